@@ -1,0 +1,3 @@
+//! The `dvol` command.
+
+fn main() {}

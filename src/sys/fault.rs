@@ -1,0 +1,103 @@
+//! Fault points: the places at which a test may kill the process or make a call fail.
+//!
+//! Each durable step (a disk call that changes something, a metadata transaction, a call to the
+//! container engine) passes `point` first. Points are counted from 1 in the order in which they
+//! are reached, over all threads. `arm` is called once, by the command line and only in debug
+//! builds; a release build counts nothing and never fails here.
+//!
+//! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:EIO`, `N:ENOSPC`, `N:EACCES`
+//! (the call at the N-th point fails with that error).
+
+use std::io;
+
+/// Passes a fault point. `name` says which step follows, for traces.
+///
+/// # Errors
+/// The armed error, at the armed point; never in a release build.
+#[inline]
+pub fn point(name: &'static str) -> io::Result<()> {
+    #[cfg(debug_assertions)]
+    return armed::point(name);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = name;
+        Ok(())
+    }
+}
+
+#[cfg(debug_assertions)]
+pub use armed::{FaultSpec, arm};
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::fs::File;
+    use std::io::{self, Write as _};
+    use std::str::FromStr;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use rustix::io::Errno;
+
+    /// What happens at a point.
+    #[derive(Debug, Clone, Copy)]
+    enum Effect {
+        Kill,
+        Fail(Errno),
+    }
+
+    /// Which point does what.
+    #[derive(Debug, Clone, Copy)]
+    pub struct FaultSpec {
+        at: u64,
+        effect: Effect,
+    }
+
+    impl FromStr for FaultSpec {
+        type Err = String;
+
+        fn from_str(text: &str) -> Result<Self, String> {
+            let (at, effect) = text.split_once(':').ok_or("a fault is written N:EFFECT")?;
+            let effect = match effect {
+                "kill" => Effect::Kill,
+                "EIO" => Effect::Fail(Errno::IO),
+                "ENOSPC" => Effect::Fail(Errno::NOSPC),
+                "EACCES" => Effect::Fail(Errno::ACCESS),
+                other => return Err(format!("unknown fault effect {other}")),
+            };
+            let at = at.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
+            Ok(FaultSpec { at, effect })
+        }
+    }
+
+    struct Armed {
+        spec: Option<FaultSpec>,
+        trace: Option<File>,
+    }
+
+    static ARMED: OnceLock<Armed> = OnceLock::new();
+    static REACHED: AtomicU64 = AtomicU64::new(0);
+
+    /// Arms one point, and names every point reached in `trace`, one a line.
+    pub fn arm(spec: Option<FaultSpec>, trace: Option<File>) {
+        let _ = ARMED.set(Armed { spec, trace });
+    }
+
+    pub(super) fn point(name: &'static str) -> io::Result<()> {
+        let Some(armed) = ARMED.get() else { return Ok(()) };
+        let number = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some(mut trace) = armed.trace.as_ref() {
+            writeln!(trace, "{name}")?;
+        }
+        match armed.spec {
+            Some(FaultSpec { at, effect }) if at == number => match effect {
+                Effect::Kill => {
+                    let me = rustix::process::getpid();
+                    let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+                    unreachable!("SIGKILL cannot be caught")
+                }
+                Effect::Fail(errno) => Err(errno.into()),
+            },
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The machine beneath: disk calls, locks, clock, ids, the tree walker and copier.
+//!
+//! Nothing here knows a noun of dvol; each file is the one door to its kind of side effect.
+
+pub mod error;
+pub mod fault;
