@@ -1,3 +1,5 @@
 //! dvol gives the volumes of containers what git gives source code.
 
+pub mod containers;
+pub mod model;
 pub mod sys;

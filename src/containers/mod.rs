@@ -1,0 +1,112 @@
+//! Containers: what dvol needs to know of them and do to them.
+//!
+//! One trait and two runtimes: an engine that speaks Docker's API, and none. Calls block; they are
+//! made by operations, which hold a volume's lock, never by a reader.
+
+//mod docker;
+mod error;
+mod none;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::VolumeName;
+
+//pub use docker::Docker;
+pub use error::ContainerError;
+pub use none::NoContainers;
+
+/// Whether a container's processes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Its processes run, or are being restarted by the engine's restart policy.
+    Running,
+    /// Its processes are frozen.
+    Paused,
+    /// It has no process: created, exited, dead.
+    Stopped,
+}
+
+/// A container that uses a volume of dvol's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// The engine's id.
+    pub id: String,
+    /// Its name, without a leading slash.
+    pub name: String,
+    /// Whether it runs.
+    pub state: State,
+    /// When it was made, in seconds since the epoch.
+    pub created: i64,
+}
+
+/// What only a closer look at a container tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// Whether the engine deletes it when it stops (`--rm`).
+    pub auto_remove: bool,
+    /// Whether it runs (not paused, not restarting).
+    pub running: bool,
+}
+
+/// How a stop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopOutcome {
+    /// The container ended by itself after its stop signal.
+    Ended,
+    /// It did not, and was killed when the time was up.
+    Killed,
+}
+
+/// An engine, as far as dvol speaks to it.
+pub trait ContainerRuntime: Send + Sync {
+    /// The containers that use volumes of dvol's driver, running or not, by volume. One list call;
+    /// never an inspect, which blocks while a container waits in Mount.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn users(&self) -> Result<BTreeMap<String, Vec<Container>>, ContainerError>;
+
+    /// The containers that use `volume`, running or not, oldest first.
+    ///
+    /// # Errors
+    /// As [`ContainerRuntime::users`].
+    fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError>;
+
+    /// A closer look at one container. Only for one that runs or is paused.
+    ///
+    /// # Errors
+    /// When there is no such container or the engine does not answer.
+    fn details(&self, id: &str) -> Result<Details, ContainerError>;
+
+    /// Stops a container. `timeout` is how long it may take after its stop signal; none means its
+    /// own stop timeout, or the engine's default.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or the container still runs afterwards.
+    fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError>;
+
+    /// Starts a stopped container; one that runs already is left alone.
+    ///
+    /// # Errors
+    /// When the engine refuses; the message is the engine's.
+    fn start(&self, id: &str) -> Result<(), ContainerError>;
+
+    /// Freezes a running container; one that is frozen already is left alone.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    fn pause(&self, id: &str) -> Result<(), ContainerError>;
+
+    /// Thaws a frozen container; one that runs already is left alone.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    fn unpause(&self, id: &str) -> Result<(), ContainerError>;
+
+    /// Stops and starts a container in one call, so that a `--rm` one is kept.
+    ///
+    /// # Errors
+    /// As `stop` and `start`.
+    fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError>;
+}

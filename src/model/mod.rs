@@ -1,0 +1,17 @@
+//! Pure values: names, ids, revisions, records, operations. No file, no clock, no environment.
+//!
+//! A value that exists is valid: the border parses, everything behind it carries newtypes.
+
+mod changes;
+mod id;
+mod names;
+mod operation;
+mod records;
+mod revision;
+
+pub use changes::{Row, RowChange};
+pub use id::{CommitId, IdError, OperationId};
+pub use names::{BranchName, NameError, VolumeName};
+pub use operation::{Held, Hold, Move, Operation, Phase, Plan, Verb};
+pub use records::{Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, VolumeRecord};
+pub use revision::{Base, Revision, RevisionError, Step};

@@ -1,0 +1,198 @@
+//! Names of volumes and branches.
+//!
+//! A name is 1 to 64 of `A-Z a-z 0-9 _ . -` and starts with a letter or digit, so that it can be
+//! a directory's name and can never leave the pool, hide, or look like an option. A branch may
+//! have `/` inside; each part then follows the rule, and on disk the slash is written `%2F`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+const MAX_LENGTH: usize = 64;
+/// Words with a meaning of their own where a branch may be named.
+const RESERVED_BRANCHES: [&str; 2] = ["HEAD", "ORIG_HEAD"];
+
+/// Why a name was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not a volume's name.
+    #[error(
+        "'{0}' is not a valid volume name: use 1 to 64 of A-Z a-z 0-9 _ . - and start with a letter or digit"
+    )]
+    Volume(String),
+    /// Not a branch's name.
+    #[error(
+        "'{0}' is not a valid branch name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
+    )]
+    Branch(String),
+    /// A word that names a revision already.
+    #[error("'{0}' cannot name a branch: the word names a revision")]
+    Reserved(String),
+}
+
+fn is_valid_part(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+}
+
+/// The name of a volume, valid by construction.
+///
+/// ```
+/// use dvol::model::VolumeName;
+/// assert!("frob_mysql".parse::<VolumeName>().is_ok());
+/// assert!("../etc".parse::<VolumeName>().is_err());
+/// ```
+///
+/// ```compile_fail
+/// let unchecked = dvol::model::VolumeName("../etc".to_string());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VolumeName(String);
+
+/// The name of a branch, valid by construction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BranchName(String);
+
+impl VolumeName {
+    /// The name as text; also the name of the volume's directory.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether an engine made this name up for an anonymous volume (64 lowercase hex digits).
+    pub fn is_anonymous(&self) -> bool {
+        self.0.len() == 64 && self.0.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+}
+
+impl BranchName {
+    /// The first branch of every volume.
+    pub fn master() -> Self {
+        BranchName("master".to_owned())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the branch's directory: each `/` as `%2F`.
+    pub fn to_directory(&self) -> String {
+        self.0.replace('/', "%2F")
+    }
+
+    /// Reads a directory's name back; the inverse of [`BranchName::to_directory`].
+    ///
+    /// # Errors
+    /// When no branch could have a directory of this name.
+    pub fn from_directory(directory: &str) -> Result<Self, NameError> {
+        let name: BranchName = directory.replace("%2F", "/").parse()?;
+        if name.to_directory() == directory { Ok(name) } else { Err(NameError::Branch(directory.to_owned())) }
+    }
+}
+
+impl FromStr for VolumeName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.len() <= MAX_LENGTH && is_valid_part(text) {
+            Ok(VolumeName(text.to_owned()))
+        } else {
+            Err(NameError::Volume(text.to_owned()))
+        }
+    }
+}
+
+impl FromStr for BranchName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if RESERVED_BRANCHES.contains(&text) {
+            return Err(NameError::Reserved(text.to_owned()));
+        }
+        if text.len() <= MAX_LENGTH && text.split('/').all(is_valid_part) {
+            Ok(BranchName(text.to_owned()))
+        } else {
+            Err(NameError::Branch(text.to_owned()))
+        }
+    }
+}
+
+macro_rules! text_newtype {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+text_newtype!(VolumeName);
+text_newtype!(BranchName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    #[test]
+    fn names_that_leave_the_pool_are_refused() {
+        for name in ["", ".", "..", "../x", "a/b", "/etc", ".hidden", "-f", "a b", "é", "a\0", "a\n"] {
+            assert!(name.parse::<VolumeName>().is_err(), "{name:?}");
+        }
+        for name in ["", "/", "a/", "/a", "a//b", "a/../b", "a/.b", "a/-b", "HEAD", "a%2Fb"] {
+            assert!(name.parse::<BranchName>().is_err(), "{name:?}");
+        }
+        assert!("x".repeat(64).parse::<VolumeName>().is_ok());
+        assert!("x".repeat(65).parse::<VolumeName>().is_err());
+    }
+
+    #[test]
+    fn anonymous_volumes_are_told_by_their_64_hex_digits() {
+        assert!("0a".repeat(32).parse::<VolumeName>().unwrap().is_anonymous());
+        assert!(!"0A".repeat(32).parse::<VolumeName>().unwrap().is_anonymous());
+        assert!(!"0a".parse::<VolumeName>().unwrap().is_anonymous());
+    }
+
+    quickcheck! {
+        fn a_valid_volume_name_is_one_plain_path_component(text: String) -> bool {
+            match text.parse::<VolumeName>() {
+                Ok(name) => std::path::Path::new(name.as_str()).components().count() == 1
+                    && !name.as_str().starts_with('.') && !text.contains('/'),
+                Err(_) => true,
+            }
+        }
+
+        fn a_branch_and_its_directory_name_are_inverse(parts: Vec<u16>) -> bool {
+            let text = parts.iter().take(8).map(|n| format!("p{n}")).collect::<Vec<_>>().join("/");
+            match text.parse::<BranchName>() {
+                Ok(name) => {
+                    let directory = name.to_directory();
+                    !directory.contains('/') && BranchName::from_directory(&directory) == Ok(name)
+                }
+                Err(_) => parts.is_empty() || text.len() > 64,
+            }
+        }
+
+        fn no_directory_name_panics(text: String) -> bool {
+            match BranchName::from_directory(&text) {
+                Ok(name) => name.to_directory() == text,
+                Err(_) => true,
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! An operation as the journal holds it: everything that finishing or undoing it needs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Instant, OperationId, RowChange, VolumeName};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Makes a volume.
+    Init,
+    /// Copies a working tree into a commit.
+    Commit,
+    /// Makes a working tree equal to a commit.
+    Reset,
+    /// Switches a volume to another branch, and may make it.
+    Checkout,
+    /// Deletes a branch.
+    DeleteBranch,
+    /// Deletes a volume.
+    Remove,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Verb::Init => "init",
+            Verb::Commit => "commit",
+            Verb::Reset => "reset",
+            Verb::Checkout => "checkout",
+            Verb::DeleteBranch => "branch -d",
+            Verb::Remove => "rm",
+        })
+    }
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing of it holds yet: a crash undoes it.
+    Intended,
+    /// All of it holds: a crash finishes it.
+    Published,
+    /// It was undone; containers may still have to be started.
+    Undone,
+}
+
+/// How one container is kept from writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Stopped, and started afterwards.
+    Stop,
+    /// Frozen, and thawed afterwards.
+    Pause,
+    /// Frozen, and afterwards thawed and restarted: a container that its engine would delete when it stops.
+    Restart,
+}
+
+/// A container that an operation took hold of, written down before it is touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The engine's id.
+    pub id: String,
+    /// The name that people know it by.
+    pub name: String,
+    /// What was done to it.
+    pub hold: Hold,
+    /// Whether a person had paused it before.
+    #[serde(default)]
+    pub was_paused: bool,
+}
+
+/// One step on disk. Paths are relative to the pool. Whether it was done already is told by the
+/// inode number of what moves, so that each step can be repeated and reversed after a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Move {
+    /// `from` is renamed to `to`, which is not there before.
+    Rename {
+        /// Where it is before.
+        from: PathBuf,
+        /// Where it is after.
+        to: PathBuf,
+        /// The inode that moves.
+        inode: u64,
+    },
+    /// `staged` and `place` change places in one step.
+    Exchange {
+        /// Where the new one is before and the old one after.
+        staged: PathBuf,
+        /// Where the old one is before and the new one after.
+        place: PathBuf,
+        /// The inode of the new one.
+        inode: u64,
+    },
+}
+
+/// What an operation will do, decided before it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// Steps on disk before the metadata changes; reversible.
+    pub install: Vec<Move>,
+    /// The metadata, changed in one transaction: the commit point.
+    pub changes: Vec<RowChange>,
+    /// Steps on disk after it: what no record names any more moves out of the way.
+    pub retire: Vec<Move>,
+}
+
+/// An operation in the journal, and later in the operation log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Position in the journal: operations are numbered as they begin.
+    pub number: u64,
+    /// Names its staging and trash directories.
+    pub id: OperationId,
+    /// What it does.
+    pub verb: Verb,
+    /// The volume that it does it to.
+    pub volume: VolumeName,
+    /// One line for people: "reset: moving to HEAD~1".
+    pub summary: String,
+    /// The process that runs it.
+    pub pid: u32,
+    /// When it began.
+    pub started: Instant,
+    /// How far it is.
+    pub phase: Phase,
+    /// What it does, step by step.
+    pub plan: Plan,
+    /// The containers to be let go at its end, in the order in which they were taken hold of.
+    pub held: Vec<Held>,
+    /// How often recovery has tried to let containers go.
+    #[serde(default)]
+    pub attempts: u32,
+}

@@ -1,0 +1,213 @@
+//! Revisions: how a person names a commit.
+//!
+//! `[VOLUME:]BASE[STEPS]`, where BASE is `HEAD`, `@`, a branch or tag, an id or a prefix of at
+//! least 4 digits, and STEPS is a run of `^`, `^N`, `~`, `~N` as in gitrevisions(7). A commit of
+//! dvol has one parent at most, so `^0` is the commit itself, `^1` its parent, and `^2` an error
+//! when it is resolved. `HEAD@{N}`, `@{-1}` and `ORIG_HEAD` look back in the operation log.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{NameError, VolumeName};
+
+/// The fewest digits that are taken for the prefix of an id.
+const MIN_PREFIX: usize = 4;
+
+/// Why a text names no revision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevisionError {
+    /// Nothing stands where the commit should be named.
+    #[error("a revision is missing: use HEAD, a branch, or an id and its ^ and ~N")]
+    Empty,
+    /// The part behind the base is not a run of `^` and `~`.
+    #[error("'{0}' is not a revision: after the name only ^, ^N, ~ and ~N may follow")]
+    Steps(String),
+    /// A count that no chain of commits can reach.
+    #[error("'{0}' is not a revision: the number is too large")]
+    TooLarge(String),
+    /// The part before `:` is no volume's name.
+    #[error(transparent)]
+    Volume(#[from] NameError),
+}
+
+/// Where a revision starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// The head of the current branch: `HEAD` or `@`.
+    Head,
+    /// `HEAD@{N}`: where HEAD was N operations ago.
+    HeadBefore(u32),
+    /// `@{-N}`: the branch that was current N checkouts ago.
+    BranchBefore(u32),
+    /// `ORIG_HEAD`: where HEAD was before the last reset.
+    OrigHead,
+    /// A branch, a tag, an id or the prefix of one.
+    Name(String),
+}
+
+/// One step towards the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// `^N`: the N-th parent (0 is the commit itself).
+    Parent(u32),
+    /// `~N`: N first parents up.
+    Ancestor(u32),
+}
+
+/// A parsed revision.
+///
+/// ```
+/// use dvol::model::{Base, Revision};
+/// let revision: Revision = "db:HEAD~2^".parse().unwrap();
+/// assert_eq!(revision.base, Base::Head);
+/// assert_eq!(revision.generations(), 3);
+/// assert_eq!(revision.to_string(), "db:HEAD~2^");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// The volume, where the text names one.
+    pub volume: Option<VolumeName>,
+    /// Where to start.
+    pub base: Base,
+    /// The steps from there, in order.
+    pub steps: Vec<Step>,
+    text: String,
+}
+
+impl Revision {
+    /// `HEAD`.
+    pub fn head() -> Self {
+        Revision { volume: None, base: Base::Head, steps: Vec::new(), text: "HEAD".to_owned() }
+    }
+
+    /// How many parents up the steps lead, all taken together.
+    pub fn generations(&self) -> u64 {
+        self.steps
+            .iter()
+            .map(|step| {
+                u64::from(match *step {
+                    Step::Parent(n) | Step::Ancestor(n) => n,
+                })
+            })
+            .sum()
+    }
+
+    /// Whether `text` could be an id or the prefix of one.
+    pub fn is_prefix(text: &str) -> bool {
+        (MIN_PREFIX..=40).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for Revision {
+    type Err = RevisionError;
+
+    fn from_str(text: &str) -> Result<Self, RevisionError> {
+        let (volume, rest) = match text.split_once(':') {
+            Some((volume, rest)) => (Some(volume.parse()?), rest),
+            None => (None, text),
+        };
+        let split = rest.find(['^', '~']).unwrap_or(rest.len());
+        let (base, steps) = rest.split_at(split);
+        Ok(Revision {
+            volume,
+            base: parse_base(base, text)?,
+            steps: parse_steps(steps, text)?,
+            text: text.to_owned(),
+        })
+    }
+}
+
+fn parse_base(base: &str, text: &str) -> Result<Base, RevisionError> {
+    let number = |digits: &str| digits.parse().map_err(|_| RevisionError::TooLarge(text.to_owned()));
+    let inside = |prefix: &str| base.strip_prefix(prefix)?.strip_suffix('}');
+    let is_count = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    match base {
+        "" => Err(RevisionError::Empty),
+        "HEAD" | "@" => Ok(Base::Head),
+        "ORIG_HEAD" => Ok(Base::OrigHead),
+        _ => {
+            if let Some(digits) = inside("@{-").filter(|d| is_count(d)) {
+                Ok(Base::BranchBefore(number(digits)?))
+            } else if let Some(digits) = inside("HEAD@{").or(inside("@{")).filter(|d| is_count(d)) {
+                Ok(Base::HeadBefore(number(digits)?))
+            } else if base.contains(['{', '@']) {
+                Err(RevisionError::Steps(text.to_owned()))
+            } else {
+                Ok(Base::Name(base.to_owned()))
+            }
+        }
+    }
+}
+
+fn parse_steps(steps: &str, text: &str) -> Result<Vec<Step>, RevisionError> {
+    let mut parsed = Vec::new();
+    let mut rest = steps;
+    while let Some(mark) = rest.chars().next() {
+        let digits = rest[1..].bytes().take_while(u8::is_ascii_digit).count();
+        let count = match &rest[1..1 + digits] {
+            "" => 1,
+            number => number.parse().map_err(|_| RevisionError::TooLarge(text.to_owned()))?,
+        };
+        parsed.push(match mark {
+            '^' => Step::Parent(count),
+            '~' => Step::Ancestor(count),
+            _ => return Err(RevisionError::Steps(text.to_owned())),
+        });
+        rest = &rest[1 + digits..];
+        if !rest.is_empty() && !rest.starts_with(['^', '~']) {
+            return Err(RevisionError::Steps(text.to_owned()));
+        }
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quickcheck::quickcheck;
+
+    fn parse(text: &str) -> Revision {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_forms_that_git_users_know_are_read() {
+        assert_eq!(parse("HEAD").base, Base::Head);
+        assert_eq!(parse("@~3").generations(), 3);
+        assert_eq!(parse("HEAD^^").generations(), 2);
+        assert_eq!(parse("HEAD~2^").steps, [Step::Ancestor(2), Step::Parent(1)]);
+        assert_eq!(parse("feature/x^0").base, Base::Name("feature/x".into()));
+        assert_eq!(parse("HEAD@{2}~").base, Base::HeadBefore(2));
+        assert_eq!(parse("@{-1}").base, Base::BranchBefore(1));
+        assert_eq!(parse("ORIG_HEAD").base, Base::OrigHead);
+        assert_eq!(parse("db:master").volume, Some("db".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_revision_is_refused() {
+        for text in
+            ["", "^", "~2", "db:", "HEAD^x", "HEAD~2x", "HEAD~99999999999", "HEAD@{x}", "a@{1}", "../x:HEAD"]
+        {
+            assert!(text.parse::<Revision>().is_err(), "{text}");
+        }
+    }
+
+    quickcheck! {
+        fn any_text_parses_or_is_refused_without_a_panic(text: String) -> bool {
+            text.parse::<Revision>().map_or(true, |revision| revision.to_string() == text)
+        }
+
+        fn any_run_of_steps_adds_up(counts: Vec<(bool, u8)>) -> bool {
+            let steps: String = counts.iter().map(|(caret, n)| format!("{}{n}", if *caret { '^' } else { '~' })).collect();
+            let revision: Revision = format!("HEAD{steps}").parse().unwrap();
+            revision.generations() == counts.iter().map(|(_, n)| u64::from(*n)).sum::<u64>()
+        }
+    }
+}
