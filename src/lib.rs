@@ -1,5 +1,7 @@
 //! dvol gives the volumes of containers what git gives source code.
 
 pub mod containers;
+pub mod layout;
 pub mod model;
+pub mod store;
 pub mod sys;

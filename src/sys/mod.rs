@@ -2,5 +2,9 @@
 //!
 //! Nothing here knows a noun of dvol; each file is the one door to its kind of side effect.
 
+pub mod clock;
+pub mod disk;
 pub mod error;
 pub mod fault;
+pub mod ids;
+pub mod locks;

@@ -1,0 +1,27 @@
+//! Schema 1: the first tables, empty. Keys and values are described in `src/store/tables.rs`.
+
+use redb::{Error, TableDefinition, WriteTransaction};
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const STATE: TableDefinition<'_, &str, &str> = TableDefinition::new("state");
+const VOLUMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("volumes");
+const BRANCHES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("branches");
+const COMMITS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("commits");
+const BINDINGS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("bindings");
+const CONFIG: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("config");
+const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
+const OPERATIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("operations");
+
+/// Makes the tables.
+pub(super) fn run(transaction: &WriteTransaction) -> Result<(), Error> {
+    transaction.open_table(META)?.insert("next_operation", 1)?;
+    transaction.open_table(STATE)?;
+    transaction.open_table(VOLUMES)?;
+    transaction.open_table(BRANCHES)?;
+    transaction.open_table(COMMITS)?;
+    transaction.open_table(BINDINGS)?;
+    transaction.open_table(CONFIG)?;
+    transaction.open_table(JOURNAL)?;
+    transaction.open_table(OPERATIONS)?;
+    Ok(())
+}

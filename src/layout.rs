@@ -1,0 +1,131 @@
+//! Where everything lies under the pool. The only file that spells these names.
+//!
+//! ```text
+//! <pool>/<volume>/branches/<branch>/     working tree, a plain directory
+//! <pool>/<volume>/commits/<id>/          a commit's tree, a plain copy
+//! <pool>/<volume>/running_point          symlink, relative: branches/<branch>
+//! <pool>/.dvol/metadata.redb             all metadata
+//! <pool>/.dvol/locks/…                   lock files; made once, never deleted
+//! <pool>/.dvol/staging/<operation>/      trees on their way in
+//! <pool>/.dvol/trash/<operation>/        trees on their way out
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{BranchName, CommitId, OperationId, VolumeName};
+
+/// Mode of the pool: passable for containers' users, not readable, so that a setuid file in a
+/// volume is no gift to the host's users.
+pub const POOL_MODE: u32 = 0o711;
+/// Mode of `.dvol` and what is in it.
+pub const PRIVATE_MODE: u32 = 0o700;
+/// Mode of a volume's directory and of its `branches` and `commits`.
+pub const VOLUME_MODE: u32 = 0o711;
+/// Mode of a new volume's first working tree: a container's unprivileged user can write to it.
+pub const WORKING_TREE_MODE: u32 = 0o777;
+/// The directory of all that is not a volume.
+pub const PRIVATE: &str = ".dvol";
+/// The link to the current branch's working tree.
+pub const RUNNING_POINT: &str = "running_point";
+/// The directory of working trees in a volume.
+pub const BRANCHES: &str = "branches";
+/// The directory of commits in a volume.
+pub const COMMITS: &str = "commits";
+
+/// The paths of one pool.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The pool at `root`, which should be absolute.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Layout { root: root.into() }
+    }
+
+    /// The pool's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path that is relative to the pool, in full.
+    pub fn full(&self, relative: &Path) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// The directory of all that is not a volume.
+    pub fn private(&self) -> PathBuf {
+        self.root.join(PRIVATE)
+    }
+
+    /// The metadata database.
+    pub fn metadata(&self) -> PathBuf {
+        self.private().join("metadata.redb")
+    }
+
+    /// The folder of lock files.
+    pub fn locks(&self) -> PathBuf {
+        self.private().join("locks")
+    }
+
+    /// The lock of one metadata transaction.
+    pub fn metadata_lock(&self) -> PathBuf {
+        self.locks().join("metadata.lock")
+    }
+
+    /// The lock of operations on one volume.
+    pub fn volume_lock(&self, volume: &VolumeName) -> PathBuf {
+        self.locks().join("volume").join(volume.as_str())
+    }
+
+    /// The gate of one volume: shut while its trees are read or swapped.
+    pub fn gate_lock(&self, volume: &VolumeName) -> PathBuf {
+        self.locks().join("gate").join(volume.as_str())
+    }
+
+    /// Trees on their way in.
+    pub fn staging(&self) -> PathBuf {
+        self.private().join("staging")
+    }
+
+    /// Trees on their way out.
+    pub fn trash(&self) -> PathBuf {
+        self.private().join("trash")
+    }
+}
+
+/// One operation's place in staging, relative to the pool.
+pub fn staging_of(operation: &OperationId) -> PathBuf {
+    Path::new(PRIVATE).join("staging").join(operation.as_str())
+}
+
+/// One operation's place in trash, relative to the pool.
+pub fn trash_of(operation: &OperationId) -> PathBuf {
+    Path::new(PRIVATE).join("trash").join(operation.as_str())
+}
+
+/// A volume's directory, relative to the pool.
+pub fn volume(volume: &VolumeName) -> PathBuf {
+    PathBuf::from(volume.as_str())
+}
+
+/// A branch's working tree, relative to the pool.
+pub fn working_tree(name: &VolumeName, branch: &BranchName) -> PathBuf {
+    volume(name).join(BRANCHES).join(branch.to_directory())
+}
+
+/// A commit's tree, relative to the pool.
+pub fn commit_tree(name: &VolumeName, id: &CommitId) -> PathBuf {
+    volume(name).join(COMMITS).join(id.as_str())
+}
+
+/// A volume's running point, relative to the pool.
+pub fn running_point(name: &VolumeName) -> PathBuf {
+    volume(name).join(RUNNING_POINT)
+}
+
+/// What a running point says for `branch`: relative, so that it holds in any mount of the pool.
+pub fn running_point_target(branch: &BranchName) -> PathBuf {
+    Path::new(BRANCHES).join(branch.to_directory())
+}

@@ -1,0 +1,267 @@
+//! Reading rows, in a read or a write transaction alike.
+
+use std::fmt::Debug;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle as _, WriteTransaction};
+use serde::de::DeserializeOwned;
+
+use super::codec::decode;
+use super::error::StoreError;
+use super::tables::{
+    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, OPERATIONS, Owned, Record, STATE,
+    VOLUMES,
+};
+use crate::model::{
+    Binding, BranchName, BranchRecord, CommitId, CommitRecord, Operation, VolumeName, VolumeRecord,
+};
+
+#[derive(Clone, Copy)]
+pub(super) enum Transaction<'t> {
+    Read(&'t ReadTransaction),
+    Write(&'t WriteTransaction),
+}
+
+/// The rows as one transaction sees them.
+#[derive(Clone, Copy)]
+pub struct Rows<'t> {
+    pub(super) transaction: Transaction<'t>,
+    pub(super) path: &'t Path,
+}
+
+/// Opens `$table` in either sort of transaction and runs `$body` on it.
+macro_rules! with_table {
+    ($rows:expr, $definition:expr, |$table:ident| $body:expr) => {
+        match $rows.transaction {
+            Transaction::Read(transaction) => {
+                let $table = transaction.open_table($definition).map_err(|e| $rows.failed(e))?;
+                $body
+            }
+            Transaction::Write(transaction) => {
+                let $table = transaction.open_table($definition).map_err(|e| $rows.failed(e))?;
+                $body
+            }
+        }
+    };
+}
+
+impl Rows<'_> {
+    fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
+        StoreError::Database {
+            action: "read",
+            path: PathBuf::from(self.path),
+            source: Box::new(error.into()),
+        }
+    }
+
+    fn get<'k, K, T>(
+        &self,
+        definition: TableDefinition<'static, K, Record>,
+        key: K::SelfType<'k>,
+    ) -> Result<Option<T>, StoreError>
+    where
+        K: Key + 'static,
+        K::SelfType<'k>: Debug + Clone,
+        T: DeserializeOwned,
+    {
+        let name = format!("{key:?}");
+        with_table!(self, definition, |table| {
+            let row = table.get(key).map_err(|e| self.failed(e))?;
+            row.map(|value| decode(definition.name(), &name, value.value())).transpose()
+        })
+    }
+
+    /// The rows of one volume from `first` on, in the order of their keys.
+    fn of_volume<T: DeserializeOwned>(
+        &self,
+        definition: Owned<&'static str>,
+        volume: &VolumeName,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<T>, StoreError> {
+        with_table!(self, definition, |table| {
+            let start = Bound::Included((volume.as_str(), prefix));
+            let mut found = Vec::new();
+            let rows = table.range::<(&str, &str)>((start, Bound::Unbounded)).map_err(|e| self.failed(e))?;
+            for row in rows {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                let (owner, own) = key.value();
+                if owner != volume.as_str() || !own.starts_with(prefix) || found.len() == most {
+                    break;
+                }
+                found.push(decode(definition.name(), own, value.value())?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// The record of a volume.
+    ///
+    /// # Errors
+    /// When the database or the record cannot be read; so for all methods here.
+    pub fn volume(&self, name: &VolumeName) -> Result<Option<VolumeRecord>, StoreError> {
+        self.get(VOLUMES, name.as_str())
+    }
+
+    /// All volumes, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn volumes(&self) -> Result<Vec<VolumeRecord>, StoreError> {
+        with_table!(self, VOLUMES, |table| {
+            let mut found = Vec::new();
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                found.push(decode(VOLUMES.name(), key.value(), value.value())?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// The current volume, where one was chosen and still exists.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn current_volume(&self) -> Result<Option<VolumeName>, StoreError> {
+        let name = with_table!(self, STATE, |table| {
+            let row = table.get(CURRENT_VOLUME_KEY).map_err(|e| self.failed(e))?;
+            row.map(|value| value.value().to_owned())
+        });
+        let Some(name) = name.and_then(|text| text.parse().ok()) else { return Ok(None) };
+        Ok(self.volume(&name)?.map(|record| record.name))
+    }
+
+    /// The record of a branch.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn branch(&self, volume: &VolumeName, name: &BranchName) -> Result<Option<BranchRecord>, StoreError> {
+        self.get(BRANCHES, (volume.as_str(), name.as_str()))
+    }
+
+    /// The branches of a volume, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn branches(&self, volume: &VolumeName) -> Result<Vec<BranchRecord>, StoreError> {
+        self.of_volume(BRANCHES, volume, "", usize::MAX)
+    }
+
+    /// The record of a commit.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn commit(&self, volume: &VolumeName, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
+        self.get(COMMITS, (volume.as_str(), id.as_str()))
+    }
+
+    /// The commits of a volume, sorted by id.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn commits(&self, volume: &VolumeName) -> Result<Vec<CommitRecord>, StoreError> {
+        self.of_volume(COMMITS, volume, "", usize::MAX)
+    }
+
+    /// The first `most` commits whose id begins with `prefix`, sorted by id.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn commits_like(
+        &self,
+        volume: &VolumeName,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<CommitRecord>, StoreError> {
+        self.of_volume(COMMITS, volume, prefix, most)
+    }
+
+    /// The live mounts of a volume.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn bindings(&self, volume: &VolumeName) -> Result<Vec<Binding>, StoreError> {
+        self.of_volume(BINDINGS, volume, "", usize::MAX)
+    }
+
+    /// One setting; `volume` none means the whole pool's.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn setting(&self, volume: Option<&VolumeName>, key: &str) -> Result<Option<String>, StoreError> {
+        let owner = volume.map_or("", VolumeName::as_str);
+        with_table!(self, CONFIG, |table| {
+            let row = table.get((owner, key)).map_err(|e| self.failed(e))?;
+            Ok(row.map(|value| value.value().to_owned()))
+        })
+    }
+
+    /// All settings of a volume, or of the whole pool, sorted by key.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn settings(&self, volume: Option<&VolumeName>) -> Result<Vec<(String, String)>, StoreError> {
+        let owner = volume.map_or("", VolumeName::as_str);
+        with_table!(self, CONFIG, |table| {
+            let mut found = Vec::new();
+            let rows = table.range::<(&str, &str)>((owner, "")..).map_err(|e| self.failed(e))?;
+            for row in rows {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                let (whose, key) = key.value();
+                if whose != owner {
+                    break;
+                }
+                found.push((key.to_owned(), value.value().to_owned()));
+            }
+            Ok(found)
+        })
+    }
+
+    /// The operations that are not done, oldest first.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn journal(&self) -> Result<Vec<Operation>, StoreError> {
+        with_table!(self, JOURNAL, |table| {
+            let mut found = Vec::new();
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                found.push(decode(JOURNAL.name(), &key.value().to_string(), value.value())?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// One operation that is not done.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn journalled(&self, number: u64) -> Result<Option<Operation>, StoreError> {
+        self.get(JOURNAL, number)
+    }
+
+    /// The operations on a volume that are done, newest first, `most` of them.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn operations(&self, volume: &VolumeName, most: usize) -> Result<Vec<Operation>, StoreError> {
+        with_table!(self, OPERATIONS, |table| {
+            let range = (volume.as_str(), 0)..=(volume.as_str(), u64::MAX);
+            let mut found = Vec::new();
+            for row in table.range::<(&str, u64)>(range).map_err(|e| self.failed(e))?.rev().take(most) {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                found.push(decode(OPERATIONS.name(), &key.value().1.to_string(), value.value())?);
+            }
+            Ok(found)
+        })
+    }
+
+    /// A number of the whole pool.
+    pub(super) fn number(&self, key: &str) -> Result<u64, StoreError> {
+        with_table!(self, META, |table| {
+            let row = table.get(key).map_err(|e| self.failed(e))?;
+            Ok(row.map_or(0, |value| value.value()))
+        })
+    }
+}

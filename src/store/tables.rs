@@ -1,0 +1,42 @@
+//! Every table with its key, value and units, as schema 1 has them.
+//!
+//! Values that are bytes are MessagePack maps with named fields (rmp-serde) of the records in
+//! `model`. A change of a key or of a value's meaning is a new schema number and a file in
+//! `migrations/`; a field that is only added is not.
+
+use redb::TableDefinition;
+
+/// Bytes of a record.
+pub(super) type Record = &'static [u8];
+/// A table whose rows belong to a volume: key (volume, the row's own key).
+pub(super) type Owned<K> = TableDefinition<'static, (&'static str, K), Record>;
+
+/// The schema that this program reads and writes.
+pub(super) const SCHEMA: u64 = 1;
+
+/// Numbers of the whole pool. Key: [`SCHEMA_KEY`] or [`NEXT_OPERATION_KEY`].
+pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+/// In `META`: the schema number.
+pub(super) const SCHEMA_KEY: &str = "schema";
+/// In `META`: the number of the next operation.
+pub(super) const NEXT_OPERATION_KEY: &str = "next_operation";
+
+/// Words of the whole pool. Key: [`CURRENT_VOLUME_KEY`].
+pub(super) const STATE: TableDefinition<'static, &str, &str> = TableDefinition::new("state");
+/// In `STATE`: the name of the current volume.
+pub(super) const CURRENT_VOLUME_KEY: &str = "current_volume";
+
+/// Key: volume. Value: `VolumeRecord`.
+pub(super) const VOLUMES: TableDefinition<'static, &str, Record> = TableDefinition::new("volumes");
+/// Key: volume, branch. Value: `BranchRecord`.
+pub(super) const BRANCHES: Owned<&str> = TableDefinition::new("branches");
+/// Key: volume, commit id. Value: `CommitRecord`.
+pub(super) const COMMITS: Owned<&str> = TableDefinition::new("commits");
+/// Key: volume, the engine's id of the mount. Value: `Binding`.
+pub(super) const BINDINGS: Owned<&str> = TableDefinition::new("bindings");
+/// Key: volume (empty for the whole pool), configuration key. Value: the setting as text.
+pub(super) const CONFIG: TableDefinition<'static, (&str, &str), &str> = TableDefinition::new("config");
+/// Operations that are not done. Key: number. Value: `Operation`.
+pub(super) const JOURNAL: TableDefinition<'static, u64, Record> = TableDefinition::new("journal");
+/// Operations that were published and are done. Key: volume, number. Value: `Operation`.
+pub(super) const OPERATIONS: Owned<u64> = TableDefinition::new("operations");

@@ -1,0 +1,192 @@
+//! Changing rows.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use redb::{Key, TableDefinition, TableHandle as _, WriteTransaction};
+use serde::Serialize;
+
+use super::codec::encode;
+use super::error::StoreError;
+use super::rows::{Rows, Transaction};
+use super::tables::{
+    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS,
+    Record, STATE, VOLUMES,
+};
+use crate::model::{Binding, Operation, Row, RowChange, VolumeName};
+
+/// One write transaction; reads see its own writes.
+pub struct Writer<'t> {
+    rows: Rows<'t>,
+    transaction: &'t WriteTransaction,
+}
+
+impl<'t> Deref for Writer<'t> {
+    type Target = Rows<'t>;
+
+    fn deref(&self) -> &Rows<'t> {
+        &self.rows
+    }
+}
+
+impl<'t> Writer<'t> {
+    pub(super) fn new(transaction: &'t WriteTransaction, path: &'t Path) -> Self {
+        Writer { rows: Rows { transaction: Transaction::Write(transaction), path }, transaction }
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
+        StoreError::Database {
+            action: "write",
+            path: PathBuf::from(self.rows.path),
+            source: Box::new(error.into()),
+        }
+    }
+
+    fn put<'k, K, T>(
+        &self,
+        definition: TableDefinition<'static, K, Record>,
+        key: K::SelfType<'k>,
+        record: Option<&T>,
+    ) -> Result<(), StoreError>
+    where
+        K: Key + 'static,
+        K::SelfType<'k>: std::fmt::Debug,
+        T: Serialize,
+    {
+        let name = format!("{key:?}");
+        let mut table = self.transaction.open_table(definition).map_err(|e| self.failed(e))?;
+        match record {
+            Some(record) => {
+                let bytes = encode(definition.name(), &name, record)?;
+                table.insert(key, bytes.as_slice()).map_err(|e| self.failed(e))?;
+            }
+            None => {
+                table.remove(key).map_err(|e| self.failed(e))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a change, after a look that the row is what it was when the change was planned.
+    /// The current volume is set whatever it was: choosing it takes no volume's lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the row is another; else as all methods here, when the
+    /// database fails.
+    pub fn apply(&self, change: &RowChange) -> Result<(), StoreError> {
+        let Some(row) = change.after.as_ref().or(change.before.as_ref()) else { return Ok(()) };
+        let now = self.row_like(row)?;
+        if now != change.before && !matches!(row, Row::CurrentVolume(_)) {
+            return Err(StoreError::Conflict(describe(row)));
+        }
+        let goes = change.after.is_none();
+        match row {
+            Row::Volume(v) => self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v)),
+            Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),
+            Row::Commit(c) => self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), (!goes).then_some(c)),
+            Row::CurrentVolume(name) => self.set_current_volume((!goes).then_some(name)),
+        }
+    }
+
+    /// The row now that `row` names.
+    fn row_like(&self, row: &Row) -> Result<Option<Row>, StoreError> {
+        Ok(match row {
+            Row::Volume(v) => self.volume(&v.name)?.map(Row::Volume),
+            Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
+            Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
+            Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
+        })
+    }
+
+    /// Chooses the current volume.
+    ///
+    /// # Errors
+    /// When the database fails; so for all methods here.
+    pub fn set_current_volume(&self, name: Option<&VolumeName>) -> Result<(), StoreError> {
+        let mut table = self.transaction.open_table(STATE).map_err(|e| self.failed(e))?;
+        match name {
+            Some(name) => table.insert(CURRENT_VOLUME_KEY, name.as_str()).map_err(|e| self.failed(e))?,
+            None => table.remove(CURRENT_VOLUME_KEY).map_err(|e| self.failed(e))?,
+        };
+        Ok(())
+    }
+
+    /// Sets or unsets a setting of a volume, or of the whole pool.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn set_setting(
+        &self,
+        volume: Option<&VolumeName>,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let owner = volume.map_or("", VolumeName::as_str);
+        let mut table = self.transaction.open_table(CONFIG).map_err(|e| self.failed(e))?;
+        match value {
+            Some(value) => table.insert((owner, key), value).map_err(|e| self.failed(e))?,
+            None => table.remove((owner, key)).map_err(|e| self.failed(e))?,
+        };
+        Ok(())
+    }
+
+    /// Records a mount; one of the same id is replaced.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn bind(&self, binding: &Binding) -> Result<(), StoreError> {
+        self.put(BINDINGS, (binding.volume.as_str(), binding.id.as_str()), Some(binding))
+    }
+
+    /// Forgets a mount; an unknown one is forgotten already.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn unbind(&self, volume: &VolumeName, id: &str) -> Result<(), StoreError> {
+        self.put(BINDINGS, (volume.as_str(), id), None::<&Binding>)
+    }
+
+    /// The number of the next operation; each call gives another.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn next_operation(&self) -> Result<u64, StoreError> {
+        let number = self.number(NEXT_OPERATION_KEY)?;
+        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
+        table.insert(NEXT_OPERATION_KEY, number + 1).map_err(|e| self.failed(e))?;
+        Ok(number)
+    }
+
+    /// Writes an operation into the journal, over the entry of its number.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn journal_put(&self, operation: &Operation) -> Result<(), StoreError> {
+        self.put(JOURNAL, operation.number, Some(operation))
+    }
+
+    /// Takes an operation out of the journal.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn journal_remove(&self, number: u64) -> Result<(), StoreError> {
+        self.put(JOURNAL, number, None::<&Operation>)
+    }
+
+    /// Writes a done operation into the operation log.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn log_operation(&self, operation: &Operation) -> Result<(), StoreError> {
+        self.put(OPERATIONS, (operation.volume.as_str(), operation.number), Some(operation))
+    }
+}
+
+fn describe(row: &Row) -> String {
+    match row {
+        Row::Volume(v) => format!("volume {}", v.name),
+        Row::Branch(b) => format!("branch {}/{}", b.volume, b.name),
+        Row::Commit(c) => format!("commit {} of {}", c.id, c.volume),
+        Row::CurrentVolume(_) => "the current volume".to_owned(),
+    }
+}

@@ -1,0 +1,177 @@
+//! The door to single changes on disk: each passes a fault point first and names its path when it
+//! fails. Whole trees are the business of `tree`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use super::error::{At as _, DiskError};
+use super::fault;
+
+/// Makes a directory of exactly this mode, whatever the umask says.
+///
+/// # Errors
+/// When the kernel refuses, also when it is there already.
+pub fn make_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
+    fault::point("disk.mkdir").at("make the directory", path)?;
+    fs::DirBuilder::new().mode(0o700).create(path).at("make the directory", path)?;
+    set_mode(path, mode)
+}
+
+/// Makes a directory of this mode unless there is one; parents too, as 0711.
+///
+/// # Errors
+/// When the kernel refuses, or something else has that name.
+pub fn ensure_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        ensure_directory(parent, 0o711)?;
+    }
+    match make_directory(path, mode) {
+        Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+/// Sets the permission bits of `path`.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
+}
+
+/// Makes a symlink `path` that says `target`.
+///
+/// # Errors
+/// When the kernel refuses, also when `path` is there already.
+pub fn make_symlink(target: &Path, path: &Path) -> Result<(), DiskError> {
+    fault::point("disk.symlink").at("make the link", path)?;
+    std::os::unix::fs::symlink(target, path).at("make the link", path)
+}
+
+/// Renames `from` to `to`; refuses to replace anything.
+///
+/// # Errors
+/// When the kernel refuses, also when `to` is there already.
+pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
+    fault::point("disk.rename").at("rename", from)?;
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).at("rename into place", to)
+}
+
+/// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`).
+///
+/// # Errors
+/// When one is missing, or the file system cannot exchange.
+pub fn exchange(a: &Path, b: &Path) -> Result<(), DiskError> {
+    fault::point("disk.exchange").at("exchange", b)?;
+    rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).at("exchange atomically", b)
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// When the kernel reports an earlier or present failure to write.
+pub fn sync_directory(path: &Path) -> Result<(), DiskError> {
+    fault::point("disk.sync").at("sync the directory", path)?;
+    File::open(path).and_then(|directory| directory.sync_all()).at("sync the directory", path)
+}
+
+/// The inode number of `path` itself; none when nothing is there. A symlink is not followed.
+///
+/// # Errors
+/// When the kernel refuses to say.
+pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::new("look at", path, error)),
+    }
+}
+
+/// What the symlink `path` says; none when nothing is there or it is no symlink.
+///
+/// # Errors
+/// When the kernel refuses to say.
+pub fn read_symlink(path: &Path) -> Result<Option<PathBuf>, DiskError> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+            Ok(None)
+        }
+        Err(error) => Err(DiskError::new("read the link", path, error)),
+    }
+}
+
+/// The names in a directory, sorted; none at all when it is not there.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, DiskError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(DiskError::new("read the directory", path, error)),
+    };
+    let mut names = entries
+        .map(|entry| entry.map(|e| e.file_name()))
+        .collect::<Result<Vec<_>, _>>()
+        .at("read the directory", path)?;
+    names.sort();
+    Ok(names)
+}
+
+/// Whether the file system that holds the directory `path` shares blocks between files (FICLONE).
+/// Tried on two small unnamed files, as the kernel has no question for it.
+pub fn can_clone(path: &Path) -> bool {
+    let unnamed = || {
+        let flags = i32::try_from(rustix::fs::OFlags::TMPFILE.bits()).unwrap_or_default();
+        OpenOptions::new().read(true).write(true).custom_flags(flags).mode(0o600).open(path)
+    };
+    let attempt = || -> io::Result<()> {
+        let (from, to) = (unnamed()?, unnamed()?);
+        io::Write::write_all(&mut &from, &[0_u8; 4096])?;
+        Ok(rustix::fs::ioctl_ficlone(&to, &from)?)
+    };
+    attempt().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rename_never_replaces() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        make_directory(&a, 0o700).unwrap();
+        make_directory(&b, 0o700).unwrap();
+        assert!(rename(&a, &b).is_err());
+        assert!(a.is_dir() && b.is_dir());
+    }
+
+    #[test]
+    fn an_exchange_swaps_inodes_of_directories_and_of_symlinks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        make_symlink(Path::new("one"), &a).unwrap();
+        make_symlink(Path::new("two"), &b).unwrap();
+        let before = inode(&a).unwrap();
+        exchange(&a, &b).unwrap();
+        assert_eq!(inode(&b).unwrap(), before);
+        assert_eq!(read_symlink(&b).unwrap().unwrap(), Path::new("one"));
+    }
+
+    #[test]
+    fn a_mode_is_not_narrowed_by_the_umask() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("open");
+        make_directory(&path, 0o777).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o777);
+    }
+}

@@ -1,0 +1,204 @@
+//! Kernel file locks: flock(2) through fs2, on files that are made once and never deleted.
+//!
+//! A lock belongs to its open file: the kernel frees it when its holder dies, whatever the way. An
+//! exclusive holder writes into the file who it is; a waiter reads that to say whom it waits for.
+//! Waiting is by trying again, first often and then every few milliseconds, until the limit.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::error::{At as _, DiskError};
+
+const FIRST_PAUSE: Duration = Duration::from_micros(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+/// How long a wait may last before the waiter is told.
+const NOTICE_AFTER: Duration = Duration::from_millis(500);
+
+/// Why a lock was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// The lock's file cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Somebody else held it all the while.
+    #[error("waited {}s for the lock on {what}, held by {holder}", waited.as_secs())]
+    TimedOut {
+        /// What the lock guards.
+        what: String,
+        /// Who holds it: pid and verb.
+        holder: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+}
+
+/// How to wait for a lock.
+#[derive(Clone, Copy)]
+pub struct Wait<'a> {
+    /// What the lock guards, for messages: "volume frob".
+    pub what: &'a str,
+    /// Who wants it, written into the file for other waiters: "commit".
+    pub verb: &'a str,
+    /// How long to wait at most.
+    pub limit: Duration,
+    /// Told once when the wait becomes long, with the holder's words.
+    pub notice: &'a dyn Fn(&str),
+}
+
+/// A file that can be locked.
+#[derive(Debug)]
+pub struct LockFile {
+    path: PathBuf,
+}
+
+/// A held lock; given back when dropped, or when the process ends.
+#[must_use = "a lock that is not kept is given back at once"]
+#[derive(Debug)]
+pub struct LockGuard {
+    // Closing the file gives the lock back.
+    _file: File,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Shared,
+    Exclusive,
+}
+
+impl LockFile {
+    /// The lock on `path`; its folder must be there.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        LockFile { path: path.into() }
+    }
+
+    /// Takes the lock for this process alone, if nobody holds it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn try_exclusive(&self, verb: &str) -> Result<Option<LockGuard>, LockError> {
+        let file = self.open()?;
+        if !try_lock(&file, Mode::Exclusive).at("lock", &self.path)? {
+            return Ok(None);
+        }
+        Ok(Some(self.signed(file, verb)))
+    }
+
+    /// Takes the lock for this process alone, waiting for other holders.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked, or the wait reaches its limit.
+    pub fn exclusive(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
+        let file = self.open()?;
+        self.wait(&file, Mode::Exclusive, wait)?;
+        Ok(self.signed(file, wait.verb))
+    }
+
+    /// Takes the lock together with other shared holders, waiting for an exclusive one.
+    ///
+    /// # Errors
+    /// As [`LockFile::exclusive`].
+    pub fn shared(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
+        let file = self.open()?;
+        self.wait(&file, Mode::Shared, wait)?;
+        Ok(LockGuard { _file: file })
+    }
+
+    fn open(&self) -> Result<File, LockError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        Ok(options.open(&self.path).at("open the lock file", &self.path)?)
+    }
+
+    fn wait(&self, file: &File, mode: Mode, wait: &Wait<'_>) -> Result<(), LockError> {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut told = false;
+        while !try_lock(file, mode).at("lock", &self.path)? {
+            let waited = start.elapsed();
+            if waited >= wait.limit {
+                let what = wait.what.to_owned();
+                return Err(LockError::TimedOut { what, holder: self.holder(), waited });
+            }
+            if waited >= NOTICE_AFTER && !told {
+                told = true;
+                (wait.notice)(&self.holder());
+            }
+            sleep(pause.min(wait.limit - waited));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Writes into the file who holds it. Only a help for waiters, so a failure does no harm.
+    #[expect(clippy::unused_self, reason = "signing belongs to the lock file")]
+    fn signed(&self, mut file: File, verb: &str) -> LockGuard {
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "pid {} ({verb})", std::process::id()));
+        LockGuard { _file: file }
+    }
+
+    fn holder(&self) -> String {
+        match read_short(&self.path) {
+            Ok(text) if !text.is_empty() => text,
+            _ => "another process".to_owned(),
+        }
+    }
+}
+
+fn read_short(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(200).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {
+    // Named in full: the standard library's File has methods of the same names.
+    let result = match mode {
+        Mode::Shared => fs2::FileExt::try_lock_shared(file),
+        Mode::Exclusive => fs2::FileExt::try_lock_exclusive(file),
+    };
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(limit_ms: u64) -> Wait<'static> {
+        Wait { what: "volume db", verb: "reset", limit: Duration::from_millis(limit_ms), notice: &|_| () }
+    }
+
+    #[test]
+    fn a_held_lock_is_refused_with_its_holders_name_and_freed_by_drop() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("db"));
+        let held = lock.try_exclusive("commit").unwrap().unwrap();
+        assert!(lock.try_exclusive("reset").unwrap().is_none());
+        let error = lock.exclusive(&wait(30)).unwrap_err().to_string();
+        assert!(error.contains("volume db") && error.contains("(commit)"), "{error}");
+        assert!(error.contains(&std::process::id().to_string()), "{error}");
+        drop(held);
+        assert!(lock.try_exclusive("reset").unwrap().is_some());
+    }
+
+    #[test]
+    fn shared_holders_do_not_exclude_each_other_but_keep_an_exclusive_one_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("gate"));
+        let first = lock.shared(&wait(10)).unwrap();
+        let second = lock.shared(&wait(10)).unwrap();
+        assert!(lock.try_exclusive("commit").unwrap().is_none());
+        drop((first, second));
+        assert!(lock.try_exclusive("commit").unwrap().is_some());
+    }
+}
