@@ -3,5 +3,7 @@
 pub mod containers;
 pub mod layout;
 pub mod model;
+pub mod ops;
+pub mod pool;
 pub mod store;
 pub mod sys;

@@ -60,6 +60,12 @@ pub enum StopOutcome {
 
 /// An engine, as far as dvol speaks to it.
 pub trait ContainerRuntime: Send + Sync {
+    /// Whether there is an engine at all. Where there is none, containers that an earlier
+    /// operation holds are left to somebody who can reach theirs.
+    fn is_enabled(&self) -> bool {
+        true
+    }
+
     /// The containers that use volumes of dvol's driver, running or not, by volume. One list call;
     /// never an inspect, which blocks while a container waits in Mount.
     ///

@@ -17,6 +17,9 @@ impl NoContainers {
 }
 
 impl ContainerRuntime for NoContainers {
+    fn is_enabled(&self) -> bool {
+        false
+    }
     fn users(&self) -> Result<BTreeMap<String, Vec<Container>>, ContainerError> {
         Ok(BTreeMap::new())
     }

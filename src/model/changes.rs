@@ -15,6 +15,15 @@ pub enum Row {
     Commit(CommitRecord),
     /// The current volume; there is one such row at most.
     CurrentVolume(VolumeName),
+    /// A setting of one volume.
+    Setting {
+        /// The volume.
+        volume: VolumeName,
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 /// What one row was and becomes. At least one side is there, and both name the same row.

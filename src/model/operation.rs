@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Instant, OperationId, RowChange, VolumeName};
+use super::{CommitId, Instant, OperationId, RowChange, VolumeName};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,8 @@ pub enum Phase {
     Intended,
     /// All of it holds: a crash finishes it.
     Published,
-    /// It was undone; containers may still have to be started.
-    Undone,
+    /// Trees and metadata are as they shall be; only containers may still have to be let go.
+    Settled,
 }
 
 /// How one container is kept from writing.
@@ -128,6 +128,12 @@ pub struct Operation {
     pub pid: u32,
     /// When it began.
     pub started: Instant,
+    /// HEAD before it.
+    #[serde(default)]
+    pub head_before: Option<CommitId>,
+    /// HEAD after it.
+    #[serde(default)]
+    pub head_after: Option<CommitId>,
     /// How far it is.
     pub phase: Phase,
     /// What it does, step by step.

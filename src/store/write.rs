@@ -81,10 +81,18 @@ impl<'t> Writer<'t> {
         }
         let goes = change.after.is_none();
         match row {
-            Row::Volume(v) => self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v)),
+            Row::Volume(v) => {
+                if goes {
+                    self.unbind_all(&v.name)?;
+                }
+                self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v))
+            }
             Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),
             Row::Commit(c) => self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), (!goes).then_some(c)),
             Row::CurrentVolume(name) => self.set_current_volume((!goes).then_some(name)),
+            Row::Setting { volume, key, value } => {
+                self.set_setting(Some(volume), key, (!goes).then_some(value.as_str()))
+            }
         }
     }
 
@@ -95,6 +103,9 @@ impl<'t> Writer<'t> {
             Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
             Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
             Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
+            Row::Setting { volume, key, .. } => self
+                .setting(Some(volume), key)?
+                .map(|value| Row::Setting { volume: volume.clone(), key: key.clone(), value }),
         })
     }
 
@@ -146,6 +157,11 @@ impl<'t> Writer<'t> {
         self.put(BINDINGS, (volume.as_str(), id), None::<&Binding>)
     }
 
+    /// Forgets all mounts of a volume that goes.
+    fn unbind_all(&self, volume: &VolumeName) -> Result<(), StoreError> {
+        self.bindings(volume)?.iter().try_for_each(|binding| self.unbind(volume, &binding.id))
+    }
+
     /// The number of the next operation; each call gives another.
     ///
     /// # Errors
@@ -188,5 +204,6 @@ fn describe(row: &Row) -> String {
         Row::Branch(b) => format!("branch {}/{}", b.volume, b.name),
         Row::Commit(c) => format!("commit {} of {}", c.id, c.volume),
         Row::CurrentVolume(_) => "the current volume".to_owned(),
+        Row::Setting { volume, key, .. } => format!("setting {key} of {volume}"),
     }
 }

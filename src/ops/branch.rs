@@ -1,0 +1,111 @@
+//! `branch`: list the branches of a volume, delete one.
+
+use serde::Serialize;
+
+use super::reset::unheld;
+use crate::layout;
+use crate::model::{BranchName, CommitId, Row, RowChange, Verb, VolumeName};
+use crate::pool::{Error, Pool, existing};
+use crate::store::Rows;
+
+/// One branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BranchEntry {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its name.
+    pub branch: BranchName,
+    /// Its newest commit.
+    pub head: Option<CommitId>,
+    /// Whether it is the current one.
+    pub current: bool,
+}
+
+/// The branches of a volume, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchList {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its branches.
+    pub branches: Vec<BranchEntry>,
+}
+
+/// A branch that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeletedBranch {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The branch.
+    pub branch: BranchName,
+    /// Its head.
+    pub head: Option<CommitId>,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
+}
+
+/// Lists the branches of a volume.
+///
+/// # Errors
+/// When there is no such volume, or the metadata cannot be read.
+pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, Error> {
+    let volume = pool.select(volume)?;
+    pool.store().read(|rows| {
+        let current = existing(&rows, &volume)?.branch;
+        let branches = rows.branches(&volume)?.into_iter().map(|record| BranchEntry {
+            current: record.name == current,
+            volume: record.volume,
+            branch: record.name,
+            head: record.head,
+        });
+        Ok(BranchList { volume: volume.clone(), branches: branches.collect() })
+    })
+}
+
+/// Deletes a branch and its working tree; with `force` also one whose commits nothing else holds.
+/// What goes is moved to trash.
+///
+/// # Errors
+/// When there is no such branch, it is the current one, or commits would be lost without `force`.
+pub fn delete_branch(
+    pool: &Pool,
+    volume: Option<&VolumeName>,
+    branch: &BranchName,
+    force: bool,
+) -> Result<DeletedBranch, Error> {
+    let volume = pool.select(volume)?;
+    pool.store().read(|rows| check(&rows, &volume, branch, force))?;
+    let session = pool.begin(Verb::DeleteBranch, &volume)?;
+    let (pending, deleted) = session.intend(format!("branch: deleting {branch}"), |rows, draft| {
+        check(rows, &volume, branch, force)?;
+        let record = rows.branch(&volume, branch)?.ok_or_else(|| missing(&volume, branch))?;
+        let dropped = unheld(rows, &record, None)?;
+        for commit in &dropped {
+            draft.change(RowChange::delete(Row::Commit(commit.clone())));
+            draft.retire(layout::commit_tree(&volume, &commit.id))?;
+        }
+        draft.retire(layout::working_tree(&volume, branch))?;
+        let head = record.head.clone();
+        draft.change(RowChange::delete(Row::Branch(record)));
+        let dropped = dropped.into_iter().map(|commit| commit.id).collect();
+        Ok(DeletedBranch { volume: volume.clone(), branch: branch.clone(), head, dropped })
+    })?;
+    pending.publish()?.finish()?;
+    Ok(deleted)
+}
+
+fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool) -> Result<(), Error> {
+    let current = existing(rows, volume)?.branch;
+    let record = rows.branch(volume, branch)?.ok_or_else(|| missing(volume, branch))?;
+    let (volume, branch) = (volume.clone(), branch.clone());
+    if current == branch {
+        return Err(Error::CurrentBranch { volume, branch });
+    }
+    match unheld(rows, &record, None)?.len() {
+        commits if commits > 0 && !force => Err(Error::Unmerged { volume, branch, commits }),
+        _ => Ok(()),
+    }
+}
+
+fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
+    Error::NoBranch { volume: volume.clone(), branch: branch.to_string() }
+}

@@ -1,0 +1,76 @@
+//! `init`: a new volume with its first branch.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::layout;
+use crate::model::{BranchName, BranchRecord, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::pool::{Error, Pool};
+use crate::sys::disk;
+
+/// A new volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Its name.
+    pub volume: VolumeName,
+    /// Its first branch.
+    pub branch: BranchName,
+}
+
+/// Makes a volume and makes it the current one.
+///
+/// # Errors
+/// When the name is taken, or the pool cannot be written.
+pub fn init(pool: &Pool, name: &VolumeName) -> Result<Created, Error> {
+    make(pool, name, BTreeMap::new(), true)
+}
+
+/// Makes a volume for the driver; the current volume stays. A volume that is there is left alone,
+/// and so are its options. Says whether it was made.
+///
+/// # Errors
+/// When the pool cannot be written.
+pub fn create(pool: &Pool, name: &VolumeName, options: BTreeMap<String, String>) -> Result<bool, Error> {
+    if pool.store().read(|rows| rows.volume(name))?.is_some() {
+        return Ok(false);
+    }
+    match make(pool, name, options, false) {
+        Ok(_) => Ok(true),
+        Err(Error::VolumeExists(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn make(
+    pool: &Pool,
+    name: &VolumeName,
+    options: BTreeMap<String, String>,
+    becomes_current: bool,
+) -> Result<Created, Error> {
+    let branch = BranchName::master();
+    let session = pool.begin(Verb::Init, name)?;
+    let (pending, staged) = session.intend(format!("init: {name}"), |rows, draft| {
+        if rows.volume(name)?.is_some() {
+            return Err(Error::VolumeExists(name.clone()));
+        }
+        let created = pool.now();
+        let volume = VolumeRecord { name: name.clone(), created, branch: branch.clone(), options };
+        let first = BranchRecord { volume: name.clone(), name: branch.clone(), head: None, created };
+        draft.change(RowChange::insert(Row::Volume(volume)));
+        draft.change(RowChange::insert(Row::Branch(first)));
+        if becomes_current {
+            let before = rows.current_volume()?.map(Row::CurrentVolume);
+            draft.change(RowChange { before, after: Some(Row::CurrentVolume(name.clone())) });
+        }
+        draft.bring_in(layout::volume(name))
+    })?;
+    disk::set_mode(&staged, layout::VOLUME_MODE)?;
+    disk::make_directory(&staged.join(layout::BRANCHES), layout::VOLUME_MODE)?;
+    disk::make_directory(&staged.join(layout::COMMITS), layout::VOLUME_MODE)?;
+    let tree = staged.join(layout::BRANCHES).join(branch.to_directory());
+    disk::make_directory(&tree, layout::WORKING_TREE_MODE)?;
+    disk::make_symlink(&layout::running_point_target(&branch), &staged.join(layout::RUNNING_POINT))?;
+    pending.publish()?.finish()?;
+    Ok(Created { volume: name.clone(), branch })
+}

@@ -1,0 +1,61 @@
+//! `list`: the volumes of the pool.
+
+use serde::Serialize;
+
+use crate::model::{BranchName, CommitId, VolumeName};
+use crate::pool::{Error, Pool};
+
+/// One volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeEntry {
+    /// Its name.
+    pub volume: VolumeName,
+    /// Its current branch.
+    pub branch: BranchName,
+    /// The head of that branch.
+    pub head: Option<CommitId>,
+    /// Whether it is the current volume.
+    pub current: bool,
+    /// The names of the containers that use it, running or not; none when they are not known.
+    pub containers: Option<Vec<String>>,
+}
+
+/// All volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Sorted by name.
+    pub volumes: Vec<VolumeEntry>,
+    /// Why the containers are not known.
+    pub no_containers: Option<String>,
+}
+
+/// Lists the volumes. An engine that does not answer is no failure.
+///
+/// # Errors
+/// When the metadata cannot be read.
+pub fn list(pool: &Pool) -> Result<Listing, Error> {
+    let (mut volumes, names) = pool.store().read(|rows| {
+        let current = rows.current_volume()?;
+        let mut entries = Vec::new();
+        for record in rows.volumes()? {
+            let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
+            let current = current.as_ref() == Some(&record.name);
+            entries.push(VolumeEntry { volume: record.name, branch: record.branch, head, current, containers: None });
+        }
+        let empty = entries.is_empty();
+        Ok::<_, Error>((entries, empty))
+    })?;
+    if names {
+        return Ok(Listing { volumes, no_containers: None });
+    }
+    match pool.containers().users() {
+        Ok(mut users) => {
+            for entry in &mut volumes {
+                let users = users.remove(entry.volume.as_str()).unwrap_or_default();
+                entry.containers = Some(users.into_iter().map(|container| container.name).collect());
+            }
+            Ok(Listing { volumes, no_containers: None })
+        }
+        Err(error) => Ok(Listing { volumes, no_containers: Some(error.to_string()) }),
+    }
+}

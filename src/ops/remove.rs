@@ -1,0 +1,78 @@
+//! `rm`: delete a volume.
+
+use serde::Serialize;
+
+use crate::layout;
+use crate::model::{Row, RowChange, Verb, VolumeName};
+use crate::pool::{Error, Pool};
+
+/// Who makes sure that no container uses the volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// dvol asks the engine.
+    Ask,
+    /// The engine itself asked for the removal and has made sure.
+    Engine,
+}
+
+/// A volume that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// Its name.
+    pub volume: VolumeName,
+    /// Whether it is kept in trash for a while.
+    pub kept: bool,
+}
+
+/// Deletes a volume with its branches and commits; it is moved to trash. An anonymous volume
+/// without a commit is not worth keeping.
+///
+/// # Errors
+/// When there is no such volume, or containers use it.
+pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed, Error> {
+    let missing = || Error::NoVolumeToRemove(volume.clone());
+    if pool.store().read(|rows| rows.volume(volume))?.is_none() {
+        return Err(missing());
+    }
+    if guard == Guard::Ask {
+        check_unused(pool, volume)?;
+    }
+    let session = pool.begin(Verb::Remove, volume)?;
+    let (mut pending, kept) = session.intend(format!("rm: {volume}"), |rows, draft| {
+        let record = rows.volume(volume)?.ok_or_else(missing)?;
+        let commits = rows.commits(volume)?;
+        let kept = !(volume.is_anonymous() && commits.is_empty());
+        if rows.current_volume()?.as_ref() == Some(volume) {
+            draft.change(RowChange::delete(Row::CurrentVolume(volume.clone())));
+        }
+        for branch in rows.branches(volume)? {
+            draft.change(RowChange::delete(Row::Branch(branch)));
+        }
+        for commit in commits {
+            draft.change(RowChange::delete(Row::Commit(commit)));
+        }
+        for (key, value) in rows.settings(Some(volume))? {
+            draft.change(RowChange::delete(Row::Setting { volume: volume.clone(), key, value }));
+        }
+        draft.change(RowChange::delete(Row::Volume(record)));
+        draft.move_head(None);
+        if kept { draft.retire(layout::volume(volume))? } else { draft.delete(layout::volume(volume))? }
+        Ok(kept)
+    })?;
+    pending.shut_gate()?;
+    if guard == Guard::Ask {
+        // Once more behind the shut gate: nobody can come any more.
+        check_unused(pool, volume)?;
+    }
+    pending.publish()?.finish()?;
+    Ok(Removed { volume: volume.clone(), kept })
+}
+
+fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+    let users = pool.containers().users_of(volume)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    let containers = users.into_iter().map(|container| container.name).collect();
+    Err(Error::InUse { volume: volume.clone(), containers })
+}

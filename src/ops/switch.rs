@@ -1,0 +1,16 @@
+//! `switch`: which volume a command means when it names none.
+
+use crate::model::VolumeName;
+use crate::pool::{Error, Pool};
+
+/// Makes `volume` the current one.
+///
+/// # Errors
+/// When there is no such volume, or the metadata cannot be written.
+pub fn switch(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+    pool.select(Some(volume))?;
+    pool.store().write(|writer| {
+        writer.volume(volume)?.ok_or_else(|| Error::NoVolume(volume.clone()))?;
+        Ok(writer.set_current_volume(Some(volume))?)
+    })
+}

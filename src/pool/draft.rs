@@ -1,0 +1,93 @@
+//! Drafting a plan: what an operation will do, with places in staging for what it brings in.
+
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::layout::{self, Layout};
+use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
+use crate::sys::disk;
+
+/// A plan in the making. It lives inside the transaction that writes it into the journal, so a
+/// staging directory without a journal entry has no owner.
+pub struct Draft<'d> {
+    layout: &'d Layout,
+    id: &'d OperationId,
+    pub(super) plan: Plan,
+    pub(super) head_after: Option<Option<CommitId>>,
+    count: u32,
+}
+
+impl<'d> Draft<'d> {
+    pub(super) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
+        disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
+        Ok(Draft { layout, id, plan: Plan::default(), head_after: None, count: 0 })
+    }
+
+    fn next_place(&mut self, kind: &str) -> PathBuf {
+        self.count += 1;
+        layout::staging_of(self.id).join(format!("{kind}-{}", self.count))
+    }
+
+    fn inode_of(&self, relative: &Path) -> Result<u64, Error> {
+        let full = self.layout.full(relative);
+        disk::inode(&full)?.ok_or_else(|| Error::Inconsistent(format!("{} is missing", full.display())))
+    }
+
+    /// An empty directory that will be moved to `place` (relative to the pool), where nothing is.
+    /// Gives its full path, to be filled before the operation is published.
+    pub fn bring_in(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        let from = self.next_place("new");
+        disk::make_directory(&self.layout.full(&from), layout::PRIVATE_MODE)?;
+        let full = self.layout.full(&from);
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
+        Ok(full)
+    }
+
+    /// An empty directory that will take the place of the tree at `place`. Gives its full path.
+    pub fn replace(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        let staged = self.next_place("new");
+        disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
+        let full = self.layout.full(&staged);
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(full)
+    }
+
+    /// Makes the symlink at `place` say `target`.
+    pub fn point(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
+        let staged = self.next_place("link");
+        disk::make_symlink(target, &self.layout.full(&staged))?;
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(())
+    }
+
+    /// Moves `place` to trash after the metadata has changed; nothing happens when it is not there.
+    pub fn retire(&mut self, place: PathBuf) -> Result<(), Error> {
+        let to = layout::trash_of(self.id);
+        self.retire_to(place, &to)
+    }
+
+    /// Deletes `place` after the metadata has changed; nothing happens when it is not there.
+    pub fn delete(&mut self, place: PathBuf) -> Result<(), Error> {
+        let to = layout::staging_of(self.id);
+        self.retire_to(place, &to)
+    }
+
+    fn retire_to(&mut self, place: PathBuf, folder: &Path) -> Result<(), Error> {
+        self.count += 1;
+        if let Some(inode) = disk::inode(&self.layout.full(&place))? {
+            let name = format!("old-{}", self.count);
+            self.plan.retire.push(Move::Rename { from: place, to: folder.join(name), inode });
+        }
+        Ok(())
+    }
+
+    /// Changes a row when the operation is published.
+    pub fn change(&mut self, change: RowChange) {
+        self.plan.changes.push(change);
+    }
+
+    /// Says where HEAD will be afterwards, for the operation log.
+    pub fn move_head(&mut self, head: Option<CommitId>) {
+        self.head_after = Some(head);
+    }
+}

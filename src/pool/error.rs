@@ -1,0 +1,214 @@
+//! Why an operation was refused or failed. Whatever it says, the pool is as it was before, except
+//! where the message says what holds.
+
+use crate::containers::ContainerError;
+use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, Verb, VolumeName};
+use crate::store::StoreError;
+use crate::sys::error::DiskError;
+use crate::sys::locks::LockError;
+
+/// A refused or failed operation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such volume.
+    #[error("Volume '{0}' does not exist")]
+    NoVolume(VolumeName),
+    /// `rm` of no such volume.
+    #[error("Volume '{0}' does not exist, cannot remove it")]
+    NoVolumeToRemove(VolumeName),
+    /// No volume was named and none is current.
+    #[error("no volume is chosen")]
+    NoCurrentVolume,
+    /// The name is taken.
+    #[error("volume {0} already exists")]
+    VolumeExists(VolumeName),
+    /// No such branch.
+    #[error("branch '{branch}' does not exist in volume {volume}")]
+    NoBranch {
+        /// The volume.
+        volume: VolumeName,
+        /// The name that was asked for.
+        branch: String,
+    },
+    /// The name is taken.
+    #[error("branch {branch} already exists in volume {volume}")]
+    BranchExists {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// There is no commit where one is needed.
+    #[error("branch {branch} of volume {volume} has no commit yet")]
+    NoCommits {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// Nothing has this name.
+    #[error("'{revision}' names no commit in volume {volume}")]
+    UnknownRevision {
+        /// What was asked for.
+        revision: String,
+        /// Where.
+        volume: VolumeName,
+    },
+    /// Several ids begin so.
+    #[error("'{prefix}' is the beginning of more than one commit in volume {volume}: {}", list(candidates))]
+    AmbiguousRevision {
+        /// What was asked for.
+        prefix: String,
+        /// Where.
+        volume: VolumeName,
+        /// Some of the commits that begin so.
+        candidates: Vec<CommitId>,
+    },
+    /// More parents were asked for than there are.
+    #[error("'{revision}' goes past the root of volume {volume}: {start} has {ancestors} commit(s) before it")]
+    PastRoot {
+        /// What was asked for.
+        revision: String,
+        /// Where.
+        volume: VolumeName,
+        /// Where the steps began.
+        start: CommitId,
+        /// How many commits come before that.
+        ancestors: u64,
+    },
+    /// `^2`.
+    #[error("'{0}' asks for a second parent: a commit of dvol has one parent at most")]
+    NoSuchParent(String),
+    /// A look back in the operation log that reaches nothing.
+    #[error("'{revision}' looks further back than the operations on volume {volume} go")]
+    NoSuchPast {
+        /// What was asked for.
+        revision: String,
+        /// Where.
+        volume: VolumeName,
+    },
+    /// The revision names another volume where that cannot be.
+    #[error("'{revision}' names a commit of another volume than {volume}")]
+    OtherVolume {
+        /// What was asked for.
+        revision: String,
+        /// The volume that the command works on.
+        volume: VolumeName,
+    },
+    /// A checkout would leave uncommitted changes behind.
+    #[error("branch {branch} of volume {volume} has uncommitted changes")]
+    Dirty {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// `reset` without `--hard`.
+    #[error("a reset replaces the working tree of volume {0}, which only --hard may do")]
+    HardRequired(VolumeName),
+    /// Containers use the volume.
+    #[error("volume {volume} is used by container(s) {}", containers.join(", "))]
+    InUse {
+        /// The volume.
+        volume: VolumeName,
+        /// Their names.
+        containers: Vec<String>,
+    },
+    /// The current branch cannot go.
+    #[error("cannot delete branch {branch} of volume {volume}: it is the current branch")]
+    CurrentBranch {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// Only this branch holds some commits.
+    #[error("cannot delete branch {branch} of volume {volume}: nothing else holds its last {commits} commit(s)")]
+    Unmerged {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+        /// How many commits would go.
+        commits: usize,
+    },
+    /// No message for a commit.
+    #[error("You must provide a commit message")]
+    NoMessage,
+    /// A question was needed and there is nobody to ask.
+    #[error("refusing to {action} without being told so")]
+    NotConfirmed {
+        /// What would be done.
+        action: String,
+    },
+    /// The copy would not fit.
+    #[error("not enough space in the pool: the tree takes {needed} bytes, {free} are free")]
+    NoSpace {
+        /// Bytes that the copy takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// No such setting.
+    #[error("'{0}' is not a setting")]
+    UnknownSetting(String),
+    /// Not a value of this setting.
+    #[error("'{value}' is not a value of {key}: {rule}")]
+    BadSetting {
+        /// The setting.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// A container can neither be stopped nor frozen without loss.
+    #[error("container {container} cannot be stopped for a while: {reason}")]
+    Unstoppable {
+        /// Its name.
+        container: String,
+        /// Why.
+        reason: String,
+    },
+    /// All is done but a container does not start.
+    #[error("the {verb} of volume {volume} is done, but {}", problems.join("; "))]
+    NotReleased {
+        /// What was done.
+        verb: Verb,
+        /// The volume.
+        volume: VolumeName,
+        /// What is wrong with which container.
+        problems: Vec<String>,
+    },
+    /// The disk is not as the journal says, and nothing was changed.
+    #[error("the pool is not as the journal says: {0}")]
+    Inconsistent(String),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// A bad name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A bad id.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// A bad revision.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// The metadata.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A lock.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The container engine.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+}
+
+fn list(ids: &[CommitId]) -> String {
+    ids.iter().map(CommitId::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,144 @@
+//! A pool: metadata, trees and containers joined into operations that hold as a whole or not at all.
+//!
+//! An operation goes through types that only lead forward: [`Pool::begin`] locks the volume and
+//! cleans up after the dead and gives a [`Session`]; [`Session::intend`] writes the plan into the
+//! journal and gives a [`Pending`]; [`Pending::quiesce`] keeps containers from writing;
+//! [`Pending::publish`] moves trees and metadata over and gives a [`Published`];
+//! [`Published::finish`] lets containers go and clears up. A `Pending` that is dropped instead is
+//! undone; a process that dies at any point is finished or undone by whoever comes next
+//! ([`Pool::recover`]).
+
+mod draft;
+mod error;
+mod moves;
+mod notice;
+mod publish;
+mod quiesce;
+mod recover;
+mod release;
+mod resolve;
+mod select;
+mod session;
+mod settings;
+mod space;
+mod trash;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::containers::ContainerRuntime;
+use crate::layout::{self, Layout};
+use crate::model::{CommitId, Instant, OperationId};
+use crate::store::Store;
+use crate::sys::clock::Clock;
+use crate::sys::disk;
+use crate::sys::error::DiskError;
+use crate::sys::ids::IdSource;
+
+pub use draft::Draft;
+pub use error::Error;
+pub use notice::Notice;
+pub use publish::{Outcome, Published};
+pub use quiesce::Purpose;
+pub use recover::{Recovered, Sweep};
+pub use resolve::{ancestry, resolve};
+pub(crate) use select::existing;
+pub use session::{Pending, Session};
+pub use settings::{SETTINGS, Setting};
+
+/// What a pool is opened with.
+pub struct Options {
+    /// The containers on its volumes.
+    pub containers: Arc<dyn ContainerRuntime>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Told what a person should hear while an operation runs.
+    pub notices: Arc<dyn Fn(&Notice) + Send + Sync>,
+    /// Set from outside to interrupt: the operation that runs is undone.
+    pub interrupted: Arc<AtomicBool>,
+    /// How long to wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a container may take to stop; none means its own stop timeout.
+    pub stop_timeout: Option<Duration>,
+}
+
+/// A pool. Holds no lock and no file open between calls.
+pub struct Pool {
+    layout: Layout,
+    store: Store,
+    options: Options,
+}
+
+impl Pool {
+    /// The pool at `layout`. Touches nothing on disk.
+    pub fn new(layout: Layout, options: Options) -> Self {
+        let store = Store::new(&layout, options.lock_timeout);
+        Pool { layout, store, options }
+    }
+
+    /// Where everything lies.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The metadata.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The containers.
+    pub fn containers(&self) -> &dyn ContainerRuntime {
+        self.options.containers.as_ref()
+    }
+
+    /// The flag that interrupts a copy.
+    pub fn interrupted(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.options.interrupted)
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        let (micros, offset) = self.options.clock.now();
+        Instant { micros, offset }
+    }
+
+    /// A new commit's id.
+    pub fn new_commit_id(&self) -> CommitId {
+        self.options.ids.next().parse().expect("an id source gives 32 lowercase hex digits")
+    }
+
+    fn new_operation_id(&self) -> OperationId {
+        self.options.ids.next().parse().expect("an id source gives 32 lowercase hex digits")
+    }
+
+    fn tell(&self, notice: &Notice) {
+        (self.options.notices)(notice);
+    }
+
+    fn check_interrupted(&self) -> Result<(), Error> {
+        if self.options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Makes the pool's own directories where they are missing.
+    pub fn prepare_directories(&self) -> Result<(), DiskError> {
+        let gate = self.layout.locks().join("gate");
+        if gate.is_dir() {
+            return Ok(());
+        }
+        disk::ensure_directory(self.layout.root(), layout::POOL_MODE)?;
+        disk::ensure_directory(&self.layout.private(), layout::PRIVATE_MODE)?;
+        for directory in [
+            self.layout.staging(),
+            self.layout.trash(),
+            self.layout.locks(),
+            self.layout.locks().join("volume"),
+            gate,
+        ] {
+            disk::ensure_directory(&directory, layout::PRIVATE_MODE)?;
+        }
+        disk::sync_directory(self.layout.root())
+    }
+}

@@ -1,0 +1,147 @@
+//! Doing and undoing the steps of a plan on disk. Each can be repeated: whether it was done is
+//! told by the inode that moves, not guessed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::layout::Layout;
+use crate::model::Move;
+use crate::sys::disk;
+
+/// Does the steps that are not done yet and makes them durable. What moves must be at one end.
+pub(super) fn apply(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+    run(layout, moves, false)
+}
+
+/// The same for what no record names any more: where it is at neither end, it was moved and
+/// deleted before.
+pub(super) fn retire(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+    run(layout, moves, true)
+}
+
+fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> {
+    for step in moves {
+        match step {
+            Move::Rename { from, to, inode } => {
+                let (source, target) = (layout.full(from), layout.full(to));
+                if disk::inode(&source)? == Some(*inode) {
+                    if let Some(parent) = target.parent() {
+                        disk::ensure_directory(parent, crate::layout::PRIVATE_MODE)?;
+                    }
+                    disk::rename(&source, &target)?;
+                } else if disk::inode(&target)? != Some(*inode) && !may_be_gone {
+                    return Err(lost(&source, &target));
+                }
+            }
+            Move::Exchange { staged, place, inode } => {
+                let (staged, place) = (layout.full(staged), layout.full(place));
+                if disk::inode(&place)? == Some(*inode) {
+                    continue;
+                }
+                if disk::inode(&staged)? != Some(*inode) {
+                    return Err(lost(&staged, &place));
+                }
+                disk::exchange(&staged, &place)?;
+            }
+        }
+    }
+    sync_parents(layout, moves)
+}
+
+/// Undoes the steps that were done, last first.
+pub(super) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+    for step in moves.iter().rev() {
+        match step {
+            Move::Rename { from, to, inode } => {
+                let (source, target) = (layout.full(from), layout.full(to));
+                if disk::inode(&target)? == Some(*inode) {
+                    disk::rename(&target, &source)?;
+                }
+            }
+            Move::Exchange { staged, place, inode } => {
+                let (staged, place) = (layout.full(staged), layout.full(place));
+                if disk::inode(&place)? == Some(*inode) {
+                    disk::exchange(&staged, &place)?;
+                }
+            }
+        }
+    }
+    sync_parents(layout, moves)
+}
+
+fn lost(a: &Path, b: &Path) -> Error {
+    Error::Inconsistent(format!("what should be at {} or {} is at neither", a.display(), b.display()))
+}
+
+fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+    let parents: BTreeSet<PathBuf> = moves
+        .iter()
+        .flat_map(|step| match step {
+            Move::Rename { from, to, .. } => [from, to],
+            Move::Exchange { staged, place, .. } => [staged, place],
+        })
+        .filter_map(|path| layout.full(path).parent().map(Path::to_path_buf))
+        .collect();
+    for parent in parents.iter().filter(|parent| parent.is_dir()) {
+        disk::sync_directory(parent)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn setup() -> (tempfile::TempDir, Layout, Vec<Move>) {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        for name in ["staging", "staging/new", "staging/tree", "volume", "volume/tree"] {
+            disk::make_directory(&layout.full(Path::new(name)), 0o700).unwrap();
+        }
+        fs::write(dir.path().join("staging/tree/mark"), "new").unwrap();
+        fs::write(dir.path().join("volume/tree/mark"), "old").unwrap();
+        let inode = |name: &str| disk::inode(&layout.full(Path::new(name))).unwrap().unwrap();
+        let moves = vec![
+            Move::Rename { inode: inode("staging/new"), from: "staging/new".into(), to: "volume/new".into() },
+            Move::Exchange {
+                inode: inode("staging/tree"),
+                staged: "staging/tree".into(),
+                place: "volume/tree".into(),
+            },
+        ];
+        (dir, layout, moves)
+    }
+
+    fn mark(dir: &Path) -> String {
+        fs::read_to_string(dir.join("volume/tree/mark")).unwrap()
+    }
+
+    #[test]
+    fn steps_can_be_repeated_and_reverted_from_wherever_they_stopped() {
+        for done in 0..=2 {
+            let (dir, layout, moves) = setup();
+            apply(&layout, &moves[..done]).unwrap();
+            apply(&layout, &moves).unwrap();
+            apply(&layout, &moves).unwrap();
+            assert_eq!(mark(dir.path()), "new");
+            assert!(dir.path().join("volume/new").is_dir());
+
+            let (dir, layout, moves) = setup();
+            apply(&layout, &moves[..done]).unwrap();
+            revert(&layout, &moves).unwrap();
+            revert(&layout, &moves).unwrap();
+            assert_eq!(mark(dir.path()), "old");
+            assert!(dir.path().join("staging/new").is_dir() && !dir.path().join("volume/new").exists());
+        }
+    }
+
+    #[test]
+    fn a_step_whose_inode_is_nowhere_is_refused() {
+        let (dir, layout, moves) = setup();
+        fs::rename(dir.path().join("staging/new"), dir.path().join("elsewhere")).unwrap();
+        assert!(matches!(apply(&layout, &moves), Err(Error::Inconsistent(_))));
+        assert_eq!(mark(dir.path()), "old");
+    }
+}

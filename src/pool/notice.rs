@@ -1,0 +1,48 @@
+//! What a person should hear while an operation runs. The library says it, the command line words it.
+
+use crate::model::Verb;
+
+/// Something worth a line on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A lock is held by somebody else for long.
+    Waiting {
+        /// What the lock guards.
+        what: String,
+        /// Who holds it: pid and verb.
+        holder: String,
+    },
+    /// A container did not end after its stop signal and had to be killed.
+    Killed {
+        /// Its name.
+        container: String,
+    },
+    /// A dead operation was finished.
+    Finished {
+        /// What it did.
+        verb: Verb,
+        /// The volume.
+        volume: String,
+    },
+    /// A dead operation was undone.
+    Undone {
+        /// What it would have done.
+        verb: Verb,
+        /// The volume.
+        volume: String,
+    },
+    /// Undoing or finishing failed; whoever comes next tries again.
+    NotRecovered {
+        /// The volume.
+        volume: String,
+        /// Why.
+        reason: String,
+    },
+    /// A container could not be let go.
+    NotReleased {
+        /// Its name.
+        container: String,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,122 @@
+//! The settings that `dvol config` knows: of the whole pool, or of one volume, which then wins.
+
+use super::Error;
+use crate::model::VolumeName;
+use crate::store::Rows;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key, as `dvol config` takes it.
+    pub key: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What it is when nobody set it.
+    pub default: &'static str,
+    /// What values are allowed, in words.
+    pub rule: &'static str,
+    is_valid: fn(&str) -> bool,
+}
+
+/// All settings, sorted by key.
+pub const SETTINGS: [Setting; 4] = [
+    Setting {
+        key: "containers.stop-timeout",
+        about: "seconds that a container may take to stop before it is killed",
+        default: "",
+        rule: "a number of seconds, or nothing for the container's own stop timeout",
+        is_valid: |text| text.is_empty() || text.parse::<u32>().is_ok(),
+    },
+    Setting {
+        key: "trash.keep",
+        about: "how long what reset, rm and branch -d dropped is kept",
+        default: "7d",
+        rule: "a number with d, h or m, such as 7d",
+        is_valid: |text| parse_age(text).is_some(),
+    },
+    Setting {
+        key: "user.email",
+        about: "e-mail address of the author of commits",
+        default: "",
+        rule: "any text in one line",
+        is_valid: is_line,
+    },
+    Setting {
+        key: "user.name",
+        about: "name of the author of commits",
+        default: "",
+        rule: "any text in one line",
+        is_valid: is_line,
+    },
+];
+
+fn is_line(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+/// `7d`, `36h`, `90m` in microseconds.
+pub(super) fn parse_age(text: &str) -> Option<i64> {
+    let unit = match text.chars().last()? {
+        'd' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        _ => return None,
+    };
+    let count: u32 = text[..text.len() - 1].parse().ok()?;
+    Some(i64::from(count) * unit * 1_000_000)
+}
+
+impl Setting {
+    /// The setting of this key.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(key: &str) -> Result<&'static Setting, Error> {
+        SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| Error::UnknownSetting(key.to_owned()))
+    }
+
+    /// Refuses what is no value of this setting.
+    ///
+    /// # Errors
+    /// With the rule.
+    pub fn check(&self, value: &str) -> Result<(), Error> {
+        if (self.is_valid)(value) {
+            return Ok(());
+        }
+        Err(Error::BadSetting { key: self.key, value: value.to_owned(), rule: self.rule })
+    }
+
+    /// The value that holds for `volume`: its own, else the pool's, else the default.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn value(&self, rows: &Rows<'_>, volume: Option<&VolumeName>) -> Result<String, Error> {
+        let own = volume.map(|volume| rows.setting(Some(volume), self.key)).transpose()?.flatten();
+        let value = match own {
+            Some(value) => Some(value),
+            None => rows.setting(None, self.key)?,
+        };
+        Ok(value.unwrap_or_else(|| self.default.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_sorted_and_their_defaults_allowed() {
+        assert!(SETTINGS.windows(2).all(|pair| pair[0].key < pair[1].key));
+        for setting in SETTINGS {
+            setting.check(setting.default).unwrap();
+        }
+    }
+
+    #[test]
+    fn ages_have_a_unit() {
+        assert_eq!(parse_age("2h"), Some(7_200_000_000));
+        for text in ["", "7", "d", "-1d", "1w", "é"] {
+            assert_eq!(parse_age(text), None, "{text}");
+        }
+    }
+}
