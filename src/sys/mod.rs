@@ -8,3 +8,4 @@ pub mod error;
 pub mod fault;
 pub mod ids;
 pub mod locks;
+pub mod tree;

@@ -1,0 +1,243 @@
+//! What must be done to one tree to get another.
+//!
+//! Both are walked side by side, each directory sorted by name. `difference` decides about two entries of one
+//! name; this file decides which entries meet.
+//!
+//! (Later: a caller that knows some entries to be unchanged by their stat alone will say so through a closure
+//! `trusted(path, stat) -> bool`, asked in `Walk::pair` before the contents are read.)
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::difference::{Scratch, attributes_differ, entries_differ};
+use super::handle::{Inode, Node, Stat, open_root, refusal};
+use super::names::{Names, Reader};
+use crate::sys::error::{At as _, DiskError};
+
+/// How an entry differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Only the new tree has it.
+    Added,
+    /// Same type, but other bytes, another link target, or another device number.
+    Modified,
+    /// Only the old tree has it.
+    Deleted,
+    /// A file has become a directory, and the like.
+    TypeChanged,
+    /// Same content; mode, owner, extended attributes, or the names it is hard-linked with differ.
+    Attributes,
+}
+
+/// An entry that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Change {
+    /// Relative to the roots of the trees, in the very bytes; "." is the roots themselves.
+    pub path: PathBuf,
+    /// How it differs.
+    pub kind: ChangeKind,
+}
+
+/// Tells `visit` of each change that must be made to `old` to get `new`, until it breaks.
+///
+/// Two trees without a change have the same entries with the same types, modes, owners, link targets, device
+/// numbers, extended attributes (without the host's labels), bytes and hard links among each other. Times and
+/// holes do not count. A directory comes before its entries, and the entries of a directory in the order of
+/// their bytes. All entries of a directory that was added or deleted are told of too. Of the names that are linked in
+/// one tree only, the first is told of as it is, and each further one has changed.
+///
+/// # Errors
+/// Whatever cannot be read, with its path; a mount point inside a tree is of kind `CrossesDevices`.
+pub fn compare_trees(
+    old: &Path,
+    new: &Path,
+    visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
+) -> Result<(), DiskError> {
+    let mut walk = Walk {
+        roots: [old, new],
+        path: PathBuf::new(),
+        stack: Vec::new(),
+        reader: Reader::new(),
+        scratch: Scratch::default(),
+        links: LinkPairs::default(),
+    };
+    let handles = [open_root(old)?, open_root(new)?];
+    let stats = [
+        Stat::of(handles[0].as_fd()).at("read the attributes of", old)?,
+        Stat::of(handles[1].as_fd()).at("read the attributes of", new)?,
+    ];
+    let [of_old, of_new] = [handles[0].as_fd(), handles[1].as_fd()];
+    let differ = attributes_differ((&stats[0], of_old), (&stats[1], of_new), &mut walk.scratch)
+        .map_err(|trouble| walk.failed(trouble.side, trouble.action, trouble.error))?;
+    if differ && visit(Change { path: ".".into(), kind: ChangeKind::Attributes }).is_break() {
+        return Ok(());
+    }
+    walk.descend(handles.map(Some))?;
+    while !walk.stack.is_empty() {
+        if let Some(change) = walk.step()?
+            && visit(change).is_break()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'a> {
+    /// Old and new, as everywhere here.
+    roots: [&'a Path; 2],
+    /// Of the entry at hand.
+    path: PathBuf,
+    stack: Vec<Frame>,
+    reader: Reader,
+    scratch: Scratch,
+    links: LinkPairs,
+}
+
+/// A directory of one tree or of both.
+struct Frame {
+    sides: [Option<Side>; 2],
+}
+
+struct Side {
+    handle: OwnedFd,
+    names: Names,
+    next: usize,
+}
+
+impl Side {
+    fn peek(&self) -> Option<&CStr> {
+        self.names.get(self.next)
+    }
+}
+
+impl Frame {
+    /// Takes the smallest name that is left, and which sides have it.
+    fn take(&mut self) -> Option<(CString, [bool; 2])> {
+        let name = self.sides.iter().flatten().filter_map(Side::peek).min()?.to_owned();
+        let mut has = [false; 2];
+        for (side, has) in self.sides.iter_mut().zip(&mut has) {
+            if let Some(side) = side
+                && side.peek() == Some(&name)
+            {
+                side.next += 1;
+                *has = true;
+            }
+        }
+        Some((name, has))
+    }
+}
+
+impl Walk<'_> {
+    fn step(&mut self) -> Result<Option<Change>, DiskError> {
+        let frame = self.stack.last_mut().expect("the stack is not empty");
+        let Some((name, has)) = frame.take() else {
+            self.stack.pop();
+            self.path.pop();
+            return Ok(None);
+        };
+        self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        let [old, new] = [self.open(0, &name, has[0])?, self.open(1, &name, has[1])?];
+        let kind = match (&old, &new) {
+            (None, None) => None,
+            (None, Some(_)) => Some(ChangeKind::Added),
+            (Some(_), None) => Some(ChangeKind::Deleted),
+            (Some(old), Some(new)) if old.stat.kind != new.stat.kind => Some(ChangeKind::TypeChanged),
+            (Some(old), Some(new)) => self.pair(old, new)?,
+        };
+        let change = kind.map(|kind| Change { path: self.path.clone(), kind });
+        let is_directory = |node: &Node| node.stat.kind == FileType::Directory;
+        let directories = [old.filter(is_directory), new.filter(is_directory)];
+        if directories.iter().any(Option::is_some) {
+            let [old, new] = directories;
+            let handles = [self.reopen(0, old)?, self.reopen(1, new)?];
+            self.descend(handles)?;
+        } else {
+            self.path.pop();
+        }
+        Ok(change)
+    }
+
+    /// Two entries of one name and one type.
+    fn pair(&mut self, old: &Node, new: &Node) -> Result<Option<ChangeKind>, DiskError> {
+        let linked_alike = old.stat.kind == FileType::Directory || self.links.agree(&old.stat, &new.stat);
+        let kind = entries_differ(old, new, &mut self.scratch)
+            .map_err(|trouble| self.failed(trouble.side, trouble.action, trouble.error))?;
+        Ok(kind.or((!linked_alike).then_some(ChangeKind::Attributes)))
+    }
+
+    /// Opens `name` on one side of the frame on top; none if it has vanished since it was listed.
+    fn open(&self, side: usize, name: &CStr, has: bool) -> Result<Option<Node>, DiskError> {
+        let frame = self.stack.last().expect("a step has a frame");
+        let Some(directory) = frame.sides[side].as_ref().filter(|_| has) else { return Ok(None) };
+        match Node::open(directory.handle.as_fd(), name) {
+            Err(Errno::NOENT) => Ok(None),
+            other => other.map(Some).map_err(|errno| self.failed(side, "open", errno)),
+        }
+    }
+
+    fn reopen(&self, side: usize, node: Option<Node>) -> Result<Option<OwnedFd>, DiskError> {
+        node.map(|node| node.reopen().map_err(|errno| self.failed(side, "open", errno))).transpose()
+    }
+
+    /// Goes into the directory at `self.path`, of which `handles` are the two sides.
+    fn descend(&mut self, handles: [Option<OwnedFd>; 2]) -> Result<(), DiskError> {
+        let mut sides = [None, None];
+        for (index, handle) in handles.into_iter().enumerate() {
+            let Some(handle) = handle else { continue };
+            let names =
+                self.reader.sorted(handle.as_fd()).map_err(|errno| self.failed(index, "read", errno))?;
+            sides[index] = Some(Side { handle, names, next: 0 });
+        }
+        self.stack.push(Frame { sides });
+        Ok(())
+    }
+
+    fn failed(&self, side: usize, action: &'static str, errno: Errno) -> DiskError {
+        refusal(action, self.roots[side].join(&self.path), errno)
+    }
+}
+
+/// Which inode of the one tree has met which of the other. Names that are one inode there must be one here.
+#[derive(Default)]
+struct LinkPairs {
+    met: [HashMap<Inode, Met>; 2],
+}
+
+struct Met {
+    other: Inode,
+    names: u32,
+}
+
+impl LinkPairs {
+    fn agree(&mut self, old: &Stat, new: &Stat) -> bool {
+        if old.links < 2 && new.links < 2 {
+            return true;
+        }
+        let [of_old, of_new] = &mut self.met;
+        meet(of_old, old, new.inode) & meet(of_new, new, old.inode)
+    }
+}
+
+/// Forgets an inode when all its names have been met.
+fn meet(met: &mut HashMap<Inode, Met>, stat: &Stat, other: Inode) -> bool {
+    if stat.links < 2 {
+        return true;
+    }
+    let entry = met.entry(stat.inode).or_insert(Met { other, names: 0 });
+    entry.names += 1;
+    let agrees = entry.other == other;
+    if entry.names >= stat.links {
+        met.remove(&stat.inode);
+    }
+    agrees
+}

@@ -1,0 +1,61 @@
+//! A directory on its way: it is finished when the last of its entries is.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::handle::Stat;
+
+/// A directory of the source and its copy. Whoever works on an entry shares it.
+pub(super) struct Directory {
+    /// None for the root.
+    pub(super) parent: Option<Arc<Directory>>,
+    pub(super) name: CString,
+    pub(super) from: OwnedFd,
+    pub(super) to: OwnedFd,
+    /// Of the source, before any of its entries was read.
+    pub(super) stat: Stat,
+}
+
+impl Directory {
+    /// The path of the entry `name` in the tree whose root is `root`; of the directory itself if `name` is empty.
+    pub(super) fn path(&self, root: &Path, name: &CStr) -> PathBuf {
+        let mut names = vec![name];
+        let mut directory = self;
+        while let Some(parent) = &directory.parent {
+            names.push(&directory.name);
+            directory = parent;
+        }
+        let mut path = root.to_owned();
+        for name in names.into_iter().rev().filter(|name| !name.is_empty()) {
+            path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        }
+        path
+    }
+
+    /// Gives back one share of `directory`. If it was the last, `finish` is called with it, and so on for
+    /// the parents, without recursion.
+    pub(super) fn release<E>(
+        directory: Arc<Directory>,
+        mut finish: impl FnMut(&Directory) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut current = Some(directory);
+        while let Some(mut last) = current.and_then(Arc::into_inner) {
+            finish(&last)?;
+            current = last.parent.take();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Directory {
+    /// Drops a long chain of parents without recursion, when a copy ends early.
+    fn drop(&mut self) {
+        let mut current = self.parent.take();
+        while let Some(mut last) = current.and_then(Arc::into_inner) {
+            current = last.parent.take();
+        }
+    }
+}

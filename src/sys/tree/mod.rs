@@ -1,0 +1,59 @@
+//! Trees of files: copied exactly, compared, measured, removed.
+//!
+//! A tree may belong to a container that is hostile and that is writing. So each entry is reached
+//! from the handle of its directory, by one name, and never by a path: no symlink is followed, no
+//! mount point is crossed (one inside a tree is an error that names it), and `PATH_MAX` is no limit.
+//! An entry is first opened as a bare handle (`O_PATH`), which does nothing to it; only when that
+//! very inode turns out to be a regular file or a directory is it opened for reading. FIFOs and
+//! devices are never opened.
+//!
+//! What vanishes between the listing of its directory and its opening is passed over in silence: it
+//! is as if the listing had come a little later. So is a file that has become a directory meanwhile.
+//!
+//! A copy is exact: names as bytes, modes with setuid, setgid and sticky, owners, access and
+//! modification times in nanoseconds, extended attributes with ACLs and capabilities, hard links
+//! inside the tree, holes, symlinks, FIFOs, sockets, devices. Not copied: the time of change and of birth
+//! (the kernel sets them), inode flags as of chattr(1), and labels that belong to the host
+//! (`attributes` says which).
+//!
+//! Limits: one open handle a level of depth (two in a copy or a comparison), so the hard limit on
+//! open files bounds the depth; the soft limit is raised to it. Memory does not grow with the number
+//! of entries, but for `compare_trees`, which holds the names of the directories it is in, and
+//! for inodes with several links there and in `measure_tree`.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `handle` | opening an entry beneath its directory; what the kernel says about it |
+//! | `names` | lists of names in one block of memory; reading directories in pieces |
+//! | `options` | what a caller asks of a copy, and what it is told |
+//! | `copy`, `walker`, `worker`, `queue`, `directory` | the copy: one thread walks, several work |
+//! | `content` | the copy ladder for the bytes of one file |
+//! | `attributes` | owner, mode, extended attributes, times |
+//! | `links` | hard links inside a copy |
+//! | `compare`, `difference` | what differs between two trees, and two entries |
+//! | `remove`, `measure` | the rest of what is done to whole trees |
+
+mod attributes;
+mod compare;
+mod content;
+mod copy;
+mod difference;
+mod directory;
+mod handle;
+mod links;
+mod measure;
+mod names;
+mod options;
+mod queue;
+mod remove;
+mod walker;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use compare::{Change, ChangeKind, compare_trees};
+pub use copy::copy_tree;
+pub use measure::{Usage, free_space, measure_tree, sync_filesystem};
+pub use options::{CopyOptions, CopyStats, Progress, Rung};
+pub use remove::remove_tree;

@@ -1,0 +1,72 @@
+//! A bounded queue between the thread that walks and those that work.
+//!
+//! Only `push` waits for room: a worker that gives back part of its work (`push_front`) must never
+//! wait for a worker.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    room: usize,
+    filled: Condvar,
+    emptied: Condvar,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(room: usize) -> Self {
+        let state = Mutex::new(State { items: VecDeque::new(), closed: false });
+        Queue { state, room, filled: Condvar::new(), emptied: Condvar::new() }
+    }
+
+    /// Adds `item`, once there is room; drops it if the queue is closed.
+    pub(super) fn push(&self, item: T) {
+        let mut state = self.lock();
+        while state.items.len() >= self.room && !state.closed {
+            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !state.closed {
+            state.items.push_back(item);
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Adds `item` as the next one to be taken. Also to a queue that is closed: its giver is still there.
+    pub(super) fn push_front(&self, item: T) {
+        self.lock().items.push_front(item);
+        self.filled.notify_one();
+    }
+
+    /// Takes the next item; waits for one until the queue is closed.
+    pub(super) fn pop(&self) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(item) = state.items.pop_front() {
+                drop(state);
+                self.emptied.notify_one();
+                return Some(item);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// No more will be pushed; what is in it can still be taken.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+        self.emptied.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,167 @@
+//! Removing a tree.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, fchmod, openat, unlinkat};
+use rustix::io::Errno;
+
+use super::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
+use super::names::{Names, Reader};
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
+
+/// How often a directory that somebody still fills is emptied again.
+const TRIES: u32 = 16;
+
+/// Removes `path` and all that is beneath it. A path that does not exist is no error.
+///
+/// Directories without permissions are opened up first, where we own them. What
+/// somebody else removes meanwhile is passed over.
+///
+/// # Errors
+/// The first one ends the removal, and names the entry. A mount point inside (also one of a single file, or `path`
+/// itself) is of kind `CrossesDevices` and is left as it is.
+pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
+    raise_open_files();
+    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput).at("remove", path)?;
+    let name =
+        CString::new(name.as_bytes()).map_err(|_| std::io::ErrorKind::InvalidInput).at("remove", path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = match openat(CWD, parent, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        other => other.at("open", parent)?,
+    };
+    let mut names = Names::default();
+    names.push(&name).at("remove", path)?;
+    let top = Frame { handle, name: CString::default(), pending: names, read_to_end: true, tries: 0 };
+    let mut removal = Removal { path: parent.to_owned(), stack: vec![top], reader: Reader::new() };
+    while let Some(frame) = removal.stack.last_mut() {
+        if let Some(name) = frame.pending.pop() {
+            removal.entry(name)?;
+        } else if !frame.read_to_end {
+            removal.read()?;
+        } else {
+            removal.leave()?;
+        }
+    }
+    Ok(())
+}
+
+struct Removal {
+    /// Of the directory on top of the stack.
+    path: PathBuf,
+    /// Lowest is the parent of the tree, of which only the one entry is touched.
+    stack: Vec<Frame>,
+    reader: Reader,
+}
+
+struct Frame {
+    handle: OwnedFd,
+    name: CString,
+    pending: Names,
+    read_to_end: bool,
+    tries: u32,
+}
+
+impl Removal {
+    fn top(&mut self) -> &mut Frame {
+        self.stack.last_mut().expect("the stack is not empty")
+    }
+
+    fn join(&self, name: &CStr) -> PathBuf {
+        self.path.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
+    }
+
+    fn read(&mut self) -> Result<(), DiskError> {
+        let Removal { path, stack, reader } = self;
+        let frame = stack.last_mut().expect("the stack is not empty");
+        let more = reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name)).at("read", path)?;
+        frame.read_to_end = !more;
+        Ok(())
+    }
+
+    /// Removes what is no directory, goes into what is one.
+    fn entry(&mut self, name: CString) -> Result<(), DiskError> {
+        fault::point("tree.unlink").map_err(|error| DiskError::new("remove", self.join(&name), error))?;
+        let directory = &self.top().handle;
+        match unlink(directory, &name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            // Linux says EISDIR, POSIX says EPERM.
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(error) => return Err(self.refused(&name, error)),
+        }
+        let handle = match enter(directory, &name) {
+            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(self.refused(&name, Errno::PERM)),
+            other => other.map_err(|error| self.refused(&name, error))?,
+        };
+        self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        self.stack.push(Frame { handle, name, pending: Names::default(), read_to_end: false, tries: 0 });
+        Ok(())
+    }
+
+    /// Removes the directory on top, which was read to its end and emptied.
+    fn leave(&mut self) -> Result<(), DiskError> {
+        let Some([.., parent, frame]) = self.stack.get_mut(..).filter(|stack| stack.len() > 1) else {
+            self.stack.pop();
+            return Ok(());
+        };
+        fault::point("tree.rmdir").at("remove", &self.path)?;
+        match unlink(&parent.handle, &frame.name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            // Somebody adds entries, or the file system skipped some while it was emptied: once more.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.tries < TRIES => {
+                frame.tries += 1;
+                frame.read_to_end = false;
+                rustix::fs::seek(&frame.handle, rustix::fs::SeekFrom::Start(0)).at("read", &self.path)?;
+                return Ok(());
+            }
+            Err(error) => return Err(DiskError::new("remove", &self.path, error)),
+        }
+        self.stack.pop();
+        self.path.pop();
+        Ok(())
+    }
+
+    fn refused(&self, name: &CStr, error: Errno) -> DiskError {
+        let path = self.join(name);
+        let directory = &self.stack.last().expect("the stack is not empty").handle;
+        if error == Errno::BUSY && is_mounted(directory, name) {
+            mounted(path)
+        } else {
+            refusal("remove", path, error)
+        }
+    }
+}
+
+/// Unlinks; opens the directory up and tries again if it does not let us write.
+fn unlink(directory: &OwnedFd, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
+    match unlinkat(directory, name, flags) {
+        Err(Errno::ACCESS) if fchmod(directory, Mode::RWXU).is_ok() => unlinkat(directory, name, flags),
+        other => other,
+    }
+}
+
+/// Opens the directory `name`; gives it permissions first if it does not let us read it.
+fn enter(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+    match open_directory(directory.as_fd(), name) {
+        Err(Errno::ACCESS) => {
+            let node = Node::open(directory.as_fd(), name)?;
+            if node.stat.kind != FileType::Directory {
+                return Err(Errno::NOTDIR);
+            }
+            chmodat(CWD, node.magic_path(), Mode::RWXU, AtFlags::empty())?;
+            node.reopen()
+        }
+        other => other,
+    }
+}
+
+fn is_mounted(directory: &OwnedFd, name: &CStr) -> bool {
+    let stats = (Stat::of_name(directory.as_fd(), name), Stat::of(directory.as_fd()));
+    matches!(stats, (Ok(entry), Ok(parent)) if !entry.same_mount(&parent))
+}

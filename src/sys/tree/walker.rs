@@ -1,0 +1,152 @@
+//! The thread that walks the source: it makes the directories, and hands out all other entries in batches.
+//!
+//! It goes down before it goes on, with a stack of its own. A directory is read in pieces; its subdirectories
+//! in a piece are done before the next piece is read, so a frame holds some thousand names at most.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
+
+use super::attributes::Scratch;
+use super::copy::{Batch, Run};
+use super::directory::Directory;
+use super::handle::{Stat, open_directory, refusal};
+use super::names::{Names, Reader};
+use super::options::CopyStats;
+use crate::sys::error::DiskError;
+use crate::sys::fault;
+
+/// Entries in a batch.
+const BATCH: usize = 32;
+
+pub(super) struct Walker<'a> {
+    run: &'a Run<'a>,
+    stack: Vec<Frame>,
+    reader: Reader,
+    scratch: Scratch,
+    stats: CopyStats,
+}
+
+struct Frame {
+    directory: Arc<Directory>,
+    /// Subdirectories of the piece that was read last.
+    pending: Names,
+    read_to_end: bool,
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(run: &'a Run<'a>) -> Self {
+        let (reader, scratch, stats) = (Reader::new(), Scratch::default(), CopyStats::default());
+        Walker { run, stack: Vec::new(), reader, scratch, stats }
+    }
+
+    pub(super) fn walk(mut self, root: Directory) {
+        let _guard = self.run.stop_on_panic();
+        self.enter(root);
+        while !self.stack.is_empty() && self.run.goes_on() {
+            if let Err(error) = self.step() {
+                self.run.fail(error);
+            }
+        }
+        self.run.add(&self.stats);
+    }
+
+    fn enter(&mut self, directory: Directory) {
+        let directory = Arc::new(directory);
+        self.stack.push(Frame { directory, pending: Names::default(), read_to_end: false });
+    }
+
+    fn step(&mut self) -> Result<(), DiskError> {
+        let frame = self.stack.last_mut().expect("the stack is not empty");
+        if let Some(name) = frame.pending.pop() {
+            let parent = Arc::clone(&frame.directory);
+            if let Some(child) = self.child(parent, &name)? {
+                self.stats.directories += 1;
+                self.run.progress(0, 1);
+                self.enter(child);
+            }
+        } else if frame.read_to_end {
+            let frame = self.stack.pop().expect("the stack is not empty");
+            self.run.release(frame.directory, &mut self.scratch)?;
+        } else {
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next piece of the directory on top of the stack.
+    fn read(&mut self) -> Result<(), DiskError> {
+        let Frame { directory, pending, read_to_end } =
+            self.stack.last_mut().expect("the stack is not empty");
+        let mut names = Names::default();
+        let send = |names: Names| self.run.queue.push(Batch { directory: Arc::clone(directory), names });
+        let more = self.reader.chunk(directory.from.as_fd(), |name, mut kind| {
+            if kind == FileType::Unknown {
+                kind = match Stat::of_name(directory.from.as_fd(), name) {
+                    Err(Errno::NOENT) => return Ok(()),
+                    other => other?.kind,
+                };
+            }
+            if kind == FileType::Directory {
+                return pending.push(name);
+            }
+            names.push(name)?;
+            if names.len() == BATCH {
+                send(std::mem::take(&mut names));
+            }
+            Ok(())
+        });
+        let more = more.map_err(|errno| DiskError::new("read", directory.path(self.run.src, c""), errno))?;
+        if !names.is_empty() {
+            send(names);
+        }
+        *read_to_end = !more;
+        Ok(())
+    }
+
+    /// Opens the directory `name` of `parent`, and makes its copy.
+    fn child(&mut self, parent: Arc<Directory>, name: &CStr) -> Result<Option<Directory>, DiskError> {
+        let run = self.run;
+        let from = match open_directory(parent.from.as_fd(), name) {
+            Err(Errno::NOENT) => return Ok(None),
+            // Something else has taken its place since it was listed.
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                let mut names = Names::default();
+                names.push(name).expect("there is room for one name");
+                run.queue.push(Batch { directory: parent, names });
+                return Ok(None);
+            }
+            other => other.map_err(|errno| refusal("open", parent.path(run.src, name), errno))?,
+        };
+        let stat = Stat::of(from.as_fd())
+            .map_err(|errno| DiskError::new("read the attributes of", parent.path(run.src, name), errno))?;
+
+        let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
+        fault::point("tree.mkdir").map_err(failed)?;
+        match mkdirat(&parent.to, name, Mode::RWXU) {
+            Err(Errno::EXIST) if listed_twice(&parent, name) => return Ok(None),
+            other => other.map_err(|errno| failed(errno.into()))?,
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let to = openat(&parent.to, name, flags, Mode::empty())
+            .map_err(|errno| DiskError::new("open", parent.path(run.dst, name), errno))?;
+        Ok(Some(Directory { parent: Some(parent), name: name.to_owned(), from, to, stat }))
+    }
+}
+
+/// Whether an entry that is in our way is an earlier copy of the same entry: a directory that changes
+/// while it is read may list a name twice. Otherwise the file system takes two names for one.
+pub(super) fn listed_twice(directory: &Directory, name: &CStr) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(again) = openat(&directory.to, c".", flags, Mode::empty()) else { return false };
+    let mut reader = Reader::new();
+    let mut found = false;
+    while let Ok(true) = reader.chunk(again.as_fd(), |listed, _| {
+        found |= listed == name;
+        Ok(())
+    }) {}
+    found
+}
