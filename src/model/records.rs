@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::tz::Offset;
+use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::{BranchName, CommitId, VolumeName};
@@ -16,6 +18,24 @@ pub struct Instant {
     pub micros: i64,
     /// Offset from UTC in seconds, east is positive.
     pub offset: i32,
+}
+
+impl Instant {
+    /// The point in time with the offset that it was seen at.
+    pub fn to_zoned(self) -> Zoned {
+        let timestamp = Timestamp::from_microsecond(self.micros).unwrap_or_default();
+        timestamp.to_zoned(Offset::from_seconds(self.offset).unwrap_or(Offset::UTC).to_time_zone())
+    }
+
+    /// As RFC 3339 has it: `2024-05-01T10:00:00+02:00`, to the second.
+    pub fn to_rfc3339(self) -> String {
+        let zoned = self.to_zoned();
+        let (date, offset) = (zoned.strftime("%Y-%m-%dT%H:%M:%S"), zoned.offset().seconds());
+        match offset {
+            0 => format!("{date}Z"),
+            _ => format!("{date}{}", zoned.strftime("%:z")),
+        }
+    }
 }
 
 /// Who made a commit.
@@ -127,6 +147,15 @@ mod tests {
             let bytes = rmp_serde::to_vec_named(&record).unwrap();
             rmp_serde::from_slice::<CommitRecord>(&bytes).unwrap() == record
         }
+    }
+
+    #[test]
+    fn an_instant_is_written_with_its_offset() {
+        let micros = 1_714_550_400_000_000;
+        assert_eq!(Instant { micros, offset: 0 }.to_rfc3339(), "2024-05-01T08:00:00Z");
+        assert_eq!(Instant { micros, offset: 7200 }.to_rfc3339(), "2024-05-01T10:00:00+02:00");
+        // A damaged record is shown wrong, but shown.
+        assert!(!Instant { micros: i64::MAX, offset: i32::MAX }.to_rfc3339().is_empty());
     }
 
     #[test]

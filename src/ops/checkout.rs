@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::status::is_dirty;
 use crate::layout;
-use crate::model::{BranchName, BranchRecord, CommitId, Instant, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::model::{
+    BranchName, BranchRecord, CommitId, Instant, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
+};
 use crate::pool::{Error, Pool, Purpose, existing, resolve};
 use crate::store::Rows;
 use crate::sys::tree::{self, CopyOptions};

@@ -57,7 +57,8 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     let (record, branch) = pool.store().read(|rows| {
         let record = existing(&rows, &volume)?;
         let branch = rows.branch(&volume, &record.branch)?;
-        let branch = branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
+        let branch =
+            branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
         Ok::<_, Error>((record, branch))
     })?;
     let working_tree = pool.layout().full(&layout::working_tree(&volume, &record.branch));

@@ -35,7 +35,8 @@ pub fn describe(pool: &Pool, volume: &VolumeName) -> Result<Option<Description>,
 /// # Errors
 /// When the metadata cannot be read.
 pub fn describe_all(pool: &Pool) -> Result<Vec<Description>, Error> {
-    pool.store().read(|rows| rows.volumes()?.into_iter().map(|record| description(pool, &rows, record)).collect())
+    pool.store()
+        .read(|rows| rows.volumes()?.into_iter().map(|record| description(pool, &rows, record)).collect())
 }
 
 fn description(pool: &Pool, rows: &Rows<'_>, record: VolumeRecord) -> Result<Description, Error> {

@@ -40,7 +40,13 @@ pub fn list(pool: &Pool) -> Result<Listing, Error> {
         for record in rows.volumes()? {
             let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
             let current = current.as_ref() == Some(&record.name);
-            entries.push(VolumeEntry { volume: record.name, branch: record.branch, head, current, containers: None });
+            entries.push(VolumeEntry {
+                volume: record.name,
+                branch: record.branch,
+                head,
+                current,
+                containers: None,
+            });
         }
         let empty = entries.is_empty();
         Ok::<_, Error>((entries, empty))

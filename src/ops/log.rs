@@ -1,20 +1,36 @@
 //! `log`: the commits of a branch, newest first.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::model::{BranchName, CommitRecord, Revision, VolumeName};
+use crate::model::{BranchName, CodeState, CommitId, Instant, Revision, Signature, VolumeName};
 use crate::pool::{Error, Pool, ancestry, existing, resolve};
 
 /// One commit as the log shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
-    /// The commit.
-    #[serde(flatten)]
-    pub commit: CommitRecord,
+    /// The volume that it belongs to.
+    pub volume: VolumeName,
+    /// Its id.
+    pub id: CommitId,
+    /// The commit before it.
+    pub parent: Option<CommitId>,
+    /// What the author said.
+    pub message: String,
+    /// Who made it.
+    pub author: Signature,
+    /// When it was made; in JSON as RFC 3339 has it.
+    #[serde(serialize_with = "rfc3339")]
+    pub date: Instant,
+    /// The code that it was made beside, where that was known.
+    pub code: Option<CodeState>,
     /// The branches whose head it is.
     pub branches: Vec<BranchName>,
     /// Whether it is the head of the current branch.
     pub head: bool,
+}
+
+fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&date.to_rfc3339())
 }
 
 /// The commits from `revision` (HEAD where none is given) to the root, `most` of them. A branch
@@ -49,7 +65,13 @@ pub fn log(
                     .map(|branch| branch.name.clone())
                     .collect(),
                 head: head.as_ref() == Some(&commit.id),
-                commit,
+                volume: commit.volume,
+                id: commit.id,
+                parent: commit.parent,
+                message: commit.message,
+                author: commit.author,
+                date: commit.date,
+                code: commit.code,
             })
             .collect())
     })

@@ -18,7 +18,7 @@ mod switch;
 pub use branch::{BranchEntry, BranchList, DeletedBranch, branches, delete_branch};
 pub use checkout::{CheckedOut, CheckoutRequest, checkout};
 pub use commit::{CommitRequest, Committed, commit};
-pub use config::{SettingEntry, setting, settings, set_setting};
+pub use config::{SettingEntry, set_setting, setting, settings};
 pub use describe::{Description, describe, describe_all};
 pub use init::{Created, create, init};
 pub use list::{Listing, VolumeEntry, list};

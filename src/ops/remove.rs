@@ -56,7 +56,11 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         }
         draft.change(RowChange::delete(Row::Volume(record)));
         draft.move_head(None);
-        if kept { draft.retire(layout::volume(volume))? } else { draft.delete(layout::volume(volume))? }
+        if kept {
+            draft.retire(layout::volume(volume))?;
+        } else {
+            draft.delete(layout::volume(volume))?;
+        }
         Ok(kept)
     })?;
     pending.shut_gate()?;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::layout;
-use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName};
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
+};
 use crate::pool::{Error, Pool, Purpose, ancestry, existing, resolve};
 use crate::store::Rows;
 use crate::sys::tree::{self, CopyOptions, CopyStats};
@@ -90,14 +92,19 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     })
 }
 
-fn target(rows: &Rows<'_>, volume: &VolumeName, revision: &Revision) -> Result<(CommitRecord, BranchRecord), Error> {
+fn target(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    revision: &Revision,
+) -> Result<(CommitRecord, BranchRecord), Error> {
     let record = existing(rows, volume)?;
     if revision.volume.as_ref().is_some_and(|other| other != volume) {
         return Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() });
     }
     let commit = resolve(rows, &record, revision)?;
     let branch = rows.branch(volume, &record.branch)?;
-    let branch = branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
+    let branch =
+        branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
     Ok((commit, branch))
 }
 

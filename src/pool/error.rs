@@ -65,7 +65,9 @@ pub enum Error {
         candidates: Vec<CommitId>,
     },
     /// More parents were asked for than there are.
-    #[error("'{revision}' goes past the root of volume {volume}: {start} has {ancestors} commit(s) before it")]
+    #[error(
+        "'{revision}' goes past the root of volume {volume}: {start} has {ancestors} commit(s) before it"
+    )]
     PastRoot {
         /// What was asked for.
         revision: String,
@@ -123,7 +125,9 @@ pub enum Error {
         branch: BranchName,
     },
     /// Only this branch holds some commits.
-    #[error("cannot delete branch {branch} of volume {volume}: nothing else holds its last {commits} commit(s)")]
+    #[error(
+        "cannot delete branch {branch} of volume {volume}: nothing else holds its last {commits} commit(s)"
+    )]
     Unmerged {
         /// The volume.
         volume: VolumeName,

@@ -90,6 +90,7 @@ fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests set up files of their own")]
 mod tests {
     use super::*;
     use std::fs;

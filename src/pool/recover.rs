@@ -83,7 +83,11 @@ impl Pool {
     }
 
     /// Recovers one volume, whose lock the caller holds.
-    pub(super) fn recover_locked(&self, volume: &VolumeName, _lock: &LockGuard) -> Result<Vec<Recovered>, Error> {
+    pub(super) fn recover_locked(
+        &self,
+        volume: &VolumeName,
+        _lock: &LockGuard,
+    ) -> Result<Vec<Recovered>, Error> {
         let mut recovered = Vec::new();
         for mut operation in self.pending(volume)? {
             let finished = operation.phase == Phase::Published;

@@ -33,7 +33,8 @@ fn resolve_in(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Re
             Step::Parent(n) | Step::Ancestor(n) => n,
         };
         for _ in 0..count {
-            let parent = commit.parent.as_ref().map(|id| rows.commit(&volume.name, id)).transpose()?.flatten();
+            let parent =
+                commit.parent.as_ref().map(|id| rows.commit(&volume.name, id)).transpose()?.flatten();
             commit = parent.ok_or_else(|| Error::PastRoot {
                 revision: revision.to_string(),
                 volume: volume.name.clone(),

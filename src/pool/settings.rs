@@ -72,7 +72,10 @@ impl Setting {
     /// # Errors
     /// When there is none.
     pub fn find(key: &str) -> Result<&'static Setting, Error> {
-        SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| Error::UnknownSetting(key.to_owned()))
+        SETTINGS
+            .iter()
+            .find(|setting| setting.key == key)
+            .ok_or_else(|| Error::UnknownSetting(key.to_owned()))
     }
 
     /// Refuses what is no value of this setting.

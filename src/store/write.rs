@@ -103,9 +103,11 @@ impl<'t> Writer<'t> {
             Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
             Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
             Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
-            Row::Setting { volume, key, .. } => self
-                .setting(Some(volume), key)?
-                .map(|value| Row::Setting { volume: volume.clone(), key: key.clone(), value }),
+            Row::Setting { volume, key, .. } => self.setting(Some(volume), key)?.map(|value| Row::Setting {
+                volume: volume.clone(),
+                key: key.clone(),
+                value,
+            }),
         })
     }
 

@@ -1,0 +1,135 @@
+//! `fsck`: is the pool what its metadata says?
+//!
+//! What dead operations left is finished or undone first. Then everything is looked at, and all
+//! findings are collected before any is reported. Nothing is repaired here.
+
+mod directories;
+mod records;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::VolumeName;
+use crate::pool::{Error, Pool};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It was put right by finishing or undoing a dead operation.
+    Corrected,
+    /// Something lies about that no record names; nothing is lost.
+    Warning,
+    /// Something that a record names is missing or wrong.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Severity::Corrected => "corrected",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The volume, where it belongs to one.
+    pub volume: Option<VolumeName>,
+    /// The commit, branch or path.
+    pub subject: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// All findings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// How many volumes were looked at.
+    pub volumes: usize,
+    /// In the order in which they were found.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The exit code as fsck(8) has it: 0 clean, 1 errors corrected, 4 errors left.
+    pub fn exit_code(&self) -> u8 {
+        let has = |severity| self.findings.iter().any(|finding| finding.severity == severity);
+        match (has(Severity::Error) || has(Severity::Warning), has(Severity::Corrected)) {
+            (true, _) => 4,
+            (false, true) => 1,
+            (false, false) => 0,
+        }
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        volume: Option<&VolumeName>,
+        subject: &str,
+        what: &str,
+        remedy: &str,
+    ) {
+        self.findings.push(Finding {
+            severity,
+            volume: volume.cloned(),
+            subject: subject.to_owned(),
+            what: what.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+/// Checks the whole pool, or one volume of it.
+///
+/// # Errors
+/// When there is no such volume, or the metadata cannot be read.
+pub fn check(pool: &Pool, volume: Option<&VolumeName>) -> Result<Report, Error> {
+    let mut report = Report::default();
+    if let Some(volume) = volume {
+        pool.select(Some(volume))?;
+    }
+    recover(pool, &mut report)?;
+    let volumes = pool.store().read(|rows| match volume {
+        Some(volume) => Ok(rows.volume(volume)?.into_iter().collect()),
+        None => rows.volumes(),
+    })?;
+    report.volumes = volumes.len();
+    for record in &volumes {
+        records::check(pool, record, &mut report)?;
+    }
+    if volume.is_none() {
+        directories::check(pool, &volumes, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
+    let sweep = pool.recover()?;
+    for operation in &sweep.recovered {
+        let what = if operation.finished {
+            "had died after its commit point and was finished"
+        } else {
+            "had died before its commit point and was undone"
+        };
+        let subject = operation.verb.to_string();
+        report.add(Severity::Corrected, Some(&operation.volume), &subject, what, "nothing is left to do");
+    }
+    if sweep.orphans > 0 {
+        let what = format!("{} director(ies) that no operation owned were deleted", sweep.orphans);
+        report.add(Severity::Corrected, None, "staging", &what, "nothing is left to do");
+    }
+    for (volume, reason) in &sweep.failed {
+        let what = format!("a dead operation cannot be finished or undone: {reason}");
+        report.add(Severity::Error, Some(volume), "journal", &what, "mend the cause and run fsck again");
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
+
+mod json;
+mod text;
+
+use std::io::{self, Write};
+
+pub use json::Lines;
+pub use text::Text;
+
+/// What the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// A person.
+    #[default]
+    Text,
+    /// A script.
+    Json,
+}
+
+/// Writes `report` for this reader.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write<T: Text + Lines>(out: &mut dyn Write, format: Format, report: &T) -> io::Result<()> {
+    match format {
+        Format::Text => report.text(out),
+        Format::Json => report.json(out),
+    }
+}

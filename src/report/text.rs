@@ -1,0 +1,182 @@
+//! Text for people, in the words that users of git and of the older tool know.
+
+use std::io::{self, Write};
+
+use tabwriter::TabWriter;
+
+use crate::fsck::Report;
+use crate::model::Signature;
+use crate::ops::{
+    BranchList, CheckedOut, Committed, Created, DeletedBranch, Listing, LogEntry, Removed, ResetDone,
+    SettingEntry, Status,
+};
+use crate::sys::tree::ChangeKind;
+
+/// Something that a person can read.
+pub trait Text {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    fn text(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+impl Text for Created {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Created volume {}", self.volume)?;
+        writeln!(out, "Created branch {}/{}", self.volume, self.branch)
+    }
+}
+
+impl Text for Listing {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = TabWriter::new(out).padding(3);
+        writeln!(table, "  VOLUME\tBRANCH\tCONTAINERS")?;
+        for entry in &self.volumes {
+            let mark = if entry.current { '*' } else { ' ' };
+            let containers = entry.containers.as_ref().map_or("?".to_owned(), |names| names.join(","));
+            writeln!(table, "{mark} {}\t{}\t{containers}", entry.volume, entry.branch)?;
+        }
+        table.flush()
+    }
+}
+
+impl Text for Committed {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.id)
+    }
+}
+
+impl Text for Vec<LogEntry> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (index, entry) in self.iter().enumerate() {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            writeln!(out, "commit {}", entry.id)?;
+            writeln!(out, "Author: {}", author(&entry.author))?;
+            writeln!(out, "Date:   {}", entry.date.to_zoned().strftime("%a %b %-d %H:%M:%S %Y %z"))?;
+            writeln!(out)?;
+            for line in entry.message.lines() {
+                writeln!(
+                    out,
+                    "{}",
+                    if line.is_empty() { String::new() } else { format!("    {}", plain(line)) }
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn author(author: &Signature) -> String {
+    plain(&author.to_string())
+}
+
+/// Text of somebody else's without the control characters that could write over the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+impl Text for Status {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "On branch {}", self.branch)?;
+        if self.head.is_none() {
+            writeln!(out, "No commits yet")?;
+        }
+        if self.clean {
+            return writeln!(out, "nothing to commit, working tree clean");
+        }
+        writeln!(out, "Changes since the last commit:")?;
+        for change in &self.changes {
+            let word = match change.kind {
+                ChangeKind::Added => "new:",
+                ChangeKind::Modified => "modified:",
+                ChangeKind::Deleted => "deleted:",
+                ChangeKind::TypeChanged => "typechange:",
+                ChangeKind::Attributes => "attributes:",
+            };
+            writeln!(out, "        {word:<12}{}", plain(&change.path.to_string_lossy()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Text for BranchList {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for entry in &self.branches {
+            writeln!(out, "{} {}", if entry.current { '*' } else { ' ' }, entry.branch)?;
+        }
+        Ok(())
+    }
+}
+
+impl Text for DeletedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "Deleted branch {}/{}", self.volume, self.branch)?;
+        match &self.head {
+            Some(head) => writeln!(out, " (was {})", head.short()),
+            None => writeln!(out),
+        }
+    }
+}
+
+impl Text for CheckedOut {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.created {
+            writeln!(out, "Switched to a new branch '{}'", self.branch)
+        } else if self.from == self.branch {
+            writeln!(out, "Already on '{}'", self.branch)
+        } else {
+            writeln!(out, "Switched to branch '{}'", self.branch)
+        }
+    }
+}
+
+impl Text for ResetDone {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let subject = self.message.lines().next().unwrap_or_default();
+        writeln!(out, "HEAD is now at {} {}", self.to.short(), plain(subject))?;
+        if !self.dropped.is_empty() {
+            writeln!(out, "Dropped {} that nothing else holds", count(self.dropped.len(), "commit"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Text for Removed {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Deleted volume {}", self.volume)
+    }
+}
+
+impl Text for SettingEntry {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.value)
+    }
+}
+
+impl Text for Vec<SettingEntry> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter()
+            .filter(|entry| entry.set)
+            .try_for_each(|entry| writeln!(out, "{}={}", entry.key, entry.value))
+    }
+}
+
+impl Text for Report {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for finding in &self.findings {
+            writeln!(out, "{}: {}: {}", finding.severity, finding.subject, finding.what)?;
+            writeln!(out, "    {}", finding.remedy)?;
+        }
+        if self.findings.is_empty() {
+            writeln!(out, "{}: clean", count(self.volumes, "volume"))?;
+        }
+        Ok(())
+    }
+}
