@@ -2,4 +2,5 @@
 
 pub mod containers;
 pub mod model;
+pub mod plugin;
 pub mod sys;
