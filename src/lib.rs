@@ -8,4 +8,5 @@ pub mod ops;
 pub mod pool;
 pub mod report;
 pub mod store;
+pub mod plugin;
 pub mod sys;

@@ -1,1 +1,272 @@
-//! Docker's API, through bollard.
+//! An engine that speaks Docker's API: Docker itself, and podman's service.
+//!
+//! Guarantees: nothing is sent before the first call; every call ends, the longest after what the
+//! engine may take plus a minute; an error names the container as people know it. What runs is
+//! told by the list call alone: an inspect, unlike a list, blocks while a container waits in Mount,
+//! so it is used where the caller asks for details, and before a stop whose own timeout is wanted
+//! (for [`INSPECT_BEFORE_STOP`] at most).
+
+mod connection;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bollard::errors::Error as BollardError;
+use bollard::models::ContainerSummary;
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptions, RestartContainerOptions, StartContainerOptions,
+    StopContainerOptions,
+};
+
+use self::connection::{CallError, Connection};
+use super::{Container, ContainerError, ContainerRuntime, Details, State, StopOutcome};
+use crate::model::VolumeName;
+use crate::sys::fault;
+
+/// Where an engine listens unless told otherwise.
+pub const DEFAULT_ENDPOINT: &str = "unix:///var/run/docker.sock";
+/// The names that the volume driver goes by: as a service, and as a managed plugin.
+pub const DRIVER_NAMES: [&str; 2] = ["dvol", "dvol:latest"];
+
+/// How long an engine may take for what does not wait for a container.
+const PROMPT: Duration = Duration::from_secs(60);
+/// How long the look at a container's own stop timeout may take.
+const INSPECT_BEFORE_STOP: Duration = Duration::from_secs(2);
+/// The engine's stop timeout, in seconds, for a container that has none of its own.
+const ENGINE_STOP_TIMEOUT: i64 = 10;
+/// The stop timeout that is reckoned with when a container's own cannot be had.
+const UNKNOWN_STOP_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a start may take: the engine gives a volume driver 120 s for each Mount.
+const START: Duration = Duration::from_secs(300);
+
+/// An engine at an endpoint.
+#[derive(Debug)]
+pub struct Docker {
+    connection: Connection,
+    drivers: Vec<String>,
+    /// Names by id, from the lists seen so far, so that errors say what people type.
+    names: Mutex<HashMap<String, String>>,
+}
+
+impl Docker {
+    /// An engine at `endpoint` (`unix:///path`, `/path`, `tcp://host:port`, `http://host:port`),
+    /// none meaning [`DEFAULT_ENDPOINT`]. Talks to nobody yet and reads no environment.
+    pub fn new(endpoint: Option<&str>) -> Self {
+        Self::with_drivers(endpoint, &DRIVER_NAMES)
+    }
+
+    /// The same, for a volume driver that goes by other names.
+    pub fn with_drivers(endpoint: Option<&str>, drivers: &[&str]) -> Self {
+        Docker {
+            connection: Connection::new(endpoint.unwrap_or(DEFAULT_ENDPOINT)),
+            drivers: drivers.iter().map(ToString::to_string).collect(),
+            names: Mutex::default(),
+        }
+    }
+
+    fn names(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to call a container in an error.
+    fn name_of(&self, id: &str) -> String {
+        let short = || id.get(..12).unwrap_or(id).to_owned();
+        self.names().get(id).cloned().unwrap_or_else(short)
+    }
+
+    fn unreachable(&self, reason: String) -> ContainerError {
+        ContainerError::Unreachable { endpoint: self.connection.endpoint().to_owned(), reason }
+    }
+
+    /// One list call over all containers, running or not, that match `filter`.
+    fn list(&self, filter: Option<(&str, &str)>) -> Result<Vec<ContainerSummary>, ContainerError> {
+        let filters = filter.map(|(key, value)| HashMap::from([(key.to_owned(), vec![value.to_owned()])]));
+        let options = ListContainersOptions { all: true, filters, ..Default::default() };
+        self.connection
+            .call(PROMPT, move |client| async move { client.list_containers(Some(options)).await })
+            .map_err(|error| match error {
+                CallError::Unreachable(reason) => self.unreachable(reason),
+                CallError::TimedOut => self.unreachable(CallError::TimedOut.to_string()),
+                refused => ContainerError::Engine { action: "list containers", reason: refused.to_string() },
+            })
+    }
+
+    fn listed_users(
+        &self,
+        filter: Option<(&str, &str)>,
+    ) -> Result<BTreeMap<String, Vec<Container>>, ContainerError> {
+        let users = summary::by_volume(&self.list(filter)?, &self.drivers);
+        let seen = users.values().flatten().map(|c| (c.id.clone(), c.name.clone()));
+        self.names().extend(seen);
+        Ok(users)
+    }
+
+    /// A container's line in the list, by its full id.
+    fn look(&self, id: &str) -> Result<Option<ContainerSummary>, ContainerError> {
+        let found = self.list(Some(("id", id)))?.into_iter().find(|c| c.id.as_deref() == Some(id));
+        if let Some(container) = &found {
+            self.names().insert(id.to_owned(), summary::name(container));
+        }
+        Ok(found)
+    }
+
+    fn error(&self, action: &'static str, id: &str, error: CallError) -> ContainerError {
+        match error {
+            CallError::Unreachable(reason) => self.unreachable(reason),
+            refused if refused.is_no_such_container() => ContainerError::Gone { name: self.name_of(id) },
+            refused => {
+                ContainerError::Refused { action, name: self.name_of(id), reason: refused.to_string() }
+            }
+        }
+    }
+
+    /// Passes the fault point before a call that changes something, and makes the call. The outer
+    /// error is the fault point's.
+    fn change<F, Fut>(
+        &self,
+        action: &'static str,
+        point: &'static str,
+        id: &str,
+        limit: Duration,
+        call: F,
+    ) -> Result<Result<(), CallError>, ContainerError>
+    where
+        F: FnOnce(bollard::Docker, String) -> Fut,
+        Fut: Future<Output = Result<(), BollardError>> + Send + 'static,
+    {
+        fault::point(point).map_err(|error| ContainerError::Refused {
+            action,
+            name: self.name_of(id),
+            reason: error.to_string(),
+        })?;
+        let container = id.to_owned();
+        Ok(self.connection.call(limit, move |client| call(client, container)))
+    }
+
+    /// Makes an engine's refusal good when the container is in the state that was asked for.
+    fn unless_in(
+        &self,
+        state: State,
+        action: &'static str,
+        id: &str,
+        answer: Result<(), CallError>,
+    ) -> Result<(), ContainerError> {
+        let Err(error) = answer else { return Ok(()) };
+        let is_answer = matches!(error, CallError::Answer { .. });
+        if is_answer && self.look(id)?.is_some_and(|c| summary::state(&c) == state) {
+            return Ok(());
+        }
+        Err(self.error(action, id, error))
+    }
+
+    /// How long a stop without a timeout of its own may take.
+    fn own_stop_timeout(&self, id: &str) -> Duration {
+        let id = id.to_owned();
+        let inspected = self.connection.call(INSPECT_BEFORE_STOP, move |client| async move {
+            client.inspect_container(&id, None::<InspectContainerOptions>).await
+        });
+        match inspected {
+            Ok(container) => {
+                let own = container.config.and_then(|config| config.stop_timeout);
+                // A negative one means "wait for ever", which nobody can promise to do.
+                u64::try_from(own.unwrap_or(ENGINE_STOP_TIMEOUT))
+                    .map_or(UNKNOWN_STOP_TIMEOUT, Duration::from_secs)
+            }
+            Err(_) => UNKNOWN_STOP_TIMEOUT,
+        }
+    }
+}
+
+/// A timeout as the engine takes it: whole seconds, never shorter than what was asked.
+fn whole_seconds(timeout: Duration) -> i32 {
+    let round_up = u64::from(timeout.subsec_nanos() > 0);
+    i32::try_from(timeout.as_secs().saturating_add(round_up)).unwrap_or(i32::MAX)
+}
+
+impl ContainerRuntime for Docker {
+    fn users(&self) -> Result<BTreeMap<String, Vec<Container>>, ContainerError> {
+        self.listed_users(None)
+    }
+
+    fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError> {
+        // The filter also lets pass what is mounted *at* a path of this name; by_volume does not.
+        let mut users = self.listed_users(Some(("volume", volume.as_str())))?;
+        Ok(users.remove(volume.as_str()).unwrap_or_default())
+    }
+
+    fn details(&self, id: &str) -> Result<Details, ContainerError> {
+        let container = id.to_owned();
+        let inspected = self
+            .connection
+            .call(PROMPT, move |client| async move {
+                client.inspect_container(&container, None::<InspectContainerOptions>).await
+            })
+            .map_err(|error| self.error("inspect", id, error))?;
+        let state = inspected.state.unwrap_or_default();
+        let is = |flag: Option<bool>| flag == Some(true);
+        Ok(Details {
+            auto_remove: inspected.host_config.is_some_and(|config| is(config.auto_remove)),
+            running: is(state.running) && !is(state.paused) && !is(state.restarting),
+        })
+    }
+
+    fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
+        match self.look(id)? {
+            None => return Err(ContainerError::Gone { name: self.name_of(id) }),
+            Some(before) if summary::state(&before) == State::Stopped => return Ok(StopOutcome::Ended),
+            Some(_) => {}
+        }
+        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + PROMPT;
+        let options = StopContainerOptions { t: timeout.map(whole_seconds), signal: None };
+        let answer = self.change("stop", "container.stop", id, limit, |client, id| async move {
+            client.stop_container(&id, Some(options)).await
+        })?;
+        if let Err(error @ CallError::Unreachable(_)) = answer {
+            return Err(self.error("stop", id, error));
+        }
+        match self.look(id)? {
+            Some(after) if summary::state(&after) != State::Stopped => Err(match answer {
+                Err(error @ CallError::Answer { .. }) => self.error("stop", id, error),
+                _ => ContainerError::WillNotStop { name: self.name_of(id) },
+            }),
+            Some(after) if summary::was_killed(&after) => Ok(StopOutcome::Killed),
+            // A `--rm` container is gone by now, and its exit code with it.
+            _ => Ok(StopOutcome::Ended),
+        }
+    }
+
+    fn start(&self, id: &str) -> Result<(), ContainerError> {
+        let answer = self.change("start", "container.start", id, START, |client, id| async move {
+            client.start_container(&id, None::<StartContainerOptions>).await
+        })?;
+        self.unless_in(State::Running, "start", id, answer)
+    }
+
+    fn pause(&self, id: &str) -> Result<(), ContainerError> {
+        let answer = self.change("pause", "container.pause", id, PROMPT, |client, id| async move {
+            client.pause_container(&id).await
+        })?;
+        self.unless_in(State::Paused, "pause", id, answer)
+    }
+
+    fn unpause(&self, id: &str) -> Result<(), ContainerError> {
+        let answer = self.change("unpause", "container.unpause", id, PROMPT, |client, id| async move {
+            client.unpause_container(&id).await
+        })?;
+        self.unless_in(State::Running, "unpause", id, answer)
+    }
+
+    fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError> {
+        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + START;
+        let options = RestartContainerOptions { t: timeout.map(whole_seconds), signal: None };
+        let answer = self.change("restart", "container.restart", id, limit, |client, id| async move {
+            client.restart_container(&id, Some(options)).await
+        })?;
+        answer.map_err(|error| self.error("restart", id, error))
+    }
+}

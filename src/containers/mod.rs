@@ -3,7 +3,7 @@
 //! One trait and two runtimes: an engine that speaks Docker's API, and none. Calls block; they are
 //! made by operations, which hold a volume's lock, never by a reader.
 
-//mod docker;
+mod docker;
 mod error;
 mod none;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::model::VolumeName;
 
-//pub use docker::Docker;
+pub use docker::{DEFAULT_ENDPOINT, DRIVER_NAMES, Docker};
 pub use error::ContainerError;
 pub use none::NoContainers;
 

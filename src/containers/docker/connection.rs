@@ -1,0 +1,190 @@
+//! The way to an engine: a client and a small runtime of its own, both made at the first call.
+//!
+//! Calls block their thread, and may come from any: several at once, from a blocking thread of
+//! another runtime, or from inside one. So the future runs on our runtime's own thread and the
+//! caller waits on a channel, which no runtime forbids.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use bollard::API_DEFAULT_VERSION;
+use bollard::errors::Error as BollardError;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// A call that failed, before it is known what it was for.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// Nobody answered, or the connection broke.
+    Unreachable(String),
+    /// The time was up.
+    TimedOut,
+    /// The engine refused.
+    Answer { status: u16, message: String },
+    /// The engine's answer cannot be understood.
+    Other(String),
+}
+
+impl CallError {
+    /// Whether the engine says that it does not know the container. A 404 alone does not say so: a
+    /// start is answered by one too when a network of the container's is gone.
+    pub(super) fn is_no_such_container(&self) -> bool {
+        match self {
+            CallError::Answer { status: 404, message } => {
+                let message = message.to_lowercase();
+                message.contains("no such container") || message.contains("no container with")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Unreachable(reason) | CallError::Other(reason) => f.write_str(reason),
+            CallError::TimedOut => f.write_str("the container engine did not answer in time"),
+            CallError::Answer { status, message } if message.is_empty() => {
+                write!(f, "the container engine answered with status {status}")
+            }
+            CallError::Answer { message, .. } => f.write_str(message.trim_end()),
+        }
+    }
+}
+
+/// An endpoint, and what talks to it once somebody called.
+#[derive(Debug)]
+pub(super) struct Connection {
+    endpoint: String,
+    made: Mutex<Made>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    runtime: Option<Runtime>,
+    client: Option<bollard::Docker>,
+}
+
+impl Connection {
+    pub(super) fn new(endpoint: &str) -> Self {
+        Connection { endpoint: endpoint.to_owned(), made: Mutex::default() }
+    }
+
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Makes one call and waits for its answer, `limit` at most.
+    pub(super) fn call<T, F, Fut>(&self, limit: Duration, call: F) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: FnOnce(bollard::Docker) -> Fut,
+        Fut: Future<Output = Result<T, BollardError>> + Send + 'static,
+    {
+        let (handle, client) = self.client()?;
+        // The client's own limit covers the head of an answer only; ours covers all of it.
+        let answer = call(client.with_timeout(limit.saturating_add(Duration::from_secs(1))));
+        let (sender, receiver) = mpsc::sync_channel(1);
+        handle.spawn(async move {
+            let _ = sender.send(tokio::time::timeout(limit, answer).await);
+        });
+        match receiver.recv() {
+            Ok(Ok(answer)) => answer.map_err(classify),
+            Ok(Err(_elapsed)) => Err(CallError::TimedOut),
+            Err(_gone) => Err(CallError::Other("the call to the container engine panicked".to_owned())),
+        }
+    }
+
+    /// The client; a failure to make one is not remembered, so that an engine may come up later.
+    fn client(&self) -> Result<(Handle, bollard::Docker), CallError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = match &made.runtime {
+            Some(runtime) => runtime.handle().clone(),
+            None => {
+                let runtime = Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .thread_name("dvol-engine")
+                    .enable_all()
+                    .build()
+                    .map_err(|error| CallError::Other(format!("cannot start a thread: {error}")))?;
+                made.runtime.insert(runtime).handle().clone()
+            }
+        };
+        let client = match &made.client {
+            Some(client) => client.clone(),
+            None => made.client.insert(connect(&self.endpoint)?).clone(),
+        };
+        Ok((handle, client))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // A plain drop would wait, and panics inside another runtime.
+        if let Some(runtime) = made.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A client for `endpoint`. The API version needs no negotiation: this client asks for paths
+/// without one, and an engine answers those in the newest version that it speaks.
+fn connect(endpoint: &str) -> Result<bollard::Docker, CallError> {
+    // Replaced by the limit of each call.
+    let seconds = 60;
+    let client = if let Some(path) = socket_path(endpoint) {
+        bollard::Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
+    } else if let Some(address) = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://")) {
+        bollard::Docker::connect_with_http(address.trim_end_matches('/'), seconds, API_DEFAULT_VERSION)
+    } else {
+        let reason = "an address starts with unix://, tcp:// or http://".to_owned();
+        return Err(CallError::Unreachable(reason));
+    };
+    client.map_err(|error| match (&error, socket_path(endpoint)) {
+        (BollardError::SocketNotFoundError(_), Some(path)) => CallError::Unreachable(why_not(path)),
+        _ => classify(error),
+    })
+}
+
+fn socket_path(endpoint: &str) -> Option<&str> {
+    endpoint.strip_prefix("unix://").or(endpoint.starts_with('/').then_some(endpoint))
+}
+
+/// Why the socket at `path` is not to be had, in the kernel's words.
+fn why_not(path: &str) -> String {
+    match UnixStream::connect(Path::new(path)) {
+        Ok(_) => "the socket was not there a moment ago".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn classify(error: BollardError) -> CallError {
+    match error {
+        BollardError::DockerResponseServerError { status_code, message } => {
+            CallError::Answer { status: status_code, message }
+        }
+        BollardError::RequestTimeoutError => CallError::TimedOut,
+        BollardError::IOError { err } => CallError::Unreachable(err.to_string()),
+        error @ (BollardError::HyperLegacyError { .. } | BollardError::HyperResponseError { .. }) => {
+            CallError::Unreachable(root_cause(&error))
+        }
+        error => CallError::Other(error.to_string()),
+    }
+}
+
+/// The innermost reason: "client error (Connect)" helps nobody.
+fn root_cause(error: &BollardError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) => error.to_string(),
+        None => format!("the connection broke: {cause}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading the engine's list of containers.
+
+use std::collections::BTreeMap;
+
+use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed, MountPoint};
+
+use crate::containers::{Container, State};
+
+/// The exit code of a process that SIGKILL ended (128 + 9).
+const EXIT_KILLED: &str = "137";
+
+/// The containers that mount a volume of one of `drivers`, by volume, oldest first.
+pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeMap<String, Vec<Container>> {
+    let mut users: BTreeMap<String, Vec<Container>> = BTreeMap::new();
+    for summary in list {
+        let Some(id) = summary.id.clone().filter(|id| !id.is_empty()) else { continue };
+        for volume in summary.mounts.iter().flatten().filter_map(|mount| volume_of(mount, drivers)) {
+            let containers = users.entry(volume.to_owned()).or_default();
+            // One container may mount a volume at several places.
+            if containers.iter().all(|container| container.id != id) {
+                containers.push(Container {
+                    id: id.clone(),
+                    name: name(summary),
+                    state: state(summary),
+                    created: summary.created.unwrap_or_default(),
+                });
+            }
+        }
+    }
+    for containers in users.values_mut() {
+        containers.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+    }
+    users
+}
+
+/// The volume behind a mount, if it is one of `drivers`' volumes.
+fn volume_of<'a>(mount: &'a MountPoint, drivers: &[String]) -> Option<&'a str> {
+    let ours = |driver: &String| mount.driver.as_ref() == Some(driver);
+    let is_volume = mount.typ.as_deref() == Some("volume");
+    mount.name.as_deref().filter(|name| is_volume && !name.is_empty() && drivers.iter().any(ours))
+}
+
+/// The container's own name: links add names with a second slash.
+pub(super) fn name(summary: &ContainerSummary) -> String {
+    let names = || summary.names.iter().flatten().map(|name| name.trim_start_matches('/'));
+    let own = names().find(|name| !name.contains('/')).or_else(|| names().next());
+    let id = || summary.id.as_deref().map(|id| id.get(..12).unwrap_or(id));
+    own.or_else(id).unwrap_or_default().to_owned()
+}
+
+pub(super) fn state(summary: &ContainerSummary) -> State {
+    match summary.state {
+        // One that is stopping still has its processes.
+        Some(Listed::RUNNING | Listed::RESTARTING | Listed::STOPPING) => State::Running,
+        Some(Listed::PAUSED) => State::Paused,
+        _ => State::Stopped,
+    }
+}
+
+/// Whether SIGKILL ended it. The list has the exit code in its status: "Exited (137) 2 seconds ago".
+pub(super) fn was_killed(summary: &ContainerSummary) -> bool {
+    let status = summary.status.as_deref().unwrap_or_default();
+    let code = status.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    code.is_some_and(|(code, _)| code == EXIT_KILLED)
+}

@@ -1,0 +1,309 @@
+//! Against a small engine of our own, over a socket as a real one.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::*;
+
+type Answers = Vec<(&'static str, u16, Value)>;
+
+/// An engine that answers each kind of request with the next answer prepared for it; the last one
+/// of a kind stays.
+struct FakeEngine {
+    directory: TempDir,
+    asked: Arc<Mutex<Vec<String>>>,
+    _runtime: Runtime,
+}
+
+struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.0.take().unwrap().shutdown_background();
+    }
+}
+
+impl FakeEngine {
+    fn new(answers: Answers) -> Self {
+        let directory = TempDir::new().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let _inside = runtime.enter();
+        let listener = tokio::net::UnixListener::bind(directory.path().join("engine.sock")).unwrap();
+        let (log, answers) = (Arc::clone(&asked), Arc::new(Mutex::new(VecDeque::from(answers))));
+        let app = Router::new().fallback(move |request: Request| {
+            let asked = format!("{} {}", request.method(), request.uri());
+            let answer = next_answer(&answers, &asked);
+            log.lock().unwrap().push(asked);
+            async move { answer }
+        });
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        FakeEngine { directory, asked, _runtime: Runtime(Some(runtime)) }
+    }
+
+    fn docker(&self) -> Docker {
+        Docker::new(Some(&format!("unix://{}", self.directory.path().join("engine.sock").display())))
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn next_answer(answers: &Mutex<VecDeque<(&'static str, u16, Value)>>, asked: &str) -> Response {
+    let mut answers = answers.lock().unwrap();
+    let matching: Vec<usize> =
+        answers.iter().enumerate().filter(|(_, a)| asked.contains(a.0)).map(|(at, _)| at).collect();
+    let (_, status, body) = match matching.as_slice() {
+        [] => ("", 500, json!({"message": format!("unexpected {asked}")})),
+        [last] => answers[*last].clone(),
+        [first, ..] => answers.remove(*first).unwrap(),
+    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
+fn id(digit: char) -> String {
+    digit.to_string().repeat(64)
+}
+
+fn mount(typ: &str, name: &str, driver: &str) -> Value {
+    json!({"Type": typ, "Name": name, "Driver": driver, "Source": "", "Destination": "/d", "Mode": "z", "RW": true, "Propagation": ""})
+}
+
+fn container(digit: char, state: &str, status: &str, mounts: &[Value]) -> Value {
+    json!({"Id": id(digit), "Names": [format!("/other/alias{digit}"), format!("/name-{digit}")], "Created": 1_700_000_000 + i64::from(digit as u32),
+        "State": state, "Status": status, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
+}
+
+fn ours(digit: char, state: &str, status: &str) -> Value {
+    container(digit, state, status, &[mount("volume", "db", "dvol")])
+}
+
+#[test]
+fn only_volumes_of_the_driver_count_and_the_oldest_is_first() {
+    let engine = FakeEngine::new(vec![(
+        "GET /containers/json",
+        200,
+        json!([
+            container(
+                '3',
+                "paused",
+                "",
+                &[mount("volume", "db", "dvol:latest"), mount("volume", "db", "dvol")]
+            ),
+            container(
+                '2',
+                "restarting",
+                "",
+                &[mount("volume", "db", "dvol"), mount("volume", "other", "dvol")]
+            ),
+            container('1', "exited", "", &[mount("volume", "db", "local")]),
+            container('4', "running", "", &[mount("bind", "db", "dvol"), mount("volume", "db2", "dvol")]),
+            container('0', "exited", "", &[mount("volume", "db", "dvol")]),
+        ]),
+    )]);
+    let docker = engine.docker();
+    let users = docker.users_of(&"db".parse().unwrap()).unwrap();
+    let seen: Vec<_> = users.iter().map(|c| (c.name.as_str(), c.state)).collect();
+    assert_eq!(seen, [("name-0", State::Stopped), ("name-2", State::Running), ("name-3", State::Paused)]);
+    assert_eq!(docker.users_of(&"d".parse().unwrap()).unwrap(), []);
+    let all = docker.users().unwrap();
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["db", "db2", "other"]);
+    assert_eq!(all["db"].len(), 3);
+    let asked = engine.asked();
+    assert_eq!(asked.len(), 3, "one call each: {asked:?}");
+    assert!(
+        asked[0].contains("all=true") && asked[0].contains("%7B%22volume%22%3A%5B%22db%22%5D%7D"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_named_at_once() {
+    let begun = Instant::now();
+    let directory = TempDir::new().unwrap();
+    let missing = directory.path().join("none.sock");
+    let stale = directory.path().join("stale.sock");
+    drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
+    for (endpoint, reason) in [
+        (format!("unix://{}", missing.display()), "No such file"),
+        (missing.display().to_string(), "No such file"),
+        (format!("unix://{}", stale.display()), "refused"),
+        ("tcp://127.0.0.1:1".to_owned(), "refused"),
+        ("ssh://host".to_owned(), "starts with unix://"),
+    ] {
+        let error = Docker::new(Some(&endpoint)).users().unwrap_err();
+        assert!(matches!(error, ContainerError::Unreachable { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(&endpoint) && text.contains(reason), "{text}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn an_engine_that_comes_up_later_is_found() {
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([]))]);
+    let (real, hidden) =
+        (engine.directory.path().join("engine.sock"), engine.directory.path().join("hidden"));
+    rustix::fs::rename(&real, &hidden).unwrap();
+    let docker = engine.docker();
+    assert!(docker.users().is_err());
+    rustix::fs::rename(&hidden, &real).unwrap();
+    assert!(docker.users().unwrap().is_empty());
+}
+
+#[test]
+fn a_refused_or_garbled_list_says_so() {
+    let engine = FakeEngine::new(vec![
+        ("GET /containers/json", 500, json!({"message": "driver trouble"})),
+        ("GET /containers/json", 200, json!({"not": "a list"})),
+    ]);
+    let error = engine.docker().users().unwrap_err();
+    assert_eq!(error.to_string(), "the container engine refused to list containers: driver trouble");
+    assert!(matches!(engine.docker().users().unwrap_err(), ContainerError::Engine { .. }));
+}
+
+#[test]
+fn stop_passes_on_the_timeout_and_tells_a_kill_from_an_end() {
+    for (timeout, status, outcome, query) in [
+        (None, "Exited (0) 1 second ago", StopOutcome::Ended, "/stop?"),
+        (None, "Exited (137) Less than a second ago", StopOutcome::Killed, "/stop?"),
+        (Some(Duration::from_millis(2500)), "Exited (143) 1 second ago", StopOutcome::Ended, "/stop?t=3"),
+    ] {
+        let engine = FakeEngine::new(vec![
+            ("GET /containers/json", 200, json!([ours('1', "running", "Up 2 hours")])),
+            ("GET /containers/json", 200, json!([ours('1', "exited", status)])),
+            ("POST", 204, Value::Null),
+            ("/json", 200, json!({"Id": id('1'), "Config": {"StopTimeout": 3}, "State": {"Running": true}})),
+        ]);
+        assert_eq!(engine.docker().stop(&id('1'), timeout).unwrap(), outcome);
+        let asked = engine.asked();
+        let stop = asked.iter().find(|a| a.starts_with("POST")).unwrap();
+        assert!(stop.ends_with(query), "{stop}");
+    }
+}
+
+#[test]
+fn what_is_stopped_already_is_left_alone() {
+    let engine = FakeEngine::new(vec![(
+        "GET /containers/json",
+        200,
+        json!([ours('1', "exited", "Exited (137) 3 days ago")]),
+    )]);
+    assert_eq!(engine.docker().stop(&id('1'), None).unwrap(), StopOutcome::Ended);
+    assert_eq!(engine.asked().len(), 1);
+}
+
+#[test]
+fn a_container_that_does_not_stop_is_named() {
+    let running = || ("GET /containers/json", 200, json!([ours('1', "running", "Up 2 hours")]));
+    let timeout = Some(Duration::from_secs(1));
+    let engine = FakeEngine::new(vec![running(), ("POST", 204, Value::Null)]);
+    let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
+    assert_eq!(error.to_string(), "container name-1 does not stop");
+    let engine = FakeEngine::new(vec![running(), ("POST", 500, json!({"message": "permission denied"}))]);
+    let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
+    assert_eq!(error.to_string(), "cannot stop container name-1: permission denied");
+}
+
+#[test]
+fn a_container_that_deletes_itself_may_be_gone_after_its_stop_but_not_before() {
+    let engine = FakeEngine::new(vec![
+        ("GET /containers/json", 200, json!([ours('1', "running", "Up 2 hours")])),
+        ("GET /containers/json", 200, json!([])),
+        ("POST", 204, Value::Null),
+    ]);
+    let docker = engine.docker();
+    assert_eq!(docker.stop(&id('1'), Some(Duration::from_secs(1))).unwrap(), StopOutcome::Ended);
+    let error = docker.stop(&id('1'), None).unwrap_err();
+    assert_eq!(error.to_string(), "container name-1 is gone");
+}
+
+#[test]
+fn what_is_so_already_is_no_error() {
+    let engine = FakeEngine::new(vec![("/start", 304, Value::Null), ("/stop", 304, Value::Null)]);
+    engine.docker().start(&id('1')).unwrap();
+
+    let paused = ("GET /containers/json", 200, json!([ours('1', "paused", "Up (Paused)")]));
+    let already = ("/pause", 409, json!({"message": "Container 1 is already paused"}));
+    FakeEngine::new(vec![paused.clone(), already]).docker().pause(&id('1')).unwrap();
+
+    let running = ("GET /containers/json", 200, json!([ours('1', "running", "Up")]));
+    let not_paused = || ("/unpause", 409, json!({"message": "Container 1 is not paused"}));
+    FakeEngine::new(vec![running, not_paused()]).docker().unpause(&id('1')).unwrap();
+
+    let stopped = ("GET /containers/json", 200, json!([ours('1', "exited", "Exited (0)")]));
+    let error = FakeEngine::new(vec![stopped, not_paused()]).docker().unpause(&id('1')).unwrap_err();
+    assert_eq!(error.to_string(), "cannot unpause container name-1: Container 1 is not paused");
+}
+
+#[test]
+fn a_404_means_gone_only_when_the_container_is_what_is_missing() {
+    let list = || ("GET /containers/json", 200, json!([]));
+    let gone = ("/start", 404, json!({"message": format!("No such container: {}", id('1'))}));
+    let error = FakeEngine::new(vec![list(), gone]).docker().start(&id('1')).unwrap_err();
+    assert!(matches!(&error, ContainerError::Gone { name } if name == "111111111111"), "{error:?}");
+    let network = ("/start", 404, json!({"message": "network abc not found"}));
+    let error = FakeEngine::new(vec![list(), network]).docker().start(&id('1')).unwrap_err();
+    assert_eq!(error.to_string(), "cannot start container 111111111111: network abc not found");
+}
+
+#[test]
+fn details_tell_whether_it_runs_and_deletes_itself() {
+    for (state, running) in [
+        (json!({"Running": true, "Paused": false, "Restarting": false}), true),
+        (json!({"Running": true, "Paused": true, "Restarting": false}), false),
+        (json!({"Running": true, "Restarting": true}), false),
+        (json!({"Running": false}), false),
+    ] {
+        let engine = FakeEngine::new(vec![(
+            "/json",
+            200,
+            json!({"Id": id('1'), "State": state, "HostConfig": {"AutoRemove": true}}),
+        )]);
+        let details = engine.docker().details(&id('1')).unwrap();
+        assert_eq!(details, Details { auto_remove: true, running });
+    }
+    let engine =
+        FakeEngine::new(vec![("/json", 404, json!({"message": format!("No such container: {}", id('1'))}))]);
+    assert!(matches!(engine.docker().details(&id('1')).unwrap_err(), ContainerError::Gone { .. }));
+}
+
+#[test]
+fn calls_may_come_from_many_threads_and_from_inside_a_runtime() {
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([ours('1', "running", "Up")]))]);
+    let docker = Arc::new(engine.docker());
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| assert_eq!(docker.users().unwrap().len(), 1));
+        }
+    });
+    let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    other.block_on(async move {
+        assert_eq!(docker.users().unwrap().len(), 1);
+        drop(docker);
+    });
+}
+
+#[test]
+fn a_socket_that_may_not_be_opened_says_why() {
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([]))]);
+    let socket = engine.directory.path().join("engine.sock");
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
+    match engine.docker().users() {
+        // Root may open it all the same.
+        Ok(_) => assert!(rustix::process::geteuid().is_root()),
+        Err(error) => assert!(error.to_string().contains("Permission denied"), "{error}"),
+    }
+}
