@@ -1,3 +1,7 @@
 //! The `dvol` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dvol::cli::main()
+}

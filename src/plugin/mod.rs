@@ -5,6 +5,7 @@
 //! call       one request: parse, validate, ask the service, log
 //! protocol   what stands in the bodies
 //! service    the trait behind which volumes are
+//! volumes    the trait over a pool
 //! socket     claiming a place for the socket, and giving it back
 //! ```
 //!
@@ -25,7 +26,9 @@ mod protocol;
 mod server;
 mod service;
 mod socket;
+mod volumes;
 
 pub use server::{Options, ServeError, serve, serve_until};
 pub use service::{VolumeInfo, VolumeService};
 pub use socket::SocketError;
+pub use volumes::PoolService;

@@ -4,6 +4,7 @@
 //! so a recovery that dies is itself recovered. Containers are let go last; while their engine
 //! cannot be reached their entry stays in the journal, settled, for whoever comes next.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use super::quiesce::shut_gate;
@@ -49,10 +50,7 @@ impl Pool {
         if !self.layout.metadata().exists() {
             return Ok(sweep);
         }
-        let mut volumes: Vec<VolumeName> =
-            self.store.read(|rows| rows.journal())?.into_iter().map(|operation| operation.volume).collect();
-        volumes.dedup();
-        for volume in volumes {
+        for volume in self.volumes_in_journal()? {
             let lock = LockFile::new(self.layout.volume_lock(&volume));
             let Some(guard) = lock.try_exclusive("recovery")? else { continue };
             match self.recover_locked(&volume, &guard) {
@@ -62,6 +60,25 @@ impl Pool {
         }
         sweep.orphans = self.clear_orphans()?;
         Ok(sweep)
+    }
+
+    /// Recovers the trees and metadata of every volume whose lock is free, but lets no container
+    /// go: for a driver that does not serve yet, whom the engine would ask to mount.
+    ///
+    /// # Errors
+    /// When the journal cannot be read. A volume that fails is in the report.
+    pub fn recover_all_trees(&self) -> Result<Sweep, Error> {
+        let mut sweep = Sweep::default();
+        for volume in self.volumes_in_journal()? {
+            if let Err(error) = self.recover_trees(&volume) {
+                sweep.failed.push((volume, error.to_string()));
+            }
+        }
+        Ok(sweep)
+    }
+
+    fn volumes_in_journal(&self) -> Result<BTreeSet<VolumeName>, Error> {
+        Ok(self.store.read(|rows| rows.journal())?.into_iter().map(|operation| operation.volume).collect())
     }
 
     /// Recovers one volume's trees and metadata, if its lock is free, but lets no container go:

@@ -1,0 +1,80 @@
+//! Who commits, when neither `--author` nor the settings say: the environment, git's own
+//! configuration, then user@host.
+
+use std::process::{Command, Stdio};
+
+use super::globals::environment;
+use super::output::Failure;
+use crate::model::Signature;
+
+/// Reads `Name <email>` or a name alone.
+pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
+    let bad = || Failure::Usage(format!("--author takes 'Name <email>', not '{text}'"));
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err(bad());
+    }
+    let Some((name, rest)) = text.split_once('<') else {
+        return Ok(Signature { name: text.trim().to_owned(), email: String::new() });
+    };
+    let email = rest.trim_end().strip_suffix('>').ok_or_else(bad)?;
+    if email.contains(['<', '>']) || name.trim().is_empty() {
+        return Err(bad());
+    }
+    Ok(Signature { name: name.trim().to_owned(), email: email.trim().to_owned() })
+}
+
+/// The author that the surroundings name.
+pub(super) fn from_surroundings() -> Signature {
+    let (name, email) = (environment("DVOL_AUTHOR_NAME"), environment("DVOL_AUTHOR_EMAIL"));
+    if let (Some(name), Some(email)) = (&name, &email) {
+        return Signature { name: name.clone(), email: email.clone() };
+    }
+    let git = from_git();
+    let name = name.or(git.0);
+    let email = email.or(git.1);
+    match (name, email) {
+        (Some(name), email) => Signature { name, email: email.unwrap_or_default() },
+        (None, Some(email)) => Signature { name: user(), email },
+        (None, None) => {
+            let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            Signature { name: user(), email: format!("{}@{host}", user()) }
+        }
+    }
+}
+
+fn user() -> String {
+    environment("SUDO_USER")
+        .or_else(|| environment("USER"))
+        .or_else(|| environment("LOGNAME"))
+        .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
+}
+
+/// `user.name` and `user.email` of git, where git is there and knows them.
+fn from_git() -> (Option<String>, Option<String>) {
+    let output = Command::new("git")
+        .args(["config", "--null", "--get-regexp", "^user\\.(name|email)$"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let value = |key: &str| {
+        let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
+        entries.rev().find(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v.to_owned())
+    };
+    (value("user.name"), value("user.email"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_a_name_with_or_without_an_address() {
+        let read = |text: &str| parse(text).map(|author| author.to_string()).ok();
+        assert_eq!(read("Ada Lovelace <ada@example.org>").as_deref(), Some("Ada Lovelace <ada@example.org>"));
+        assert_eq!(read("Ada").as_deref(), Some("Ada"));
+        for text in ["", "<a@b>", "Ada <a@b", "Ada <a<b>", "A\nB <c>"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

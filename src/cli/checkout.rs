@@ -1,0 +1,52 @@
+//! `dvol checkout`
+
+use std::process::ExitCode;
+
+use super::output::Failure;
+use super::session::{Session, catch_interrupts};
+use super::{Outcome, operands};
+use crate::model::{BranchName, Revision, VolumeName};
+use crate::ops::{self, CheckoutRequest};
+
+/// Switch a volume to another branch
+///
+/// Containers that run on the volume are restarted on the other branch's working tree. Each branch
+/// keeps a working tree of its own, so nothing is thrown away.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol checkout -b experiment
+  dvol checkout master
+  dvol checkout -b bugfix HEAD~2 frob_mysql")]
+pub(super) struct Args {
+    /// Make the branch first, from START (HEAD when none is named)
+    #[arg(short = 'b')]
+    create: bool,
+    /// Switch although there are uncommitted changes; they stay in their branch
+    #[arg(short, long)]
+    force: bool,
+    /// The branch
+    branch: BranchName,
+    /// With -b where the branch starts, and the volume; else the volume
+    #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"])]
+    operands: Vec<String>,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    let (create, volume) = if args.create {
+        let operands = operands::read(session, &args.operands)?;
+        (Some(operands.revision.unwrap_or_else(Revision::head)), operands.volume)
+    } else {
+        let word: Option<VolumeName> = match args.operands.as_slice() {
+            [] => None,
+            [word] => Some(word.parse()?),
+            _ => return Err(Failure::Usage("a start for the branch goes with -b".to_owned())),
+        };
+        (None, session.volume(word.as_ref())?.cloned())
+    };
+    let request = CheckoutRequest { volume, branch: args.branch.clone(), create, force: args.force };
+    catch_interrupts(&session.pool)?;
+    let done = ops::checkout(&session.pool, &request)?;
+    session.note_containers("restarted", &done.containers);
+    session.print(&done)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,128 @@
+//! From errors to words, hints and exit codes: 1 refused or failed, 2 usage, 3 waited too long for
+//! a lock.
+
+use std::io;
+use std::process::ExitCode;
+
+use super::output::{Failure, say};
+use crate::containers::ContainerError;
+use crate::pool::{Error, SETTINGS};
+use crate::store::StoreError;
+use crate::sys::error::DiskError;
+use crate::sys::locks::LockError;
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const LOCKED: u8 = 3;
+/// As a shell counts a death by SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Tells why, and gives the exit code.
+pub(super) fn exit(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Pool(error) => {
+            say("error", &error.to_string());
+            if let Some(hint) = hint(error) {
+                say("hint", &hint);
+            }
+            ExitCode::from(code(error))
+        }
+        Failure::Usage(message) => usage(message),
+        Failure::Serve(error) => {
+            say("error", &error.to_string());
+            ExitCode::from(FAILED)
+        }
+        // Whoever read our output has had enough: a clean end.
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Failure::Output(error) => {
+            say("error", &format!("cannot write the output: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Tells what is wrong with the command line.
+pub(super) fn usage(message: &str) -> ExitCode {
+    say("error", message);
+    ExitCode::from(USAGE)
+}
+
+/// The exit code of an error.
+pub(super) fn code(error: &Error) -> u8 {
+    match error {
+        Error::Lock(LockError::TimedOut { .. })
+        | Error::Store(StoreError::Lock(LockError::TimedOut { .. })) => LOCKED,
+        Error::NoMessage
+        | Error::Name(_)
+        | Error::Revision(_)
+        | Error::UnknownSetting(_)
+        | Error::BadSetting { .. } => USAGE,
+        Error::Interrupted => INTERRUPTED,
+        _ => FAILED,
+    }
+}
+
+/// What to do next, where there is something.
+fn hint(error: &Error) -> Option<String> {
+    let disk = |error: &DiskError| match error.source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            Some("dvol needs root, as the files of containers have many owners; try sudo".to_owned())
+        }
+        _ if error.is_no_space() => Some(
+            "free space on the pool's file system: delete volumes with dvol rm, or old branches".to_owned(),
+        ),
+        _ => None,
+    };
+    let hint = match error {
+        Error::NoVolume(_) | Error::NoVolumeToRemove(_) => "dvol list shows the volumes there are".to_owned(),
+        Error::NoCurrentVolume => {
+            "name a volume last or with -C, or choose one with dvol switch VOLUME".to_owned()
+        }
+        Error::VolumeExists(name) => format!("dvol switch {name} makes it the current one"),
+        Error::NoBranch { volume, branch } => {
+            format!("dvol checkout -b {branch} {volume} makes it; dvol branch {volume} lists those there are")
+        }
+        Error::BranchExists { volume, branch } => format!("dvol checkout {branch} {volume} switches to it"),
+        Error::NoCommits { volume, .. } => format!("dvol commit -m MESSAGE {volume} makes the first one"),
+        Error::UnknownRevision { volume, .. }
+        | Error::PastRoot { volume, .. }
+        | Error::NoSuchPast { volume, .. } => {
+            format!("dvol log {volume} lists the commits there are")
+        }
+        Error::AmbiguousRevision { .. } => "give more digits".to_owned(),
+        Error::Dirty { volume, .. } => format!(
+            "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
+        ),
+        Error::HardRequired(_) => {
+            "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
+        }
+        Error::InUse { .. } => "remove those containers first (docker rm), then the volume".to_owned(),
+        Error::CurrentBranch { volume, .. } => format!("check out another branch of {volume} first"),
+        Error::Unmerged { .. } => "-D deletes it all the same".to_owned(),
+        Error::NoMessage => "dvol commit -m MESSAGE".to_owned(),
+        Error::NotConfirmed { .. } => "-f does it without asking".to_owned(),
+        Error::NoSpace { .. } => {
+            "free space on the pool's file system: delete volumes with dvol rm, or old branches".to_owned()
+        }
+        Error::UnknownSetting(_) => {
+            let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+            format!("the settings are {}", keys.join(", "))
+        }
+        Error::Container(ContainerError::Unreachable { .. }) => {
+            "start the engine, or use --disable-docker-integration when no container uses the volume"
+                .to_owned()
+        }
+        Error::Container(ContainerError::WillNotStop { .. }) => {
+            "nothing was changed; --stop-timeout SECONDS gives it another limit".to_owned()
+        }
+        Error::Lock(LockError::TimedOut { .. }) => "--lock-timeout SECONDS waits longer".to_owned(),
+        Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
+        Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
+        Error::Interrupted => "nothing was changed".to_owned(),
+        Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
+            return disk(error);
+        }
+        _ => return None,
+    };
+    Some(hint)
+}

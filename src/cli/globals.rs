@@ -1,0 +1,89 @@
+//! Flags that every verb takes, and the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::model::VolumeName;
+use crate::report::Format;
+
+/// The pool when nobody names one.
+pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
+
+/// Flags that every verb takes.
+#[derive(Debug, Args)]
+pub(super) struct Globals {
+    /// The directory that holds all volumes
+    #[arg(short, long, global = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
+    pub(super) pool: PathBuf,
+    /// The volume to work on; without it, the one that is named last or the current one
+    #[arg(short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    pub(super) volume: Option<VolumeName>,
+    /// Touch no container: for a machine without an engine, or volumes that none uses
+    #[arg(long, global = true)]
+    pub(super) disable_docker_integration: bool,
+    /// How long to wait for another dvol on the same volume
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    lock_timeout: u32,
+    /// How long a container may take to stop; without it, its own stop timeout
+    #[arg(long, global = true, value_name = "SECONDS")]
+    stop_timeout: Option<u32>,
+    /// How to write what is asked for
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    format: FormatArg,
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// For people
+    Text,
+    /// For scripts: one JSON object a line
+    Json,
+}
+
+impl Globals {
+    pub(super) fn lock_timeout(&self) -> Duration {
+        Duration::from_secs(u64::from(self.lock_timeout))
+    }
+
+    pub(super) fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
+    }
+
+    pub(super) fn format(&self) -> Format {
+        match self.format {
+            FormatArg::Text => Format::Text,
+            FormatArg::Json => Format::Json,
+        }
+    }
+}
+
+/// A variable of the environment that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Arms the fault points that a test asks for.
+#[cfg(debug_assertions)]
+pub(super) fn arm_faults() -> Result<(), String> {
+    use crate::sys::fault;
+    let spec = environment("DVOL_FAULT").map(|text| text.parse()).transpose()?;
+    let trace = environment("DVOL_FAULT_TRACE")
+        .map(|path| {
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .map_err(|e| format!("{path}: {e}"))
+        })
+        .transpose()?;
+    if spec.is_some() || trace.is_some() {
+        fault::arm(spec, trace);
+    }
+    Ok(())
+}

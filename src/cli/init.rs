@@ -1,0 +1,22 @@
+//! `dvol init`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::{Session, catch_interrupts};
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Make a volume with a branch master, and make it the current one
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dvol init frob_mysql")]
+pub(super) struct Args {
+    /// The name of the new volume
+    name: VolumeName,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    catch_interrupts(&session.pool)?;
+    session.print(&ops::init(&session.pool, &args.name)?)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,117 @@
+//! The command line: one verb, one file. Flags and environment become a pool here and nowhere
+//! else; errors become words and exit codes here and nowhere else.
+
+mod author;
+mod branch;
+mod checkout;
+mod commit;
+mod config;
+mod errors;
+mod fsck;
+mod globals;
+mod init;
+mod list;
+mod log;
+mod operands;
+mod output;
+mod plugin;
+mod reset;
+mod rm;
+mod session;
+mod status;
+mod switch;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::globals::Globals;
+use self::output::Failure;
+use self::session::Session;
+
+/// Git for the data volumes of containers.
+///
+/// dvol commits the state of a volume, brings it back with `dvol reset --hard`, and keeps one
+/// branch of data per piece of work. Containers on the volume are restarted around it.
+#[derive(Debug, Parser)]
+#[command(name = "dvol", version, max_term_width = 100, propagate_version = false)]
+#[command(after_help = "Example:
+  dvol init frob_mysql
+  docker run -v frob_mysql:/data --volume-driver=dvol busybox sh -c 'echo hello > /data/file'
+  dvol commit -m 'Hello' frob_mysql
+  dvol reset --hard HEAD frob_mysql")]
+struct App {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Args),
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    Switch(switch::Args),
+    Commit(commit::Args),
+    Log(log::Args),
+    Status(status::Args),
+    Branch(branch::Args),
+    Checkout(checkout::Args),
+    Reset(reset::Args),
+    Rm(rm::Args),
+    Config(config::Args),
+    Plugin(plugin::Args),
+    Fsck(fsck::Args),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let app = App::parse();
+    #[cfg(debug_assertions)]
+    if let Err(message) = globals::arm_faults() {
+        return errors::usage(&message);
+    }
+    let session = match Session::open(app.globals) {
+        Ok(session) => session,
+        Err(failure) => return errors::exit(&failure),
+    };
+    let result = match &app.verb {
+        Verb::Init(args) => init::run(&session, args),
+        Verb::List(args) => list::run(&session, args),
+        Verb::Switch(args) => switch::run(&session, args),
+        Verb::Commit(args) => commit::run(&session, args),
+        Verb::Log(args) => log::run(&session, args),
+        Verb::Status(args) => status::run(&session, args),
+        Verb::Branch(args) => branch::run(&session, args),
+        Verb::Checkout(args) => checkout::run(&session, args),
+        Verb::Reset(args) => reset::run(&session, args),
+        Verb::Rm(args) => rm::run(&session, args),
+        Verb::Config(args) => config::run(&session, args),
+        Verb::Plugin(args) => plugin::run(&session, args),
+        Verb::Fsck(args) => fsck::run(&session, args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => errors::exit(&failure),
+    }
+}
+
+/// What a verb's file returns.
+type Outcome = Result<ExitCode, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_verb_shows_an_example() {
+        let mut command = super::App::command();
+        command.build();
+        command.clone().debug_assert();
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            let help = verb.clone().render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", verb.get_name());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Words that may name a revision, a volume, or both: the volume may always be named last.
+
+use super::output::Failure;
+use super::session::Session;
+use crate::model::{BranchName, Revision, VolumeName};
+use crate::pool::Error;
+
+/// What the words after a verb name.
+#[derive(Debug, Default)]
+pub(super) struct Operands {
+    pub(super) revision: Option<Revision>,
+    pub(super) volume: Option<VolumeName>,
+}
+
+/// Tells `[REVISION] [VOLUME]` apart. One word alone is the volume of that name when there is one,
+/// unless `-C` names the volume already.
+pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Failure> {
+    let flag = session.globals.volume.as_ref();
+    match words {
+        [] => Ok(Operands { revision: None, volume: flag.cloned() }),
+        [revision, volume] => {
+            let volume: VolumeName = volume.parse()?;
+            let volume = session.volume(Some(&volume))?.cloned();
+            Ok(Operands { revision: Some(revision.parse()?), volume })
+        }
+        [word] if flag.is_some() => Ok(Operands { revision: Some(word.parse()?), volume: flag.cloned() }),
+        [word] => one(session, word),
+        _ => Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
+    }
+}
+
+fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
+    let as_volume = match word.parse::<VolumeName>() {
+        Ok(name) => session.pool.store().read(|rows| rows.volume(&name))?.map(|record| record.name),
+        Err(_) => None,
+    };
+    let current = session.pool.store().read(|rows| rows.current_volume())?;
+    let is_branch = match (&current, word.parse::<BranchName>()) {
+        (Some(current), Ok(branch)) => {
+            session.pool.store().read(|rows| rows.branch(current, &branch))?.is_some()
+        }
+        _ => false,
+    };
+    match (as_volume, current) {
+        (Some(volume), Some(current)) if is_branch && volume != current => Err(Failure::Usage(format!(
+            "'{word}' names both a volume and a branch of volume {current}: use -C to name the volume"
+        ))),
+        (Some(volume), _) => Ok(Operands { revision: None, volume: Some(volume) }),
+        // Without a current volume the word can only have meant one.
+        (None, None) => match word.parse::<VolumeName>() {
+            Ok(volume) => Err(Error::NoVolume(volume).into()),
+            Err(_) => Err(Error::NoCurrentVolume.into()),
+        },
+        (None, Some(_)) => Ok(Operands { revision: Some(word.parse()?), volume: None }),
+    }
+}

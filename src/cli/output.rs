@@ -1,0 +1,36 @@
+//! The one place that words go out from.
+
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+/// Why a run ends without success.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The pool refused or failed.
+    Pool(crate::pool::Error),
+    /// The command line asks for what cannot be.
+    Usage(String),
+    /// The driver does not serve.
+    Serve(crate::plugin::ServeError),
+    /// Standard output is gone.
+    Output(io::Error),
+}
+
+impl<E: Into<crate::pool::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Pool(error.into())
+    }
+}
+
+/// Writes `label: text` to standard error, the label in colour on a terminal.
+pub(super) fn say(label: &str, text: &str) {
+    let color = match label {
+        "error" => AnsiColor::Red,
+        "warning" => AnsiColor::Yellow,
+        _ => AnsiColor::Cyan,
+    };
+    let style = Style::new().bold().fg_color(Some(color.into()));
+    // When standard error is gone there is nobody left to tell.
+    let _ = writeln!(anstream::stderr().lock(), "{style}{label}:{style:#} {text}");
+}

@@ -1,0 +1,35 @@
+//! `dvol reset`
+
+use std::process::ExitCode;
+
+use super::session::{Session, catch_interrupts};
+use super::{Outcome, operands};
+use crate::model::Revision;
+use crate::ops::{self, ResetRequest};
+
+/// Bring the current branch back to a commit
+///
+/// The working tree becomes equal to the commit's, and what was not committed is gone. Newer
+/// commits that no other branch holds are dropped. Containers that run on the volume are restarted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dvol reset --hard HEAD\n  dvol reset --hard HEAD~2 frob_mysql")]
+pub(super) struct Args {
+    /// Replace the working tree; a reset without this is refused
+    #[arg(long)]
+    hard: bool,
+    /// The commit (HEAD when none is named), and the volume
+    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"])]
+    operands: Vec<String>,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    let operands = operands::read(session, &args.operands)?;
+    let revision = operands.revision.unwrap_or_else(Revision::head);
+    catch_interrupts(&session.pool)?;
+    let request = ResetRequest { volume: operands.volume, revision, hard: args.hard };
+    let done = ops::reset(&session.pool, &request)?;
+    session.note_containers("restarted", &done.containers);
+    session.note_copy(&done.copied);
+    session.print(&done)?;
+    Ok(ExitCode::SUCCESS)
+}

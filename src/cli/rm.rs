@@ -1,0 +1,47 @@
+//! `dvol rm`
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::output::Failure;
+use super::session::{Session, catch_interrupts};
+use crate::model::VolumeName;
+use crate::ops::{self, Guard};
+use crate::pool::Error;
+
+/// Delete a volume with all its branches and commits
+///
+/// Refused while a container, running or not, uses it. Asks on a terminal; elsewhere -f is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dvol rm frob_mysql\n  dvol rm -f frob_mysql")]
+pub(super) struct Args {
+    /// Do not ask
+    #[arg(short, long)]
+    force: bool,
+    /// The volume
+    volume: VolumeName,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    if session.pool.store().read(|rows| rows.volume(&args.volume))?.is_none() {
+        return Err(Error::NoVolumeToRemove(args.volume.clone()).into());
+    }
+    if !args.force && !confirmed(&args.volume)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    catch_interrupts(&session.pool)?;
+    session.print(&ops::remove(&session.pool, &args.volume, Guard::Ask)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn confirmed(volume: &VolumeName) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Error::NotConfirmed { action: format!("delete volume {volume}") }.into());
+    }
+    eprint!("Delete volume {volume} with all its branches and commits? [y/N] ");
+    io::stderr().flush().map_err(Failure::Output)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::Output)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,183 @@
+//! One run of the command: the pool as the flags say, and where its words go.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tracing_subscriber::EnvFilter;
+
+use super::globals::{Globals, environment};
+use super::output::{Failure, say};
+use crate::containers::{ContainerRuntime, Docker, NoContainers};
+use crate::layout::Layout;
+use crate::model::VolumeName;
+use crate::pool::{Notice, Options, Pool};
+use crate::report::{self, Format, Lines, Text};
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::ids::{IdSource, RandomIds};
+use crate::sys::tree::{CopyStats, Rung};
+
+pub(super) struct Session {
+    pub(super) globals: Globals,
+    pub(super) pool: Pool,
+}
+
+impl Session {
+    pub(super) fn open(globals: Globals) -> Result<Self, Failure> {
+        let pool = open_pool(&globals, Arc::new(tell))?;
+        Ok(Session { globals, pool })
+    }
+
+    /// The volume that `-C` or the last word names; none means the current one.
+    pub(super) fn volume<'a>(
+        &'a self,
+        word: Option<&'a VolumeName>,
+    ) -> Result<Option<&'a VolumeName>, Failure> {
+        match (&self.globals.volume, word) {
+            (Some(flag), Some(word)) if flag != word => Err(Failure::Usage(format!(
+                "-C names volume {flag} and the last word volume {word}: name one"
+            ))),
+            (flag, word) => Ok(flag.as_ref().or(word)),
+        }
+    }
+
+    /// Writes a result to standard output in the format that was asked for.
+    pub(super) fn print<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
+        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        report::write(&mut out, self.globals.format(), report).map_err(Failure::Output)?;
+        io::Write::flush(&mut out).map_err(Failure::Output)
+    }
+
+    /// Says which containers were touched, to who wants to know.
+    pub(super) fn note_containers(&self, what: &str, containers: &[String]) {
+        if self.globals.verbose > 0 && !containers.is_empty() {
+            say("note", &format!("{what}: {}", containers.join(", ")));
+        }
+    }
+
+    /// Says how the copy was made, to who wants to know.
+    pub(super) fn note_copy(&self, copied: &CopyStats) {
+        if self.globals.verbose > 0 {
+            let rung = |name: &str, rung: &Rung| format!("{name} {} files, {} bytes", rung.files, rung.bytes);
+            let rungs = [
+                rung("cloned", &copied.cloned),
+                rung("copied in the kernel", &copied.ranged),
+                rung("read and written", &copied.written),
+            ];
+            say("note", &rungs.join("; "));
+        }
+    }
+
+    pub(super) fn is_text(&self) -> bool {
+        self.globals.format() == Format::Text
+    }
+}
+
+/// The pool as the flags say; `notices` is told what a person should hear.
+pub(super) fn open_pool(
+    globals: &Globals,
+    notices: Arc<dyn Fn(&Notice) + Send + Sync>,
+) -> Result<Pool, Failure> {
+    let root = std::path::absolute(&globals.pool)
+        .map_err(|error| Failure::Usage(format!("the pool {}: {error}", globals.pool.display())))?;
+    let options = Options {
+        containers: containers(globals),
+        clock: clock()?,
+        ids: ids()?,
+        notices,
+        interrupted: Arc::new(AtomicBool::new(false)),
+        lock_timeout: globals.lock_timeout(),
+        stop_timeout: globals.stop_timeout(),
+    };
+    Ok(Pool::new(Layout::new(root), options))
+}
+
+/// The engine: where `DOCKER_HOST` or `CONTAINER_HOST` says, else Docker's usual socket.
+fn containers(globals: &Globals) -> Arc<dyn ContainerRuntime> {
+    if globals.disable_docker_integration {
+        return Arc::new(NoContainers);
+    }
+    let endpoint = environment("DOCKER_HOST").or_else(|| environment("CONTAINER_HOST"));
+    Arc::new(Docker::new(endpoint.as_deref()))
+}
+
+#[cfg(not(debug_assertions))]
+fn clock() -> Result<Arc<dyn Clock>, Failure> {
+    Ok(Arc::new(SystemClock))
+}
+
+#[cfg(not(debug_assertions))]
+fn ids() -> Result<Arc<dyn IdSource>, Failure> {
+    Ok(Arc::new(RandomIds))
+}
+
+/// In debug builds a test may fix the time: `DVOL_TEST_TIME=2024-05-01T10:00:00Z`.
+#[cfg(debug_assertions)]
+fn clock() -> Result<Arc<dyn Clock>, Failure> {
+    use crate::sys::clock::FixedClock;
+    let Some(text) = environment("DVOL_TEST_TIME") else { return Ok(Arc::new(SystemClock)) };
+    let time = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_TIME: {error}")))?;
+    Ok(Arc::new(FixedClock(time)))
+}
+
+/// In debug builds a test may count ids up: `DVOL_TEST_IDS=100`.
+#[cfg(debug_assertions)]
+fn ids() -> Result<Arc<dyn IdSource>, Failure> {
+    use crate::sys::ids::CountedIds;
+    let Some(text) = environment("DVOL_TEST_IDS") else { return Ok(Arc::new(RandomIds)) };
+    let seed = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_IDS: {error}")))?;
+    Ok(Arc::new(CountedIds::new(seed)))
+}
+
+/// Lets Ctrl-C, SIGTERM and SIGHUP undo the operation that runs; the second one ends the process
+/// at once, and whoever comes next undoes it.
+pub(super) fn catch_interrupts(pool: &Pool) -> Result<(), Failure> {
+    let flag = pool.interrupted();
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .map_err(Failure::Output)?;
+    }
+    Ok(())
+}
+
+/// Sends log lines to standard error: what `DVOL_LOG` asks for, else by the count of `-v`.
+pub(super) fn start_log(verbose: u8, quiet_level: &str) {
+    let level = match verbose {
+        0 => quiet_level,
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = environment("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+/// What a person hears while an operation runs.
+fn tell(notice: &Notice) {
+    match notice {
+        Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, held by {holder}")),
+        Notice::Killed { container } => {
+            say("warning", &format!("container {container} did not stop in time and was killed"));
+        }
+        Notice::Finished { verb, volume } => {
+            say("note", &format!("finished the {verb} of volume {volume} that had died"));
+        }
+        Notice::Undone { verb, volume } => {
+            say("note", &format!("undid the {verb} of volume {volume} that had died"));
+        }
+        Notice::NotRecovered { volume, reason } => {
+            say("warning", &format!("volume {volume} is left for the next dvol to clear up: {reason}"));
+        }
+        Notice::NotReleased { container, reason } => {
+            say("warning", &format!("container {container} is not running again: {reason}"));
+        }
+    }
+}
+
+/// The socket of the driver when nobody names one.
+pub(super) fn default_socket() -> PathBuf {
+    PathBuf::from("/run/docker/plugins/dvol.sock")
+}

@@ -1,0 +1,27 @@
+//! `dvol switch`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::output::say;
+use super::session::Session;
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Choose the current volume: the one that commands mean when they name none
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dvol switch frob_mysql\n\nTo switch to another branch, use dvol checkout."
+)]
+pub(super) struct Args {
+    /// The volume
+    volume: VolumeName,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    ops::switch(&session.pool, &args.volume)?;
+    if session.is_text() {
+        say("note", &format!("{} is the current volume", args.volume));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,85 @@
+//! The volumes of a pool, as the driver serves them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::service::{VolumeInfo, VolumeService};
+use crate::model::VolumeName;
+use crate::ops::{self, Description, Guard};
+use crate::pool::{Pool, Sweep};
+
+/// A pool behind the driver.
+pub struct PoolService(Pool);
+
+impl PoolService {
+    /// Serves `pool`.
+    pub fn new(pool: Pool) -> Self {
+        PoolService(pool)
+    }
+}
+
+fn info(description: Description) -> VolumeInfo {
+    let mut status = BTreeMap::from([("branch".to_owned(), description.branch.to_string())]);
+    if let Some(head) = description.head {
+        status.insert("head".to_owned(), head.to_string());
+    }
+    VolumeInfo {
+        name: description.volume,
+        mountpoint: description.mountpoint,
+        created: description.created,
+        status,
+    }
+}
+
+fn told<T>(result: Result<T, crate::pool::Error>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+fn report(sweep: Result<Sweep, crate::pool::Error>) {
+    match sweep {
+        Ok(sweep) => {
+            for (volume, reason) in &sweep.failed {
+                tracing::warn!(%volume, reason, "a dead operation cannot be finished or undone now");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the journal cannot be read now"),
+    }
+}
+
+impl VolumeService for PoolService {
+    fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
+        told(ops::create(&self.0, name, options)).map(drop)
+    }
+
+    fn remove(&self, name: &VolumeName) -> Result<(), String> {
+        told(ops::remove(&self.0, name, Guard::Engine)).map(drop)
+    }
+
+    fn list(&self) -> Result<Vec<VolumeInfo>, String> {
+        Ok(told(ops::describe_all(&self.0))?.into_iter().map(info).collect())
+    }
+
+    fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
+        Ok(told(ops::describe(&self.0, name))?.map(info))
+    }
+
+    fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {
+        told(ops::path(&self.0, name))
+    }
+
+    fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String> {
+        told(ops::mount(&self.0, name, id))
+    }
+
+    fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
+        told(ops::unmount(&self.0, name, id))
+    }
+
+    fn recover(&self) {
+        report(self.0.recover_all_trees());
+    }
+
+    fn sweep(&self) {
+        report(self.0.recover());
+    }
+}
