@@ -130,6 +130,18 @@ fn only_volumes_of_the_driver_count_and_the_oldest_is_first() {
 }
 
 #[test]
+fn what_was_made_within_one_second_keeps_the_engines_order() {
+    let mut list: Vec<_> = ['2', '3', '1'].map(|digit| ours(digit, "running", "Up")).into();
+    for container in &mut list {
+        container["Created"] = json!(7);
+    }
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, Value::Array(list))]);
+    let users = engine.docker().users_of(&"db".parse().unwrap()).unwrap();
+    let names: Vec<_> = users.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["name-1", "name-3", "name-2"], "engines list the newest first");
+}
+
+#[test]
 fn an_engine_that_is_not_there_is_named_at_once() {
     let begun = Instant::now();
     let directory = TempDir::new().unwrap();
