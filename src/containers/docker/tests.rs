@@ -319,3 +319,17 @@ fn a_socket_that_may_not_be_opened_says_why() {
         Err(error) => assert!(error.to_string().contains("Permission denied"), "{error}"),
     }
 }
+
+#[test]
+fn a_call_that_is_not_answered_ends_when_its_time_is_up() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("mute.sock");
+    let _mute = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let connection = Connection::new(socket.to_str().unwrap());
+    let begun = Instant::now();
+    let answer = connection.call(Duration::from_millis(200), |client| async move {
+        client.list_containers(None::<ListContainersOptions>).await
+    });
+    assert!(matches!(answer, Err(CallError::TimedOut)), "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
