@@ -400,13 +400,10 @@ fn what_was_begun_is_ended_although_its_client_left() {
     let driver = Driver::start();
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Mount", br#"{"Name":"gated","ID":"1"}"#);
-    let begun = Instant::now();
-    while driver.service.waiting.load(Ordering::SeqCst) < 1 {
-        assert!(begun.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_a_mount_at_the_gate(&driver.service);
     drop(stream);
     driver.service.open_gate();
+    let begun = Instant::now();
     while driver.service.mounts.lock().unwrap().is_empty() {
         assert!(begun.elapsed() < Duration::from_secs(10), "the mount was forgotten");
         std::thread::sleep(Duration::from_millis(5));
@@ -474,6 +471,28 @@ fn who_calls_during_the_recovery_waits_for_it() {
 }
 
 #[test]
+fn who_called_before_a_stop_in_the_recovery_is_answered() {
+    let service = Arc::new(Fake::default());
+    *service.recovery_takes.lock().unwrap() = Duration::from_secs(60);
+    let mut driver = Driver::start_in(TempDir::new().unwrap(), Arc::clone(&service));
+    let mut stream = connect(&driver.socket());
+    send(&mut stream, "VolumeDriver.Create", br#"{"Name":"v1"}"#);
+    let begun = Instant::now();
+    driver.stop().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10), "the stop waits for the recovery");
+    assert_eq!(receive(&mut stream).2, r#"{"Err":"the dvol driver is stopping"}"#);
+}
+
+/// Waits until a Mount of the volume "gated" stands at the gate.
+fn wait_for_a_mount_at_the_gate(service: &Fake) {
+    let begun = Instant::now();
+    while service.waiting.load(Ordering::SeqCst) < 1 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no mount came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn sweeps_follow_each_other_and_survive_a_panic() {
     let driver = Driver::start();
     let begun = Instant::now();
@@ -490,6 +509,7 @@ fn a_stop_lets_running_calls_end() {
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Mount", br#"{"Name":"gated","ID":"1"}"#);
     let service = Arc::clone(&driver.service);
+    wait_for_a_mount_at_the_gate(&service);
     let opener = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(250));
         service.open_gate();
@@ -504,6 +524,7 @@ fn a_stop_that_cannot_wait_any_longer_says_so_to_who_waits() {
     let mut driver = Driver::start();
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Mount", br#"{"Name":"gated","ID":"1"}"#);
+    wait_for_a_mount_at_the_gate(&driver.service);
     let begun = Instant::now();
     driver.stop().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));

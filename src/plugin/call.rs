@@ -171,10 +171,15 @@ impl Dispatcher {
     /// When the driver has to leave, a call that still waits is told so: a connection that closes
     /// without an answer makes the engine ask again with an empty body.
     async fn unless_leaving(&self, answer: impl Future<Output = Answer>) -> Answer {
+        let stopping = || Answer::refused("the dvol driver is stopping");
         let mut leaving = self.leaving.clone();
+        if *leaving.borrow() {
+            return stopping();
+        }
         tokio::select! {
+            biased;
             answer = answer => answer,
-            Ok(_) = leaving.wait_for(|leaving| *leaving) => Answer::refused("the dvol driver is stopping"),
+            Ok(_) = leaving.wait_for(|leaving| *leaving) => stopping(),
         }
     }
 }

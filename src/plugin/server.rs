@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::call::{Dispatcher, what_failed};
 use super::protocol::{Answer, CONTENT_TYPE};
@@ -119,30 +119,27 @@ pub async fn serve_until(
     let mut shutdown = pin!(shutdown);
     // Claimed first: who calls during the recovery waits, instead of finding nobody.
     let (listener, claim) = socket::claim(socket).await?;
-    tokio::select! {
-        () = guarded(Arc::clone(&service), "recovery", VolumeService::recover) => {}
-        () = &mut shutdown => {
-            claim.release();
-            return Ok(());
-        }
-    }
+    let recovered = tokio::select! {
+        () = guarded(Arc::clone(&service), "recovery", VolumeService::recover) => true,
+        () = &mut shutdown => false,
+    };
 
-    let (leave, leaving) = watch::channel(false);
+    // Told to stop so early, it has only one answer, but it has that for all who called.
+    let (leave, leaving) = watch::channel(!recovered);
     let (close, closing) = oneshot::channel::<()>();
     let mut connections = spawn_server(listener, Dispatcher::new(Arc::clone(&service), leaving), closing);
-    let sweeper = tokio::spawn(sweep_forever(service, options.sweep_every));
-    tracing::info!(socket = %socket.display(), "serving");
-
-    let served = tokio::select! {
-        ended = &mut connections => joined(ended),
-        () = &mut shutdown => {
-            tracing::info!("stopping");
-            Ok(())
+    let mut served = Ok(());
+    if recovered {
+        let sweeper = tokio::spawn(sweep_forever(service, options.sweep_every));
+        tracing::info!(socket = %socket.display(), "serving");
+        tokio::select! {
+            ended = &mut connections => served = joined(ended),
+            () = &mut shutdown => tracing::info!("stopping"),
         }
-    };
-    sweeper.abort();
+        sweeper.abort();
+    }
     claim.release();
-    if !connections.is_finished() {
+    if served.is_ok() {
         tokio::time::sleep(LET_IN).await;
         let _ = close.send(());
         if tokio::time::timeout(options.grace, &mut connections).await.is_err() {
@@ -156,8 +153,10 @@ pub async fn serve_until(
     served
 }
 
-fn joined(ended: Result<io::Result<()>, tokio::task::JoinError>) -> Result<(), ServeError> {
-    ended.map_err(io::Error::other).flatten().map_err(ServeError::Listener)
+/// The accept loop ends by itself only when it fails.
+fn joined(ended: Result<io::Result<()>, JoinError>) -> Result<(), ServeError> {
+    let failed = ended.map_err(io::Error::other).flatten();
+    Err(ServeError::Listener(failed.err().unwrap_or_else(|| io::Error::other("it was closed"))))
 }
 
 fn spawn_server(

@@ -12,7 +12,9 @@ const EXIT_KILLED: &str = "137";
 /// The containers that mount a volume of one of `drivers`, by volume, oldest first.
 pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeMap<String, Vec<Container>> {
     let mut users: BTreeMap<String, Vec<Container>> = BTreeMap::new();
-    for summary in list {
+    // Engines list the newest first, to the nanosecond, but say seconds: what was made within one
+    // second keeps the engine's order.
+    for summary in list.iter().rev() {
         let Some(id) = summary.id.clone().filter(|id| !id.is_empty()) else { continue };
         for volume in summary.mounts.iter().flatten().filter_map(|mount| volume_of(mount, drivers)) {
             let containers = users.entry(volume.to_owned()).or_default();
@@ -28,7 +30,7 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
         }
     }
     for containers in users.values_mut() {
-        containers.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        containers.sort_by_key(|container| container.created);
     }
     users
 }

@@ -130,6 +130,18 @@ fn only_volumes_of_the_driver_count_and_the_oldest_is_first() {
 }
 
 #[test]
+fn what_was_made_within_one_second_keeps_the_engines_order() {
+    let mut list: Vec<_> = ['2', '3', '1'].map(|digit| ours(digit, "running", "Up")).into();
+    for container in &mut list {
+        container["Created"] = json!(7);
+    }
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, Value::Array(list))]);
+    let users = engine.docker().users_of(&"db".parse().unwrap()).unwrap();
+    let names: Vec<_> = users.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["name-1", "name-3", "name-2"], "engines list the newest first");
+}
+
+#[test]
 fn an_engine_that_is_not_there_is_named_at_once() {
     let begun = Instant::now();
     let directory = TempDir::new().unwrap();
@@ -306,4 +318,18 @@ fn a_socket_that_may_not_be_opened_says_why() {
         Ok(_) => assert!(rustix::process::geteuid().is_root()),
         Err(error) => assert!(error.to_string().contains("Permission denied"), "{error}"),
     }
+}
+
+#[test]
+fn a_call_that_is_not_answered_ends_when_its_time_is_up() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("mute.sock");
+    let _mute = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let connection = Connection::new(socket.to_str().unwrap());
+    let begun = Instant::now();
+    let answer = connection.call(Duration::from_millis(200), |client| async move {
+        client.list_containers(None::<ListContainersOptions>).await
+    });
+    assert!(matches!(answer, Err(CallError::TimedOut)), "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }
