@@ -18,7 +18,7 @@ pub(super) struct Globals {
     #[arg(short, long, global = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
     pub(super) pool: PathBuf,
     /// The volume to work on; without it, the one that is named last or the current one
-    #[arg(short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(id = "volume_flag", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
     pub(super) volume: Option<VolumeName>,
     /// Touch no container: for a machine without an engine, or volumes that none uses
     #[arg(long, global = true)]
