@@ -20,7 +20,7 @@ pub(super) struct Globals {
     pub(super) pool: PathBuf,
     // Not `volume`: an operand of a verb has that id, and would shadow the flag.
     /// The volume to work on; without it, the one that is named last or the current one
-    #[arg(id = "chosen_volume", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(id = "volume_flag", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
     #[arg(add = super::complete::volumes())]
     pub(super) volume: Option<VolumeName>,
     /// Touch no container: for a machine without an engine, or volumes that none uses
