@@ -20,6 +20,7 @@ pub(super) struct Args {
     #[arg(short = 'D', value_name = "NAME")]
     force_delete: Option<BranchName>,
     /// The volume; the current one when none is named
+    #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 

@@ -25,9 +25,10 @@ pub(super) struct Args {
     #[arg(short, long)]
     force: bool,
     /// The branch
+    #[arg(add = super::complete::branches())]
     branch: BranchName,
     /// With -b where the branch starts, and the volume; else the volume
-    #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"])]
+    #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = super::complete::revisions())]
     operands: Vec<String>,
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Args {
     #[arg(long)]
     author: Option<String>,
     /// The volume; the current one when none is named
+    #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 

@@ -16,9 +16,12 @@ pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 pub(super) struct Globals {
     /// The directory that holds all volumes
     #[arg(short, long, global = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) pool: PathBuf,
+    // Not `volume`: an operand of a verb has that id, and would shadow the flag.
     /// The volume to work on; without it, the one that is named last or the current one
     #[arg(id = "volume_flag", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(add = super::complete::volumes())]
     pub(super) volume: Option<VolumeName>,
     /// Touch no container: for a machine without an engine, or volumes that none uses
     #[arg(long, global = true)]

@@ -14,7 +14,7 @@ pub(super) struct Args {
     #[arg(short = 'n', long, value_name = "N")]
     max_count: Option<usize>,
     /// Where to begin (HEAD when none is named), and the volume
-    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"])]
+    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = super::complete::revisions())]
     operands: Vec<String>,
 }
 

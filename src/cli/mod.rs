@@ -5,6 +5,7 @@ mod author;
 mod branch;
 mod checkout;
 mod commit;
+mod complete;
 mod config;
 mod errors;
 mod fsck;
@@ -18,12 +19,15 @@ mod plugin;
 mod reset;
 mod rm;
 mod session;
+mod similar;
 mod status;
 mod switch;
+mod tag;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use self::globals::Globals;
 use self::output::Failure;
@@ -59,6 +63,7 @@ enum Verb {
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Tag(tag::Args),
     Rm(rm::Args),
     Config(config::Args),
     Plugin(plugin::Args),
@@ -67,6 +72,7 @@ enum Verb {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(App::command).complete();
     let app = App::parse();
     #[cfg(debug_assertions)]
     if let Err(message) = globals::arm_faults() {
@@ -74,7 +80,7 @@ pub fn main() -> ExitCode {
     }
     let session = match Session::open(app.globals) {
         Ok(session) => session,
-        Err(failure) => return errors::exit(&failure),
+        Err(failure) => return errors::exit(&failure, None),
     };
     let result = match &app.verb {
         Verb::Init(args) => init::run(&session, args),
@@ -86,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Tag(args) => tag::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),
         Verb::Config(args) => config::run(&session, args),
         Verb::Plugin(args) => plugin::run(&session, args),
@@ -93,7 +100,7 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(failure) => errors::exit(&failure),
+        Err(failure) => errors::exit(&failure, Some(&session.pool)),
     }
 }
 

@@ -11,7 +11,9 @@ mod revision;
 
 pub use changes::{Row, RowChange};
 pub use id::{CommitId, IdError, OperationId};
-pub use names::{BranchName, NameError, VolumeName};
+pub use names::{BranchName, NameError, TagName, VolumeName};
 pub use operation::{Held, Hold, Move, Operation, Phase, Plan, Verb};
-pub use records::{Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, VolumeRecord};
+pub use records::{
+    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, VolumeRecord,
+};
 pub use revision::{Base, Revision, RevisionError, Step};

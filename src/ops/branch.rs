@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::reset::unheld;
 use crate::layout;
-use crate::model::{BranchName, CommitId, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName};
 use crate::pool::{Error, Pool, existing};
 use crate::store::Rows;
 
@@ -108,4 +108,14 @@ fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool)
 
 fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
     Error::NoBranch { volume: volume.clone(), branch: branch.to_string() }
+}
+
+/// A branch may not have the name of a tag: a revision would mean two things.
+pub(super) fn check_no_tag(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<(), Error> {
+    match branch.as_str().parse::<TagName>() {
+        Ok(tag) if rows.tag(volume, &tag)?.is_some() => {
+            Err(Error::NameTaken { volume: volume.clone(), name: branch.to_string(), kind: "tag" })
+        }
+        _ => Ok(()),
+    }
 }

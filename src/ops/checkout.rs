@@ -104,6 +104,7 @@ fn plan(
             return Err(Error::BranchExists { volume: volume.clone(), branch: branch.name });
         }
         (Some(start), None) => {
+            super::branch::check_no_tag(rows, volume, &request.branch)?;
             if start.volume.as_ref().is_some_and(|other| other != volume) {
                 return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
             }

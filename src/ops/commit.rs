@@ -97,7 +97,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     })
 }
 
-fn configured_author(
+pub(super) fn configured_author(
     rows: &crate::store::Rows<'_>,
     volume: &VolumeName,
     fallback: &Signature,

@@ -14,6 +14,7 @@ mod remove;
 mod reset;
 mod status;
 mod switch;
+mod tag;
 
 pub use branch::{BranchEntry, BranchList, DeletedBranch, branches, delete_branch};
 pub use checkout::{CheckedOut, CheckoutRequest, checkout};
@@ -28,3 +29,4 @@ pub use remove::{Guard, Removed, remove};
 pub use reset::{ResetDone, ResetRequest, reset};
 pub use status::{Status, StatusChange, status};
 pub use switch::switch;
+pub use tag::{DeletedTag, TagEntry, TagRequest, Tagged, delete_tag, tag, tags};

@@ -51,6 +51,9 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         for commit in commits {
             draft.change(RowChange::delete(Row::Commit(commit)));
         }
+        for tag in rows.tags(volume)? {
+            draft.change(RowChange::delete(Row::Tag(tag)));
+        }
         for (key, value) in rows.settings(Some(volume))? {
             draft.change(RowChange::delete(Row::Setting { volume: volume.clone(), key, value }));
         }

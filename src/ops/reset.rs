@@ -45,7 +45,7 @@ pub struct ResetDone {
 }
 
 /// Makes the working tree of the current branch equal to a commit's, moves the head there, and
-/// drops the newer commits that no other branch holds.
+/// drops the newer commits that no other branch and no tag holds.
 ///
 /// # Errors
 /// When `hard` is not set, the revision names no commit of this volume, the space does not suffice,
@@ -117,7 +117,8 @@ pub(super) fn unheld(
 ) -> Result<Vec<CommitRecord>, Error> {
     let mut held = BTreeSet::new();
     let others = rows.branches(&branch.volume)?.into_iter().filter(|other| other.name != branch.name);
-    for start in others.filter_map(|other| other.head).chain(head.cloned()) {
+    let tagged = rows.tags(&branch.volume)?.into_iter().map(|tag| tag.commit);
+    for start in others.filter_map(|other| other.head).chain(tagged).chain(head.cloned()) {
         let mut next = Some(start);
         while let Some(id) = next.filter(|id| held.insert(id.clone())) {
             next = rows.commit(&branch.volume, &id)?.and_then(|commit| commit.parent);

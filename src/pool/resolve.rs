@@ -2,7 +2,8 @@
 
 use super::Error;
 use crate::model::{
-    Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, Verb, VolumeName, VolumeRecord,
+    Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, TagName, Verb, VolumeName,
+    VolumeRecord,
 };
 use crate::store::{Rows, StoreError};
 
@@ -72,6 +73,11 @@ fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<C
                 && rows.branch(&volume.name, &branch)?.is_some()
             {
                 return head_of(rows, &volume.name, &branch);
+            }
+            if let Ok(tag) = name.parse::<TagName>()
+                && let Some(tag) = rows.tag(&volume.name, &tag)?
+            {
+                return find(&tag.commit);
             }
             by_prefix(rows, &volume.name, name)?.ok_or_else(unknown)
         }

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::fsck::Report;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, Listing, LogEntry, Removed, ResetDone,
-    SettingEntry, Status,
+    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, LogEntry, Removed,
+    ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
 
 /// Something that is written as one JSON object a line.
@@ -37,7 +37,18 @@ macro_rules! one_line {
         }
     )*};
 }
-one_line!(CheckedOut, Committed, Created, DeletedBranch, Removed, ResetDone, SettingEntry, Status);
+one_line!(
+    CheckedOut,
+    Committed,
+    Created,
+    DeletedBranch,
+    DeletedTag,
+    Removed,
+    ResetDone,
+    SettingEntry,
+    Status,
+    Tagged
+);
 
 impl Lines for Listing {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -52,6 +63,12 @@ impl Lines for BranchList {
 }
 
 impl Lines for Vec<LogEntry> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<TagEntry> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

@@ -7,8 +7,8 @@ use tabwriter::TabWriter;
 use crate::fsck::Report;
 use crate::model::Signature;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, Listing, LogEntry, Removed, ResetDone,
-    SettingEntry, Status,
+    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, LogEntry, Removed,
+    ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -122,6 +122,27 @@ impl Text for DeletedBranch {
             Some(head) => writeln!(out, " (was {})", head.short()),
             None => writeln!(out),
         }
+    }
+}
+
+impl Text for Tagged {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.was {
+            Some(was) => writeln!(out, "Updated tag '{}' (was {})", self.tag, was.short()),
+            None => writeln!(out, "Tagged {} as '{}'", self.commit.short(), self.tag),
+        }
+    }
+}
+
+impl Text for DeletedTag {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Deleted tag '{}' (was {})", self.tag, self.commit.short())
+    }
+}
+
+impl Text for Vec<TagEntry> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter().try_for_each(|entry| writeln!(out, "{}", entry.tag))
     }
 }
 
