@@ -26,7 +26,10 @@ fn a_container_started_in_the_middle_of_a_commit_waits_and_then_runs() {
         let trees = operations.flat_map(|operation| fs::read_dir(operation.path())).flatten().flatten();
         trees.flat_map(|tree| fs::read_dir(tree.path())).map(Iterator::count).sum()
     };
+    let gate = engine.pool().join(".dvol/locks/gate/large");
+    let is_shut = || engine.sh(&format!("flock --nonblock --shared {} true", gate.display())).code == 1;
     eventually("the copy has begun", || copied() > 100);
+    eventually("the gate is shut", is_shut);
     kill_process(pid, Signal::STOP).expect("it can be frozen");
     assert!(copied() < 20_000, "the copy was over before it could be frozen");
 
