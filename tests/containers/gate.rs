@@ -13,7 +13,7 @@ fn a_container_started_in_the_middle_of_a_commit_waits_and_then_runs() {
     let Some(engine) = Engine::shared() else { return };
     engine.sh("dvol init large").ok();
     let tree = engine.running_point("large");
-    for number in 0..20_000 {
+    for number in 0..10_000 {
         fs::write(tree.join(number.to_string()), "x").expect("the working tree can be written");
     }
 
@@ -31,7 +31,7 @@ fn a_container_started_in_the_middle_of_a_commit_waits_and_then_runs() {
     eventually("the copy has begun", || copied() > 100);
     eventually("the gate is shut", is_shut);
     kill_process(pid, Signal::STOP).expect("it can be frozen");
-    assert!(copied() < 20_000, "the copy was over before it could be frozen");
+    assert!(copied() < 10_000, "the copy was over before it could be frozen");
 
     let late = "echo late > /data/late";
     let run = ["run", "--rm", "-v", "large:/data", "--volume-driver=dvol", "busybox", "sh", "-c", late];
@@ -46,5 +46,5 @@ fn a_container_started_in_the_middle_of_a_commit_waits_and_then_runs() {
     assert!(tree.join("late").exists());
     let head = fs::read_dir(engine.pool().join("large/commits")).expect("there are commits").next();
     let head = head.expect("there is one commit").expect("it can be read").path();
-    assert_eq!(fs::read_dir(head).expect("a commit is a plain directory").count(), 20_000);
+    assert_eq!(fs::read_dir(head).expect("a commit is a plain directory").count(), 10_000);
 }
