@@ -173,6 +173,7 @@ fn agrees_with_the_checker() {
             }
         }
     }
+    #[allow(clippy::needless_pass_by_value, reason = "quickcheck calls it so")]
     fn property(old: Vec<(u8, u8, u8)>, new: Vec<(u8, u8, u8)>) -> bool {
         let pair = Pair::new();
         grow(&pair.src, &old);

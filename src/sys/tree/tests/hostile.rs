@@ -42,7 +42,7 @@ fn a_symlink_that_is_swapped_in_is_not_followed() {
     make_dir(&pair.src.join("door"));
     symlink(home.join("outside"), home.join("trap")).unwrap();
     while_swapping(&pair.src.join("door"), &home.join("trap"), || {
-        for round in 0..300 {
+        for round in 0..150 {
             let dst = home.join(format!("copy-{round}"));
             make_dir(&dst);
             copy_tree(&pair.src, &dst, &CopyOptions::default()).unwrap();
@@ -65,7 +65,7 @@ fn removing_does_not_follow_a_symlink_that_is_swapped_in() {
     make_dir(&home.join("outside"));
     make_file(&home.join("outside/precious"), b"");
     symlink(home.join("outside"), home.join("trap")).unwrap();
-    for _ in 0..200 {
+    for _ in 0..100 {
         let tree = home.join("tree");
         make_dir(&tree);
         make_dir(&tree.join("door"));
@@ -97,7 +97,7 @@ fn a_file_that_moves_between_directories_is_no_mount_point() {
     make_dir(&pair.src.join("sub"));
     make_file(&pair.src.join("sub/file"), b"content");
     while_swapping(&pair.src.join("file"), &pair.src.join("sub/file"), || {
-        for round in 0..300 {
+        for round in 0..150 {
             let dst = home.join(format!("copy-{round}"));
             make_dir(&dst);
             copy_tree(&pair.src, &dst, &CopyOptions::default()).unwrap();
@@ -113,7 +113,7 @@ fn a_fifo_is_never_opened() {
     make_file(&pair.src.join("file"), b"content");
     make_node(&home.join("fifo"), FileType::Fifo, 0);
     while_swapping(&pair.src.join("file"), &home.join("fifo"), || {
-        for round in 0..300 {
+        for round in 0..150 {
             let dst = home.join(format!("copy-{round}"));
             make_dir(&dst);
             copy_tree(&pair.src, &dst, &CopyOptions::default()).unwrap();
@@ -211,7 +211,7 @@ fn entries_that_come_and_go_do_no_harm() {
             }
         });
         let _end = StopAtEnd(&stop);
-        for round in 0..200 {
+        for round in 0..100 {
             let dst = home.join(format!("copy-{round}"));
             make_dir(&dst);
             let copied = copy_tree(&pair.src, &dst, &CopyOptions::default());
