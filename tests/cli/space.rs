@@ -15,7 +15,7 @@ fn dvol(pool: &Path, args: &[&str]) -> Run {
 #[test]
 fn a_full_file_system_refuses_a_commit_and_a_reset_and_keeps_everything() {
     let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 16) else { return };
-    let pool = small.path().join("pool");
+    let pool = small.directory("pool");
     dvol(&pool, &["init", "db"]).ok();
     let data = pool.join("db/running_point/data");
     fs::write(&data, vec![7_u8; 5 << 20]).unwrap();
@@ -33,7 +33,7 @@ fn a_full_file_system_refuses_a_commit_and_a_reset_and_keeps_everything() {
 #[test]
 fn a_file_system_that_fills_up_during_the_copy_undoes_the_commit() {
     let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 16) else { return };
-    let pool = small.path().join("pool");
+    let pool = small.directory("pool");
     dvol(&pool, &["init", "db"]).ok();
     // Empty files take no blocks, so the check before the copy sees room; the inodes run out.
     let tree = pool.join("db/running_point");
