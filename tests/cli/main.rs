@@ -11,5 +11,7 @@ mod exact;
 mod failure;
 mod fsck;
 mod harness;
+#[path = "../support/loop_image.rs"]
+mod loop_image;
 mod space;
 mod words;

@@ -1,44 +1,11 @@
 //! A pool on a small file system of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Run, is_root};
-
-/// A loop-mounted ext4 of 16 MiB; unmounted when dropped.
-struct Small {
-    dir: tempfile::TempDir,
-}
-
-impl Small {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let image = dir.path().join("image");
-        fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
-        fs::create_dir(dir.path().join("mnt")).unwrap();
-        run("mkfs.ext4", &["-q", "-F", image.to_str().unwrap()]);
-        let small = Small { dir };
-        run("mount", &["-o", "loop", image.to_str().unwrap(), small.path().to_str().unwrap()]);
-        small
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("mnt")
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
-}
-
-fn run(program: &str, args: &[&str]) {
-    let status =
-        Command::new(program).args(args).status().unwrap_or_else(|error| panic!("{program}: {error}"));
-    assert!(status.success(), "{program} {args:?}");
-}
+use crate::harness::Run;
+use crate::loop_image::LoopImage;
 
 fn dvol(pool: &Path, args: &[&str]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
@@ -47,11 +14,8 @@ fn dvol(pool: &Path, args: &[&str]) -> Run {
 
 #[test]
 fn a_full_file_system_refuses_a_commit_and_a_reset_and_keeps_everything() {
-    if !is_root("a pool on a small file system") {
-        return;
-    }
-    let small = Small::new();
-    let pool = small.path().join("pool");
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 16) else { return };
+    let pool = small.directory("pool");
     dvol(&pool, &["init", "db"]).ok();
     let data = pool.join("db/running_point/data");
     fs::write(&data, vec![7_u8; 5 << 20]).unwrap();
@@ -68,11 +32,8 @@ fn a_full_file_system_refuses_a_commit_and_a_reset_and_keeps_everything() {
 
 #[test]
 fn a_file_system_that_fills_up_during_the_copy_undoes_the_commit() {
-    if !is_root("a pool on a small file system") {
-        return;
-    }
-    let small = Small::new();
-    let pool = small.path().join("pool");
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 16) else { return };
+    let pool = small.directory("pool");
     dvol(&pool, &["init", "db"]).ok();
     // Empty files take no blocks, so the check before the copy sees room; the inodes run out.
     let tree = pool.join("db/running_point");
