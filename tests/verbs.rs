@@ -6,6 +6,7 @@
 
 mod verbs {
     pub(crate) mod harness;
+    mod log;
     mod revisions;
     mod tags;
 }

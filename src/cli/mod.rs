@@ -15,10 +15,13 @@ mod list;
 mod log;
 mod operands;
 mod output;
+mod pager;
 mod plugin;
 mod reset;
+mod rev_parse;
 mod rm;
 mod session;
+mod show;
 mod similar;
 mod status;
 mod switch;
@@ -59,12 +62,14 @@ enum Verb {
     Switch(switch::Args),
     Commit(commit::Args),
     Log(log::Args),
+    Show(show::Args),
     Status(status::Args),
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
     Tag(tag::Args),
     Rm(rm::Args),
+    RevParse(rev_parse::Args),
     Config(config::Args),
     Plugin(plugin::Args),
     Fsck(fsck::Args),
@@ -78,6 +83,10 @@ pub fn main() -> ExitCode {
     if let Err(message) = globals::arm_faults() {
         return errors::usage(&message);
     }
+    let templated = matches!(app.verb, Verb::Log(_) | Verb::Show(_));
+    if !templated && app.globals.template().is_some() {
+        return errors::usage("a template goes with log and show only: use --format text or json");
+    }
     let session = match Session::open(app.globals) {
         Ok(session) => session,
         Err(failure) => return errors::exit(&failure, None),
@@ -88,11 +97,13 @@ pub fn main() -> ExitCode {
         Verb::Switch(args) => switch::run(&session, args),
         Verb::Commit(args) => commit::run(&session, args),
         Verb::Log(args) => log::run(&session, args),
+        Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
         Verb::Tag(args) => tag::run(&session, args),
+        Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),
         Verb::Config(args) => config::run(&session, args),
         Verb::Plugin(args) => plugin::run(&session, args),

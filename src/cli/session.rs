@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::globals::{Globals, environment};
 use super::output::{Failure, say};
+use super::pager;
 use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
 use crate::model::VolumeName;
@@ -48,6 +49,18 @@ impl Session {
         let mut out = io::BufWriter::new(anstream::stdout().lock());
         report::write(&mut out, self.globals.format(), report).map_err(Failure::Output)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
+    }
+
+    /// Writes a result that may be long: through a pager where a person reads it at a terminal.
+    pub(super) fn page<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
+        if self.is_text() {
+            let mut text = Vec::new();
+            report.text(&mut text).map_err(Failure::Output)?;
+            if !text.is_empty() && pager::show(&text).map_err(Failure::Output)? {
+                return Ok(());
+            }
+        }
+        self.print(report)
     }
 
     /// Says which containers were touched, to who wants to know.

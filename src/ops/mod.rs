@@ -23,7 +23,7 @@ pub use config::{SettingEntry, set_setting, setting, settings};
 pub use describe::{Description, describe, describe_all};
 pub use init::{Created, create, init};
 pub use list::{Listing, VolumeEntry, list};
-pub use log::{LogEntry, log};
+pub use log::{Log, LogEntry, LogRequest, LogStart, log, rev_parse};
 pub use mount::{mount, path, unmount};
 pub use remove::{Guard, Removed, remove};
 pub use reset::{ResetDone, ResetRequest, reset};

@@ -10,6 +10,7 @@
 
 mod draft;
 mod error;
+mod history;
 mod moves;
 mod notice;
 mod publish;
@@ -38,6 +39,7 @@ use crate::sys::ids::IdSource;
 
 pub use draft::Draft;
 pub use error::Error;
+pub(crate) use history::History;
 pub use notice::Notice;
 pub use publish::{Outcome, Published};
 pub use quiesce::Purpose;

@@ -5,10 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::fsck::Report;
+use crate::model::CommitId;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, LogEntry, Removed,
-    ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, Removed, ResetDone,
+    SettingEntry, Status, TagEntry, Tagged,
 };
+
+/// What `rev-parse` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parsed {
+    /// The id, or as much of it as was asked for, or the branch.
+    pub name: Option<String>,
+    /// The whole id.
+    pub commit: Option<CommitId>,
+}
 
 /// Something that is written as one JSON object a line.
 pub trait Lines {
@@ -19,12 +29,12 @@ pub trait Lines {
     fn json(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-fn line(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, object)?;
     writeln!(out)
 }
 
-fn lines<T: Serialize>(out: &mut dyn Write, objects: &[T]) -> io::Result<()> {
+pub(super) fn lines<T: Serialize>(out: &mut dyn Write, objects: &[T]) -> io::Result<()> {
     objects.iter().try_for_each(|object| line(out, object))
 }
 
@@ -43,6 +53,7 @@ one_line!(
     Created,
     DeletedBranch,
     DeletedTag,
+    Parsed,
     Removed,
     ResetDone,
     SettingEntry,
@@ -59,12 +70,6 @@ impl Lines for Listing {
 impl Lines for BranchList {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, &self.branches)
-    }
-}
-
-impl Lines for Vec<LogEntry> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
     }
 }
 

@@ -1,11 +1,17 @@
 //! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
 
+mod graph;
 mod json;
+mod log;
+mod style;
+mod template;
 mod text;
 
 use std::io::{self, Write};
 
-pub use json::Lines;
+pub use json::{Lines, Parsed};
+pub use log::{LogStyle, LogView};
+pub use template::Template;
 pub use text::Text;
 
 /// What the reader is.

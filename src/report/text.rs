@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use super::json::Parsed;
 use crate::fsck::Report;
 use crate::model::Signature;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, LogEntry, Removed,
-    ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, Removed, ResetDone,
+    SettingEntry, Status, TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -51,35 +52,24 @@ impl Text for Committed {
     }
 }
 
-impl Text for Vec<LogEntry> {
+impl Text for Parsed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (index, entry) in self.iter().enumerate() {
-            if index > 0 {
-                writeln!(out)?;
-            }
-            writeln!(out, "commit {}", entry.id)?;
-            writeln!(out, "Author: {}", author(&entry.author))?;
-            writeln!(out, "Date:   {}", entry.date.to_zoned().strftime("%a %b %-d %H:%M:%S %Y %z"))?;
-            writeln!(out)?;
-            for line in entry.message.lines() {
-                writeln!(
-                    out,
-                    "{}",
-                    if line.is_empty() { String::new() } else { format!("    {}", plain(line)) }
-                )?;
-            }
-        }
-        Ok(())
+        writeln!(out, "{}", self.name.as_deref().unwrap_or_default())
     }
 }
 
-fn author(author: &Signature) -> String {
+pub(super) fn author(author: &Signature) -> String {
     plain(&author.to_string())
 }
 
 /// Text of somebody else's without the control characters that could write over the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for several lines.
+pub(super) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 impl Text for Status {

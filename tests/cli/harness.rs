@@ -61,6 +61,8 @@ impl Pool {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
         command.arg("--pool").arg(self.path()).arg("--disable-docker-integration");
+        // Outside of any git work tree, whose state a commit would record.
+        command.current_dir(self.dir.path());
         command
             .env_remove("DVOL_POOL")
             .env("DVOL_AUTHOR_NAME", "Ada")

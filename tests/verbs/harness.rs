@@ -123,3 +123,16 @@ pub(crate) fn said(output: &Output) -> Said {
 pub(crate) fn json(out: &str) -> Vec<serde_json::Value> {
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
+
+/// Compares a whole output with the file `tests/verbs/snapshots/NAME.txt`; with `UPDATE_SNAPSHOTS` set
+/// writes it instead. Read what changed before you commit it.
+#[track_caller]
+pub(crate) fn snapshot(name: &str, actual: &str) {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verbs/snapshots").join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(actual, expected, "{} differs", path.display());
+}
