@@ -72,7 +72,7 @@ fn sys_knows_no_noun_and_the_library_never_prints() {
         let relative = entry.path().strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
         let text = fs::read_to_string(entry.path()).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
-        if !relative.starts_with("cli/") {
+        if !relative.starts_with("cli/") && !relative.contains("/tests/") {
             for word in ["println!", "eprintln!", "std::env::var", "process::exit"] {
                 assert!(!code.contains(word), "{relative} has {word}");
             }

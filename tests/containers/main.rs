@@ -12,6 +12,7 @@ mod support;
 mod auto_remove;
 mod commit;
 mod driver_restart;
+mod failure;
 mod gate;
 mod killed_command;
 mod no_engine;
