@@ -9,8 +9,10 @@ mod verbs {
     mod code;
     mod commits;
     pub(crate) mod harness;
+    mod hook;
     mod log;
     mod revisions;
+    mod run;
     mod tags;
     mod volumes;
 }

@@ -12,6 +12,7 @@ mod config;
 mod errors;
 mod fsck;
 mod globals;
+mod hook;
 mod init;
 mod inspect;
 mod list;
@@ -25,6 +26,7 @@ mod rename;
 mod reset;
 mod rev_parse;
 mod rm;
+mod run;
 mod session;
 mod show;
 mod similar;
@@ -79,6 +81,8 @@ enum Verb {
     Tag(tag::Args),
     Rm(rm::Args),
     RevParse(rev_parse::Args),
+    Run(run::Args),
+    Hook(hook::Args),
     Config(config::Args),
     Plugin(plugin::Args),
     Fsck(fsck::Args),
@@ -117,6 +121,8 @@ pub fn main() -> ExitCode {
         Verb::Tag(args) => tag::run(&session, args),
         Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),
+        Verb::Run(args) => run::run(&session, args),
+        Verb::Hook(args) => hook::run(&session, args),
         Verb::Config(args) => config::run(&session, args),
         Verb::Plugin(args) => plugin::run(&session, args),
         Verb::Fsck(args) => fsck::run(&session, args),

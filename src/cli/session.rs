@@ -170,7 +170,7 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
 }
 
 /// What a person hears while an operation runs.
-fn tell(notice: &Notice) {
+pub(super) fn tell(notice: &Notice) {
     match notice {
         Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, held by {holder}")),
         Notice::Killed { container } => {

@@ -35,6 +35,8 @@ pub enum Verb {
     Clone,
     /// Makes a volume from an archive or another driver's volume.
     Import,
+    /// Puts a volume back as it was before a command ran.
+    Rollback,
     /// Deletes a volume.
     Remove,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Verb {
             Verb::Rename => "rename",
             Verb::Clone => "clone",
             Verb::Import => "import",
+            Verb::Rollback => "run --rollback",
             Verb::Remove => "rm",
         })
     }
