@@ -5,8 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "a harness that fails is a test that fails")]
 
 mod verbs {
+    mod branches;
+    mod code;
+    mod commits;
     pub(crate) mod harness;
     mod log;
     mod revisions;
     mod tags;
+    mod volumes;
 }

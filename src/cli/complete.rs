@@ -95,6 +95,7 @@ fn pool() -> Pool {
         clock: std::sync::Arc::new(SystemClock),
         ids: std::sync::Arc::new(RandomIds),
         notices: std::sync::Arc::new(|_| ()),
+        watcher: None,
         interrupted: std::sync::Arc::default(),
         lock_timeout: PATIENCE,
         stop_timeout: None,

@@ -31,6 +31,10 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
             ExitCode::from(code(error))
         }
         Failure::Usage(message) => usage(message),
+        Failure::Failed(message) => {
+            say("error", message);
+            ExitCode::from(FAILED)
+        }
         Failure::Serve(error) => {
             say("error", &error.to_string());
             ExitCode::from(FAILED)
@@ -101,6 +105,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Dirty { volume, .. } => format!(
             "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
         ),
+        Error::DirtyTarget { .. } => "commit them there first; -f throws them away".to_owned(),
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }

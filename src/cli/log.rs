@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::output::Failure;
 use super::session::Session;
-use super::{Outcome, operands};
+use super::{Outcome, code, operands};
 use crate::model::{BranchName, Daytime, Instant};
 use crate::ops::{self, LogRequest, LogStart};
 use crate::pool::Pool;
@@ -56,6 +56,10 @@ pub(super) struct Args {
     /// With --author and --grep, take capital and small letters for the same
     #[arg(short = 'i', long)]
     regexp_ignore_case: bool,
+    /// Show the commits made at or nearest before this commit of the code, as git names it; run in
+    /// the code's work tree. Looks at all branches
+    #[arg(long, value_name = "REVISION", conflicts_with = "operands")]
+    code: Option<String>,
     /// Show what each commit changed
     #[arg(long)]
     stat: bool,
@@ -97,7 +101,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let style = args.look.style(session)?;
     let (numbers, words): (Vec<_>, Vec<_>) =
         args.operands.iter().cloned().partition(|word| minus(word).is_some());
-    let (start, volume) = start(session, &words, args.all)?;
+    let (start, volume) = start(session, &words, args.all || args.code.is_some())?;
     let pattern = |text: &Option<String>| -> Result<Option<Regex>, Failure> {
         let Some(text) = text else { return Ok(None) };
         let built = RegexBuilder::new(text).case_insensitive(args.regexp_ignore_case).build();
@@ -111,7 +115,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         until: args.until.as_deref().map(|text| date(&session.pool, text, Daytime::End)).transpose()?,
         author: pattern(&args.author)?,
         grep: pattern(&args.grep)?,
-        code: None,
+        code: args.code.as_deref().map(code::history).transpose()?,
         topological: args.graph,
         reverse: args.reverse,
         stat: args.stat,

@@ -4,6 +4,8 @@
 mod author;
 mod branch;
 mod checkout;
+mod clone;
+mod code;
 mod commit;
 mod complete;
 mod config;
@@ -11,12 +13,15 @@ mod errors;
 mod fsck;
 mod globals;
 mod init;
+mod inspect;
 mod list;
 mod log;
+mod message;
 mod operands;
 mod output;
 mod pager;
 mod plugin;
+mod rename;
 mod reset;
 mod rev_parse;
 mod rm;
@@ -67,6 +72,10 @@ enum Verb {
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Clone(clone::Args),
+    Rename(rename::Args),
+    #[command(visible_alias = "describe")]
+    Inspect(inspect::Args),
     Tag(tag::Args),
     Rm(rm::Args),
     RevParse(rev_parse::Args),
@@ -101,6 +110,9 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => status::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
+        Verb::Clone(args) => clone::run(&session, args),
+        Verb::Rename(args) => rename::run(&session, args),
+        Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
         Verb::Tag(args) => tag::run(&session, args),
         Verb::RevParse(args) => rev_parse::run(&session, args),

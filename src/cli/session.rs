@@ -100,6 +100,7 @@ pub(super) fn open_pool(
         clock: clock()?,
         ids: ids()?,
         notices,
+        watcher: None,
         interrupted: Arc::new(AtomicBool::new(false)),
         lock_timeout: globals.lock_timeout(),
         stop_timeout: globals.stop_timeout(),

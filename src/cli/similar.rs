@@ -1,7 +1,8 @@
 //! "Did you mean": names that are spelt nearly like the one that does not exist.
 
-use crate::model::VolumeName;
-use crate::pool::{Error, Pool, SETTINGS};
+use crate::model::{BranchName, Revision, VolumeName};
+use crate::pool::{Error, Pool, SETTINGS, existing, resolve};
+use crate::store::Rows;
 
 /// From this likeness on (Jaro-Winkler, 1 is equal) a name is worth a mention; clap's own measure.
 const ALIKE: f64 = 0.8;
@@ -17,6 +18,8 @@ pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
         Error::UnknownRevision { revision, volume } => {
             let mut names = branches(pool, volume);
             names.extend(tags(pool, volume));
+            // Where a revision may stand a volume may, too.
+            names.extend(volumes(pool));
             names.extend(["HEAD".to_owned(), "ORIG_HEAD".to_owned()]);
             let base = revision.rsplit(':').next().unwrap_or_default();
             (base.split(['^', '~']).next().unwrap_or_default(), names)
@@ -26,13 +29,43 @@ pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
         }
         _ => return None,
     };
+    if let Some(other) = of_another_kind(pool, error) {
+        return Some(other);
+    }
     let found = alike(wanted, names);
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
+/// A commit where a branch should stand, and a branch where a volume should.
+fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
+    match error {
+        Error::NoBranch { volume, branch } => {
+            let revision: Revision = branch.parse().ok()?;
+            let find = |rows: Rows<'_>| resolve(&rows, &existing(&rows, volume)?, &revision);
+            let commit = pool.store().read(find).ok()?;
+            Some(format!(
+                "'{branch}' is the commit {}: dvol checkout -b NAME {branch} makes a branch of it",
+                commit.id.short()
+            ))
+        }
+        Error::NoVolume(name) => {
+            let branch: BranchName = name.as_str().parse().ok()?;
+            let current = pool.store().read(|rows| rows.current_volume()).ok()??;
+            pool.store().read(|rows| rows.branch(&current, &branch)).ok()??;
+            Some(format!("'{branch}' is a branch of volume {current}: dvol checkout {branch} switches to it"))
+        }
+        _ => None,
+    }
+}
+
 fn alike(wanted: &str, names: Vec<String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
-    let scored = names.into_iter().map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name));
+    let scored = names.into_iter().map(|name| {
+        let other = name.to_lowercase();
+        // Jaro-Winkler is harsh on short names: one slip is one slip.
+        let slip = wanted.len() > 1 && strsim::osa_distance(&wanted, &other) == 1;
+        (strsim::jaro_winkler(&wanted, &other).max(if slip { 0.9 } else { 0.0 }), name)
+    });
     let mut found: Vec<_> = scored.filter(|(score, _)| *score > ALIKE).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     found.into_iter().take(MOST).map(|(_, name)| format!("'{name}'")).collect()
@@ -83,6 +116,7 @@ mod tests {
         let names = || ["master", "feature/login", "experiment"].map(str::to_owned).to_vec();
         assert_eq!(alike("mastre", names()), ["'master'"]);
         assert_eq!(alike("Experimnt", names()), ["'experiment'"]);
+        assert_eq!(alike("dv", vec!["db".to_owned()]), ["'db'"]);
         assert!(alike("zzz", names()).is_empty());
     }
 }

@@ -75,7 +75,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
     Ok(Removed { volume: volume.clone(), kept })
 }
 
-fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let users = pool.containers().users_of(volume)?;
     if users.is_empty() {
         return Ok(());

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::commit::configured_author;
+use super::held::{Without, drop_commits, unheld_from};
 use super::log::rfc3339;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
@@ -57,10 +58,11 @@ pub struct Tagged {
     pub commit: CommitId,
     /// The commit that it named before, where it was moved.
     pub was: Option<CommitId>,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
 }
 
-/// A tag that was deleted. Its commit stays as long as something else holds it, and until the next
-/// reset or deleted branch looks.
+/// A tag that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeletedTag {
     /// The volume.
@@ -69,6 +71,8 @@ pub struct DeletedTag {
     pub tag: TagName,
     /// The commit that it named.
     pub commit: CommitId,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
 }
 
 /// The tags of a volume, sorted by name; with `pattern` those that it matches (`*` and `?`).
@@ -132,14 +136,18 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
             message: request.message.trim_end().to_owned(),
         };
         let was = before.as_ref().map(|before| before.commit.clone());
+        let without = Without { branch: None, tag: Some(name) };
+        let dropped = unheld_from(rows, &volume, was.clone(), without, Some(&commit))?;
+        drop_commits(draft, &dropped)?;
+        let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange { before: before.map(Row::Tag), after: Some(Row::Tag(after)) });
-        Ok(Tagged { volume: volume.clone(), tag: name.clone(), commit, was })
+        Ok(Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped })
     })?;
     pending.publish()?.finish()?;
     Ok(tagged)
 }
 
-/// Deletes a tag.
+/// Deletes a tag. Commits that only it held go to trash.
 ///
 /// # Errors
 /// When there is no such tag, or the metadata cannot be written.
@@ -151,8 +159,12 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
         existing(rows, &volume)?;
         let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
         let commit = record.commit.clone();
+        let without = Without { branch: None, tag: Some(name) };
+        let dropped = unheld_from(rows, &volume, Some(commit.clone()), without, None)?;
+        drop_commits(draft, &dropped)?;
+        let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange::delete(Row::Tag(record)));
-        Ok(DeletedTag { volume: volume.clone(), tag: name.clone(), commit })
+        Ok(DeletedTag { volume: volume.clone(), tag: name.clone(), commit, dropped })
     })?;
     pending.publish()?.finish()?;
     Ok(deleted)

@@ -131,6 +131,14 @@ pub enum Error {
         /// The branch.
         branch: BranchName,
     },
+    /// `checkout -B` would throw uncommitted changes away.
+    #[error("branch {branch} of volume {volume} has uncommitted changes, which -B would throw away")]
+    DirtyTarget {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
     /// `reset` without `--hard`.
     #[error("a reset replaces the working tree of volume {0}, which only --hard may do")]
     HardRequired(VolumeName),

@@ -84,6 +84,11 @@ fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<C
     }
 }
 
+/// The head of a volume's current branch.
+pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<CommitRecord, Error> {
+    head_of(rows, &volume.name, &volume.branch)
+}
+
 fn head_of(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<CommitRecord, Error> {
     let none = || Error::NoCommits { volume: volume.clone(), branch: branch.clone() };
     let head = rows.branch(volume, branch)?.and_then(|record| record.head).ok_or_else(none)?;
@@ -116,7 +121,7 @@ fn operations(
 }
 
 /// The branch that was current `n` checkouts ago.
-pub(super) fn branch_before(
+pub(crate) fn branch_before(
     rows: &Rows<'_>,
     volume: &VolumeName,
     n: u32,

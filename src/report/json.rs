@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, Removed, ResetDone,
-    SettingEntry, Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
+    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
 
 /// What `rev-parse` answers.
@@ -48,7 +48,12 @@ macro_rules! one_line {
     )*};
 }
 one_line!(
+    Amended,
     CheckedOut,
+    Cloned,
+    CreatedBranch,
+    Renamed,
+    RenamedBranch,
     Committed,
     Created,
     DeletedBranch,
@@ -67,9 +72,9 @@ impl Lines for Listing {
     }
 }
 
-impl Lines for BranchList {
+impl Lines for Vec<Inspection> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, &self.branches)
+        lines(out, self)
     }
 }
 

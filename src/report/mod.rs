@@ -1,5 +1,6 @@
 //! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
 
+mod branch;
 mod graph;
 mod json;
 mod log;
@@ -9,6 +10,7 @@ mod text;
 
 use std::io::{self, Write};
 
+pub use branch::{BranchStyle, BranchView};
 pub use json::{Lines, Parsed};
 pub use log::{LogStyle, LogView};
 pub use template::Template;

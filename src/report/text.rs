@@ -6,10 +6,10 @@ use tabwriter::TabWriter;
 
 use super::json::Parsed;
 use crate::fsck::Report;
-use crate::model::Signature;
+use crate::model::{CommitId, Signature};
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, DeletedTag, Listing, Removed, ResetDone,
-    SettingEntry, Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
+    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -96,15 +96,6 @@ impl Text for Status {
     }
 }
 
-impl Text for BranchList {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for entry in &self.branches {
-            writeln!(out, "{} {}", if entry.current { '*' } else { ' ' }, entry.branch)?;
-        }
-        Ok(())
-    }
-}
-
 impl Text for DeletedBranch {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "Deleted branch {}/{}", self.volume, self.branch)?;
@@ -118,15 +109,17 @@ impl Text for DeletedBranch {
 impl Text for Tagged {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.was {
-            Some(was) => writeln!(out, "Updated tag '{}' (was {})", self.tag, was.short()),
-            None => writeln!(out, "Tagged {} as '{}'", self.commit.short(), self.tag),
+            Some(was) => writeln!(out, "Updated tag '{}' (was {})", self.tag, was.short())?,
+            None => writeln!(out, "Tagged {} as '{}'", self.commit.short(), self.tag)?,
         }
+        dropped(out, &self.dropped)
     }
 }
 
 impl Text for DeletedTag {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Deleted tag '{}' (was {})", self.tag, self.commit.short())
+        writeln!(out, "Deleted tag '{}' (was {})", self.tag, self.commit.short())?;
+        dropped(out, &self.dropped)
     }
 }
 
@@ -136,9 +129,57 @@ impl Text for Vec<TagEntry> {
     }
 }
 
+impl Text for Amended {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.id)
+    }
+}
+
+impl Text for CreatedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Created branch {}/{} at {}", self.volume, self.branch, self.head.short())
+    }
+}
+
+impl Text for RenamedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Renamed branch {}/{} to {}", self.volume, self.from, self.branch)
+    }
+}
+
+impl Text for Renamed {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Renamed volume {} to {}", self.from, self.volume)
+    }
+}
+
+impl Text for Cloned {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (source, id) = (&self.source, self.source_id.short());
+        writeln!(out, "Created volume {} from {source}:{id}", self.volume)
+    }
+}
+
+impl Text for Vec<Inspection> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        writeln!(out)
+    }
+}
+
+fn dropped(out: &mut dyn Write, commits: &[CommitId]) -> io::Result<()> {
+    match commits {
+        [] => Ok(()),
+        _ => writeln!(out, "Dropped {} that nothing else holds", count(commits.len(), "commit")),
+    }
+}
+
 impl Text for CheckedOut {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.created {
+        dropped(out, &self.dropped)?;
+        if self.replaced {
+            writeln!(out, "Switched to and made anew branch '{}'", self.branch)
+        } else if self.created {
             writeln!(out, "Switched to a new branch '{}'", self.branch)
         } else if self.from == self.branch {
             writeln!(out, "Already on '{}'", self.branch)
@@ -152,10 +193,7 @@ impl Text for ResetDone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let subject = self.message.lines().next().unwrap_or_default();
         writeln!(out, "HEAD is now at {} {}", self.to.short(), plain(subject))?;
-        if !self.dropped.is_empty() {
-            writeln!(out, "Dropped {} that nothing else holds", count(self.dropped.len(), "commit"))?;
-        }
-        Ok(())
+        dropped(out, &self.dropped)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -108,6 +109,15 @@ impl Pool {
     pub(crate) fn commit(&self, message: &str) -> String {
         self.write("state", message);
         self.ok(["commit", "-C", "db", "-m", message]).trim().to_owned()
+    }
+
+    /// Runs it with `input` on standard input.
+    pub(crate) fn feed<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>, input: &[u8]) -> Said {
+        let mut command = self.command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        said(&child.wait_with_output().unwrap())
     }
 }
 
