@@ -16,6 +16,7 @@ pub use id::{CommitId, IdError, OperationId};
 pub use names::{BranchName, NameError, TagName, VolumeName};
 pub use operation::{Held, Hold, Move, Operation, Phase, Plan, Verb};
 pub use records::{
-    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, VolumeRecord,
+    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,
+    VolumeRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};

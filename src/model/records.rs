@@ -145,6 +145,18 @@ pub struct Binding {
     pub since: Instant,
 }
 
+/// What the stat index of a working tree says: its entries with these marks have the content of this
+/// commit's. Times are seconds since the epoch and nanoseconds, of the file system's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeIndexRecord {
+    /// The commit.
+    pub commit: CommitId,
+    /// Entries modified from here on are not to be trusted.
+    pub modified: (i64, u32),
+    /// Entries changed from here on are not to be trusted.
+    pub changed: (i64, u32),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

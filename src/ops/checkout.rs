@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::pool::{Error, Pool, Purpose, branch_before, existing, resolve};
 use crate::store::Rows;
+use crate::sys::tree::Bounds;
 
 /// Where to go.
 #[derive(Debug, Clone)]
@@ -120,12 +121,17 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
         }
         Ok((staged, dropped))
     })?;
-    if let (Some(source), Some(staged)) = (source, staged) {
-        pool.copy_tree(&source, &staged)?;
+    let begun = Bounds::now();
+    if let (Some(source), Some(staged)) = (&source, &staged) {
+        pool.copy_tree(source, staged)?;
     }
     pending.quiesce(Purpose::Swap)?;
     done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
-    done.containers = pending.publish()?.finish()?.containers;
+    let published = pending.publish()?;
+    if let (Some(_), Some(head)) = (&staged, &target.head) {
+        pool.remember_new_tree(&volume, &target.name, head, begun);
+    }
+    done.containers = published.finish()?.containers;
     Ok(done)
 }
 

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::restore::millis;
+use super::snapshot::Snapshot;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb,
     VolumeName,
 };
-use crate::pool::{Error, Pool, Purpose, Setting, existing};
-use crate::sys::tree::{self, CopyOptions, CopyStats};
+use crate::pool::{Error, Pool, Setting, existing};
+use crate::sys::tree::CopyStats;
 
 /// What to commit, and in whose words.
 #[derive(Debug, Clone)]
@@ -40,8 +42,12 @@ pub struct Committed {
     pub parent: Option<CommitId>,
     /// The containers that were stopped or paused for it.
     pub containers: Vec<String>,
-    /// What was copied, and how.
+    /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
+    /// What was copied, and what was kept from before, while containers were held.
+    pub quiesced: CopyStats,
+    /// How long containers were held, without their start, in milliseconds.
+    pub downtime_ms: u64,
 }
 
 /// Copies the working tree of the current branch into a new commit.
@@ -67,7 +73,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     let working_tree = pool.layout().full(&layout::working_tree(&volume, &record.branch));
     pool.check_space(&working_tree)?;
 
-    let (mut pending, staged) = session.intend(summary, |rows, draft| {
+    let (pending, staged) = session.intend(summary, |rows, draft| {
         let commit = CommitRecord {
             volume: volume.clone(),
             id: id.clone(),
@@ -86,10 +92,9 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
         draft.move_head(Some(id.clone()));
         draft.bring_in(layout::commit_tree(&volume, &id))
     })?;
-    pending.quiesce(Purpose::Copy)?;
-    let options = CopyOptions { cancel: Some(pool.interrupted()), ..CopyOptions::default() };
-    let copied = tree::copy_tree(&working_tree, &staged, &options)?;
-    let outcome = pending.publish()?.finish()?;
+    let snapshot =
+        Snapshot { pool, working_tree: &working_tree, staged: &staged, branch: &branch, commit: &id };
+    let (outcome, copied, quiesced) = snapshot.run(pending)?;
     Ok(Committed {
         volume,
         branch: record.branch,
@@ -97,6 +102,8 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
         parent: branch.head,
         containers: outcome.containers,
         copied,
+        quiesced,
+        downtime_ms: millis(outcome.downtime),
     })
 }
 

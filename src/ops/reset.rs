@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::held::{drop_commits, unheld};
+use super::restore::{Restore, millis};
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, Purpose, existing, resolve};
+use crate::pool::{Error, Pool, existing, resolve};
 use crate::store::Rows;
-use crate::sys::tree::{self, CopyOptions, CopyStats};
+use crate::sys::tree::CopyStats;
 
 /// Where to reset to.
 #[derive(Debug, Clone)]
@@ -39,8 +40,12 @@ pub struct ResetDone {
     pub dropped: Vec<CommitId>,
     /// The containers that were restarted.
     pub containers: Vec<String>,
-    /// What was copied, and how.
+    /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
+    /// What was copied, and what was taken over unchanged, while containers were held.
+    pub quiesced: CopyStats,
+    /// How long containers were held, without their start, in milliseconds.
+    pub downtime_ms: u64,
 }
 
 /// Makes the working tree of the current branch equal to a commit's, moves the head there, and
@@ -62,7 +67,7 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     pool.check_space(&source)?;
 
     let summary = format!("reset: moving to {}", request.revision);
-    let (mut pending, (staged, branch, dropped)) = session.intend(summary, |rows, draft| {
+    let (pending, (staged, branch, dropped)) = session.intend(summary, |rows, draft| {
         let (commit, branch) = target(rows, &volume, &request.revision)?;
         let head = BranchRecord { head: Some(commit.id.clone()), ..branch.clone() };
         draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
@@ -72,10 +77,8 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
         let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
         Ok((staged, branch, dropped))
     })?;
-    let options = CopyOptions { cancel: Some(pool.interrupted()), ..CopyOptions::default() };
-    let copied = tree::copy_tree(&source, &staged, &options)?;
-    pending.quiesce(Purpose::Swap)?;
-    let outcome = pending.publish()?.finish()?;
+    let restored = Restore { pool, source: &source, staged: &staged, branch: &branch, commit: &commit.id };
+    let (outcome, copied, quiesced) = restored.run(pending)?;
     Ok(ResetDone {
         volume,
         branch: branch.name,
@@ -85,6 +88,8 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
         dropped: dropped.into_iter().map(|commit| commit.id).collect(),
         containers: outcome.containers,
         copied,
+        quiesced,
+        downtime_ms: millis(outcome.downtime),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::layout;
 use crate::model::{BranchName, CommitId, VolumeName, VolumeRecord};
 use crate::pool::{Error, Pool, existing};
 use crate::sys::disk;
-use crate::sys::tree::{self, Change, ChangeKind};
+use crate::sys::tree::{self, Change, ChangeKind, Index};
 
 /// One changed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,7 +95,9 @@ fn compare(
     match &head {
         Some(id) => {
             let tree = pool.layout().full(&layout::commit_tree(&record.name, id));
-            tree::compare_trees(&tree, &working_tree, visit)?;
+            let index = pool.tree_index(&record.name, &record.branch, id)?;
+            let index = index.as_ref().map(|index| index as &dyn Index);
+            tree::compare_known_trees(&tree, &working_tree, index, visit)?;
         }
         // Everything is new; the tree's own root has nothing to be compared with.
         None => {

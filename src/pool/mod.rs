@@ -12,6 +12,7 @@ mod copy;
 mod draft;
 mod error;
 mod history;
+mod index;
 mod moves;
 mod notice;
 mod publish;

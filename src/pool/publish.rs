@@ -1,6 +1,8 @@
 //! The second half of an operation: publish, let go, clear up.
 
 use super::{Error, Pending, Pool, moves, trash};
+use std::time::Duration;
+
 use crate::layout;
 use crate::model::{Operation, Phase};
 use crate::sys::tree;
@@ -14,6 +16,8 @@ pub struct Published<'p>(Pending<'p>);
 pub struct Outcome {
     /// The names of the containers that were stopped, paused or restarted for it.
     pub containers: Vec<String>,
+    /// How long the gate was shut, stopping the containers included and starting them not.
+    pub downtime: Duration,
 }
 
 impl<'p> Pending<'p> {
@@ -36,8 +40,6 @@ impl<'p> Pending<'p> {
         })?;
         self.operation = operation;
         self.published = true;
-        // The gate goes before containers come: their start waits for it in Mount.
-        drop(self.gate.take());
         Ok(Published(self))
     }
 }
@@ -48,7 +50,10 @@ impl Published<'_> {
     /// # Errors
     /// [`Error::NotReleased`] when a container does not come up again; the operation holds all the
     /// same. When clearing up fails: the next operation on the volume does it.
-    pub fn finish(self) -> Result<Outcome, Error> {
+    pub fn finish(mut self) -> Result<Outcome, Error> {
+        // The gate goes before containers come: their start waits for it in Mount.
+        drop(self.0.gate.take());
+        let downtime = self.0.quiesced.map(|since| since.elapsed()).unwrap_or_default();
         let pool = self.0.session.pool;
         let operation = &self.0.operation;
         let problems = pool.release(&operation.held, true);
@@ -62,7 +67,7 @@ impl Published<'_> {
             let (verb, volume) = (operation.verb, operation.volume.clone());
             return Err(Error::NotReleased { verb, volume, problems });
         }
-        Ok(Outcome { containers: operation.held.iter().map(|held| held.name.clone()).collect() })
+        Ok(Outcome { downtime, containers: operation.held.iter().map(|held| held.name.clone()).collect() })
     }
 }
 

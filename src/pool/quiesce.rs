@@ -39,6 +39,7 @@ impl Pending<'_> {
         let mut ways = BTreeMap::new();
         plan_holds(pool, volume, purpose, &mut ways)?;
         self.gate = Some(shut_gate(pool, volume, &self.operation.verb.to_string())?);
+        self.quiesced = Some(Instant::now());
         settle(pool, volume)?;
         let holds = plan_holds(pool, volume, purpose, &mut ways)?;
         if !holds.is_empty() {
@@ -65,7 +66,22 @@ impl Pending<'_> {
     }
 }
 
+impl Pending<'_> {
+    /// Whether a container is only frozen that will be restarted: what it has open it may still write to.
+    pub fn has_frozen(&self) -> bool {
+        self.operation.held.iter().any(|held| held.hold == Hold::Restart)
+    }
+}
+
 impl Pool {
+    /// Whether a container runs on the volume now, so that a first pass before it is held is worth it.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn has_running(&self, volume: &VolumeName) -> Result<bool, Error> {
+        Ok(self.containers().users_of(volume)?.iter().any(|user| user.state == State::Running))
+    }
+
     /// Passes the gate together with others, waiting while it is shut.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub struct Pending<'p> {
     pub(super) operation: Operation,
     pub(super) gate: Option<LockGuard>,
     pub(super) published: bool,
+    pub(super) quiesced: Option<std::time::Instant>,
 }
 
 impl Pool {
@@ -85,9 +86,10 @@ impl<'p> Session<'p> {
             Ok::<_, Error>((operation, value))
         });
         match result {
-            Ok((operation, value)) => {
-                Ok((Pending { session: self, operation, gate: None, published: false }, value))
-            }
+            Ok((operation, value)) => Ok((
+                Pending { session: self, operation, gate: None, published: false, quiesced: None },
+                value,
+            )),
             Err(error) => {
                 // The journal does not know it, so the sweep would clear it; no need to wait for that.
                 let staging = self.pool.layout.full(&crate::layout::staging_of(&id));

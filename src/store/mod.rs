@@ -9,6 +9,7 @@
 
 mod codec;
 mod error;
+mod index;
 mod rows;
 mod tables;
 mod transaction;
@@ -18,6 +19,7 @@ mod write;
 mod migrations;
 
 pub use error::StoreError;
+pub use index::IndexDirectories;
 pub use rows::Rows;
 pub use transaction::Store;
 pub use write::Writer;

@@ -46,9 +46,10 @@ macro_rules! with_table {
         }
     };
 }
+pub(super) use with_table;
 
 impl Rows<'_> {
-    fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
+    pub(super) fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
         StoreError::Database {
             action: "read",
             path: PathBuf::from(self.path),
@@ -56,7 +57,7 @@ impl Rows<'_> {
         }
     }
 
-    fn get<'k, K, T>(
+    pub(super) fn get<'k, K, T>(
         &self,
         definition: TableDefinition<'static, K, Record>,
         key: K::SelfType<'k>,

@@ -38,6 +38,12 @@ pub(super) const TAGS: Owned<&str> = TableDefinition::new("tags");
 pub(super) const BINDINGS: Owned<&str> = TableDefinition::new("bindings");
 /// Key: volume (empty for the whole pool), configuration key. Value: the setting as text.
 pub(super) const CONFIG: TableDefinition<'static, (&str, &str), &str> = TableDefinition::new("config");
+/// Key: volume, branch. Value: `TreeIndexRecord` of its working tree.
+pub(super) const INDEX: Owned<&str> = TableDefinition::new("index");
+/// Key: volume, branch, directory relative to the working tree (bytes). Value: the marks of its entries,
+/// as `sys::tree::scan_tree` gives them.
+pub(super) const INDEX_DIRECTORIES: TableDefinition<'static, (&str, &str, &[u8]), Record> =
+    TableDefinition::new("index_directories");
 /// Operations that are not done. Key: number. Value: `Operation`.
 pub(super) const JOURNAL: TableDefinition<'static, u64, Record> = TableDefinition::new("journal");
 /// Operations that were published and are done. Key: volume, number. Value: `Operation`.

@@ -13,12 +13,12 @@ use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS,
     Record, STATE, TAGS, VOLUMES,
 };
-use crate::model::{Binding, Operation, Row, RowChange, VolumeName};
+use crate::model::{Binding, BranchRecord, Operation, Row, RowChange, VolumeName};
 
 /// One write transaction; reads see its own writes.
 pub struct Writer<'t> {
     rows: Rows<'t>,
-    transaction: &'t WriteTransaction,
+    pub(super) transaction: &'t WriteTransaction,
 }
 
 impl<'t> Deref for Writer<'t> {
@@ -34,7 +34,7 @@ impl<'t> Writer<'t> {
         Writer { rows: Rows { transaction: Transaction::Write(transaction), path }, transaction }
     }
 
-    fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
+    pub(super) fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
         StoreError::Database {
             action: "write",
             path: PathBuf::from(self.rows.path),
@@ -86,6 +86,10 @@ impl<'t> Writer<'t> {
                     self.unbind_all(&v.name)?;
                 }
                 self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v))
+            }
+            Row::Branch(b) if goes => {
+                self.set_tree_index(&b.volume, &b.name, None)?;
+                self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), None::<&BranchRecord>)
             }
             Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),
             Row::Commit(c) => self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), (!goes).then_some(c)),

@@ -14,4 +14,5 @@ mod harness;
 #[path = "../support/loop_image.rs"]
 mod loop_image;
 mod space;
+mod unchanged;
 mod words;

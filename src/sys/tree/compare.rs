@@ -2,9 +2,7 @@
 //!
 //! Both are walked side by side, each directory sorted by name. `difference` decides about two entries of one
 //! name; this file decides which entries meet.
-//!
-//! (Later: a caller that knows some entries to be unchanged by their stat alone will say so through a closure
-//! `trusted(path, stat) -> bool`, asked in `Walk::pair` before the contents are read.)
+//! An entry that a stat index knows to be unchanged costs one look and is not opened.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -12,6 +10,7 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::{Scratch, attributes_differ, entries_differ};
 use super::handle::{Inode, Node, Stat, open_root, refusal};
+use super::index::{Chunk, Index};
 use super::names::{Names, Reader};
 use crate::sys::error::{At as _, DiskError};
 
@@ -62,8 +62,22 @@ pub fn compare_trees(
     new: &Path,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<(), DiskError> {
+    compare_known_trees(old, new, None, visit)
+}
+
+/// The same, where `index` may know entries of `new` that have the content of `old`'s.
+///
+/// # Errors
+/// As [`compare_trees`].
+pub fn compare_known_trees(
+    old: &Path,
+    new: &Path,
+    index: Option<&dyn Index>,
+    visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
+) -> Result<(), DiskError> {
     let mut walk = Walk {
         roots: [old, new],
+        index,
         path: PathBuf::new(),
         stack: Vec::new(),
         reader: Reader::new(),
@@ -95,6 +109,7 @@ pub fn compare_trees(
 struct Walk<'a> {
     /// Old and new, as everywhere here.
     roots: [&'a Path; 2],
+    index: Option<&'a dyn Index>,
     /// Of the entry at hand.
     path: PathBuf,
     stack: Vec<Frame>,
@@ -106,6 +121,7 @@ struct Walk<'a> {
 /// A directory of one tree or of both.
 struct Frame {
     sides: [Option<Side>; 2],
+    known: Option<Arc<Chunk>>,
 }
 
 struct Side {
@@ -137,6 +153,14 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// Whether the index knows the new side's entry to be what the old side has. What cannot be told is not known.
+    fn knows(&self, name: &CStr) -> bool {
+        let (Some(known), Some(new)) = (&self.known, &self.sides[1]) else { return false };
+        Stat::of_name(new.handle.as_fd(), name).is_ok_and(|stat| known.trusts(name, &stat))
+    }
+}
+
 impl Walk<'_> {
     fn step(&mut self) -> Result<Option<Change>, DiskError> {
         let frame = self.stack.last_mut().expect("the stack is not empty");
@@ -145,6 +169,9 @@ impl Walk<'_> {
             self.path.pop();
             return Ok(None);
         };
+        if has == [true, true] && frame.knows(&name) {
+            return Ok(None);
+        }
         self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
         let [old, new] = [self.open(0, &name, has[0])?, self.open(1, &name, has[1])?];
         let kind = match (&old, &new) {
@@ -198,7 +225,8 @@ impl Walk<'_> {
                 self.reader.sorted(handle.as_fd()).map_err(|errno| self.failed(index, "read", errno))?;
             sides[index] = Some(Side { handle, names, next: 0 });
         }
-        self.stack.push(Frame { sides });
+        let known = self.index.and_then(|index| index.directory(&self.path));
+        self.stack.push(Frame { sides, known });
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use super::links::Links;
 use super::names::{Names, Reader};
 use super::options::{CopyOptions, CopyStats};
 use super::queue::Queue;
+use super::reuse::{Beside, Keep, Update};
 use super::walker::Walker;
 use super::worker::Worker;
 use crate::sys::error::{At as _, DiskError};
@@ -41,16 +42,41 @@ pub fn copy_tree(src: &Path, dst: &Path, options: &CopyOptions) -> Result<CopySt
     copy_with(src, dst, options, Ladder::new(true, true))
 }
 
+/// The same for a `dst` that is partly made, or with entries of a third tree that may be linked: what may
+/// be spared is said by `update`. Where `src` has hard links, all names of an inode are made anew.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn update_tree(
+    src: &Path,
+    dst: &Path,
+    options: &CopyOptions,
+    update: &Update<'_>,
+) -> Result<CopyStats, DiskError> {
+    run(src, dst, options, Ladder::new(true, true), update)
+}
+
 pub(super) fn copy_with(
     src: &Path,
     dst: &Path,
     options: &CopyOptions,
     ladder: Ladder,
 ) -> Result<CopyStats, DiskError> {
-    let root = open_roots(src, dst)?;
+    run(src, dst, options, ladder, &Update::default())
+}
+
+fn run(
+    src: &Path,
+    dst: &Path,
+    options: &CopyOptions,
+    ladder: Ladder,
+    update: &Update<'_>,
+) -> Result<CopyStats, DiskError> {
+    let root = open_roots(src, dst, update)?;
     let run = Run {
         src,
         dst,
+        update,
         options,
         ladder,
         links: Links::beside(dst)?,
@@ -82,6 +108,7 @@ pub(super) struct Run<'a> {
     pub(super) src: &'a Path,
     pub(super) dst: &'a Path,
     pub(super) ladder: Ladder,
+    pub(super) update: &'a Update<'a>,
     pub(super) links: Links,
     pub(super) queue: Queue<Batch>,
     options: &'a CopyOptions,
@@ -163,7 +190,7 @@ impl Drop for StopOnPanic<'_> {
     }
 }
 
-fn open_roots(src: &Path, dst: &Path) -> Result<Directory, DiskError> {
+fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, DiskError> {
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
     let to = open_root(dst)?;
@@ -174,13 +201,16 @@ fn open_roots(src: &Path, dst: &Path) -> Result<Directory, DiskError> {
         Ok(())
     };
     reader.chunk(to.as_fd(), check).at("read", dst)?;
-    if !empty {
+    if !empty && matches!(update.keep, Keep::Nothing) {
         return Err(DiskError::new("copy into", dst, io::ErrorKind::DirectoryNotEmpty));
     }
     fault::point("tree.attributes").at("set the attributes of", dst)?;
     fchmod(&to, Mode::RWXU).at("set the mode of", dst)?;
     attributes::clear_inherited(&to, &mut Scratch::default()).at("clear the attributes of", dst)?;
-    Ok(Directory { parent: None, name: CString::default(), from, to, stat })
+    let beside = Beside::root(update)?;
+    let root = Directory { parent: None, name: CString::default(), from, to, stat, beside };
+    root.beside.drop_strangers(&root, update, dst)?;
+    Ok(root)
 }
 
 fn workers(wanted: usize) -> usize {

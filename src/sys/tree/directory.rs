@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::handle::Stat;
+use super::reuse::Beside;
 
 /// A directory of the source and its copy. Whoever works on an entry shares it.
 pub(super) struct Directory {
@@ -17,6 +18,8 @@ pub(super) struct Directory {
     pub(super) to: OwnedFd,
     /// Of the source, before any of its entries was read.
     pub(super) stat: Stat,
+    /// What may be kept or linked instead of copied.
+    pub(super) beside: Beside,
 }
 
 impl Directory {

@@ -35,6 +35,8 @@ pub(super) struct Stat {
     /// The device that a device node stands for.
     pub(super) device: u64,
     pub(super) times: Timestamps,
+    /// When the inode last changed; nobody can set it.
+    pub(super) changed: Timespec,
     mount: Option<u64>,
     mount_root: bool,
 }
@@ -98,6 +100,7 @@ impl From<&Statx> for Stat {
             },
             device: makedev(raw.stx_rdev_major, raw.stx_rdev_minor),
             times: Timestamps { last_access: time(&raw.stx_atime), last_modification: time(&raw.stx_mtime) },
+            changed: time(&raw.stx_ctime),
             mount: mask.contains(StatxFlags::MNT_ID).then_some(raw.stx_mnt_id),
             mount_root: raw.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
         }

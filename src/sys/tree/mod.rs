@@ -30,6 +30,8 @@
 //! | `content` | the copy ladder for the bytes of one file |
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
+//! | `index` | marks by which an entry is known to be unchanged |
+//! | `reuse` | copies that build on what is there: kept, linked, taken apart again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `remove`, `measure` | the rest of what is done to whole trees |
 
@@ -40,20 +42,24 @@ mod copy;
 mod difference;
 mod directory;
 mod handle;
+mod index;
 mod links;
 mod measure;
 mod names;
 mod options;
 mod queue;
 mod remove;
+mod reuse;
 mod walker;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Change, ChangeKind, compare_trees};
-pub use copy::copy_tree;
+pub use compare::{Change, ChangeKind, compare_known_trees, compare_trees};
+pub use copy::{copy_tree, update_tree};
+pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use measure::{Usage, free_space, measure_tree, sync_filesystem};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use remove::remove_tree;
+pub use reuse::{Keep, Reuse, Update, strip_shared};

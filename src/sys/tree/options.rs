@@ -55,6 +55,12 @@ pub struct CopyStats {
     pub hard_links: u64,
     /// Sum of the sizes of the regular files, holes included.
     pub bytes: u64,
+    /// Entries that were there already, from an earlier pass.
+    #[serde(default)]
+    pub kept: u64,
+    /// Regular files that were unchanged in the old tree and moved over.
+    #[serde(default)]
+    pub reused: u64,
     /// Files that share their blocks with the source (FICLONE).
     pub cloned: Rung,
     /// Files that the kernel copied (`copy_file_range`).
@@ -70,6 +76,8 @@ impl AddAssign<&CopyStats> for CopyStats {
         self.others += other.others;
         self.hard_links += other.hard_links;
         self.bytes += other.bytes;
+        self.kept += other.kept;
+        self.reused += other.reused;
         self.cloned += other.cloned;
         self.ranged += other.ranged;
         self.written += other.written;

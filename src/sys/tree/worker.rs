@@ -15,6 +15,7 @@ use super::directory::Directory;
 use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
+use super::reuse::Spared;
 use super::walker::listed_twice;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
@@ -111,6 +112,19 @@ impl<'a> Worker<'a> {
 
     fn entry(&mut self, entry: &Entry<'_>) -> Result<(), DiskError> {
         let Entry { run, directory, name, node } = *entry;
+        match directory.beside.spare(directory, name, &node.stat, run.update) {
+            Ok(Spared::No) => {}
+            Ok(Spared::Later) => return Ok(()),
+            Ok(Spared::Kept) => {
+                self.stats.kept += 1;
+                return Ok(());
+            }
+            Ok(Spared::Linked) => {
+                self.stats.reused += 1;
+                return Ok(());
+            }
+            Err(error) => return Err(entry.target("reuse", error)),
+        }
         let made = if node.stat.links > 1 {
             let path = || directory.path(run.dst, name);
             match run.links.join(node.stat.inode, &directory.to, name, || entry.make(), path)? {

@@ -1,0 +1,268 @@
+//! Copies that build on what is there.
+//!
+//! A second pass over a copy keeps what the first one made and nothing has touched since. A copy that
+//! takes the place of a tree takes the unchanged files over from it, by link: afterwards
+//! `strip_shared` takes those names out of the old tree, so that no inode stays in two trees, and what
+//! is left of it is the difference.
+
+use std::ffi::{CStr, OsStr};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, linkat, mkdirat, unlinkat};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::handle::{Stat, open_directory, open_root, refusal};
+use super::index::{Chunk, Index};
+use super::names::{Names, Reader};
+use super::remove::remove_tree;
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
+
+/// What may be spared in a copy.
+#[derive(Default)]
+pub struct Update<'a> {
+    /// Which entries of the destination stay.
+    pub keep: Keep<'a>,
+    /// Where unchanged files may be linked from.
+    pub reuse: Option<Reuse<'a>>,
+}
+
+/// Which entries of the destination stay. Directories always do.
+#[derive(Default)]
+pub enum Keep<'a> {
+    /// None: it must be empty.
+    #[default]
+    Nothing,
+    /// All: they are copies of a source that never changes.
+    All,
+    /// Those whose source this index, made before the destination was, knows to be unchanged. Others are made anew,
+    /// and what the source does not have is removed.
+    Unchanged(&'a dyn Index),
+}
+
+/// A tree whose files may be linked into the copy.
+#[derive(Clone, Copy)]
+pub struct Reuse<'a> {
+    /// Its root; on the same file system as the copy.
+    pub tree: &'a Path,
+    /// Knows which of its entries have the content of the source's.
+    pub index: &'a dyn Index,
+    /// Leave them out for now: a later pass, when nobody writes, links them.
+    pub later: bool,
+}
+
+/// What belongs to a directory of the source beside its copy.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Relative to the root.
+    path: PathBuf,
+    /// Of the source, for `Keep::Unchanged`.
+    kept: Option<Arc<Chunk>>,
+    /// Of the tree to link from.
+    reused: Option<(OwnedFd, Arc<Chunk>)>,
+}
+
+/// What was spared.
+pub(super) enum Spared {
+    No,
+    Later,
+    Kept,
+    Linked,
+}
+
+impl Beside {
+    pub(super) fn root(update: &Update<'_>) -> Result<Self, DiskError> {
+        let handle = update.reuse.as_ref().map(|reuse| open_root(reuse.tree)).transpose()?;
+        Ok(Self::at(PathBuf::new(), handle, update))
+    }
+
+    pub(super) fn child(&self, name: &CStr, update: &Update<'_>) -> Self {
+        if matches!(update.keep, Keep::Nothing) && update.reuse.is_none() {
+            return Beside::default();
+        }
+        let handle = self.reused.as_ref().and_then(|(handle, _)| open_directory(handle.as_fd(), name).ok());
+        Self::at(self.path.join(OsStr::from_bytes(name.to_bytes())), handle, update)
+    }
+
+    fn at(path: PathBuf, handle: Option<OwnedFd>, update: &Update<'_>) -> Self {
+        let kept = match &update.keep {
+            Keep::Unchanged(index) => index.directory(&path),
+            _ => None,
+        };
+        let known = update.reuse.as_ref().and_then(|reuse| reuse.index.directory(&path));
+        Beside { path, kept, reused: handle.zip(known) }
+    }
+
+    /// Removes what the source does not have, where the copy follows the source.
+    pub(super) fn drop_strangers(
+        &self,
+        directory: &Directory,
+        update: &Update<'_>,
+        dst: &Path,
+    ) -> Result<(), DiskError> {
+        if !matches!(update.keep, Keep::Unchanged(_)) {
+            return Ok(());
+        }
+        let failed = |errno: Errno| refusal("read", directory.path(dst, c""), errno);
+        // A handle of its own, as the place in the directory belongs to the handle.
+        let listing = open_directory(directory.to.as_fd(), c".").map_err(failed)?;
+        let names = Reader::new().sorted(listing.as_fd()).map_err(failed)?;
+        for name in (0..names.len()).filter_map(|index| names.get(index)) {
+            if let Err(Errno::NOENT) = Stat::of_name(directory.from.as_fd(), name) {
+                remove_tree(&directory.path(dst, name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps or links the entry `name` of the source, if that may be; else makes way for it.
+    pub(super) fn spare(
+        &self,
+        directory: &Directory,
+        name: &CStr,
+        source: &Stat,
+        update: &Update<'_>,
+    ) -> io::Result<Spared> {
+        match &update.keep {
+            Keep::Nothing => {}
+            Keep::All => {
+                if Stat::of_name(directory.to.as_fd(), name).is_ok() {
+                    return Ok(Spared::Kept);
+                }
+            }
+            Keep::Unchanged(_) => {
+                let there = Stat::of_name(directory.to.as_fd(), name);
+                let unchanged = self.kept.as_ref().is_some_and(|known| known.trusts(name, source));
+                match there {
+                    Ok(there) if unchanged && there.kind == source.kind => return Ok(Spared::Kept),
+                    Ok(there) => clear(directory, name, &there)?,
+                    Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        match (&self.reused, &update.reuse) {
+            (Some((from, known)), Some(reuse))
+                if source.kind == FileType::RegularFile && source.links == 1 =>
+            {
+                link(from, known, directory, name, reuse.later)
+            }
+            _ => Ok(Spared::No),
+        }
+    }
+}
+
+fn link(
+    from: &OwnedFd,
+    known: &Chunk,
+    directory: &Directory,
+    name: &CStr,
+    later: bool,
+) -> io::Result<Spared> {
+    let Ok(stat) = Stat::of_name(from.as_fd(), name) else { return Ok(Spared::No) };
+    if !known.trusts(name, &stat) {
+        return Ok(Spared::No);
+    }
+    if later {
+        return Ok(Spared::Later);
+    }
+    fault::point("tree.link")?;
+    match linkat(from, name, &directory.to, name, AtFlags::empty()) {
+        Ok(()) => {}
+        // Vanished, or more names than an inode can have.
+        Err(Errno::NOENT | Errno::MLINK | Errno::XDEV | Errno::PERM) => return Ok(Spared::No),
+        Err(error) => return Err(error.into()),
+    }
+    // Another file may have taken the name between the look and the link.
+    let linked = Stat::of_name(directory.to.as_fd(), name)?;
+    let same = linked.inode == stat.inode
+        && linked.size == stat.size
+        && linked.times.last_modification == stat.times.last_modification;
+    if same {
+        return Ok(Spared::Linked);
+    }
+    unlinkat(&directory.to, name, AtFlags::empty())?;
+    Ok(Spared::No)
+}
+
+fn clear(directory: &Directory, name: &CStr, there: &Stat) -> io::Result<()> {
+    fault::point("tree.unlink")?;
+    if there.kind == FileType::Directory {
+        let path = PathBuf::from(super::handle::magic_path(directory.to.as_fd()));
+        return remove_tree(&path.join(OsStr::from_bytes(name.to_bytes()))).map_err(|error| error.source);
+    }
+    Ok(unlinkat(&directory.to, name, AtFlags::empty())?)
+}
+
+/// Something has the name of a directory that is to be made: a directory stays, all else goes.
+pub(super) fn make_way(parent: &Directory, name: &CStr) -> io::Result<()> {
+    let there = Stat::of_name(parent.to.as_fd(), name)?;
+    if there.kind != FileType::Directory {
+        clear(parent, name, &there)?;
+        mkdirat(&parent.to, name, Mode::RWXU)?;
+    }
+    Ok(())
+}
+
+/// Takes out of `old` each name whose inode is also at the same path of `new`. What is left in `old` is what
+/// differs.
+///
+/// # Errors
+/// Whatever cannot be read or removed.
+pub fn strip_shared(old: &Path, new: &Path) -> Result<(), DiskError> {
+    let mut reader = Reader::new();
+    let mut at = PathBuf::new();
+    let mut stack = vec![Pair::open(open_root(old)?, open_root(new)?, &mut reader, old)?];
+    while let Some(pair) = stack.last_mut() {
+        let Some(name) = pair.names.pop() else {
+            stack.pop();
+            at.pop();
+            continue;
+        };
+        let path = at.join(OsStr::from_bytes(name.to_bytes()));
+        let failed = |action, errno: Errno| refusal(action, old.join(&path), errno);
+        let stat = match Stat::of_name(pair.old.as_fd(), &name) {
+            Err(Errno::NOENT) => continue,
+            other => other.map_err(|errno| failed("look at", errno))?,
+        };
+        if stat.kind == FileType::Directory {
+            let Ok(new) = open_directory(pair.new.as_fd(), &name) else { continue };
+            let handle = open_directory(pair.old.as_fd(), &name).map_err(|errno| failed("open", errno))?;
+            stack.push(Pair::open(handle, new, &mut reader, old)?);
+            at = path;
+        } else if stat.links > 1
+            && Stat::of_name(pair.new.as_fd(), &name).is_ok_and(|other| other.inode == stat.inode)
+        {
+            fault::point("tree.unlink").at("remove", &old.join(&path))?;
+            unlinkat(&pair.old, &name, AtFlags::empty()).map_err(|errno| failed("remove", errno))?;
+        }
+    }
+    Ok(())
+}
+
+struct Pair {
+    old: OwnedFd,
+    new: OwnedFd,
+    names: Names,
+}
+
+impl Pair {
+    fn open(old: OwnedFd, new: OwnedFd, reader: &mut Reader, root: &Path) -> Result<Self, DiskError> {
+        let names = reader.sorted(old.as_fd()).at("read", root)?;
+        Ok(Pair { old, new, names: reversed(&names).at("read", root)? })
+    }
+}
+
+/// The names in the other order, so that they are popped from the first on.
+fn reversed(names: &Names) -> rustix::io::Result<Names> {
+    let mut other = Names::default();
+    for index in (0..names.len()).rev() {
+        other.push(names.get(index).expect("it is in the list"))?;
+    }
+    Ok(other)
+}
