@@ -127,9 +127,9 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
     }
     pending.quiesce(Purpose::Swap)?;
     done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
-    let published = pending.publish()?;
+    let mut published = pending.publish()?;
     if let (Some(_), Some(head)) = (&staged, &target.head) {
-        pool.remember_new_tree(&volume, &target.name, head, begun);
+        published.remember_new(&volume, &target.name, head, begun);
     }
     done.containers = published.finish()?.containers;
     Ok(done)

@@ -47,10 +47,10 @@ impl Restore<'_> {
         let keep = if early { Keep::All } else { Keep::Nothing };
         let quiesced = self.pass(keep, index.as_ref(), &working_tree, false)?;
 
-        let published = pending.publish()?;
+        let mut published = pending.publish()?;
         // Only speed depends on what follows, so it does not fail the reset: the old tree goes anyway.
         if quiesced.reused == 0 || strip_shared(self.staged, &working_tree).is_ok() {
-            pool.remember_new_tree(volume, branch, self.commit, begun);
+            published.remember_new(volume, branch, self.commit, begun);
         }
         Ok((published.finish()?, copied, quiesced))
     }

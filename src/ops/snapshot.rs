@@ -41,9 +41,8 @@ impl Snapshot<'_> {
             copied = CopyStats::default();
             quiesced = whole()?;
         }
-        let published = pending.publish()?;
-        // Only speed depends on it, so it does not fail the commit.
-        let _ = pool.remember_tree(volume, &self.branch.name, self.commit, begun);
+        let mut published = pending.publish()?;
+        published.remember(volume, &self.branch.name, self.commit, begun);
         Ok((published.finish()?, copied, quiesced))
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Error, Pool};
 use crate::layout;
 use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
-use crate::store::IndexDirectories;
+use crate::store::{IndexDirectories, StoreError, Writer};
 use crate::sys::tree::{self, Bounds, Chunk, FileTime, MemoryIndex};
 
 impl Pool {
@@ -45,31 +45,17 @@ impl Pool {
         Ok(Some(index))
     }
 
-    /// Remembers a working tree that was just made from `commit`, since `begun`. Only speed depends on
-    /// it, so a failure is none.
-    pub fn remember_new_tree(
-        &self,
-        volume: &VolumeName,
-        branch: &BranchName,
-        commit: &CommitId,
-        begun: Bounds,
-    ) {
-        let bounds = Bounds { modified: begun.modified, changed: FileTime::after_a_tick() };
-        let _ = self.remember_tree(volume, branch, commit, bounds);
-    }
-
-    /// Remembers the working tree of a branch as it is now: what is older than `bounds` has
-    /// `commit`'s content.
+    /// Looks at the working tree of a branch as it is now: what is older than `bounds` has `commit`'s content.
     ///
     /// # Errors
-    /// When the tree cannot be looked at, or the metadata cannot be written.
-    pub fn remember_tree(
+    /// When the tree cannot be looked at.
+    pub(super) fn look_at_tree(
         &self,
         volume: &VolumeName,
         branch: &BranchName,
         commit: &CommitId,
         bounds: Bounds,
-    ) -> Result<(), Error> {
+    ) -> Result<TreeIndex, Error> {
         let mut directories = IndexDirectories::new();
         let root = self.layout.full(&layout::working_tree(volume, branch));
         tree::scan_tree(&root, &mut |path: &Path, marks| {
@@ -80,6 +66,20 @@ impl Pool {
             modified: (bounds.modified.0, bounds.modified.1),
             changed: (bounds.changed.0, bounds.changed.1),
         };
-        Ok(self.store.write(|writer| writer.set_tree_index(volume, branch, Some((&record, &directories))))?)
+        Ok(TreeIndex { volume: volume.clone(), branch: branch.clone(), record, directories })
+    }
+}
+
+/// What is known of a working tree, on its way to the metadata.
+pub(super) struct TreeIndex {
+    volume: VolumeName,
+    branch: BranchName,
+    record: TreeIndexRecord,
+    directories: IndexDirectories,
+}
+
+impl TreeIndex {
+    pub(super) fn write(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
+        writer.set_tree_index(&self.volume, &self.branch, Some((&self.record, &self.directories)))
     }
 }

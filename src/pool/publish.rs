@@ -1,15 +1,20 @@
 //! The second half of an operation: publish, let go, clear up.
 
-use super::{Error, Pending, Pool, moves, trash};
 use std::time::Duration;
 
+use super::index::TreeIndex;
+use super::{Error, Pending, Pool, moves, trash};
 use crate::layout;
-use crate::model::{Operation, Phase};
-use crate::sys::tree;
+use crate::model::{BranchName, CommitId, Operation, Phase, VolumeName};
+use crate::sys::tree::{self, Bounds, FileTime};
 
 /// An operation that holds, whatever happens from here on.
 #[must_use = "a published operation is to be finished"]
-pub struct Published<'p>(Pending<'p>);
+pub struct Published<'p> {
+    pending: Pending<'p>,
+    /// What is known of the working tree, written with the operation log.
+    index: Option<TreeIndex>,
+}
 
 /// How an operation ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,11 +45,29 @@ impl<'p> Pending<'p> {
         })?;
         self.operation = operation;
         self.published = true;
-        Ok(Published(self))
+        Ok(Published { pending: self, index: None })
     }
 }
 
 impl Published<'_> {
+    /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
+    /// `bounds` has `commit`'s content. Only speed depends on it, so a failure is none.
+    pub fn remember(&mut self, volume: &VolumeName, branch: &BranchName, commit: &CommitId, bounds: Bounds) {
+        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds).ok();
+    }
+
+    /// The same for a working tree that was just made from `commit`, since `begun`.
+    pub fn remember_new(
+        &mut self,
+        volume: &VolumeName,
+        branch: &BranchName,
+        commit: &CommitId,
+        begun: Bounds,
+    ) {
+        let bounds = Bounds { modified: begun.modified, changed: FileTime::after_a_tick() };
+        self.remember(volume, branch, commit, bounds);
+    }
+
     /// Lets the containers go, clears up, and writes the operation log.
     ///
     /// # Errors
@@ -52,13 +75,16 @@ impl Published<'_> {
     /// same. When clearing up fails: the next operation on the volume does it.
     pub fn finish(mut self) -> Result<Outcome, Error> {
         // The gate goes before containers come: their start waits for it in Mount.
-        drop(self.0.gate.take());
-        let downtime = self.0.quiesced.map(|since| since.elapsed()).unwrap_or_default();
-        let pool = self.0.session.pool;
-        let operation = &self.0.operation;
+        drop(self.pending.gate.take());
+        let downtime = self.pending.quiesced.map(|since| since.elapsed()).unwrap_or_default();
+        let pool = self.pending.session.pool;
+        let operation = &self.pending.operation;
         let problems = pool.release(&operation.held, true);
         pool.clear(operation)?;
         pool.store.write(|writer| {
+            if let Some(index) = &self.index {
+                index.write(writer)?;
+            }
             writer.log_operation(operation)?;
             writer.journal_remove(operation.number)
         })?;

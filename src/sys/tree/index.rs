@@ -17,23 +17,23 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Timespec};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_getres, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::handle::{Stat, mounted, open_directory, open_root, refusal};
 use super::names::{Names, Reader};
 use crate::sys::error::{At as _, DiskError};
 
-/// The kernel's clock for files ticks at least this often: 10 ms where HZ is 100.
-const TICK: Duration = Duration::from_millis(12);
+/// How much longer than a tick of the kernel's clock for files is safe.
+const MARGIN: u32 = 1_000_000;
 /// How long to sleep between looks at that clock.
-const STEP: Duration = Duration::from_millis(2);
+const STEP: Duration = Duration::from_millis(1);
 /// Bytes of an entry behind its name.
 const FIXED: usize = 58;
 
@@ -62,13 +62,23 @@ impl FileTime {
     }
 
     fn tick_before(self) -> Self {
-        let tick = TICK.subsec_nanos();
+        let tick = tick();
         if self.1 >= tick {
             FileTime(self.0, self.1 - tick)
         } else {
             FileTime(self.0 - 1, self.1 + 1_000_000_000 - tick)
         }
     }
+}
+
+/// A tick of the clock that files are stamped with, and some: nanoseconds.
+fn tick() -> u32 {
+    static TICK: OnceLock<u32> = OnceLock::new();
+    *TICK.get_or_init(|| {
+        let tick = clock_getres(ClockId::RealtimeCoarse);
+        // No kernel ticks slower than a hundred times a second.
+        u32::try_from(tick.tv_nsec).unwrap_or(u32::MAX).clamp(1_000_000, 10_000_000) + MARGIN
+    })
 }
 
 impl From<Timespec> for FileTime {
