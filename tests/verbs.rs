@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a harness that fails is a test that fails")]
 
 mod verbs {
+    mod archive;
     mod branches;
     mod code;
     mod commits;

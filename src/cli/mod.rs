@@ -10,9 +10,11 @@ mod commit;
 mod complete;
 mod config;
 mod errors;
+mod export;
 mod fsck;
 mod globals;
 mod hook;
+mod import;
 mod init;
 mod inspect;
 mod list;
@@ -76,6 +78,8 @@ enum Verb {
     Reset(reset::Args),
     Clone(clone::Args),
     Rename(rename::Args),
+    Export(export::Args),
+    Import(import::Args),
     #[command(visible_alias = "describe")]
     Inspect(inspect::Args),
     Tag(tag::Args),
@@ -115,6 +119,8 @@ pub fn main() -> ExitCode {
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Clone(args) => clone::run(&session, args),
+        Verb::Export(args) => export::run(&session, args),
+        Verb::Import(args) => import::run(&session, args),
         Verb::Rename(args) => rename::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),

@@ -5,6 +5,7 @@
 
 mod docker;
 mod error;
+mod foreign;
 mod none;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::model::VolumeName;
 
 pub use docker::{DEFAULT_ENDPOINT, DRIVER_NAMES, Docker};
 pub use error::ContainerError;
+pub use foreign::ForeignVolume;
 pub use none::NoContainers;
 
 /// Whether a container's processes run.
@@ -78,6 +80,14 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// As [`ContainerRuntime::users`].
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError>;
+
+    /// A volume of any driver, for taking it over; none when the engine has none of that name.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses, or the volume has no directory on this machine.
+    fn foreign_volume(&self, _name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
+        Ok(None)
+    }
 
     /// A closer look at one container. Only for one that runs or is paused.
     ///

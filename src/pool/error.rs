@@ -6,6 +6,7 @@ use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, TagN
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
+use crate::sys::tree::ExtractError;
 
 /// A refused or failed operation.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +174,15 @@ pub enum Error {
     /// No message for a commit.
     #[error("You must provide a commit message")]
     NoMessage,
+    /// `import --from-docker` of no such volume.
+    #[error("the container engine has no volume '{0}'")]
+    NoForeignVolume(String),
+    /// An archive that cannot be what it should.
+    #[error("cannot read the archive: {0}")]
+    BadArchive(String),
+    /// An archive that cannot be unpacked.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
     /// A question was needed and there is nobody to ask.
     #[error("refusing to {action} without being told so")]
     NotConfirmed {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
-    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Exported,
+    Imported, Inspection, Listing, MetadataLine, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry,
+    Status, TagEntry, Tagged,
 };
 
 /// What `rev-parse` answers.
@@ -58,6 +59,8 @@ one_line!(
     Created,
     DeletedBranch,
     DeletedTag,
+    Exported,
+    Imported,
     Parsed,
     Removed,
     ResetDone,
@@ -73,6 +76,12 @@ impl Lines for Listing {
 }
 
 impl Lines for Vec<Inspection> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<MetadataLine> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

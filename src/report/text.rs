@@ -8,8 +8,9 @@ use super::json::Parsed;
 use crate::fsck::Report;
 use crate::model::{CommitId, Signature};
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
-    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Exported,
+    Imported, Inspection, Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status,
+    TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -157,6 +158,20 @@ impl Text for Cloned {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (source, id) = (&self.source, self.source_id.short());
         writeln!(out, "Created volume {} from {source}:{id}", self.volume)
+    }
+}
+
+impl Text for Exported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Exported {volume}:{id}: {} entries, {} bytes", self.entries, self.bytes)
+    }
+}
+
+impl Text for Imported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Imported volume {volume} at {id}: {} entries, {} bytes", self.entries, self.bytes)
     }
 }
 

@@ -31,14 +31,18 @@
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
+//! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
 //! | `remove`, `measure` | the rest of what is done to whole trees |
 
+mod archive;
 mod attributes;
 mod compare;
 mod content;
 mod copy;
 mod difference;
 mod directory;
+mod entries;
+mod extract;
 mod handle;
 mod links;
 mod measure;
@@ -52,8 +56,10 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{ArchiveStats, ArchiveWriter};
 pub use compare::{Change, ChangeKind, compare_trees};
 pub use copy::copy_tree;
+pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use measure::{Usage, free_space, measure_tree, sync_filesystem};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use remove::remove_tree;
