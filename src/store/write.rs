@@ -10,8 +10,8 @@ use super::codec::encode;
 use super::error::StoreError;
 use super::rows::{Rows, Transaction};
 use super::tables::{
-    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS,
-    Record, STATE, VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
+    NEXT_OPERATION_KEY, OPERATIONS, Record, STATE, VOLUMES,
 };
 use crate::model::{Binding, Operation, Row, RowChange, VolumeName};
 
@@ -173,6 +173,14 @@ impl<'t> Writer<'t> {
         let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
         table.insert(NEXT_OPERATION_KEY, number + 1).map_err(|e| self.failed(e))?;
         Ok(number)
+    }
+
+    /// Counts this transaction, and says which it is.
+    pub(super) fn next_generation(&self) -> Result<u64, StoreError> {
+        let generation = self.number(GENERATION_KEY)? + 1;
+        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
+        table.insert(GENERATION_KEY, generation).map_err(|e| self.failed(e))?;
+        Ok(generation)
     }
 
     /// Writes an operation into the journal, over the entry of its number.
