@@ -7,6 +7,7 @@ const STATE: TableDefinition<'_, &str, &str> = TableDefinition::new("state");
 const VOLUMES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("volumes");
 const BRANCHES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("branches");
 const COMMITS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("commits");
+const TAGS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("tags");
 const BINDINGS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("bindings");
 const CONFIG: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("config");
 const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
@@ -19,6 +20,7 @@ pub(super) fn run(transaction: &WriteTransaction) -> Result<(), Error> {
     transaction.open_table(VOLUMES)?;
     transaction.open_table(BRANCHES)?;
     transaction.open_table(COMMITS)?;
+    transaction.open_table(TAGS)?;
     transaction.open_table(BINDINGS)?;
     transaction.open_table(CONFIG)?;
     transaction.open_table(JOURNAL)?;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::output::Failure;
 use super::session::{Session, catch_interrupts};
 use super::{Outcome, operands};
-use crate::model::{BranchName, Revision, VolumeName};
-use crate::ops::{self, CheckoutRequest};
+use crate::model::{Base, Revision, VolumeName};
+use crate::ops::{self, CheckoutRequest, Target};
 
 /// Switch a volume to another branch
 ///
@@ -16,23 +16,31 @@ use crate::ops::{self, CheckoutRequest};
 #[command(after_help = "Example:
   dvol checkout -b experiment
   dvol checkout master
-  dvol checkout -b bugfix HEAD~2 frob_mysql")]
+  dvol checkout -
+  dvol checkout -b bugfix HEAD~2 frob_mysql
+  dvol checkout -B experiment v1")]
 pub(super) struct Args {
     /// Make the branch first, from START (HEAD when none is named)
     #[arg(short = 'b')]
     create: bool,
-    /// Switch although there are uncommitted changes; they stay in their branch
+    /// The same, and make a branch of that name anew when there is one; refused when it has
+    /// uncommitted changes, which would be lost
+    #[arg(short = 'B', conflicts_with = "create")]
+    recreate: bool,
+    /// Switch although there are uncommitted changes: they stay in their branch (with -B, they are
+    /// thrown away)
     #[arg(short, long)]
     force: bool,
-    /// The branch
-    branch: BranchName,
-    /// With -b where the branch starts, and the volume; else the volume
-    #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"])]
+    /// The branch; - is the one that was current before
+    #[arg(add = super::complete::branches())]
+    branch: String,
+    /// With -b and -B where the branch starts, and the volume; else the volume
+    #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = super::complete::revisions())]
     operands: Vec<String>,
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    let (create, volume) = if args.create {
+    let (create, volume) = if args.create || args.recreate {
         let operands = operands::read(session, &args.operands)?;
         (Some(operands.revision.unwrap_or_else(Revision::head)), operands.volume)
     } else {
@@ -43,10 +51,21 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         };
         (None, session.volume(word.as_ref())?.cloned())
     };
-    let request = CheckoutRequest { volume, branch: args.branch.clone(), create, force: args.force };
+    let branch = target(&args.branch)?;
+    let request = CheckoutRequest { volume, branch, create, replace: args.recreate, force: args.force };
     catch_interrupts(&session.pool)?;
     let done = ops::checkout(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
     session.print(&done)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn target(word: &str) -> Result<Target, Failure> {
+    if word == "-" {
+        return Ok(Target::Before(1));
+    }
+    match word.parse::<Revision>().map(|revision| (revision.base, revision.steps.is_empty())) {
+        Ok((Base::BranchBefore(n), true)) => Ok(Target::Before(n)),
+        _ => Ok(Target::Branch(word.parse()?)),
+    }
 }

@@ -2,41 +2,74 @@
 
 use std::process::ExitCode;
 
+use super::message::Message;
 use super::session::{Session, catch_interrupts};
-use super::{Outcome, author};
-use crate::model::VolumeName;
-use crate::ops::{self, CommitRequest};
+use super::{Outcome, author, code, log};
+use crate::model::{Daytime, Revision, VolumeName};
+use crate::ops::{self, AmendRequest, CommitRequest};
 
 /// Keep the state of the current branch as a commit
 ///
 /// Containers that run on the volume are stopped for the copy and started again; one that its
 /// engine would delete when it stops (--rm) is paused. The id of the commit is printed last.
+///
+/// A commit made inside a git work tree records the state of that code: its remote, branch, commit,
+/// and whether it had changes.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  dvol commit -m 'Before the migration'\n  dvol commit -m 'Hello' frob_mysql"
-)]
+#[command(after_help = "Example:
+  dvol commit -m 'Before the migration'
+  dvol commit -m 'Hello' frob_mysql
+  git log -1 --format=%B | dvol commit -F -
+  dvol commit --amend -m 'Before the second migration'")]
 pub(super) struct Args {
-    /// What the commit is; may be given several times, one paragraph each
-    #[arg(short, long, value_name = "MESSAGE")]
-    message: Vec<String>,
+    #[command(flatten)]
+    message: Message,
     /// Who commits, as 'Name <email>'
     #[arg(long)]
     author: Option<String>,
+    /// When, if not now: 2024-05-01, '2024-05-01 10:00', '2 hours ago'
+    #[arg(long)]
+    date: Option<String>,
+    /// Give the newest commit another message (and with --author and --date those); its tree stays as it is
+    #[arg(long)]
+    amend: bool,
+    /// Taken for those who are used to it: a commit is allowed when nothing changed, as always
+    #[arg(long)]
+    allow_empty: bool,
+    /// Do not record the state of the code around
+    #[arg(long, conflicts_with = "amend")]
+    no_code: bool,
     /// The volume; the current one when none is named
+    #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    let pool = &session.pool;
     let author = args.author.as_deref().map(author::parse).transpose()?;
+    let date = args.date.as_deref().map(|text| log::date(pool, text, Daytime::Start)).transpose()?;
+    // Refused before anybody is asked for a message.
+    let volume = pool.select(session.volume(args.volume.as_ref())?)?;
+    if args.amend {
+        let old = ops::rev_parse(pool, Some(&volume), &Revision::head())?;
+        let about = format!("Other words for commit {} of volume {volume}.", old.id.short());
+        let message = args.message.get(&old.message, &about)?;
+        catch_interrupts(pool)?;
+        let amended = ops::amend(pool, &AmendRequest { volume: Some(volume), message, author, date })?;
+        session.print(&amended)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let message = args.message.get("", &format!("What is this state of volume {volume}?"))?;
     let request = CommitRequest {
-        volume: session.volume(args.volume.as_ref())?.cloned(),
-        message: args.message.join("\n\n"),
+        volume: Some(volume),
+        message,
         author,
         fallback: author::from_surroundings(),
-        code: None,
+        date,
+        code: if args.no_code { None } else { code::state() },
     };
-    catch_interrupts(&session.pool)?;
-    let committed = ops::commit(&session.pool, &request)?;
+    catch_interrupts(pool)?;
+    let committed = ops::commit(pool, &request)?;
     session.note_containers("stopped and started", &committed.containers);
     session.note_copy(&committed.copied);
     session.print(&committed)?;

@@ -15,6 +15,7 @@ use crate::ops;
 ))]
 pub(super) struct Args {
     /// The setting
+    #[arg(add = super::complete::settings())]
     key: Option<String>,
     /// Its new value
     value: Option<String>,

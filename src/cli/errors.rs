@@ -5,8 +5,9 @@ use std::io;
 use std::process::ExitCode;
 
 use super::output::{Failure, say};
+use super::similar;
 use crate::containers::ContainerError;
-use crate::pool::{Error, SETTINGS};
+use crate::pool::{Error, Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -17,17 +18,23 @@ const LOCKED: u8 = 3;
 /// As a shell counts a death by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-/// Tells why, and gives the exit code.
-pub(super) fn exit(failure: &Failure) -> ExitCode {
+/// Tells why, and gives the exit code. The pool, where there is one, knows what may have been meant.
+pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
     match failure {
         Failure::Pool(error) => {
             say("error", &error.to_string());
-            if let Some(hint) = hint(error) {
+            let meant = pool.and_then(|pool| similar::hint(pool, error));
+            let candidates = pool.and_then(|pool| similar::candidates(pool, error));
+            for hint in [meant, candidates, hint(error)].into_iter().flatten() {
                 say("hint", &hint);
             }
             ExitCode::from(code(error))
         }
         Failure::Usage(message) => usage(message),
+        Failure::Failed(message) => {
+            say("error", message);
+            ExitCode::from(FAILED)
+        }
         Failure::Serve(error) => {
             say("error", &error.to_string());
             ExitCode::from(FAILED)
@@ -82,6 +89,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoBranch { volume, branch } => {
             format!("dvol checkout -b {branch} {volume} makes it; dvol branch {volume} lists those there are")
         }
+        Error::NoTag { volume, .. } => format!("dvol tag -C {volume} lists those there are"),
+        Error::TagExists { .. } => "-f moves it".to_owned(),
+        Error::NameTaken { .. } => {
+            "a branch and a tag of one name would be ambiguous: use another".to_owned()
+        }
         Error::BranchExists { volume, branch } => format!("dvol checkout {branch} {volume} switches to it"),
         Error::NoCommits { volume, .. } => format!("dvol commit -m MESSAGE {volume} makes the first one"),
         Error::UnknownRevision { volume, .. }
@@ -93,6 +105,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Dirty { volume, .. } => format!(
             "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
         ),
+        Error::DirtyTarget { .. } => "commit them there first; -f throws them away".to_owned(),
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }

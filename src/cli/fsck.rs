@@ -20,6 +20,7 @@ const COULD_NOT_CHECK: u8 = 8;
 #[command(after_help = "Example:\n  dvol fsck\n  dvol fsck frob_mysql --format json")]
 pub(super) struct Args {
     /// The volume; the whole pool when none is named
+    #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 
@@ -32,7 +33,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         }
         Err(error) => {
             let failure: Failure = error.into();
-            errors::exit(&failure);
+            errors::exit(&failure, Some(&session.pool));
             output::say("error", "could not check");
             Ok(ExitCode::from(COULD_NOT_CHECK))
         }

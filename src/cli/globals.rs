@@ -1,12 +1,14 @@
 //! Flags that every verb takes, and the environment.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::model::VolumeName;
-use crate::report::Format;
+use crate::report::{Format, Template};
 
 /// The pool when nobody names one.
 pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
@@ -16,9 +18,12 @@ pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 pub(super) struct Globals {
     /// The directory that holds all volumes
     #[arg(short, long, global = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) pool: PathBuf,
+    // Not `volume`: an operand of a verb has that id, and would shadow the flag.
     /// The volume to work on; without it, the one that is named last or the current one
-    #[arg(short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(id = "volume_flag", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(add = super::complete::volumes())]
     pub(super) volume: Option<VolumeName>,
     /// Touch no container: for a machine without an engine, or volumes that none uses
     #[arg(long, global = true)]
@@ -29,7 +34,7 @@ pub(super) struct Globals {
     /// How long a container may take to stop; without it, its own stop timeout
     #[arg(long, global = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
-    /// How to write what is asked for
+    /// How to write what is asked for: text, json (one object a line), for log and show a template
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
     /// Say more on standard error; twice for everything
@@ -37,12 +42,36 @@ pub(super) struct Globals {
     pub(super) verbose: u8,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone)]
 enum FormatArg {
-    /// For people
     Text,
-    /// For scripts: one JSON object a line
     Json,
+    Template(Template, String),
+}
+
+impl FromStr for FormatArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(FormatArg::Text),
+            "json" => Ok(FormatArg::Json),
+            _ if text.contains(['{', '%']) => {
+                Ok(FormatArg::Template(Template::parse(text)?, text.to_owned()))
+            }
+            _ => Err("use text, json, or for log and show a template such as '{short} {subject}'".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for FormatArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FormatArg::Text => "text",
+            FormatArg::Json => "json",
+            FormatArg::Template(_, text) => text,
+        })
+    }
 }
 
 impl Globals {
@@ -56,8 +85,18 @@ impl Globals {
 
     pub(super) fn format(&self) -> Format {
         match self.format {
-            FormatArg::Text => Format::Text,
+            FormatArg::Text | FormatArg::Template(..) => Format::Text,
             FormatArg::Json => Format::Json,
+        }
+    }
+}
+
+impl Globals {
+    /// The template, for the verbs that take one.
+    pub(super) fn template(&self) -> Option<Template> {
+        match &self.format {
+            FormatArg::Template(template, _) => Some(template.clone()),
+            _ => None,
         }
     }
 }

@@ -4,26 +4,40 @@
 mod author;
 mod branch;
 mod checkout;
+mod clone;
+mod code;
 mod commit;
+mod complete;
 mod config;
 mod errors;
 mod fsck;
 mod globals;
+mod hook;
 mod init;
+mod inspect;
 mod list;
 mod log;
+mod message;
 mod operands;
 mod output;
+mod pager;
 mod plugin;
+mod rename;
 mod reset;
+mod rev_parse;
 mod rm;
+mod run;
 mod session;
+mod show;
+mod similar;
 mod status;
 mod switch;
+mod tag;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::CompleteEnv;
 
 use self::globals::Globals;
 use self::output::Failure;
@@ -55,11 +69,20 @@ enum Verb {
     Switch(switch::Args),
     Commit(commit::Args),
     Log(log::Args),
+    Show(show::Args),
     Status(status::Args),
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Clone(clone::Args),
+    Rename(rename::Args),
+    #[command(visible_alias = "describe")]
+    Inspect(inspect::Args),
+    Tag(tag::Args),
     Rm(rm::Args),
+    RevParse(rev_parse::Args),
+    Run(run::Args),
+    Hook(hook::Args),
     Config(config::Args),
     Plugin(plugin::Args),
     Fsck(fsck::Args),
@@ -67,14 +90,19 @@ enum Verb {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    CompleteEnv::with_factory(App::command).complete();
     let app = App::parse();
     #[cfg(debug_assertions)]
     if let Err(message) = globals::arm_faults() {
         return errors::usage(&message);
     }
+    let templated = matches!(app.verb, Verb::Log(_) | Verb::Show(_));
+    if !templated && app.globals.template().is_some() {
+        return errors::usage("a template goes with log and show only: use --format text or json");
+    }
     let session = match Session::open(app.globals) {
         Ok(session) => session,
-        Err(failure) => return errors::exit(&failure),
+        Err(failure) => return errors::exit(&failure, None),
     };
     let result = match &app.verb {
         Verb::Init(args) => init::run(&session, args),
@@ -82,18 +110,26 @@ pub fn main() -> ExitCode {
         Verb::Switch(args) => switch::run(&session, args),
         Verb::Commit(args) => commit::run(&session, args),
         Verb::Log(args) => log::run(&session, args),
+        Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
+        Verb::Clone(args) => clone::run(&session, args),
+        Verb::Rename(args) => rename::run(&session, args),
+        Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Tag(args) => tag::run(&session, args),
+        Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),
+        Verb::Run(args) => run::run(&session, args),
+        Verb::Hook(args) => hook::run(&session, args),
         Verb::Config(args) => config::run(&session, args),
         Verb::Plugin(args) => plugin::run(&session, args),
         Verb::Fsck(args) => fsck::run(&session, args),
     };
     match result {
         Ok(code) => code,
-        Err(failure) => errors::exit(&failure),
+        Err(failure) => errors::exit(&failure, Some(&session.pool)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::output::Failure;
 use super::session::Session;
-use crate::model::{BranchName, Revision, VolumeName};
+use crate::model::{BranchName, Revision, TagName, VolumeName};
 use crate::pool::Error;
 
 /// What the words after a verb name.
@@ -41,10 +41,15 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
         }
         _ => false,
     };
+    let is_tag = match (&current, word.parse::<TagName>()) {
+        (Some(current), Ok(tag)) => session.pool.store().read(|rows| rows.tag(current, &tag))?.is_some(),
+        _ => false,
+    };
     match (as_volume, current) {
-        (Some(volume), Some(current)) if is_branch && volume != current => Err(Failure::Usage(format!(
-            "'{word}' names both a volume and a branch of volume {current}: use -C to name the volume"
-        ))),
+        (Some(volume), Some(current)) if is_branch && volume != current => {
+            Err(both(word, "branch", &current))
+        }
+        (Some(volume), Some(current)) if is_tag && volume != current => Err(both(word, "tag", &current)),
         (Some(volume), _) => Ok(Operands { revision: None, volume: Some(volume) }),
         // Without a current volume the word can only have meant one.
         (None, None) => match word.parse::<VolumeName>() {
@@ -53,4 +58,10 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
         },
         (None, Some(_)) => Ok(Operands { revision: Some(word.parse()?), volume: None }),
     }
+}
+
+fn both(word: &str, kind: &str, current: &VolumeName) -> Failure {
+    Failure::Usage(format!(
+        "'{word}' names both a volume and a {kind} of volume {current}: use -C to name the volume"
+    ))
 }

@@ -13,6 +13,8 @@ pub(super) enum Failure {
     Usage(String),
     /// The driver does not serve.
     Serve(crate::plugin::ServeError),
+    /// Something around the pool failed: a file, an editor, another program.
+    Failed(String),
     /// Standard output is gone.
     Output(io::Error),
 }

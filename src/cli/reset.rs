@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[arg(long)]
     hard: bool,
     /// The commit (HEAD when none is named), and the volume
-    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"])]
+    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = super::complete::revisions())]
     operands: Vec<String>,
 }
 

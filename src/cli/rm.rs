@@ -20,6 +20,7 @@ pub(super) struct Args {
     #[arg(short, long)]
     force: bool,
     /// The volume
+    #[arg(add = super::complete::volumes())]
     volume: VolumeName,
 }
 

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::globals::{Globals, environment};
 use super::output::{Failure, say};
+use super::pager;
 use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
 use crate::model::VolumeName;
@@ -50,6 +51,18 @@ impl Session {
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
+    /// Writes a result that may be long: through a pager where a person reads it at a terminal.
+    pub(super) fn page<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
+        if self.is_text() {
+            let mut text = Vec::new();
+            report.text(&mut text).map_err(Failure::Output)?;
+            if !text.is_empty() && pager::show(&text).map_err(Failure::Output)? {
+                return Ok(());
+            }
+        }
+        self.print(report)
+    }
+
     /// Says which containers were touched, to who wants to know.
     pub(super) fn note_containers(&self, what: &str, containers: &[String]) {
         if self.globals.verbose > 0 && !containers.is_empty() {
@@ -87,6 +100,7 @@ pub(super) fn open_pool(
         clock: clock()?,
         ids: ids()?,
         notices,
+        watcher: None,
         interrupted: Arc::new(AtomicBool::new(false)),
         lock_timeout: globals.lock_timeout(),
         stop_timeout: globals.stop_timeout(),
@@ -156,7 +170,7 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
 }
 
 /// What a person hears while an operation runs.
-fn tell(notice: &Notice) {
+pub(super) fn tell(notice: &Notice) {
     match notice {
         Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, held by {holder}")),
         Notice::Killed { container } => {

@@ -12,6 +12,7 @@ use crate::ops;
 #[command(after_help = "Example:\n  dvol status\n  dvol status frob_mysql --format json")]
 pub(super) struct Args {
     /// The volume; the current one when none is named
+    #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 

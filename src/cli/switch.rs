@@ -15,6 +15,7 @@ use crate::ops;
 )]
 pub(super) struct Args {
     /// The volume
+    #[arg(add = super::complete::volumes())]
     volume: VolumeName,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BranchRecord, CommitRecord, VolumeName, VolumeRecord};
+use super::{BranchRecord, CommitRecord, TagRecord, VolumeName, VolumeRecord};
 
 /// One row of metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum Row {
     Branch(BranchRecord),
     /// A commit, under its volume and id.
     Commit(CommitRecord),
+    /// A tag, under its volume and name.
+    Tag(TagRecord),
     /// The current volume; there is one such row at most.
     CurrentVolume(VolumeName),
     /// A setting of one volume.

@@ -3,6 +3,7 @@
 //! A value that exists is valid: the border parses, everything behind it carries newtypes.
 
 mod changes;
+mod date;
 mod id;
 mod names;
 mod operation;
@@ -10,8 +11,11 @@ mod records;
 mod revision;
 
 pub use changes::{Row, RowChange};
+pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
-pub use names::{BranchName, NameError, VolumeName};
+pub use names::{BranchName, NameError, TagName, VolumeName};
 pub use operation::{Held, Hold, Move, Operation, Phase, Plan, Verb};
-pub use records::{Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, VolumeRecord};
-pub use revision::{Base, Revision, RevisionError, Step};
+pub use records::{
+    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, VolumeRecord,
+};
+pub use revision::{Base, Range, Revision, RevisionError, Step};

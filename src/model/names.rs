@@ -1,8 +1,8 @@
-//! Names of volumes and branches.
+//! Names of volumes, branches and tags.
 //!
 //! A name is 1 to 64 of `A-Z a-z 0-9 _ . -` and starts with a letter or digit, so that it can be
-//! a directory's name and can never leave the pool, hide, or look like an option. A branch may
-//! have `/` inside; each part then follows the rule, and on disk the slash is written `%2F`.
+//! a directory's name and can never leave the pool, hide, or look like an option. A branch or a
+//! tag may have `/` inside; each part then follows the rule, and on disk the slash is written `%2F`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,8 +26,13 @@ pub enum NameError {
         "'{0}' is not a valid branch name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
     )]
     Branch(String),
+    /// Not a tag's name.
+    #[error(
+        "'{0}' is not a valid tag name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
+    )]
+    Tag(String),
     /// A word that names a revision already.
-    #[error("'{0}' cannot name a branch: the word names a revision")]
+    #[error("'{0}' cannot name a branch or a tag: the word names a revision")]
     Reserved(String),
 }
 
@@ -55,6 +60,18 @@ pub struct VolumeName(String);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BranchName(String);
+
+/// The name of a tag, valid by construction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TagName(String);
+
+impl TagName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl VolumeName {
     /// The name as text; also the name of the volume's directory.
@@ -110,14 +127,26 @@ impl FromStr for BranchName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        if RESERVED_BRANCHES.contains(&text) {
-            return Err(NameError::Reserved(text.to_owned()));
-        }
-        if text.len() <= MAX_LENGTH && text.split('/').all(is_valid_part) {
-            Ok(BranchName(text.to_owned()))
-        } else {
-            Err(NameError::Branch(text.to_owned()))
-        }
+        parse_path(text, NameError::Branch).map(BranchName)
+    }
+}
+
+impl FromStr for TagName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        parse_path(text, NameError::Tag).map(TagName)
+    }
+}
+
+fn parse_path(text: &str, bad: fn(String) -> NameError) -> Result<String, NameError> {
+    if RESERVED_BRANCHES.contains(&text) {
+        return Err(NameError::Reserved(text.to_owned()));
+    }
+    if text.len() <= MAX_LENGTH && text.split('/').all(is_valid_part) {
+        Ok(text.to_owned())
+    } else {
+        Err(bad(text.to_owned()))
     }
 }
 
@@ -143,6 +172,7 @@ macro_rules! text_newtype {
 }
 text_newtype!(VolumeName);
 text_newtype!(BranchName);
+text_newtype!(TagName);
 
 #[cfg(test)]
 mod tests {

@@ -19,8 +19,24 @@ pub enum Verb {
     Reset,
     /// Switches a volume to another branch, and may make it.
     Checkout,
+    /// Makes a branch without a switch to it.
+    CreateBranch,
+    /// Gives a branch another name.
+    RenameBranch,
     /// Deletes a branch.
     DeleteBranch,
+    /// Makes, moves or deletes a tag.
+    Tag,
+    /// Gives the newest commit other words.
+    Amend,
+    /// Gives a volume another name.
+    Rename,
+    /// Makes a volume from a commit of another.
+    Clone,
+    /// Makes a volume from an archive or another driver's volume.
+    Import,
+    /// Puts a volume back as it was before a command ran.
+    Rollback,
     /// Deletes a volume.
     Remove,
 }
@@ -32,7 +48,15 @@ impl fmt::Display for Verb {
             Verb::Commit => "commit",
             Verb::Reset => "reset",
             Verb::Checkout => "checkout",
+            Verb::CreateBranch => "branch",
+            Verb::RenameBranch => "branch -m",
             Verb::DeleteBranch => "branch -d",
+            Verb::Tag => "tag",
+            Verb::Amend => "commit --amend",
+            Verb::Rename => "rename",
+            Verb::Clone => "clone",
+            Verb::Import => "import",
+            Verb::Rollback => "run --rollback",
             Verb::Remove => "rm",
         })
     }

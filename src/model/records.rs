@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, CommitId, VolumeName};
+use super::{BranchName, CommitId, TagName, VolumeName};
 
 /// A point in time as a person saw it: microseconds since 1970-01-01T00:00:00Z, and how many
 /// seconds east of UTC the clock on the wall stood.
@@ -114,6 +114,24 @@ pub struct CommitRecord {
     /// The code that it was made beside, where that was known.
     #[serde(default)]
     pub code: Option<CodeState>,
+}
+
+/// A name for one commit, which holds it: no reset and no deleted branch drops it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagRecord {
+    /// The volume that it belongs to.
+    pub volume: VolumeName,
+    /// Its name.
+    pub name: TagName,
+    /// The commit.
+    pub commit: CommitId,
+    /// When it was made.
+    pub created: Instant,
+    /// Who made it.
+    pub tagger: Signature,
+    /// What that person said of it; may be empty.
+    #[serde(default)]
+    pub message: String,
 }
 
 /// One live mount of a volume, as the driver was told by Mount.

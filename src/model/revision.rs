@@ -25,6 +25,9 @@ pub enum RevisionError {
     /// A count that no chain of commits can reach.
     #[error("'{0}' is not a revision: the number is too large")]
     TooLarge(String),
+    /// Not `A..B`.
+    #[error("'{0}' is not a range: use A..B for what B has and A has not")]
+    Range(String),
     /// The part before `:` is no volume's name.
     #[error(transparent)]
     Volume(#[from] NameError),
@@ -52,6 +55,28 @@ pub enum Step {
     Parent(u32),
     /// `~N`: N first parents up.
     Ancestor(u32),
+}
+
+/// `A..B`: what B has and A has not. An empty side is HEAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// What is left out, with all before it.
+    pub from: Revision,
+    /// Where to begin.
+    pub to: Revision,
+}
+
+impl FromStr for Range {
+    type Err = RevisionError;
+
+    fn from_str(text: &str) -> Result<Self, RevisionError> {
+        let (from, to) = text.split_once("..").ok_or_else(|| RevisionError::Range(text.to_owned()))?;
+        if to.starts_with('.') {
+            return Err(RevisionError::Range(text.to_owned()));
+        }
+        let side = |text: &str| if text.is_empty() { Ok(Revision::head()) } else { text.parse() };
+        Ok(Range { from: side(from)?, to: side(to)? })
+    }
 }
 
 /// A parsed revision.
@@ -196,6 +221,53 @@ mod tests {
             ["", "^", "~2", "db:", "HEAD^x", "HEAD~2x", "HEAD~99999999999", "HEAD@{x}", "a@{1}", "../x:HEAD"]
         {
             assert!(text.parse::<Revision>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_has_two_sides() {
+        let range: Range = "v1..".parse().unwrap();
+        assert_eq!((range.from, range.to), (parse("v1"), Revision::head()));
+        assert!("..".parse::<Range>().is_ok());
+        for text in ["a", "a...b", "a..^", "a..b..c^x"] {
+            assert!(text.parse::<Range>().is_err(), "{text}");
+        }
+    }
+
+    /// A cheap stand-in for a fuzzer: many texts of the characters that mean something here.
+    #[test]
+    fn no_mix_of_what_means_something_panics() {
+        let pieces = [
+            "HEAD",
+            "@",
+            "{",
+            "}",
+            "-",
+            "^",
+            "~",
+            ":",
+            "..",
+            "1",
+            "99999999999",
+            "0abc",
+            "db",
+            "/",
+            "é",
+            " ",
+        ];
+        let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
+        for _ in 0..50_000 {
+            let mut text = String::new();
+            for _ in 0..seed % 9 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[(seed >> 33) as usize % pieces.len()]);
+            }
+            seed = seed.rotate_left(7).wrapping_add(1);
+            if let Ok(revision) = text.parse::<Revision>() {
+                assert_eq!(revision.to_string(), text);
+                assert!(revision.steps.is_empty() || revision.generations() < u64::MAX);
+            }
+            let _ = text.parse::<Range>();
         }
     }
 

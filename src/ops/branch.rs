@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::reset::unheld;
+use super::held::{drop_commits, unheld};
 use crate::layout;
-use crate::model::{BranchName, CommitId, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName};
 use crate::pool::{Error, Pool, existing};
 use crate::store::Rows;
 
@@ -19,6 +19,8 @@ pub struct BranchEntry {
     pub head: Option<CommitId>,
     /// Whether it is the current one.
     pub current: bool,
+    /// The first line of its newest commit's message.
+    pub subject: Option<String>,
 }
 
 /// The branches of a volume, sorted by name.
@@ -51,13 +53,18 @@ pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, 
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
         let current = existing(&rows, &volume)?.branch;
-        let branches = rows.branches(&volume)?.into_iter().map(|record| BranchEntry {
-            current: record.name == current,
-            volume: record.volume,
-            branch: record.name,
-            head: record.head,
-        });
-        Ok(BranchList { volume: volume.clone(), branches: branches.collect() })
+        let mut branches = Vec::new();
+        for record in rows.branches(&volume)? {
+            let head = record.head.as_ref().map(|head| rows.commit(&volume, head)).transpose()?.flatten();
+            branches.push(BranchEntry {
+                current: record.name == current,
+                volume: record.volume,
+                branch: record.name,
+                subject: head.map(|commit| commit.message.lines().next().unwrap_or_default().to_owned()),
+                head: record.head,
+            });
+        }
+        Ok(BranchList { volume: volume.clone(), branches })
     })
 }
 
@@ -79,10 +86,7 @@ pub fn delete_branch(
         check(rows, &volume, branch, force)?;
         let record = rows.branch(&volume, branch)?.ok_or_else(|| missing(&volume, branch))?;
         let dropped = unheld(rows, &record, None)?;
-        for commit in &dropped {
-            draft.change(RowChange::delete(Row::Commit(commit.clone())));
-            draft.retire(layout::commit_tree(&volume, &commit.id))?;
-        }
+        drop_commits(draft, &dropped)?;
         draft.retire(layout::working_tree(&volume, branch))?;
         let head = record.head.clone();
         draft.change(RowChange::delete(Row::Branch(record)));
@@ -106,6 +110,16 @@ fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool)
     }
 }
 
-fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
+pub(super) fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
     Error::NoBranch { volume: volume.clone(), branch: branch.to_string() }
+}
+
+/// A branch may not have the name of a tag: a revision would mean two things.
+pub(super) fn check_no_tag(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<(), Error> {
+    match branch.as_str().parse::<TagName>() {
+        Ok(tag) if rows.tag(volume, &tag)?.is_some() => {
+            Err(Error::NameTaken { volume: volume.clone(), name: branch.to_string(), kind: "tag" })
+        }
+        _ => Ok(()),
+    }
 }

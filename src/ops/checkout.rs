@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 
+use super::branch::{check_no_tag, missing};
+use super::held::{drop_commits, unheld};
 use super::status::is_dirty;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, Instant, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Pool, Purpose, existing, resolve};
+use crate::pool::{Error, Pool, Purpose, branch_before, existing, resolve};
 use crate::store::Rows;
-use crate::sys::tree::{self, CopyOptions};
 
 /// Where to go.
 #[derive(Debug, Clone)]
@@ -17,11 +18,22 @@ pub struct CheckoutRequest {
     /// The volume; none means the current one.
     pub volume: Option<VolumeName>,
     /// The branch.
-    pub branch: BranchName,
+    pub branch: Target,
     /// Whether to make the branch, and from which commit.
     pub create: Option<Revision>,
+    /// With `create`, whether a branch that is there already may be made anew.
+    pub replace: bool,
     /// Whether uncommitted changes may stay behind in their branch's working tree.
     pub force: bool,
+}
+
+/// How a branch is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// By its name.
+    Branch(BranchName),
+    /// As the one that was current so many checkouts ago.
+    Before(u32),
 }
 
 /// A checkout that was done.
@@ -37,12 +49,24 @@ pub struct CheckedOut {
     pub head: Option<CommitId>,
     /// Whether it was made.
     pub created: bool,
+    /// Whether one of that name was there already and was made anew.
+    pub replaced: bool,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
     /// The containers that were restarted.
     pub containers: Vec<String>,
 }
 
+/// What a checkout is about to do.
+struct Plan {
+    volume: VolumeRecord,
+    target: BranchRecord,
+    /// The branch that is made anew.
+    replaced: Option<BranchRecord>,
+}
+
 /// Makes `branch` the current one of the volume and restarts the containers on it. Throws nothing
-/// away: each branch has a working tree of its own.
+/// away: each branch has a working tree of its own. Only a branch that is made anew loses its own.
 ///
 /// # Errors
 /// When the branch is missing (or, to be made, there already), the start names no commit, or the
@@ -51,13 +75,24 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
     let volume = pool.select(request.volume.as_ref())?;
     pool.store().read(|rows| plan(&rows, &volume, request, pool.now()))?;
     let session = pool.begin(Verb::Checkout, &volume)?;
-    let (record, target) = pool.store().read(|rows| plan(&rows, &volume, request, pool.now()))?;
-    if target.name == record.branch {
-        return Ok(done(volume, &record, target, false, Vec::new()));
-    }
+    let plan = pool.store().read(|rows| plan(&rows, &volume, request, pool.now()))?;
+    let (record, target) = (&plan.volume, &plan.target);
     let creates = request.create.is_some();
-    if !creates && !request.force && is_dirty(pool, &record)? {
-        return Err(Error::Dirty { volume, branch: record.branch });
+    let mut done = CheckedOut {
+        volume: volume.clone(),
+        from: record.branch.clone(),
+        branch: target.name.clone(),
+        head: target.head.clone(),
+        created: creates,
+        replaced: plan.replaced.is_some(),
+        dropped: Vec::new(),
+        containers: Vec::new(),
+    };
+    if target.name == record.branch && !creates {
+        return Ok(done);
+    }
+    if !request.force {
+        check_clean(pool, &plan, creates)?;
     }
     let source = target.head.as_ref().map(|head| pool.layout().full(&layout::commit_tree(&volume, head)));
     if let Some(source) = source.as_ref().filter(|_| creates) {
@@ -65,25 +100,47 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
     }
 
     let summary = format!("checkout: moving from {} to {}", record.branch, target.name);
-    let (mut pending, staged) = session.intend(summary, |_, draft| {
-        let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
-        draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
+    let (mut pending, (staged, dropped)) = session.intend(summary, |rows, draft| {
         draft.move_head(target.head.clone());
-        let mut staged = None;
-        if creates {
+        let (mut staged, mut dropped) = (None, Vec::new());
+        let working_tree = layout::working_tree(&volume, &target.name);
+        if let Some(old) = &plan.replaced {
+            dropped = unheld(rows, old, target.head.as_ref())?;
+            drop_commits(draft, &dropped)?;
+            draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
+            staged = Some(draft.replace(working_tree)?);
+        } else if creates {
             draft.change(RowChange::insert(Row::Branch(target.clone())));
-            staged = Some(draft.bring_in(layout::working_tree(&volume, &target.name))?);
+            staged = Some(draft.bring_in(working_tree)?);
         }
-        draft.point(layout::running_point(&volume), &layout::running_point_target(&target.name))?;
-        Ok(staged)
+        if target.name != record.branch {
+            let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
+            draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
+            draft.point(layout::running_point(&volume), &layout::running_point_target(&target.name))?;
+        }
+        Ok((staged, dropped))
     })?;
     if let (Some(source), Some(staged)) = (source, staged) {
-        let options = CopyOptions { cancel: Some(pool.interrupted()), ..CopyOptions::default() };
-        tree::copy_tree(&source, &staged, &options)?;
+        pool.copy_tree(&source, &staged)?;
     }
     pending.quiesce(Purpose::Swap)?;
-    let outcome = pending.publish()?.finish()?;
-    Ok(done(volume, &record, target, creates, outcome.containers))
+    done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
+    done.containers = pending.publish()?.finish()?.containers;
+    Ok(done)
+}
+
+fn check_clean(pool: &Pool, plan: &Plan, creates: bool) -> Result<(), Error> {
+    let volume = plan.volume.name.clone();
+    if !creates && is_dirty(pool, &plan.volume)? {
+        return Err(Error::Dirty { volume, branch: plan.volume.branch.clone() });
+    }
+    if let Some(old) = &plan.replaced {
+        let there = VolumeRecord { branch: old.name.clone(), ..plan.volume.clone() };
+        if is_dirty(pool, &there)? {
+            return Err(Error::DirtyTarget { volume, branch: old.name.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// The volume as it is and the branch as it will be.
@@ -92,46 +149,27 @@ fn plan(
     volume: &VolumeName,
     request: &CheckoutRequest,
     now: Instant,
-) -> Result<(VolumeRecord, BranchRecord), Error> {
+) -> Result<Plan, Error> {
     let record = existing(rows, volume)?;
-    let there = rows.branch(volume, &request.branch)?;
-    let target = match (&request.create, there) {
-        (None, Some(branch)) => branch,
-        (None, None) => {
-            return Err(Error::NoBranch { volume: volume.clone(), branch: request.branch.to_string() });
-        }
-        (Some(_), Some(branch)) => {
-            return Err(Error::BranchExists { volume: volume.clone(), branch: branch.name });
-        }
-        (Some(start), None) => {
-            if start.volume.as_ref().is_some_and(|other| other != volume) {
-                return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
-            }
-            let head = resolve(rows, &record, start)?.id;
-            BranchRecord {
-                volume: volume.clone(),
-                name: request.branch.clone(),
-                head: Some(head),
-                created: now,
-            }
-        }
+    let name = match &request.branch {
+        Target::Branch(name) => name.clone(),
+        Target::Before(n) => branch_before(rows, volume, *n)?
+            .ok_or_else(|| Error::NoSuchPast { revision: format!("@{{-{n}}}"), volume: volume.clone() })?,
     };
-    Ok((record, target))
-}
-
-fn done(
-    volume: VolumeName,
-    before: &VolumeRecord,
-    target: BranchRecord,
-    created: bool,
-    containers: Vec<String>,
-) -> CheckedOut {
-    CheckedOut {
-        volume,
-        from: before.branch.clone(),
-        branch: target.name,
-        head: target.head,
-        created,
-        containers,
+    let there = rows.branch(volume, &name)?;
+    let Some(start) = &request.create else {
+        let target = there.ok_or_else(|| missing(volume, &name))?;
+        return Ok(Plan { volume: record, target, replaced: None });
+    };
+    if there.is_some() && !request.replace {
+        return Err(Error::BranchExists { volume: volume.clone(), branch: name });
     }
+    check_no_tag(rows, volume, &name)?;
+    if start.volume.as_ref().is_some_and(|other| other != volume) {
+        return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
+    }
+    let head = Some(resolve(rows, &record, start)?.id);
+    let created = there.as_ref().map_or(now, |branch| branch.created);
+    let target = BranchRecord { volume: volume.clone(), name, head, created };
+    Ok(Plan { volume: record, target, replaced: there })
 }

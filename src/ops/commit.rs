@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
+    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb,
+    VolumeName,
 };
 use crate::pool::{Error, Pool, Purpose, Setting, existing};
 use crate::sys::tree::{self, CopyOptions, CopyStats};
@@ -20,6 +21,8 @@ pub struct CommitRequest {
     pub author: Option<Signature>,
     /// The author when neither the caller nor the settings name one.
     pub fallback: Signature,
+    /// When it was made; none means now.
+    pub date: Option<Instant>,
     /// The code that the commit is made beside.
     pub code: Option<CodeState>,
 }
@@ -74,7 +77,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
                 Some(author) => author.clone(),
                 None => configured_author(rows, &volume, &request.fallback)?,
             },
-            date: pool.now(),
+            date: request.date.unwrap_or_else(|| pool.now()),
             code: request.code.clone(),
         };
         let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
@@ -97,7 +100,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     })
 }
 
-fn configured_author(
+pub(super) fn configured_author(
     rows: &crate::store::Rows<'_>,
     volume: &VolumeName,
     fallback: &Signature,

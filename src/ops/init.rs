@@ -1,6 +1,7 @@
 //! `init`: a new volume with its first branch.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -65,12 +66,18 @@ fn make(
         }
         draft.bring_in(layout::volume(name))
     })?;
-    disk::set_mode(&staged, layout::VOLUME_MODE)?;
+    furnish(&staged, &branch)?;
+    pending.publish()?.finish()?;
+    Ok(Created { volume: name.clone(), branch })
+}
+
+/// Makes what every volume has in its staged directory; gives the empty working tree of `branch`.
+pub(super) fn furnish(staged: &Path, branch: &BranchName) -> Result<PathBuf, Error> {
+    disk::set_mode(staged, layout::VOLUME_MODE)?;
     disk::make_directory(&staged.join(layout::BRANCHES), layout::VOLUME_MODE)?;
     disk::make_directory(&staged.join(layout::COMMITS), layout::VOLUME_MODE)?;
     let tree = staged.join(layout::BRANCHES).join(branch.to_directory());
     disk::make_directory(&tree, layout::WORKING_TREE_MODE)?;
-    disk::make_symlink(&layout::running_point_target(&branch), &staged.join(layout::RUNNING_POINT))?;
-    pending.publish()?.finish()?;
-    Ok(Created { volume: name.clone(), branch })
+    disk::make_symlink(&layout::running_point_target(branch), &staged.join(layout::RUNNING_POINT))?;
+    Ok(tree)
 }

@@ -1,9 +1,63 @@
-//! `log`: the commits of a branch, newest first.
+//! `log` and `show`: commits, newest first, with the names that stand on them.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use regex::Regex;
 use serde::{Serialize, Serializer};
 
-use crate::model::{BranchName, CodeState, CommitId, Instant, Revision, Signature, VolumeName};
-use crate::pool::{Error, Pool, ancestry, existing, resolve};
+use super::status::StatusChange;
+use crate::layout;
+use crate::model::{
+    BranchName, CodeState, CommitId, CommitRecord, Instant, Range, Revision, Signature, TagName, VolumeName,
+    VolumeRecord,
+};
+use crate::pool::{Error, History, Pool, existing, resolve};
+use crate::store::{Rows, StoreError};
+use crate::sys::disk;
+use crate::sys::tree::{self, ChangeKind};
+
+/// Where a log begins.
+#[derive(Debug, Clone, Default)]
+pub enum LogStart {
+    /// At HEAD; a branch without a commit has an empty log.
+    #[default]
+    Head,
+    /// At a commit.
+    Revision(Revision),
+    /// At the end of a range.
+    Range(Range),
+    /// At every branch and every tag.
+    All,
+}
+
+/// Which commits to show.
+#[derive(Debug, Clone, Default)]
+pub struct LogRequest {
+    /// The volume; none means the current one.
+    pub volume: Option<VolumeName>,
+    /// Where to begin.
+    pub start: LogStart,
+    /// So many at most.
+    pub most: Option<usize>,
+    /// Those not older.
+    pub since: Option<Instant>,
+    /// Those not newer.
+    pub until: Option<Instant>,
+    /// Those whose author (`Name <email>`) has this.
+    pub author: Option<Regex>,
+    /// Those whose message has this.
+    pub grep: Option<Regex>,
+    /// Those made beside the first of these code commits, newest first, that any was made beside.
+    pub code: Option<Vec<String>>,
+    /// No parent before all of its children, whatever the dates say.
+    pub topological: bool,
+    /// Oldest first.
+    pub reverse: bool,
+    /// With what each changed.
+    pub stat: bool,
+}
 
 /// One commit as the log shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,54 +79,216 @@ pub struct LogEntry {
     pub code: Option<CodeState>,
     /// The branches whose head it is.
     pub branches: Vec<BranchName>,
+    /// The tags on it.
+    pub tags: Vec<TagName>,
     /// Whether it is the head of the current branch.
     pub head: bool,
+    /// What it changed, where that was asked for. Of a first commit: what its root holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<StatusChange>>,
 }
 
-fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+/// Some commits of one volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its current branch: what HEAD stands for.
+    pub current: BranchName,
+    /// The commits, in the order that was asked for.
+    pub entries: Vec<LogEntry>,
+}
+
+pub(super) fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&date.to_rfc3339())
 }
 
-/// The commits from `revision` (HEAD where none is given) to the root, `most` of them. A branch
-/// without a commit has an empty log.
+/// The commits that `request` asks for.
 ///
 /// # Errors
-/// When there is no such volume or revision, or the metadata cannot be read.
-pub fn log(
+/// When there is no such volume or revision, or the metadata or a tree cannot be read.
+pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
+    let volume = match (&request.volume, named_volume(&request.start)) {
+        (None, Some(named)) => named.clone(),
+        (volume, _) => pool.select(volume.as_ref())?,
+    };
+    let mut log = pool.store().read(|rows| {
+        let selected = existing(&rows, &volume)?;
+        // `OTHER:REV` is a commit of that volume, and so are all that it leads to.
+        let owner = named_volume(&request.start).unwrap_or(&volume);
+        let record = if *owner == volume { selected } else { existing(&rows, owner)? };
+        let names = Names::read(&rows, &record)?;
+        let mut history = History::new(rows, &record.name);
+        let (starts, hidden) = starts(&rows, &mut history, &record, &names, &request.start)?;
+        let entries = collect(&mut history, &starts, &hidden, &names, request)?;
+        Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
+    })?;
+    if request.stat {
+        for entry in &mut log.entries {
+            entry.changes = Some(changes_of(pool, entry)?);
+        }
+    }
+    if request.reverse {
+        log.entries.reverse();
+    }
+    Ok(log)
+}
+
+fn named_volume(start: &LogStart) -> Option<&VolumeName> {
+    match start {
+        LogStart::Head | LogStart::All => None,
+        LogStart::Revision(revision) => revision.volume.as_ref(),
+        LogStart::Range(range) => range.to.volume.as_ref().or(range.from.volume.as_ref()),
+    }
+}
+
+fn starts(
+    rows: &Rows<'_>,
+    history: &mut History<'_>,
+    record: &VolumeRecord,
+    names: &Names,
+    start: &LogStart,
+) -> Result<(Vec<CommitId>, BTreeSet<CommitId>), Error> {
+    let mut hidden = BTreeSet::new();
+    let starts = match start {
+        LogStart::Head => names.head.iter().cloned().collect(),
+        LogStart::Revision(revision) => vec![resolve(rows, record, revision)?.id],
+        LogStart::Range(range) => {
+            for side in [&range.from, &range.to] {
+                if side.volume.as_ref().is_some_and(|volume| *volume != record.name) {
+                    let (revision, volume) = (side.to_string(), record.name.clone());
+                    return Err(Error::OtherVolume { revision, volume });
+                }
+            }
+            hidden = history.ancestors(&resolve(rows, record, &range.from)?.id)?;
+            vec![resolve(rows, record, &range.to)?.id]
+        }
+        LogStart::All => names.branches.keys().chain(names.tags.keys()).cloned().collect(),
+    };
+    Ok((starts, hidden))
+}
+
+fn collect(
+    history: &mut History<'_>,
+    starts: &[CommitId],
+    hidden: &BTreeSet<CommitId>,
+    names: &Names,
+    request: &LogRequest,
+) -> Result<Vec<LogEntry>, StoreError> {
+    let mut entries = Vec::new();
+    // The place in `code` of the nearest one that any commit was made beside.
+    let mut nearest = usize::MAX;
+    let places: BTreeMap<&str, usize> =
+        request.code.iter().flatten().enumerate().map(|(place, commit)| (commit.as_str(), place)).collect();
+    let most = request.most.unwrap_or(usize::MAX);
+    if most == 0 {
+        return Ok(entries);
+    }
+    history.walk(starts, hidden, request.topological, &mut |commit| {
+        if !request.lets_through(&commit) {
+            return ControlFlow::Continue(());
+        }
+        if request.code.is_some() {
+            let place = commit.code.as_ref().and_then(|code| places.get(code.commit.as_str()));
+            match place {
+                Some(place) if *place < nearest => {
+                    nearest = *place;
+                    entries.clear();
+                }
+                Some(place) if *place == nearest => {}
+                _ => return ControlFlow::Continue(()),
+            }
+        }
+        entries.push(names.entry(commit));
+        // A nearer one may still come where the code decides.
+        if entries.len() >= most && request.code.is_none() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    entries.truncate(most);
+    Ok(entries)
+}
+
+impl LogRequest {
+    fn lets_through(&self, commit: &CommitRecord) -> bool {
+        self.since.is_none_or(|since| commit.date.micros >= since.micros)
+            && self.until.is_none_or(|until| commit.date.micros <= until.micros)
+            && self.author.as_ref().is_none_or(|author| author.is_match(&commit.author.to_string()))
+            && self.grep.as_ref().is_none_or(|grep| grep.is_match(&commit.message))
+    }
+}
+
+/// The names that stand on the commits of a volume.
+struct Names {
+    head: Option<CommitId>,
+    branches: BTreeMap<CommitId, Vec<BranchName>>,
+    tags: BTreeMap<CommitId, Vec<TagName>>,
+}
+
+impl Names {
+    fn read(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<Self, StoreError> {
+        let mut names = Names { head: None, branches: BTreeMap::new(), tags: BTreeMap::new() };
+        for branch in rows.branches(&volume.name)? {
+            let Some(head) = branch.head else { continue };
+            if branch.name == volume.branch {
+                names.head = Some(head.clone());
+            }
+            names.branches.entry(head).or_default().push(branch.name);
+        }
+        for tag in rows.tags(&volume.name)? {
+            names.tags.entry(tag.commit).or_default().push(tag.name);
+        }
+        Ok(names)
+    }
+
+    fn entry(&self, commit: CommitRecord) -> LogEntry {
+        LogEntry {
+            branches: self.branches.get(&commit.id).cloned().unwrap_or_default(),
+            tags: self.tags.get(&commit.id).cloned().unwrap_or_default(),
+            head: self.head.as_ref() == Some(&commit.id),
+            volume: commit.volume,
+            id: commit.id,
+            parent: commit.parent,
+            message: commit.message,
+            author: commit.author,
+            date: commit.date,
+            code: commit.code,
+            changes: None,
+        }
+    }
+}
+
+/// What a commit changed; of a first one what its root holds.
+fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
+    let tree = pool.layout().full(&layout::commit_tree(&entry.volume, &entry.id));
+    let mut changes = Vec::new();
+    let Some(parent) = &entry.parent else {
+        for name in disk::names_in(&tree)? {
+            changes.push(StatusChange { kind: ChangeKind::Added, path: PathBuf::from(name) });
+        }
+        return Ok(changes);
+    };
+    let before = pool.layout().full(&layout::commit_tree(&entry.volume, parent));
+    tree::compare_trees(&before, &tree, &mut |change| {
+        changes.push(StatusChange { kind: change.kind, path: change.path });
+        ControlFlow::Continue(())
+    })?;
+    Ok(changes)
+}
+
+/// The commit that a revision names, as a full id.
+///
+/// # Errors
+/// When there is no such volume or revision.
+pub fn rev_parse(
     pool: &Pool,
     volume: Option<&VolumeName>,
-    revision: Option<&Revision>,
-    most: usize,
-) -> Result<Vec<LogEntry>, Error> {
-    let volume = pool.select(volume)?;
-    pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
-        let branches = rows.branches(&volume)?;
-        let current = branches.iter().find(|branch| branch.name == record.branch);
-        let head = current.and_then(|branch| branch.head.clone());
-        let start = match revision {
-            Some(revision) => Some(resolve(&rows, &record, revision)?.id),
-            None => head.clone(),
-        };
-        let owner = revision.and_then(|revision| revision.volume.as_ref()).unwrap_or(&volume);
-        let commits = ancestry(&rows, owner, start, most)?;
-        Ok(commits
-            .into_iter()
-            .map(|commit| LogEntry {
-                branches: branches
-                    .iter()
-                    .filter(|branch| branch.head.as_ref() == Some(&commit.id))
-                    .map(|branch| branch.name.clone())
-                    .collect(),
-                head: head.as_ref() == Some(&commit.id),
-                volume: commit.volume,
-                id: commit.id,
-                parent: commit.parent,
-                message: commit.message,
-                author: commit.author,
-                date: commit.date,
-                code: commit.code,
-            })
-            .collect())
-    })
+    revision: &Revision,
+) -> Result<CommitRecord, Error> {
+    let volume = match (volume, &revision.volume) {
+        (None, Some(named)) => named.clone(),
+        _ => pool.select(volume)?,
+    };
+    pool.store().read(|rows| resolve(&rows, &existing(&rows, &volume)?, revision))
 }

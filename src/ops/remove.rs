@@ -51,6 +51,9 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         for commit in commits {
             draft.change(RowChange::delete(Row::Commit(commit)));
         }
+        for tag in rows.tags(volume)? {
+            draft.change(RowChange::delete(Row::Tag(tag)));
+        }
         for (key, value) in rows.settings(Some(volume))? {
             draft.change(RowChange::delete(Row::Setting { volume: volume.clone(), key, value }));
         }
@@ -72,7 +75,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
     Ok(Removed { volume: volume.clone(), kept })
 }
 
-fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let users = pool.containers().users_of(volume)?;
     if users.is_empty() {
         return Ok(());

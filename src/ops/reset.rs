@@ -1,14 +1,13 @@
 //! `reset --hard`: make the working tree equal to a commit, and that commit the head.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
+use super::held::{drop_commits, unheld};
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, Purpose, ancestry, existing, resolve};
+use crate::pool::{Error, Pool, Purpose, existing, resolve};
 use crate::store::Rows;
 use crate::sys::tree::{self, CopyOptions, CopyStats};
 
@@ -45,7 +44,7 @@ pub struct ResetDone {
 }
 
 /// Makes the working tree of the current branch equal to a commit's, moves the head there, and
-/// drops the newer commits that no other branch holds.
+/// drops the newer commits that no other branch and no tag holds.
 ///
 /// # Errors
 /// When `hard` is not set, the revision names no commit of this volume, the space does not suffice,
@@ -68,10 +67,7 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
         let head = BranchRecord { head: Some(commit.id.clone()), ..branch.clone() };
         draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
         let dropped = unheld(rows, &branch, Some(&commit.id))?;
-        for commit in &dropped {
-            draft.change(RowChange::delete(Row::Commit(commit.clone())));
-            draft.retire(layout::commit_tree(&volume, &commit.id))?;
-        }
+        drop_commits(draft, &dropped)?;
         draft.move_head(Some(commit.id));
         let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
         Ok((staged, branch, dropped))
@@ -106,25 +102,4 @@ fn target(
     let branch =
         branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
     Ok((commit, branch))
-}
-
-/// The commits that only `branch` holds and would not hold any more with its head at `head`,
-/// newest first.
-pub(super) fn unheld(
-    rows: &Rows<'_>,
-    branch: &BranchRecord,
-    head: Option<&CommitId>,
-) -> Result<Vec<CommitRecord>, Error> {
-    let mut held = BTreeSet::new();
-    let others = rows.branches(&branch.volume)?.into_iter().filter(|other| other.name != branch.name);
-    for start in others.filter_map(|other| other.head).chain(head.cloned()) {
-        let mut next = Some(start);
-        while let Some(id) = next.filter(|id| held.insert(id.clone())) {
-            next = rows.commit(&branch.volume, &id)?.and_then(|commit| commit.parent);
-        }
-    }
-    let mut chain = ancestry(rows, &branch.volume, branch.head.clone(), usize::MAX)?;
-    let end = chain.iter().position(|commit| held.contains(&commit.id)).unwrap_or(chain.len());
-    chain.truncate(end);
-    Ok(chain)
 }

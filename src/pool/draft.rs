@@ -60,6 +60,12 @@ impl<'d> Draft<'d> {
         Ok(())
     }
 
+    /// Moves what is at `from` to `to`, where nothing is.
+    pub fn relocate(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to });
+        Ok(())
+    }
+
     /// Moves `place` to trash after the metadata has changed; nothing happens when it is not there.
     pub fn retire(&mut self, place: PathBuf) -> Result<(), Error> {
         let to = layout::trash_of(self.id);

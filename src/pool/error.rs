@@ -2,7 +2,7 @@
 //! where the message says what holds.
 
 use crate::containers::ContainerError;
-use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, TagName, Verb, VolumeName};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -37,6 +37,32 @@ pub enum Error {
         volume: VolumeName,
         /// The branch.
         branch: BranchName,
+    },
+    /// No such tag.
+    #[error("tag '{tag}' does not exist in volume {volume}")]
+    NoTag {
+        /// The volume.
+        volume: VolumeName,
+        /// The name that was asked for.
+        tag: String,
+    },
+    /// The name is taken.
+    #[error("tag {tag} already exists in volume {volume}")]
+    TagExists {
+        /// The volume.
+        volume: VolumeName,
+        /// The tag.
+        tag: TagName,
+    },
+    /// A branch and a tag of one name would be two meanings of one revision.
+    #[error("{name} is the name of a {kind} of volume {volume} already")]
+    NameTaken {
+        /// The volume.
+        volume: VolumeName,
+        /// The name.
+        name: String,
+        /// "branch" or "tag".
+        kind: &'static str,
     },
     /// There is no commit where one is needed.
     #[error("branch {branch} of volume {volume} has no commit yet")]
@@ -100,6 +126,14 @@ pub enum Error {
     /// A checkout would leave uncommitted changes behind.
     #[error("branch {branch} of volume {volume} has uncommitted changes")]
     Dirty {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// `checkout -B` would throw uncommitted changes away.
+    #[error("branch {branch} of volume {volume} has uncommitted changes, which -B would throw away")]
+    DirtyTarget {
         /// The volume.
         volume: VolumeName,
         /// The branch.

@@ -8,8 +8,10 @@
 //! undone; a process that dies at any point is finished or undone by whoever comes next
 //! ([`Pool::recover`]).
 
+mod copy;
 mod draft;
 mod error;
+mod history;
 mod moves;
 mod notice;
 mod publish;
@@ -36,13 +38,16 @@ use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::ids::IdSource;
 
+pub use copy::Watcher;
 pub use draft::Draft;
 pub use error::Error;
+pub(crate) use history::History;
 pub use notice::Notice;
 pub use publish::{Outcome, Published};
 pub use quiesce::Purpose;
 pub use recover::{Recovered, Sweep};
 pub use resolve::{ancestry, resolve};
+pub(crate) use resolve::{branch_before, head_record};
 pub(crate) use select::existing;
 pub use session::{Pending, Session};
 pub use settings::{SETTINGS, Setting};
@@ -57,6 +62,8 @@ pub struct Options {
     pub ids: Arc<dyn IdSource>,
     /// Told what a person should hear while an operation runs.
     pub notices: Arc<dyn Fn(&Notice) + Send + Sync>,
+    /// Somebody who watches long copies.
+    pub watcher: Option<Arc<dyn Watcher>>,
     /// Set from outside to interrupt: the operation that runs is undone.
     pub interrupted: Arc<AtomicBool>,
     /// How long to wait for a lock.

@@ -2,7 +2,8 @@
 
 use super::Error;
 use crate::model::{
-    Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, Verb, VolumeName, VolumeRecord,
+    Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, TagName, Verb, VolumeName,
+    VolumeRecord,
 };
 use crate::store::{Rows, StoreError};
 
@@ -73,9 +74,19 @@ fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<C
             {
                 return head_of(rows, &volume.name, &branch);
             }
+            if let Ok(tag) = name.parse::<TagName>()
+                && let Some(tag) = rows.tag(&volume.name, &tag)?
+            {
+                return find(&tag.commit);
+            }
             by_prefix(rows, &volume.name, name)?.ok_or_else(unknown)
         }
     }
+}
+
+/// The head of a volume's current branch.
+pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<CommitRecord, Error> {
+    head_of(rows, &volume.name, &volume.branch)
 }
 
 fn head_of(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<CommitRecord, Error> {
@@ -110,7 +121,7 @@ fn operations(
 }
 
 /// The branch that was current `n` checkouts ago.
-pub(super) fn branch_before(
+pub(crate) fn branch_before(
     rows: &Rows<'_>,
     volume: &VolumeName,
     n: u32,

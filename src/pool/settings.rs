@@ -19,13 +19,20 @@ pub struct Setting {
 }
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 4] = [
+pub const SETTINGS: [Setting; 5] = [
     Setting {
         key: "containers.stop-timeout",
         about: "seconds that a container may take to stop before it is killed",
         default: "",
         rule: "a number of seconds, or nothing for the container's own stop timeout",
         is_valid: |text| text.is_empty() || text.parse::<u32>().is_ok(),
+    },
+    Setting {
+        key: "hook.enabled",
+        about: "whether the hook of dvol hook install does anything",
+        default: "on",
+        rule: "on or off",
+        is_valid: |text| matches!(text, "on" | "off"),
     },
     Setting {
         key: "trash.keep",

@@ -5,10 +5,20 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::fsck::Report;
+use crate::model::CommitId;
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, Listing, LogEntry, Removed, ResetDone,
-    SettingEntry, Status,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
+    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
+
+/// What `rev-parse` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parsed {
+    /// The id, or as much of it as was asked for, or the branch.
+    pub name: Option<String>,
+    /// The whole id.
+    pub commit: Option<CommitId>,
+}
 
 /// Something that is written as one JSON object a line.
 pub trait Lines {
@@ -19,12 +29,12 @@ pub trait Lines {
     fn json(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-fn line(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, object: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, object)?;
     writeln!(out)
 }
 
-fn lines<T: Serialize>(out: &mut dyn Write, objects: &[T]) -> io::Result<()> {
+pub(super) fn lines<T: Serialize>(out: &mut dyn Write, objects: &[T]) -> io::Result<()> {
     objects.iter().try_for_each(|object| line(out, object))
 }
 
@@ -37,7 +47,24 @@ macro_rules! one_line {
         }
     )*};
 }
-one_line!(CheckedOut, Committed, Created, DeletedBranch, Removed, ResetDone, SettingEntry, Status);
+one_line!(
+    Amended,
+    CheckedOut,
+    Cloned,
+    CreatedBranch,
+    Renamed,
+    RenamedBranch,
+    Committed,
+    Created,
+    DeletedBranch,
+    DeletedTag,
+    Parsed,
+    Removed,
+    ResetDone,
+    SettingEntry,
+    Status,
+    Tagged
+);
 
 impl Lines for Listing {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -45,13 +72,13 @@ impl Lines for Listing {
     }
 }
 
-impl Lines for BranchList {
+impl Lines for Vec<Inspection> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, &self.branches)
+        lines(out, self)
     }
 }
 
-impl Lines for Vec<LogEntry> {
+impl Lines for Vec<TagEntry> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

@@ -1,11 +1,19 @@
 //! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
 
+mod branch;
+mod graph;
 mod json;
+mod log;
+mod style;
+mod template;
 mod text;
 
 use std::io::{self, Write};
 
-pub use json::Lines;
+pub use branch::{BranchStyle, BranchView};
+pub use json::{Lines, Parsed};
+pub use log::{LogStyle, LogView};
+pub use template::Template;
 pub use text::Text;
 
 /// What the reader is.

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use super::json::Parsed;
 use crate::fsck::Report;
-use crate::model::Signature;
+use crate::model::{CommitId, Signature};
 use crate::ops::{
-    BranchList, CheckedOut, Committed, Created, DeletedBranch, Listing, LogEntry, Removed, ResetDone,
-    SettingEntry, Status,
+    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
+    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -51,35 +52,24 @@ impl Text for Committed {
     }
 }
 
-impl Text for Vec<LogEntry> {
+impl Text for Parsed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for (index, entry) in self.iter().enumerate() {
-            if index > 0 {
-                writeln!(out)?;
-            }
-            writeln!(out, "commit {}", entry.id)?;
-            writeln!(out, "Author: {}", author(&entry.author))?;
-            writeln!(out, "Date:   {}", entry.date.to_zoned().strftime("%a %b %-d %H:%M:%S %Y %z"))?;
-            writeln!(out)?;
-            for line in entry.message.lines() {
-                writeln!(
-                    out,
-                    "{}",
-                    if line.is_empty() { String::new() } else { format!("    {}", plain(line)) }
-                )?;
-            }
-        }
-        Ok(())
+        writeln!(out, "{}", self.name.as_deref().unwrap_or_default())
     }
 }
 
-fn author(author: &Signature) -> String {
+pub(super) fn author(author: &Signature) -> String {
     plain(&author.to_string())
 }
 
 /// Text of somebody else's without the control characters that could write over the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for several lines.
+pub(super) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 impl Text for Status {
@@ -106,15 +96,6 @@ impl Text for Status {
     }
 }
 
-impl Text for BranchList {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        for entry in &self.branches {
-            writeln!(out, "{} {}", if entry.current { '*' } else { ' ' }, entry.branch)?;
-        }
-        Ok(())
-    }
-}
-
 impl Text for DeletedBranch {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "Deleted branch {}/{}", self.volume, self.branch)?;
@@ -125,9 +106,80 @@ impl Text for DeletedBranch {
     }
 }
 
+impl Text for Tagged {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.was {
+            Some(was) => writeln!(out, "Updated tag '{}' (was {})", self.tag, was.short())?,
+            None => writeln!(out, "Tagged {} as '{}'", self.commit.short(), self.tag)?,
+        }
+        dropped(out, &self.dropped)
+    }
+}
+
+impl Text for DeletedTag {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Deleted tag '{}' (was {})", self.tag, self.commit.short())?;
+        dropped(out, &self.dropped)
+    }
+}
+
+impl Text for Vec<TagEntry> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter().try_for_each(|entry| writeln!(out, "{}", entry.tag))
+    }
+}
+
+impl Text for Amended {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.id)
+    }
+}
+
+impl Text for CreatedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Created branch {}/{} at {}", self.volume, self.branch, self.head.short())
+    }
+}
+
+impl Text for RenamedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Renamed branch {}/{} to {}", self.volume, self.from, self.branch)
+    }
+}
+
+impl Text for Renamed {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Renamed volume {} to {}", self.from, self.volume)
+    }
+}
+
+impl Text for Cloned {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (source, id) = (&self.source, self.source_id.short());
+        writeln!(out, "Created volume {} from {source}:{id}", self.volume)
+    }
+}
+
+impl Text for Vec<Inspection> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        writeln!(out)
+    }
+}
+
+fn dropped(out: &mut dyn Write, commits: &[CommitId]) -> io::Result<()> {
+    match commits {
+        [] => Ok(()),
+        _ => writeln!(out, "Dropped {} that nothing else holds", count(commits.len(), "commit")),
+    }
+}
+
 impl Text for CheckedOut {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.created {
+        dropped(out, &self.dropped)?;
+        if self.replaced {
+            writeln!(out, "Switched to and made anew branch '{}'", self.branch)
+        } else if self.created {
             writeln!(out, "Switched to a new branch '{}'", self.branch)
         } else if self.from == self.branch {
             writeln!(out, "Already on '{}'", self.branch)
@@ -141,10 +193,7 @@ impl Text for ResetDone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let subject = self.message.lines().next().unwrap_or_default();
         writeln!(out, "HEAD is now at {} {}", self.to.short(), plain(subject))?;
-        if !self.dropped.is_empty() {
-            writeln!(out, "Dropped {} that nothing else holds", count(self.dropped.len(), "commit"))?;
-        }
-        Ok(())
+        dropped(out, &self.dropped)
     }
 }
 

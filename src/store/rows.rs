@@ -11,10 +11,11 @@ use super::codec::decode;
 use super::error::StoreError;
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, OPERATIONS, Owned, Record, STATE,
-    VOLUMES,
+    TAGS, VOLUMES,
 };
 use crate::model::{
-    Binding, BranchName, BranchRecord, CommitId, CommitRecord, Operation, VolumeName, VolumeRecord,
+    Binding, BranchName, BranchRecord, CommitId, CommitRecord, Operation, TagName, TagRecord, VolumeName,
+    VolumeRecord,
 };
 
 #[derive(Clone, Copy)]
@@ -175,6 +176,22 @@ impl Rows<'_> {
         most: usize,
     ) -> Result<Vec<CommitRecord>, StoreError> {
         self.of_volume(COMMITS, volume, prefix, most)
+    }
+
+    /// The record of a tag.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn tag(&self, volume: &VolumeName, name: &TagName) -> Result<Option<TagRecord>, StoreError> {
+        self.get(TAGS, (volume.as_str(), name.as_str()))
+    }
+
+    /// The tags of a volume, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn tags(&self, volume: &VolumeName) -> Result<Vec<TagRecord>, StoreError> {
+        self.of_volume(TAGS, volume, "", usize::MAX)
     }
 
     /// The live mounts of a volume.

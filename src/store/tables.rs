@@ -35,6 +35,8 @@ pub(super) const VOLUMES: TableDefinition<'static, &str, Record> = TableDefiniti
 pub(super) const BRANCHES: Owned<&str> = TableDefinition::new("branches");
 /// Key: volume, commit id. Value: `CommitRecord`.
 pub(super) const COMMITS: Owned<&str> = TableDefinition::new("commits");
+/// Key: volume, tag. Value: `TagRecord`.
+pub(super) const TAGS: Owned<&str> = TableDefinition::new("tags");
 /// Key: volume, the engine's id of the mount. Value: `Binding`.
 pub(super) const BINDINGS: Owned<&str> = TableDefinition::new("bindings");
 /// Key: volume (empty for the whole pool), configuration key. Value: the setting as text.

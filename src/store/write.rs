@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::rows::{Rows, Transaction};
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
-    NEXT_OPERATION_KEY, OPERATIONS, Record, STATE, VOLUMES,
+    NEXT_OPERATION_KEY, OPERATIONS, Record, STATE, TAGS, VOLUMES,
 };
 use crate::model::{Binding, Operation, Row, RowChange, VolumeName};
 
@@ -89,6 +89,7 @@ impl<'t> Writer<'t> {
             }
             Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),
             Row::Commit(c) => self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), (!goes).then_some(c)),
+            Row::Tag(t) => self.put(TAGS, (t.volume.as_str(), t.name.as_str()), (!goes).then_some(t)),
             Row::CurrentVolume(name) => self.set_current_volume((!goes).then_some(name)),
             Row::Setting { volume, key, value } => {
                 self.set_setting(Some(volume), key, (!goes).then_some(value.as_str()))
@@ -102,6 +103,7 @@ impl<'t> Writer<'t> {
             Row::Volume(v) => self.volume(&v.name)?.map(Row::Volume),
             Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
             Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
+            Row::Tag(t) => self.tag(&t.volume, &t.name)?.map(Row::Tag),
             Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
             Row::Setting { volume, key, .. } => self.setting(Some(volume), key)?.map(|value| Row::Setting {
                 volume: volume.clone(),
@@ -213,6 +215,7 @@ fn describe(row: &Row) -> String {
         Row::Volume(v) => format!("volume {}", v.name),
         Row::Branch(b) => format!("branch {}/{}", b.volume, b.name),
         Row::Commit(c) => format!("commit {} of {}", c.id, c.volume),
+        Row::Tag(t) => format!("tag {}/{}", t.volume, t.name),
         Row::CurrentVolume(_) => "the current volume".to_owned(),
         Row::Setting { volume, key, .. } => format!("setting {key} of {volume}"),
     }

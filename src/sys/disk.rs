@@ -57,6 +57,27 @@ pub fn make_symlink(target: &Path, path: &Path) -> Result<(), DiskError> {
     std::os::unix::fs::symlink(target, path).at("make the link", path)
 }
 
+/// Makes the file `path`, which is not there yet, with these bytes and exactly this mode.
+///
+/// # Errors
+/// When the kernel refuses, also when `path` is there already.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
+    fault::point("disk.write").at("make the file", path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| io::Write::write_all(&mut file, bytes)).at("write the file", path)?;
+    set_mode(path, mode)
+}
+
+/// Deletes a file or a symlink.
+///
+/// # Errors
+/// When the kernel refuses, also when there is none.
+#[expect(clippy::disallowed_methods, reason = "the one door to deleting a single file")]
+pub fn remove_file(path: &Path) -> Result<(), DiskError> {
+    fault::point("disk.unlink").at("delete", path)?;
+    fs::remove_file(path).at("delete", path)
+}
+
 /// Renames `from` to `to`; refuses to replace anything.
 ///
 /// # Errors

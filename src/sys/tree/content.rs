@@ -20,9 +20,6 @@ use super::handle::Stat;
 /// Bytes read and written at once, and the most that the kernel copies before progress is told.
 pub(super) const BUFFER: usize = 256 * 1024;
 const RANGE: u64 = 8 * 1024 * 1024;
-/// Smaller files are read and written: one call to each is cheaper than `copy_file_range`, which
-/// sets up a pipe where blocks cannot be shared.
-const SMALL: u64 = 0;
 /// ZFS answers `EAGAIN` to a clone of what it has not written yet.
 const CLONE_TRIES: u32 = 5;
 const CLONE_PAUSE: Duration = Duration::from_millis(20);
@@ -90,7 +87,7 @@ impl Ladder {
             tick(stat.size);
             return Ok(Copied { way: Some(Way::Cloned), moved: stat.size, size: stat.size });
         }
-        let range = self.range.load(Ordering::Relaxed) && stat.size > SMALL;
+        let range = self.range.load(Ordering::Relaxed);
         let mut transfer =
             Transfer { ladder: self, from, to, buffer, range, way: Way::Ranged, moved: 0, tick };
         let size = transfer.extents(stat)?;

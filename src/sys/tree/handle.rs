@@ -194,7 +194,9 @@ fn open_beneath(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result
     if !has_openat2() {
         return open_beneath_checked(directory, name, flags);
     }
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    // Not BENEATH: one name leads nowhere else, and the kernel would answer EXDEV, as it does for a mount, when
+    // the entry is moved to another directory during the look-up.
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
     loop {
         match openat2(directory, name, flags, Mode::empty(), resolve) {
             // A rename somewhere raced with the look-up.

@@ -4,11 +4,14 @@
 //! wait for a worker.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     room: usize,
+    /// Takers that wait.
+    hungry: AtomicUsize,
     filled: Condvar,
     emptied: Condvar,
 }
@@ -21,7 +24,7 @@ struct State<T> {
 impl<T> Queue<T> {
     pub(super) fn new(room: usize) -> Self {
         let state = Mutex::new(State { items: VecDeque::new(), closed: false });
-        Queue { state, room, filled: Condvar::new(), emptied: Condvar::new() }
+        Queue { state, room, hungry: AtomicUsize::new(0), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
     /// Adds `item`, once there is room; drops it if the queue is closed.
@@ -55,8 +58,15 @@ impl<T> Queue<T> {
             if state.closed {
                 return None;
             }
+            self.hungry.fetch_add(1, Ordering::Relaxed);
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.hungry.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether somebody waits for an item. Only a hint.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Relaxed) > 0
     }
 
     /// No more will be pushed; what is in it can still be taken.

@@ -19,8 +19,9 @@ use super::options::CopyStats;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
-/// Entries in a batch.
-const BATCH: usize = 32;
+/// Entries in a batch. Many, so that the workers are in different directories: creating entries in
+/// one of them is serialised by the kernel.
+const BATCH: usize = 512;
 
 pub(super) struct Walker<'a> {
     run: &'a Run<'a>,

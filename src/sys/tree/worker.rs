@@ -13,12 +13,13 @@ use super::content::{Trouble, Way};
 use super::copy::{Batch, Run};
 use super::directory::Directory;
 use super::handle::{Node, Stat, refusal};
+use super::names::Names;
 use super::options::{CopyStats, Rung};
 use super::walker::listed_twice;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
-/// Before a file of this size, a worker gives the rest of its batch to the others.
+/// Bytes; while a worker copies such a file, it keeps no others waiting.
 const LARGE: u64 = 4 * 1024 * 1024;
 /// Progress is told after so many bytes of one file.
 const TELL: u64 = 16 * 1024 * 1024;
@@ -74,16 +75,27 @@ impl<'a> Worker<'a> {
             }
             index += 1;
             let Some(node) = self.open(&directory, name)? else { continue };
-            let large = node.stat.size >= LARGE && index < names.len();
-            let rest = large.then(|| names.split_off(index));
-            if let Some(names) = rest {
-                self.run.queue.push_front(Batch { directory: Arc::clone(&directory), names });
-            }
+            self.share(&directory, &mut names, index, node.stat.size);
             let name = names.get(index - 1).expect("it was just there");
             self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
         }
         self.run.progress(std::mem::take(&mut self.untold), index as u64);
         self.run.release(directory, &mut self.scratch)
+    }
+
+    /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
+    /// of it if one of them has nothing to do.
+    fn share(&self, directory: &Arc<Directory>, names: &mut Names, index: usize, size: u64) {
+        let left = names.len() - index;
+        let given = match size {
+            LARGE.. => left,
+            _ if self.run.queue.is_hungry() => left.div_ceil(2),
+            _ => 0,
+        };
+        if given > 0 {
+            let names = names.split_off(names.len() - given);
+            self.run.queue.push_front(Batch { directory: Arc::clone(directory), names });
+        }
     }
 
     fn open(&self, directory: &Directory, name: &CStr) -> Result<Option<Node>, DiskError> {

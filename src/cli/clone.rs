@@ -1,0 +1,40 @@
+//! `dvol clone`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::{Session, catch_interrupts};
+use crate::model::{Revision, VolumeName};
+use crate::ops;
+
+/// Make a volume from a commit of another
+///
+/// The new volume has a branch master with that commit; the two share no history and no file. The
+/// current volume stays.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dvol clone frob_mysql frob_test\n  dvol clone frob_mysql:HEAD~2 frob_test"
+)]
+pub(super) struct Args {
+    /// The volume, with :REVISION when it is another commit than its HEAD
+    #[arg(value_name = "SRC[:REVISION]", add = super::complete::volumes())]
+    source: String,
+    /// The name of the new volume
+    new: VolumeName,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    let (source, revision) = source(&args.source)?;
+    catch_interrupts(&session.pool)?;
+    session.print(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `VOLUME[:REVISION]`.
+pub(super) fn source(text: &str) -> Result<(VolumeName, Revision), super::output::Failure> {
+    let (volume, revision) = match text.split_once(':') {
+        Some((volume, revision)) => (volume, revision.parse()?),
+        None => (text, Revision::head()),
+    };
+    Ok((volume.parse()?, revision))
+}

@@ -1,0 +1,120 @@
+//! What a shell may complete: volumes, branches, tags and settings of the pool that the command
+//! line being typed names. Whatever fails completes nothing: a shell is no place for errors.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::globals::{DEFAULT_POOL, environment};
+use crate::containers::NoContainers;
+use crate::layout::Layout;
+use crate::model::VolumeName;
+use crate::pool::{Options, Pool, SETTINGS};
+use crate::sys::clock::SystemClock;
+use crate::sys::ids::RandomIds;
+
+/// A shell's user waits for no lock.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Volumes.
+pub(super) fn volumes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, volume_names))
+}
+
+/// Branches of the volume.
+pub(super) fn branches() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, branch_names))
+}
+
+/// Tags of the volume.
+pub(super) fn tags() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, tag_names))
+}
+
+/// Branches and tags of the volume, HEAD, and volumes: where the last word may be one.
+pub(super) fn revisions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| {
+            let mut found = vec![("HEAD".to_owned(), "revision")];
+            found.extend(branch_names(pool));
+            found.extend(tag_names(pool));
+            found.extend(volume_names(pool));
+            found
+        })
+    })
+}
+
+/// Settings.
+pub(super) fn settings() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let known = SETTINGS.iter().filter(|setting| setting.key.starts_with(&*typed));
+        known.map(|setting| CompletionCandidate::new(setting.key).help(Some(setting.about.into()))).collect()
+    })
+}
+
+type Names = Vec<(String, &'static str)>;
+
+fn candidates(typed: &OsStr, names: impl Fn(&Pool) -> Names) -> Vec<CompletionCandidate> {
+    let typed = typed.to_string_lossy();
+    let found = names(&pool()).into_iter().filter(|(name, _)| name.starts_with(&*typed));
+    found.map(|(name, kind)| CompletionCandidate::new(name).help(Some(kind.into()))).collect()
+}
+
+fn volume_names(pool: &Pool) -> Names {
+    let found = pool.store().read(|rows| rows.volumes()).unwrap_or_default();
+    found.into_iter().map(|volume| (volume.name.to_string(), "volume")).collect()
+}
+
+fn branch_names(pool: &Pool) -> Names {
+    let Some(volume) = volume(pool) else { return Names::new() };
+    let found = pool.store().read(|rows| rows.branches(&volume)).unwrap_or_default();
+    found.into_iter().map(|branch| (branch.name.to_string(), "branch")).collect()
+}
+
+fn tag_names(pool: &Pool) -> Names {
+    let Some(volume) = volume(pool) else { return Names::new() };
+    let found = pool.store().read(|rows| rows.tags(&volume)).unwrap_or_default();
+    found.into_iter().map(|tag| (tag.name.to_string(), "tag")).collect()
+}
+
+fn volume(pool: &Pool) -> Option<VolumeName> {
+    match flag("-C", "--volume") {
+        Some(name) => name.parse().ok(),
+        None => pool.store().read(|rows| rows.current_volume()).ok().flatten(),
+    }
+}
+
+fn pool() -> Pool {
+    let root = flag("-p", "--pool").or_else(|| environment("DVOL_POOL"));
+    let root = PathBuf::from(root.unwrap_or_else(|| DEFAULT_POOL.to_owned()));
+    let root = std::path::absolute(&root).unwrap_or(root);
+    let options = Options {
+        containers: std::sync::Arc::new(NoContainers),
+        clock: std::sync::Arc::new(SystemClock),
+        ids: std::sync::Arc::new(RandomIds),
+        notices: std::sync::Arc::new(|_| ()),
+        watcher: None,
+        interrupted: std::sync::Arc::default(),
+        lock_timeout: PATIENCE,
+        stop_timeout: None,
+    };
+    Pool::new(Layout::new(root), options)
+}
+
+/// The value of a flag on the command line that is being typed, which the shell passes whole.
+fn flag(short: &str, long: &str) -> Option<String> {
+    let words: Vec<String> = std::env::args().collect();
+    let mut found = None;
+    for (index, word) in words.iter().enumerate() {
+        if word == short || word == long {
+            found = words.get(index + 1).cloned();
+        } else if let Some(value) = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('=')) {
+            found = Some(value.to_owned());
+        } else if let Some(value) = word.strip_prefix(short).filter(|value| !value.is_empty()) {
+            found = Some(value.to_owned());
+        }
+    }
+    found
+}

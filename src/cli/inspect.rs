@@ -1,0 +1,30 @@
+//! `dvol inspect`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::Session;
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Tell all of a volume, as JSON: an array, as docker inspect prints it
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dvol inspect\n  dvol inspect frob_mysql\n  dvol inspect a b --format json"
+)]
+pub(super) struct Args {
+    /// The volumes; the current one when none is named
+    #[arg(add = super::complete::volumes())]
+    volumes: Vec<VolumeName>,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    let found = if args.volumes.is_empty() {
+        vec![ops::inspect(&session.pool, session.volume(None)?)?]
+    } else {
+        let named = args.volumes.iter().map(|volume| ops::inspect(&session.pool, Some(volume)));
+        named.collect::<Result<_, _>>()?
+    };
+    session.page(&found)?;
+    Ok(ExitCode::SUCCESS)
+}

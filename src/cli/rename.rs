@@ -1,0 +1,27 @@
+//! `dvol rename`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::{Session, catch_interrupts};
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Give a volume another name
+///
+/// Refused while a container, running or not, uses it: containers know a volume by its name.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dvol rename frob_mysql shop_mysql")]
+pub(super) struct Args {
+    /// The volume
+    #[arg(add = super::complete::volumes())]
+    old: VolumeName,
+    /// Its new name
+    new: VolumeName,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    catch_interrupts(&session.pool)?;
+    session.print(&ops::rename(&session.pool, &args.old, &args.new)?)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,122 @@
+//! "Did you mean": names that are spelt nearly like the one that does not exist.
+
+use crate::model::{BranchName, Revision, VolumeName};
+use crate::pool::{Error, Pool, SETTINGS, existing, resolve};
+use crate::store::Rows;
+
+/// From this likeness on (Jaro-Winkler, 1 is equal) a name is worth a mention; clap's own measure.
+const ALIKE: f64 = 0.8;
+/// So many are mentioned at most.
+const MOST: usize = 3;
+
+/// A hint that names what may have been meant, where something is spelt alike.
+pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
+    let (wanted, names) = match error {
+        Error::NoVolume(name) | Error::NoVolumeToRemove(name) => (name.as_str(), volumes(pool)),
+        Error::NoBranch { volume, branch } => (branch.as_str(), branches(pool, volume)),
+        Error::NoTag { volume, tag } => (tag.as_str(), tags(pool, volume)),
+        Error::UnknownRevision { revision, volume } => {
+            let mut names = branches(pool, volume);
+            names.extend(tags(pool, volume));
+            // Where a revision may stand a volume may, too.
+            names.extend(volumes(pool));
+            names.extend(["HEAD".to_owned(), "ORIG_HEAD".to_owned()]);
+            let base = revision.rsplit(':').next().unwrap_or_default();
+            (base.split(['^', '~']).next().unwrap_or_default(), names)
+        }
+        Error::UnknownSetting(key) => {
+            (key.as_str(), SETTINGS.iter().map(|setting| setting.key.to_owned()).collect())
+        }
+        _ => return None,
+    };
+    if let Some(other) = of_another_kind(pool, error) {
+        return Some(other);
+    }
+    let found = alike(wanted, names);
+    (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
+}
+
+/// A commit where a branch should stand, and a branch where a volume should.
+fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
+    match error {
+        Error::NoBranch { volume, branch } => {
+            let revision: Revision = branch.parse().ok()?;
+            let find = |rows: Rows<'_>| resolve(&rows, &existing(&rows, volume)?, &revision);
+            let commit = pool.store().read(find).ok()?;
+            Some(format!(
+                "'{branch}' is the commit {}: dvol checkout -b NAME {branch} makes a branch of it",
+                commit.id.short()
+            ))
+        }
+        Error::NoVolume(name) => {
+            let branch: BranchName = name.as_str().parse().ok()?;
+            let current = pool.store().read(|rows| rows.current_volume()).ok()??;
+            pool.store().read(|rows| rows.branch(&current, &branch)).ok()??;
+            Some(format!("'{branch}' is a branch of volume {current}: dvol checkout {branch} switches to it"))
+        }
+        _ => None,
+    }
+}
+
+fn alike(wanted: &str, names: Vec<String>) -> Vec<String> {
+    let wanted = wanted.to_lowercase();
+    let scored = names.into_iter().map(|name| {
+        let other = name.to_lowercase();
+        // Jaro-Winkler is harsh on short names: one slip is one slip.
+        let slip = wanted.len() > 1 && strsim::osa_distance(&wanted, &other) == 1;
+        (strsim::jaro_winkler(&wanted, &other).max(if slip { 0.9 } else { 0.0 }), name)
+    });
+    let mut found: Vec<_> = scored.filter(|(score, _)| *score > ALIKE).collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    found.into_iter().take(MOST).map(|(_, name)| format!("'{name}'")).collect()
+}
+
+fn volumes(pool: &Pool) -> Vec<String> {
+    let found = pool.store().read(|rows| rows.volumes()).unwrap_or_default();
+    found.into_iter().map(|volume| volume.name.to_string()).filter(|name| name.len() < 64).collect()
+}
+
+fn branches(pool: &Pool, volume: &VolumeName) -> Vec<String> {
+    let found = pool.store().read(|rows| rows.branches(volume)).unwrap_or_default();
+    found.into_iter().map(|branch| branch.name.to_string()).collect()
+}
+
+fn tags(pool: &Pool, volume: &VolumeName) -> Vec<String> {
+    let found = pool.store().read(|rows| rows.tags(volume)).unwrap_or_default();
+    found.into_iter().map(|tag| tag.name.to_string()).collect()
+}
+
+/// The commits that an ambiguous prefix may have meant, one a line, as git lists them.
+pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
+    let Error::AmbiguousRevision { volume, candidates, .. } = error else { return None };
+    let mut text = "the candidates are".to_owned();
+    for id in candidates {
+        let commit = pool.store().read(|rows| rows.commit(volume, id)).ok().flatten()?;
+        let date = commit.date.to_zoned().strftime("%Y-%m-%d").to_string();
+        let subject: String = commit.message.lines().next().unwrap_or_default().chars().take(60).collect();
+        let subject = subject.replace(char::is_control, "\u{fffd}");
+        text.push_str(&format!("\n  {} {date} - {subject}", distinct(id.as_str(), candidates)));
+    }
+    Some(text)
+}
+
+/// As many digits of `id` as tell it from the others, and eight at least.
+fn distinct<'a>(id: &'a str, all: &[crate::model::CommitId]) -> &'a str {
+    let shared = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let most = all.iter().map(crate::model::CommitId::as_str).filter(|other| *other != id).map(shared).max();
+    &id[..(most.unwrap_or(0) + 1).clamp(8, id.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+
+    #[test]
+    fn only_what_is_spelt_alike_is_mentioned() {
+        let names = || ["master", "feature/login", "experiment"].map(str::to_owned).to_vec();
+        assert_eq!(alike("mastre", names()), ["'master'"]);
+        assert_eq!(alike("Experimnt", names()), ["'experiment'"]);
+        assert_eq!(alike("dv", vec!["db".to_owned()]), ["'db'"]);
+        assert!(alike("zzz", names()).is_empty());
+    }
+}

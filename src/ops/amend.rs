@@ -1,0 +1,89 @@
+//! `commit --amend`: other words for the newest commit. Its tree stays as it is.
+
+use serde::Serialize;
+
+use super::held::{Without, held};
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName,
+};
+use crate::pool::{Error, Pool, existing, head_record};
+
+/// What to change.
+#[derive(Debug, Clone)]
+pub struct AmendRequest {
+    /// The volume; none means the current one.
+    pub volume: Option<VolumeName>,
+    /// What the author says now; may not be blank.
+    pub message: String,
+    /// Another author.
+    pub author: Option<Signature>,
+    /// Another date.
+    pub date: Option<Instant>,
+}
+
+/// A commit that took the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Amended {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The branch that it is the head of.
+    pub branch: BranchName,
+    /// Its id.
+    pub id: CommitId,
+    /// The commit whose place it took.
+    pub was: CommitId,
+}
+
+/// Makes a commit with the tree and the parent of HEAD, and other words, the head. The old one
+/// stays where a tag or another branch holds it.
+///
+/// # Errors
+/// When the message is blank, there is no commit, or the pool cannot be written.
+pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
+    if request.message.trim().is_empty() {
+        return Err(Error::NoMessage);
+    }
+    let volume = pool.select(request.volume.as_ref())?;
+    pool.store().read(|rows| head_record(&rows, &existing(&rows, &volume)?))?;
+    let session = pool.begin(Verb::Amend, &volume)?;
+    let id = pool.new_commit_id();
+    let old = pool.store().read(|rows| head_record(&rows, &existing(&rows, &volume)?))?;
+    let old_tree = layout::commit_tree(&volume, &old.id);
+    let summary = format!("commit (amend): {}", request.message.lines().next().unwrap_or_default());
+    let (pending, (branch, staged)) = session.intend(summary, |rows, draft| {
+        let record = existing(rows, &volume)?;
+        let old = head_record(rows, &record)?;
+        let branch = rows.branch(&volume, &record.branch)?;
+        let branch = branch.ok_or_else(|| Error::Inconsistent("the branch has no record".to_owned()))?;
+        let amended = CommitRecord {
+            id: id.clone(),
+            message: request.message.trim_end().to_owned(),
+            author: request.author.clone().unwrap_or_else(|| old.author.clone()),
+            date: request.date.unwrap_or(old.date),
+            ..old.clone()
+        };
+        let without = Without { branch: Some(&branch.name), tag: None };
+        let tree = layout::commit_tree(&volume, &id);
+        let staged = if held(rows, &volume, without, None)?.contains(&old.id) {
+            Some(draft.bring_in(tree)?)
+        } else {
+            // Nobody else needs the old one: its tree becomes that of the new one.
+            draft.change(RowChange::delete(Row::Commit(old.clone())));
+            draft.relocate(old_tree.clone(), tree)?;
+            None
+        };
+        draft.change(RowChange::insert(Row::Commit(amended)));
+        let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
+        draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
+        draft.move_head(Some(id.clone()));
+        Ok((branch.name, staged))
+    })?;
+    if let Some(staged) = staged {
+        let source = pool.layout().full(&old_tree);
+        pool.check_space(&source)?;
+        pool.copy_tree(&source, &staged)?;
+    }
+    pending.publish()?.finish()?;
+    Ok(Amended { volume, branch, id, was: old.id })
+}

@@ -1,0 +1,122 @@
+//! `branch NAME` and `branch -m`: make a branch without a switch to it, and give one another name.
+
+use serde::Serialize;
+
+use super::branch::{check_no_tag, missing};
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
+};
+use crate::pool::{Error, Pool, existing, resolve};
+use crate::store::Rows;
+
+/// A branch that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CreatedBranch {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The branch.
+    pub branch: BranchName,
+    /// Its head.
+    pub head: CommitId,
+}
+
+/// A branch that has another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RenamedBranch {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The name that it had.
+    pub from: BranchName,
+    /// The name that it has.
+    pub branch: BranchName,
+}
+
+/// Makes a branch from the commit `start`; the current branch stays.
+///
+/// # Errors
+/// When the name is taken, `start` names no commit of this volume, or the copy fails.
+pub fn create_branch(
+    pool: &Pool,
+    volume: Option<&VolumeName>,
+    name: &BranchName,
+    start: &Revision,
+) -> Result<CreatedBranch, Error> {
+    let volume = pool.select(volume)?;
+    pool.store().read(|rows| new_branch(pool, &rows, &volume, name, start))?;
+    let session = pool.begin(Verb::CreateBranch, &volume)?;
+    let (pending, (head, staged)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
+        let (branch, head) = new_branch(pool, rows, &volume, name, start)?;
+        draft.change(RowChange::insert(Row::Branch(branch)));
+        Ok((head, draft.bring_in(layout::working_tree(&volume, name))?))
+    })?;
+    let source = pool.layout().full(&layout::commit_tree(&volume, &head));
+    pool.check_space(&source)?;
+    pool.copy_tree(&source, &staged)?;
+    pending.publish()?.finish()?;
+    Ok(CreatedBranch { volume, branch: name.clone(), head })
+}
+
+fn new_branch(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    name: &BranchName,
+    start: &Revision,
+) -> Result<(BranchRecord, CommitId), Error> {
+    let record = existing(rows, volume)?;
+    check_free(rows, volume, name)?;
+    if start.volume.as_ref().is_some_and(|other| other != volume) {
+        return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
+    }
+    let head = resolve(rows, &record, start)?.id;
+    let (volume, created) = (volume.clone(), pool.now());
+    Ok((BranchRecord { volume, name: name.clone(), head: Some(head.clone()), created }, head))
+}
+
+/// Gives a branch another name. Its working tree keeps its inode, so containers that run on it go
+/// on undisturbed, and find it under the new name when they start again.
+///
+/// # Errors
+/// When there is no such branch, the new name is taken, or the pool cannot be written.
+pub fn rename_branch(
+    pool: &Pool,
+    volume: Option<&VolumeName>,
+    from: Option<&BranchName>,
+    to: &BranchName,
+) -> Result<RenamedBranch, Error> {
+    let volume = pool.select(volume)?;
+    let check = |rows: &Rows<'_>| -> Result<(VolumeRecord, BranchRecord), Error> {
+        let record = existing(rows, &volume)?;
+        let from = from.unwrap_or(&record.branch);
+        let branch = rows.branch(&volume, from)?.ok_or_else(|| missing(&volume, from))?;
+        check_free(rows, &volume, to)?;
+        Ok((record, branch))
+    };
+    pool.store().read(|rows| check(&rows))?;
+    let session = pool.begin(Verb::RenameBranch, &volume)?;
+    let (mut pending, from) = session.intend(format!("branch: renaming to {to}"), |rows, draft| {
+        let (record, branch) = check(rows)?;
+        let from = branch.name.clone();
+        draft.relocate(layout::working_tree(&volume, &from), layout::working_tree(&volume, to))?;
+        draft.change(RowChange::delete(Row::Branch(branch.clone())));
+        draft.change(RowChange::insert(Row::Branch(BranchRecord { name: to.clone(), ..branch })));
+        if record.branch == from {
+            let after = VolumeRecord { branch: to.clone(), ..record.clone() };
+            draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
+            draft.point(layout::running_point(&volume), &layout::running_point_target(to))?;
+        }
+        Ok(from)
+    })?;
+    // Nobody may be told the old path while it goes away.
+    pending.shut_gate()?;
+    pending.publish()?.finish()?;
+    Ok(RenamedBranch { volume, from, branch: to.clone() })
+}
+
+fn check_free(rows: &Rows<'_>, volume: &VolumeName, name: &BranchName) -> Result<(), Error> {
+    if rows.branch(volume, name)?.is_some() {
+        return Err(Error::BranchExists { volume: volume.clone(), branch: name.clone() });
+    }
+    check_no_tag(rows, volume, name)
+}

@@ -1,0 +1,88 @@
+//! `clone`: a new volume from a commit of another.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
+    VolumeRecord,
+};
+use crate::pool::{Error, Pool, existing, resolve};
+use crate::sys::disk;
+
+/// A volume that was made from a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cloned {
+    /// The new volume.
+    pub volume: VolumeName,
+    /// Its branch.
+    pub branch: BranchName,
+    /// Its only commit.
+    pub id: CommitId,
+    /// The volume that it came from.
+    pub source: VolumeName,
+    /// The commit that it came from.
+    pub source_id: CommitId,
+}
+
+/// Makes the volume `to`, whose working tree and first commit are what `revision` names in `source`.
+/// The two share no history and no inode. The current volume stays.
+///
+/// # Errors
+/// When the name is taken, the revision names no commit, or the copy fails; nothing is left then.
+pub fn clone(
+    pool: &Pool,
+    source: &VolumeName,
+    revision: &Revision,
+    to: &VolumeName,
+) -> Result<Cloned, Error> {
+    let find = || pool.store().read(|rows| resolve(&rows, &existing(&rows, source)?, revision));
+    find()?;
+    if pool.store().read(|rows| rows.volume(to))?.is_some() {
+        return Err(Error::VolumeExists(to.clone()));
+    }
+    // The source is locked too, so that no reset drops the commit meanwhile; the smaller name first.
+    let (session, _other) = if to < source {
+        let session = pool.begin(Verb::Clone, to)?;
+        (session, pool.begin(Verb::Clone, source)?)
+    } else {
+        let other = pool.begin(Verb::Clone, source)?;
+        (pool.begin(Verb::Clone, to)?, other)
+    };
+    let commit = find()?;
+    let tree = pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
+    let (branch, id) = (BranchName::master(), pool.new_commit_id());
+    let (pending, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
+        if rows.volume(to)?.is_some() {
+            return Err(Error::VolumeExists(to.clone()));
+        }
+        let (name, created) = (to.clone(), pool.now());
+        let first = CommitRecord { volume: name.clone(), id: id.clone(), parent: None, ..commit.clone() };
+        let head = Some(id.clone());
+        draft.change(RowChange::insert(Row::Volume(VolumeRecord {
+            name: name.clone(),
+            created,
+            branch: branch.clone(),
+            options: BTreeMap::new(),
+        })));
+        draft.change(RowChange::insert(Row::Branch(BranchRecord {
+            volume: name,
+            name: branch.clone(),
+            head: head.clone(),
+            created,
+        })));
+        draft.change(RowChange::insert(Row::Commit(first)));
+        draft.move_head(head);
+        draft.bring_in(layout::volume(to))
+    })?;
+    pool.check_space(&tree)?;
+    let working_tree = super::init::furnish(&staged, &branch)?;
+    let kept = staged.join(layout::COMMITS).join(id.as_str());
+    disk::make_directory(&kept, layout::PRIVATE_MODE)?;
+    pool.copy_tree(&tree, &kept)?;
+    pool.copy_tree(&tree, &working_tree)?;
+    pending.publish()?.finish()?;
+    Ok(Cloned { volume: to.clone(), branch, id, source: commit.volume, source_id: commit.id })
+}

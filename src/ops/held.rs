@@ -1,0 +1,70 @@
+//! Which commits are held: by a branch whose head they lead up to, or by a tag.
+
+use std::collections::BTreeSet;
+
+use crate::layout;
+use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, VolumeName};
+use crate::pool::{Draft, Error, ancestry};
+use crate::store::Rows;
+
+/// What is left out when it is asked who holds what.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Without<'a> {
+    pub(super) branch: Option<&'a BranchName>,
+    pub(super) tag: Option<&'a TagName>,
+}
+
+/// The commits that some branch or tag holds, and `also` with all before it.
+pub(super) fn held(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    without: Without<'_>,
+    also: Option<&CommitId>,
+) -> Result<BTreeSet<CommitId>, Error> {
+    let mut held = BTreeSet::new();
+    let branches = rows.branches(volume)?.into_iter().filter(|branch| Some(&branch.name) != without.branch);
+    let tags = rows.tags(volume)?.into_iter().filter(|tag| Some(&tag.name) != without.tag);
+    let starts = branches.filter_map(|branch| branch.head).chain(tags.map(|tag| tag.commit));
+    for start in starts.chain(also.cloned()) {
+        let mut next = Some(start);
+        while let Some(id) = next.filter(|id| held.insert(id.clone())) {
+            next = rows.commit(volume, &id)?.and_then(|commit| commit.parent);
+        }
+    }
+    Ok(held)
+}
+
+/// The commits from `start` on that nothing would hold any more, newest first.
+pub(super) fn unheld_from(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    start: Option<CommitId>,
+    without: Without<'_>,
+    also: Option<&CommitId>,
+) -> Result<Vec<CommitRecord>, Error> {
+    let held = held(rows, volume, without, also)?;
+    let mut chain = ancestry(rows, volume, start, usize::MAX)?;
+    let end = chain.iter().position(|commit| held.contains(&commit.id)).unwrap_or(chain.len());
+    chain.truncate(end);
+    Ok(chain)
+}
+
+/// The commits that only `branch` holds and would not hold any more with its head at `head`,
+/// newest first.
+pub(super) fn unheld(
+    rows: &Rows<'_>,
+    branch: &BranchRecord,
+    head: Option<&CommitId>,
+) -> Result<Vec<CommitRecord>, Error> {
+    let without = Without { branch: Some(&branch.name), tag: None };
+    unheld_from(rows, &branch.volume, branch.head.clone(), without, head)
+}
+
+/// Plans that `commits` go to trash.
+pub(super) fn drop_commits(draft: &mut Draft<'_>, commits: &[CommitRecord]) -> Result<(), Error> {
+    for commit in commits {
+        draft.change(RowChange::delete(Row::Commit(commit.clone())));
+        draft.retire(layout::commit_tree(&commit.volume, &commit.id))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `rename`: give a volume another name.
+
+use serde::Serialize;
+
+use super::remove::check_unused;
+use crate::layout;
+use crate::model::{BranchRecord, CommitRecord, Row, RowChange, TagRecord, Verb, VolumeName, VolumeRecord};
+use crate::pool::{Error, Pool, existing};
+
+/// A volume that has another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Renamed {
+    /// The name that it had.
+    pub from: VolumeName,
+    /// The name that it has.
+    pub volume: VolumeName,
+}
+
+/// Gives a volume with all that belongs to it another name.
+///
+/// # Errors
+/// When there is no such volume, the new name is taken, or a container uses it: containers know a
+/// volume by its name.
+pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed, Error> {
+    pool.select(Some(from))?;
+    if pool.store().read(|rows| rows.volume(to))?.is_some() {
+        return Err(Error::VolumeExists(to.clone()));
+    }
+    check_unused(pool, from)?;
+    // Both names are locked, the smaller one first, as everybody does who locks two.
+    let (session, _other) = if from < to {
+        let session = pool.begin(Verb::Rename, from)?;
+        (session, pool.begin(Verb::Rename, to)?)
+    } else {
+        let other = pool.begin(Verb::Rename, to)?;
+        (pool.begin(Verb::Rename, from)?, other)
+    };
+    let (mut pending, ()) = session.intend(format!("rename: {from} to {to}"), |rows, draft| {
+        let record = existing(rows, from)?;
+        if rows.volume(to)?.is_some() {
+            return Err(Error::VolumeExists(to.clone()));
+        }
+        let volume = to.clone();
+        let mut moved = |before: Row, after: Row| {
+            draft.change(RowChange::delete(before));
+            draft.change(RowChange::insert(after));
+        };
+        for row in rows.branches(from)? {
+            moved(Row::Branch(row.clone()), Row::Branch(BranchRecord { volume: volume.clone(), ..row }));
+        }
+        for row in rows.commits(from)? {
+            moved(Row::Commit(row.clone()), Row::Commit(CommitRecord { volume: volume.clone(), ..row }));
+        }
+        for row in rows.tags(from)? {
+            moved(Row::Tag(row.clone()), Row::Tag(TagRecord { volume: volume.clone(), ..row }));
+        }
+        for (key, value) in rows.settings(Some(from))? {
+            let before = Row::Setting { volume: from.clone(), key: key.clone(), value: value.clone() };
+            moved(before, Row::Setting { volume: volume.clone(), key, value });
+        }
+        moved(Row::Volume(record.clone()), Row::Volume(VolumeRecord { name: volume, ..record }));
+        if rows.current_volume()?.as_ref() == Some(from) {
+            let (before, after) = (Row::CurrentVolume(from.clone()), Row::CurrentVolume(to.clone()));
+            draft.change(RowChange::update(before, after));
+        }
+        draft.relocate(layout::volume(from), layout::volume(to))
+    })?;
+    pending.shut_gate()?;
+    // Once more behind the shut gate: nobody can come any more.
+    check_unused(pool, from)?;
+    pending.publish()?.finish()?;
+    Ok(Renamed { from: from.clone(), volume: to.clone() })
+}

@@ -1,0 +1,205 @@
+//! `tag`: names for commits, which hold them.
+
+use serde::Serialize;
+
+use super::commit::configured_author;
+use super::held::{Without, drop_commits, unheld_from};
+use super::log::rfc3339;
+use crate::model::{
+    CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
+};
+use crate::pool::{Error, Pool, existing, resolve};
+
+/// Which commit to tag, and how.
+#[derive(Debug, Clone)]
+pub struct TagRequest {
+    /// The volume; none means the current one.
+    pub volume: Option<VolumeName>,
+    /// The tag.
+    pub name: TagName,
+    /// The commit.
+    pub revision: Revision,
+    /// What the tagger says; may be empty.
+    pub message: String,
+    /// The tagger when the settings name nobody.
+    pub fallback: Signature,
+    /// Whether a tag of that name may be moved.
+    pub force: bool,
+}
+
+/// One tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TagEntry {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its name.
+    pub tag: TagName,
+    /// The commit that it names.
+    pub commit: CommitId,
+    /// The first line of that commit's message.
+    pub subject: String,
+    /// When the tag was made; in JSON as RFC 3339 has it.
+    #[serde(serialize_with = "rfc3339")]
+    pub created: Instant,
+    /// Who made it.
+    pub tagger: Signature,
+    /// What that person said of it; may be empty.
+    pub message: String,
+}
+
+/// A tag that was made or moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tagged {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its name.
+    pub tag: TagName,
+    /// The commit that it names.
+    pub commit: CommitId,
+    /// The commit that it named before, where it was moved.
+    pub was: Option<CommitId>,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
+}
+
+/// A tag that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeletedTag {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its name.
+    pub tag: TagName,
+    /// The commit that it named.
+    pub commit: CommitId,
+    /// The commits that nothing holds any more, newest first; they are in trash.
+    pub dropped: Vec<CommitId>,
+}
+
+/// The tags of a volume, sorted by name; with `pattern` those that it matches (`*` and `?`).
+///
+/// # Errors
+/// When there is no such volume, or the metadata cannot be read.
+pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> Result<Vec<TagEntry>, Error> {
+    let volume = pool.select(volume)?;
+    pool.store().read(|rows| {
+        existing(&rows, &volume)?;
+        let mut found = Vec::new();
+        for record in rows.tags(&volume)? {
+            if pattern.is_some_and(|pattern| !matches(pattern, record.name.as_str())) {
+                continue;
+            }
+            let commit = rows.commit(&volume, &record.commit)?;
+            let subject = commit.and_then(|commit| commit.message.lines().next().map(str::to_owned));
+            found.push(TagEntry {
+                volume: record.volume,
+                tag: record.name,
+                commit: record.commit,
+                subject: subject.unwrap_or_default(),
+                created: record.created,
+                tagger: record.tagger,
+                message: record.message,
+            });
+        }
+        Ok(found)
+    })
+}
+
+/// Gives a commit a name that holds it.
+///
+/// # Errors
+/// When the revision names no commit of this volume, or the name is taken by a branch or, without
+/// `force`, by a tag.
+pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
+    let volume = pool.select(request.volume.as_ref())?;
+    let name = &request.name;
+    let session = pool.begin(Verb::Tag, &volume)?;
+    let (pending, tagged) = session.intend(format!("tag: {name}"), |rows, draft| {
+        let record = existing(rows, &volume)?;
+        if request.revision.volume.as_ref().is_some_and(|other| *other != volume) {
+            let revision = request.revision.to_string();
+            return Err(Error::OtherVolume { revision, volume: volume.clone() });
+        }
+        if rows.branches(&volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
+            return Err(Error::NameTaken { volume: volume.clone(), name: name.to_string(), kind: "branch" });
+        }
+        let before = rows.tag(&volume, name)?;
+        if before.is_some() && !request.force {
+            return Err(Error::TagExists { volume: volume.clone(), tag: name.clone() });
+        }
+        let commit = resolve(rows, &record, &request.revision)?.id;
+        let after = TagRecord {
+            volume: volume.clone(),
+            name: name.clone(),
+            commit: commit.clone(),
+            created: pool.now(),
+            tagger: configured_author(rows, &volume, &request.fallback)?,
+            message: request.message.trim_end().to_owned(),
+        };
+        let was = before.as_ref().map(|before| before.commit.clone());
+        let without = Without { branch: None, tag: Some(name) };
+        let dropped = unheld_from(rows, &volume, was.clone(), without, Some(&commit))?;
+        drop_commits(draft, &dropped)?;
+        let dropped = dropped.into_iter().map(|commit| commit.id).collect();
+        draft.change(RowChange { before: before.map(Row::Tag), after: Some(Row::Tag(after)) });
+        Ok(Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped })
+    })?;
+    pending.publish()?.finish()?;
+    Ok(tagged)
+}
+
+/// Deletes a tag. Commits that only it held go to trash.
+///
+/// # Errors
+/// When there is no such tag, or the metadata cannot be written.
+pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> Result<DeletedTag, Error> {
+    let volume = pool.select(volume)?;
+    let missing = || Error::NoTag { volume: volume.clone(), tag: name.to_string() };
+    let session = pool.begin(Verb::Tag, &volume)?;
+    let (pending, deleted) = session.intend(format!("tag: deleting {name}"), |rows, draft| {
+        existing(rows, &volume)?;
+        let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
+        let commit = record.commit.clone();
+        let without = Without { branch: None, tag: Some(name) };
+        let dropped = unheld_from(rows, &volume, Some(commit.clone()), without, None)?;
+        drop_commits(draft, &dropped)?;
+        let dropped = dropped.into_iter().map(|commit| commit.id).collect();
+        draft.change(RowChange::delete(Row::Tag(record)));
+        Ok(DeletedTag { volume: volume.clone(), tag: name.clone(), commit, dropped })
+    })?;
+    pending.publish()?.finish()?;
+    Ok(deleted)
+}
+
+/// Whether a shell's pattern with `*` and `?` matches the whole of `text`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, t));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
+            (p, t) = (p + 1, t + 1);
+        } else if let Some((at, eaten)) = star {
+            // The last star takes one character more.
+            star = Some((at, eaten + 1));
+            (p, t) = (at + 1, eaten + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_pattern_matches_the_whole_name() {
+        assert!(
+            matches("v1.*", "v1.2") && matches("*", "") && matches("a?c*", "abc") && matches("*b*b", "abab")
+        );
+        assert!(!matches("v1", "v1.2") && !matches("?", "") && !matches("*b*b", "aba"));
+    }
+}

@@ -1,0 +1,66 @@
+//! Copying a tree for an operation: stopped by an interrupt, measured for who wants to watch.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::Pool;
+use crate::sys::error::DiskError;
+use crate::sys::tree::{self, CopyOptions, CopyStats, Progress, Usage};
+
+/// Nobody needs to watch what is over sooner.
+const SOON: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(20);
+
+/// Somebody who watches copies.
+pub trait Watcher: Send + Sync {
+    /// A copy has been going on for half a second; so much is to be done in all, where it could be measured.
+    fn start(&self, total: Option<Usage>);
+    /// So many bytes and entries are done; told now and then, from several threads, also before `start`.
+    fn at(&self, bytes: u64, entries: u64);
+    /// It is over.
+    fn end(&self);
+}
+
+impl Pool {
+    /// What a copy should be made with: it ends when the run is interrupted.
+    pub fn copy_options(&self) -> CopyOptions {
+        let progress = self.options.watcher.clone().map(|watcher| {
+            let told: Progress = Arc::new(move |bytes, entries| watcher.at(bytes, entries));
+            told
+        });
+        CopyOptions { cancel: Some(self.interrupted()), progress, ..CopyOptions::default() }
+    }
+
+    /// Copies `source` into the empty directory `target`.
+    ///
+    /// # Errors
+    /// When something cannot be read or written, or the run is interrupted.
+    pub fn copy_tree(&self, source: &Path, target: &Path) -> Result<CopyStats, DiskError> {
+        self.watched(source, || tree::copy_tree(source, target, &self.copy_options()))
+    }
+
+    /// Runs `copy`, which copies the tree `source`, and lets the watcher see it.
+    pub fn watched<T>(&self, source: &Path, copy: impl FnOnce() -> T) -> T {
+        let Some(watcher) = &self.options.watcher else { return copy() };
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut waited = Duration::ZERO;
+                while waited < SOON && !over.load(Ordering::Relaxed) {
+                    std::thread::sleep(TICK);
+                    waited += TICK;
+                }
+                if !over.load(Ordering::Relaxed) {
+                    // A walk beside the copy costs little, and a bar needs an end.
+                    watcher.start(tree::measure_tree(source).ok());
+                }
+            });
+            let result = copy();
+            over.store(true, Ordering::Relaxed);
+            watcher.end();
+            result
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! The branches of a volume.
+
+use std::io::{self, Write};
+
+use tabwriter::TabWriter;
+
+use super::json::{Lines, lines};
+use super::style::GREEN;
+use super::text::{Text, plain};
+use crate::ops::BranchList;
+
+/// What is shown of each branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchStyle {
+    /// Its name.
+    Names,
+    /// Its name and its newest commit.
+    Heads,
+    /// The name of the current one alone.
+    Current,
+}
+
+/// The branches and how they are shown to people; in JSON it is one branch a line.
+#[derive(Debug, Clone)]
+pub struct BranchView {
+    /// The branches.
+    pub list: BranchList,
+    /// What is shown.
+    pub style: BranchStyle,
+}
+
+impl Lines for BranchView {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let only = self.style == BranchStyle::Current;
+        let shown: Vec<_> = self.list.branches.iter().filter(|branch| branch.current || !only).collect();
+        lines(out, &shown)
+    }
+}
+
+impl Text for BranchView {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut table = TabWriter::new(out).ansi(true).padding(1);
+        for entry in &self.list.branches {
+            let name = match entry.current {
+                true => format!("* {GREEN}{}{GREEN:#}", entry.branch),
+                false => format!("  {}", entry.branch),
+            };
+            match (self.style, &entry.head) {
+                (BranchStyle::Current, _) if entry.current => writeln!(table, "{}", entry.branch)?,
+                (BranchStyle::Current, _) => {}
+                (BranchStyle::Names, _) => writeln!(table, "{name}")?,
+                (BranchStyle::Heads, None) => writeln!(table, "{name}\tno commits yet")?,
+                (BranchStyle::Heads, Some(head)) => {
+                    let subject = plain(entry.subject.as_deref().unwrap_or_default());
+                    writeln!(table, "{name}\t{} {subject}", head.short())?;
+                }
+            }
+        }
+        table.flush()
+    }
+}

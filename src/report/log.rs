@@ -1,0 +1,169 @@
+//! The log and single commits, as git shows them.
+
+use std::io::{self, Write};
+
+use super::graph::{Graph, Rails};
+use super::json::{Lines, lines};
+use super::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
+use super::template::Template;
+use super::text::{Text, author, plain};
+use crate::model::{BranchName, CodeState};
+use crate::ops::{Log, LogEntry, StatusChange};
+use crate::sys::tree::ChangeKind;
+
+/// How each commit is shown.
+#[derive(Debug, Clone, Default)]
+pub enum LogStyle {
+    /// Several lines, with the whole message.
+    #[default]
+    Full,
+    /// One line.
+    Oneline,
+    /// As the template says.
+    Template(Template),
+}
+
+/// A log and how it is shown to people; in JSON it is one commit a line.
+#[derive(Debug, Clone)]
+pub struct LogView {
+    /// The commits.
+    pub log: Log,
+    /// How each is shown.
+    pub style: LogStyle,
+    /// Whether branches and tags stand beside them.
+    pub decorate: bool,
+    /// Whether lines at the left join commits and parents.
+    pub graph: bool,
+}
+
+impl Lines for LogView {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, &self.log.entries)
+    }
+}
+
+impl Text for LogView {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut graph = Graph::default();
+        let spaced = matches!(self.style, LogStyle::Full);
+        for (index, entry) in self.log.entries.iter().enumerate() {
+            let last = index + 1 == self.log.entries.len();
+            let mut body = self.lines_of(entry);
+            if spaced && !last {
+                body.push(String::new());
+            }
+            let rails = if self.graph {
+                graph.next(&entry.id, entry.parent.as_ref())
+            } else {
+                Rails { joins: Vec::new(), first: String::new(), rest: String::new() }
+            };
+            for join in &rails.joins {
+                writeln!(out, "{join}")?;
+            }
+            for (number, line) in body.iter().enumerate() {
+                let rail = if number == 0 { &rails.first } else { &rails.rest };
+                if line.is_empty() {
+                    writeln!(out, "{}", rail.trim_end())?;
+                } else {
+                    writeln!(out, "{rail}{line}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LogView {
+    fn lines_of(&self, entry: &LogEntry) -> Vec<String> {
+        let current = &self.log.current;
+        let names = if self.decorate { names(entry, current) } else { String::new() };
+        let mut body = match &self.style {
+            LogStyle::Full => full(entry, &names),
+            LogStyle::Oneline => {
+                let subject = entry.message.lines().next().unwrap_or_default();
+                vec![format!("{COMMIT}{}{COMMIT:#}{names} {}", entry.id.short(), plain(subject))]
+            }
+            LogStyle::Template(template) => {
+                template.render(entry, current).split('\n').map(str::to_owned).collect()
+            }
+        };
+        if let Some(changes) = &entry.changes {
+            if matches!(self.style, LogStyle::Full) {
+                body.push(String::new());
+            }
+            body.extend(stat(changes));
+        }
+        body
+    }
+}
+
+fn full(entry: &LogEntry, names: &str) -> Vec<String> {
+    let mut body = vec![format!("{COMMIT}commit {}{COMMIT:#}{names}", entry.id)];
+    body.push(format!("Author: {}", author(&entry.author)));
+    body.push(format!("Date:   {}", entry.date.to_zoned().strftime("%a %b %-d %H:%M:%S %Y %z")));
+    if let Some(code) = &entry.code {
+        body.push(format!("Code:   {}", plain(&code_line(code))));
+    }
+    body.push(String::new());
+    let message = entry.message.lines();
+    body.extend(
+        message.map(|line| if line.is_empty() { String::new() } else { format!("    {}", plain(line)) }),
+    );
+    body
+}
+
+fn code_line(code: &CodeState) -> String {
+    let commit = code.commit.get(..12).unwrap_or(&code.commit);
+    let branch = code.branch.as_deref().map(|branch| format!(" ({branch})")).unwrap_or_default();
+    let dirty = if code.dirty { " with changes" } else { "" };
+    let remote = code.remote.as_deref().map(|remote| format!(", {remote}")).unwrap_or_default();
+    format!("{commit}{branch}{dirty}{remote}")
+}
+
+/// ` (HEAD -> master, tag: v1, experiment)`, or nothing.
+fn names(entry: &LogEntry, current: &BranchName) -> String {
+    let mut names = Vec::new();
+    if entry.head {
+        names.push(format!("{HEAD}HEAD -> {HEAD:#}{BRANCH}{current}{BRANCH:#}"));
+    }
+    names.extend(entry.tags.iter().map(|tag| format!("{TAG}tag: {tag}{TAG:#}")));
+    let others = entry.branches.iter().filter(|branch| !(entry.head && *branch == current));
+    names.extend(others.map(|branch| format!("{BRANCH}{branch}{BRANCH:#}")));
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" {COMMIT}({COMMIT:#}{}{COMMIT}){COMMIT:#}", names.join(&format!("{COMMIT}, {COMMIT:#}")))
+}
+
+fn stat(changes: &[StatusChange]) -> Vec<String> {
+    let mut body: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let (letter, style) = match change.kind {
+                ChangeKind::Added => ('A', GREEN),
+                ChangeKind::Deleted => ('D', RED),
+                ChangeKind::Modified => ('M', COMMIT),
+                ChangeKind::TypeChanged => ('T', COMMIT),
+                ChangeKind::Attributes => ('P', COMMIT),
+            };
+            format!(" {style}{letter}{style:#}  {}", plain(&change.path.to_string_lossy()))
+        })
+        .collect();
+    let of = |kind: ChangeKind| changes.iter().filter(|change| change.kind == kind).count();
+    let kinds = [
+        (ChangeKind::Added, "new"),
+        (ChangeKind::Modified, "modified"),
+        (ChangeKind::Deleted, "deleted"),
+        (ChangeKind::TypeChanged, "of another type"),
+        (ChangeKind::Attributes, "with other attributes"),
+    ];
+    let parts =
+        kinds.iter().filter(|(kind, _)| of(*kind) > 0).map(|(kind, word)| format!("{} {word}", of(*kind)));
+    let parts: Vec<_> = parts.collect();
+    let word = if changes.len() == 1 { "path" } else { "paths" };
+    body.push(match parts.as_slice() {
+        [] => " nothing changed".to_owned(),
+        parts => format!(" {} {word}: {}", changes.len(), parts.join(", ")),
+    });
+    body
+}

@@ -1,0 +1,89 @@
+//! The copy ladder, each rung by itself, and files that change under it.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::*;
+use crate::sys::tree::content::{Copied, Way};
+use crate::sys::tree::handle::Stat;
+
+#[test]
+fn each_rung_copies_the_same() {
+    for (clone, range) in [(true, true), (false, true), (false, false)] {
+        let pair = Pair::new();
+        fill(&pair.src);
+        set_times(&pair.src);
+        let before = snapshot(&pair.src);
+        let ladder = Ladder::new(clone, range);
+        let stats = copy_with(&pair.src, &pair.dst, &CopyOptions::default(), ladder).unwrap();
+        assert_same(&before, &snapshot(&pair.dst));
+        assert!(clone || stats.cloned == Rung::default());
+        assert!(range || stats.ranged == Rung::default());
+        if !clone && !range {
+            assert_eq!(stats.written, Rung { files: 6, bytes: stats.bytes });
+        }
+    }
+}
+
+/// Copies `content`, of which the stat was taken before `change` was done to the file.
+fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File)) -> (Copied, Vec<u8>) {
+    let home = tempfile::tempdir().unwrap();
+    let (from, to) = (home.path().join("from"), home.path().join("to"));
+    make_file(&from, content);
+    let file = fs::OpenOptions::new().read(true).write(true).open(&from).unwrap();
+    let stat = Stat::of(file.as_fd()).unwrap();
+    change(&file);
+    let (source, target): (OwnedFd, OwnedFd) = (file.into(), fs::File::create(&to).unwrap().into());
+    let copied = ladder.copy(&source, &target, &stat, &mut Vec::new(), &mut |_| true);
+    let Ok(copied) = copied else { panic!("the copy failed") };
+    (copied, fs::read(&to).unwrap())
+}
+
+#[test]
+fn a_file_that_grows_is_copied_up_to_the_size_it_had() {
+    let content = noise(1_000_000);
+    for range in [true, false] {
+        let (copied, read) = copy_changed(&content, &Ladder::new(false, range), |file| {
+            file.set_len(9_000_000).unwrap();
+        });
+        assert_eq!((copied.size, copied.moved), (1_000_000, 1_000_000));
+        assert_eq!(copied.way, Some(if range { Way::Ranged } else { Way::Written }));
+        assert!(read == content);
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_gives_what_there_is() {
+    let content = noise(1_000_000);
+    for range in [true, false] {
+        let (copied, read) = copy_changed(&content, &Ladder::new(false, range), |file| {
+            file.set_len(300_001).unwrap();
+        });
+        assert_eq!((copied.size, copied.moved), (300_001, 300_001));
+        assert!(read == content[..300_001]);
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_says_so() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = Pair::new();
+    make_file(&pair.src.join("too-large"), &noise(3_000_000));
+    for range in [true, false] {
+        let _mount = Mount::new(&pair.dst, &["-t", "tmpfs", "-o", "size=1m", "tmpfs"].map(OsStr::new));
+        assert!(free_space(&pair.dst).unwrap() <= 1 << 20);
+        let ladder = Ladder::new(true, range);
+        let error = copy_with(&pair.src, &pair.dst, &CopyOptions::default(), ladder).unwrap_err();
+        assert!(error.is_no_space(), "{error}");
+        assert_eq!(error.path, pair.dst.join("too-large"), "{error}");
+    }
+}
+
+#[test]
+fn syncing_works_and_names_what_is_missing() {
+    let pair = Pair::new();
+    sync_filesystem(&pair.dst).unwrap();
+    let error = sync_filesystem(&pair.dst.join("missing")).unwrap_err();
+    assert_eq!(error.path, pair.dst.join("missing"));
+}

@@ -1,0 +1,154 @@
+//! The driver of the binary, spoken to over its socket as an engine does.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Pool, json as parse};
+
+struct Driver {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Driver {
+    fn start(pool: &Pool) -> Self {
+        let socket = pool.path().join("../plugins/dvol.sock");
+        let mut command = pool.command();
+        command.args(["plugin", "--socket"]).arg(&socket).stderr(Stdio::null());
+        let driver = Driver { child: command.spawn().unwrap(), socket };
+        let start = Instant::now();
+        while UnixStream::connect(&driver.socket).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "the driver does not serve");
+            thread::sleep(Duration::from_millis(10));
+        }
+        driver
+    }
+
+    fn call(&self, name: &str, body: &Value) -> Value {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        let body = body.to_string();
+        write!(
+            stream,
+            "POST /{name} HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        parse(answer.split_once("\r\n\r\n").unwrap().1.trim())
+    }
+
+    fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        assert!(!self.socket.exists());
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_volumes_life_over_the_socket() {
+    let pool = Pool::new();
+    let driver = Driver::start(&pool);
+    assert_eq!(driver.call("Plugin.Activate", &json!({}))["Implements"][0], "VolumeDriver");
+    assert_eq!(fs::metadata(&driver.socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
+    assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": null}))["Err"], "");
+    assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {"a": "b"}}))["Err"], "");
+    let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
+    assert_eq!(got["Volume"]["Mountpoint"], pool.path().join("db/running_point").to_str().unwrap());
+    assert_eq!(got["Volume"]["Status"]["branch"], "master");
+    let mounted = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"}));
+    assert_eq!(mounted["Mountpoint"], pool.path().join("db/branches/master").to_str().unwrap());
+    let path = driver.call("VolumeDriver.Path", &json!({"Name": "db"}));
+    assert_eq!(path["Mountpoint"], mounted["Mountpoint"]);
+    assert_eq!(driver.call("VolumeDriver.List", &json!({}))["Volumes"][0]["Name"], "db");
+    for _ in 0..2 {
+        assert_eq!(driver.call("VolumeDriver.Unmount", &json!({"Name": "db", "ID": "a1"}))["Err"], "");
+    }
+    assert_ne!(driver.call("VolumeDriver.Create", &json!({"Name": "../x"}))["Err"], "");
+    // Neither Create nor Mount chooses the current volume.
+    pool.run(&["status"]).fails(1, "no volume is chosen");
+    assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": "db"}))["Err"], "");
+    assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
+    assert_eq!(fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count(), 1);
+    driver.stop();
+}
+
+#[test]
+fn an_anonymous_volume_without_a_commit_leaves_nothing() {
+    let pool = Pool::new();
+    let driver = Driver::start(&pool);
+    let name = "ab".repeat(32);
+    driver.call("VolumeDriver.Create", &json!({"Name": name}));
+    assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": name}))["Err"], "");
+    assert_eq!(fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count(), 0);
+}
+
+#[test]
+fn mount_waits_while_the_gate_is_shut() {
+    let pool = Pool::with_commit();
+    let driver = Driver::start(&pool);
+    driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a0"}));
+    let gate = fs::OpenOptions::new().write(true).open(pool.path().join(".dvol/locks/gate/db")).unwrap();
+    fs2::FileExt::lock_exclusive(&gate).unwrap();
+    thread::scope(|scope| {
+        let mount = scope.spawn(|| driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"})));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!mount.is_finished());
+        // Get waits for no operation.
+        assert_eq!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
+        drop(gate);
+        assert_eq!(mount.join().unwrap()["Err"], "");
+    });
+}
+
+#[test]
+fn a_killed_drivers_socket_is_replaced_and_a_live_ones_is_not() {
+    let pool = Pool::with_commit();
+    let mut driver = Driver::start(&pool);
+    let second = pool.command().args(["plugin", "--socket"]).arg(&driver.socket).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    driver.child.kill().unwrap();
+    driver.child.wait().unwrap();
+    assert!(driver.socket.exists());
+    let again = Driver::start(&pool);
+    assert_eq!(again.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
+    again.stop();
+}
+
+#[test]
+fn the_driver_finishes_what_a_killed_command_left() {
+    let pool = Pool::with_commit();
+    let _driver = Driver::start(&pool);
+    let trace = pool.path().join("../trace");
+    let probe = Pool::with_commit();
+    probe.command().env("DVOL_FAULT_TRACE", &trace).args(["reset", "--hard", "HEAD"]).status().unwrap();
+    let points = fs::read_to_string(&trace).unwrap();
+    let exchange = 2 + points.lines().position(|point| point == "disk.exchange").unwrap();
+    pool.write("db", "data", "two");
+    pool.command()
+        .env("DVOL_FAULT", format!("{exchange}:kill"))
+        .args(["reset", "--hard", "HEAD"])
+        .status()
+        .unwrap();
+    let start = Instant::now();
+    while !pool.staging().is_empty() || pool.read("db", "data") != "two" {
+        assert!(start.elapsed() < Duration::from_secs(15), "the driver did not undo the reset");
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,21 @@
+//! A container that was run with `--rm` is deleted by its engine when it stops, so dvol never
+//! stops one: commit pauses it, reset and checkout restart it.
+
+use crate::support::{Container, Engine};
+
+#[test]
+fn a_container_run_with_rm_outlives_commit_and_reset() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("brief", "hello");
+    let server = Container::serve(engine, "brief", "brief", "--rm");
+    let (id, started) = (server.id(), server.started());
+
+    engine.sh("docker exec brief sh -c 'echo world > /data/file'").ok();
+    engine.sh("dvol commit -m World brief").ok();
+    assert_eq!((server.id(), server.started(), server.state()), (id.clone(), started, "running".to_owned()));
+
+    engine.sh("dvol reset --hard HEAD^ brief").ok();
+    assert_eq!(server.id(), id);
+    assert!(server.started() > started, "it still has the old files open");
+    assert_eq!((server.served().as_str(), engine.on_disk("brief").as_str()), ("hello", "hello"));
+}

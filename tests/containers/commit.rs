@@ -1,0 +1,44 @@
+//! Commit stops the containers that run on the volume, copies, and starts them again.
+
+use std::fs;
+
+use crate::support::{Container, Engine};
+
+#[test]
+fn a_running_container_is_stopped_and_started_around_a_commit() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("busy", "hello");
+    let server = Container::serve(engine, "busy", "busy", "");
+    engine.volume_with("busy_not", "other");
+    let other = Container::serve(engine, "busy_not", "busy_not", "");
+    let (before, others_before) = (server.started(), other.started());
+    engine.sh("docker exec busy sh -c 'echo world > /data/file'").ok();
+
+    let committed = engine.sh("dvol commit -m World busy").ok();
+
+    assert!(server.started() > before, "the container wrote while its tree was copied");
+    assert_eq!(server.state(), "running");
+    assert_eq!((server.served().as_str(), engine.on_disk("busy").as_str()), ("world", "world"));
+    assert_eq!(other.started(), others_before, "a container of another volume was stopped");
+
+    let id = committed.split_whitespace().last().expect("commit prints the id");
+    let file = engine.pool().join("busy/commits").join(id).join("file");
+    assert_eq!(fs::read_to_string(file).expect("a commit is a plain directory"), "world\n");
+}
+
+#[test]
+fn list_names_the_containers_of_a_volume() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("listed", "hello");
+    let _server = Container::serve(engine, "listed_server", "listed", "");
+
+    let list = engine.sh("dvol list").ok();
+
+    assert!(list.lines().next().is_some_and(|head| head.split_whitespace().eq([
+        "VOLUME",
+        "BRANCH",
+        "CONTAINERS"
+    ])));
+    let line = list.lines().find(|line| line.contains("listed ")).unwrap_or_else(|| panic!("{list}"));
+    assert!(line.contains("master") && line.contains("listed_server"), "{line}");
+}

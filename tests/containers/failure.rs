@@ -1,0 +1,54 @@
+//! An operation that fails while containers are held: nothing is changed, and every container
+//! that was stopped for it runs again.
+
+use std::fs;
+
+use crate::support::{Container, Engine};
+
+/// A verb, and what undoes it when it succeeds.
+const VERBS: [(&str, &str); 3] = [
+    ("commit -m Failing", "dvol reset --hard HEAD~1 fails"),
+    ("reset --hard HEAD", "true"),
+    ("checkout -b failing HEAD", "dvol checkout master fails && dvol branch -D failing fails"),
+];
+
+#[test]
+fn whatever_fails_the_containers_that_were_stopped_run_again() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("fails", "hello");
+    let first = Container::serve(engine, "fails_first", "fails", "");
+    let second = Container::serve(engine, "fails_second", "fails", "");
+    for (verb, undo) in VERBS {
+        let trace = engine.pool().join("trace-of-fails");
+        let _ = fs::remove_file(&trace);
+        engine.sh(&format!("DVOL_FAULT_TRACE={} dvol {verb} -C fails", trace.display())).ok();
+        engine.sh(undo).ok();
+        engine.sh("docker exec fails_first sh -c 'echo world > /data/file'").ok();
+        let before = engine.sh("dvol log fails --format json").ok();
+
+        // Points are counted from 1: from the second stop to the commit point, which is the last
+        // transaction before containers start.
+        let points = fs::read_to_string(&trace).expect("a debug build writes its trace");
+        let points: Vec<&str> = points.lines().collect();
+        let stop =
+            points.iter().position(|name| *name == "container.stop").expect("a container was stopped") + 1;
+        let start = points.iter().position(|name| *name == "container.start").expect("and started again");
+        let publish =
+            points[..start].iter().rposition(|name| *name == "metadata.commit").expect("published") + 1;
+        assert!(stop < publish, "{points:?}");
+
+        for point in [stop + 1, (stop + 1 + publish) / 2, publish] {
+            let outcome = engine.sh(&format!("DVOL_FAULT={point}:EIO dvol {verb} -C fails"));
+            let at = format!("{verb} at '{}'", points[point - 1]);
+            assert_eq!(outcome.code, 1, "{at}: {outcome}");
+            assert_eq!((first.state().as_str(), second.state().as_str()), ("running", "running"), "{at}");
+            assert_eq!(engine.sh("dvol log fails --format json").ok(), before, "{at}");
+            assert_eq!(engine.sh("dvol branch fails").ok().trim(), "* master", "{at}");
+            assert_eq!(engine.on_disk("fails"), "world", "{at}");
+            // Both answer, whether or not they were stopped before it failed.
+            first.served();
+            second.served();
+        }
+    }
+    engine.sh("dvol fsck fails").ok();
+}

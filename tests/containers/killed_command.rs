@@ -1,0 +1,39 @@
+//! A dvol that is killed while it holds containers stopped: the driver starts them again, soon and
+//! without anybody looking.
+
+use std::fs;
+
+use crate::support::{Container, Engine, eventually};
+
+#[test]
+fn the_driver_starts_what_a_killed_command_left_stopped() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("orphan", "hello");
+    let server = Container::serve(engine, "orphan", "orphan", "");
+    let trace = engine.pool().join("trace-of-orphan");
+    engine.sh(&format!("DVOL_FAULT_TRACE={} dvol reset --hard HEAD orphan", trace.display())).ok();
+    let points = fs::read_to_string(&trace).expect("a debug build writes its trace");
+    let points: Vec<&str> = points.lines().collect();
+
+    // Points are counted from 1: the one after the stop, the one before the start, one in between.
+    let find = |word: &str| points.iter().position(|name| name.contains(word));
+    let stop = find("stop").unwrap_or_else(|| panic!("no point is named stop: {points:?}")) + 1;
+    let start = find("start").unwrap_or_else(|| panic!("no point is named start: {points:?}")) + 1;
+    assert!(stop < start, "{points:?}");
+
+    for point in [stop + 1, (stop + 1 + start) / 2, start] {
+        engine.sh("docker exec orphan sh -c 'echo world > /data/file'").ok();
+        let killed = engine.sh(&format!("DVOL_FAULT={point}:kill dvol reset --hard HEAD orphan"));
+        assert_eq!(killed.code, 137, "{killed}");
+
+        let name = points[point - 1];
+        eventually(&format!("the container runs again after a kill at '{name}'"), || {
+            server.state() == "running"
+        });
+        let (served, on_disk) = (server.served(), engine.on_disk("orphan"));
+        assert_eq!(served, on_disk, "after a kill at '{name}'");
+        assert!(["hello", "world"].contains(&on_disk.as_str()), "after a kill at '{name}': {on_disk}");
+        engine.sh("dvol reset --hard HEAD orphan").ok();
+        assert_eq!(server.served(), "hello", "after a kill at '{name}'");
+    }
+}

@@ -1,0 +1,24 @@
+//! Journeys with real containers: what a person with a database in Docker goes through.
+//!
+//! Each file is one journey. They share an engine and a driver (tests/support) and use volumes and
+//! containers of names of their own. Where there is no root or no dockerd each says so and passes,
+//! except on CI (`CI=true`), where that is a failure.
+
+#![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod auto_remove;
+mod commit;
+mod driver_restart;
+mod failure;
+mod gate;
+mod killed_command;
+mod no_engine;
+mod order;
+mod paused;
+mod restart;
+mod rm;
+mod volumes;
+mod walkthrough;

@@ -1,0 +1,118 @@
+//! The tree engine on file systems that share blocks between files, and between file systems.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "support/loop_image.rs"]
+mod loop_image;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use dvol::sys::tree::{CopyOptions, CopyStats, Rung, compare_trees, copy_tree, free_space, sync_filesystem};
+use loop_image::LoopImage;
+
+const FILES: u64 = 20;
+const EACH: u64 = 1_000_003;
+
+fn fill(root: &Path) {
+    for index in 0..FILES {
+        let file = fs::File::create(root.join(format!("file-{index}"))).unwrap();
+        let bytes: Vec<u8> = (0..EACH).map(|at| (at * (at >> 7) + index) as u8).collect();
+        file.write_all_at(&bytes, 0).unwrap();
+    }
+    fs::File::create(root.join("empty")).unwrap();
+}
+
+fn copy(src: &Path, dst: &Path) -> CopyStats {
+    let stats = copy_tree(src, dst, &CopyOptions::default()).unwrap();
+    sync_filesystem(dst).unwrap();
+    let diff = Command::new("diff").arg("-r").args([src, dst]).status().unwrap();
+    assert!(diff.success());
+    compare_trees(src, dst, &mut |change| -> ControlFlow<()> { panic!("{change:?}") }).unwrap();
+    stats
+}
+
+const ALL: Rung = Rung { files: FILES, bytes: FILES * EACH };
+const NONE: Rung = Rung { files: 0, bytes: 0 };
+
+fn clones(image: &LoopImage) {
+    let (src, dst) = (image.directory("src"), image.directory("dst"));
+    fill(&src);
+    sync_filesystem(&src).unwrap();
+    let before = free_space(&src).unwrap();
+    let stats = copy(&src, &dst);
+    assert_eq!((stats.cloned, stats.ranged, stats.written), (ALL, NONE, NONE));
+    let taken = before.saturating_sub(free_space(&src).unwrap());
+    assert!(taken < 4_000_000, "{taken} bytes for a copy that shares its blocks");
+
+    // A write into the copy does not show in the source.
+    let file = fs::OpenOptions::new().write(true).open(dst.join("file-0")).unwrap();
+    file.write_all_at(b"changed", 500).unwrap();
+    let mut read = [0; 7];
+    fs::File::open(src.join("file-0")).unwrap().read_exact_at(&mut read, 500).unwrap();
+    assert_ne!(&read, b"changed");
+}
+
+#[test]
+fn xfs_shares_blocks() {
+    let Some(image) = LoopImage::new("xfs", &["-q", "-m", "reflink=1"], 400) else { return };
+    clones(&image);
+}
+
+#[test]
+fn btrfs_shares_blocks() {
+    let Some(image) = LoopImage::new("btrfs", &["-q"], 400) else { return };
+    clones(&image);
+}
+
+/// btrfs refuses to share blocks between a file without copy-on-write and one with it.
+#[test]
+fn btrfs_without_copy_on_write_shares_blocks_too() {
+    let Some(image) = LoopImage::new("btrfs", &["-q"], 400) else { return };
+    let (src, dst) = (image.directory("src"), image.directory("dst"));
+    assert!(Command::new("chattr").arg("+C").arg(&src).status().unwrap().success());
+    fill(&src);
+    let half = image.directory("half");
+    let stats = copy(&src, &dst);
+    assert_eq!(stats.cloned, ALL);
+    // And the other way: the directory makes its files so, the source is not.
+    assert!(Command::new("chattr").arg("+C").arg(&half).status().unwrap().success());
+    let plain = image.directory("plain");
+    fill(&plain);
+    assert_eq!(copy(&plain, &half).cloned, ALL);
+}
+
+#[test]
+fn xfs_without_shared_blocks_lets_the_kernel_copy() {
+    let Some(image) = LoopImage::new("xfs", &["-q", "-m", "reflink=0"], 400) else { return };
+    let (src, dst) = (image.directory("src"), image.directory("dst"));
+    fill(&src);
+    let stats = copy(&src, &dst);
+    assert_eq!((stats.cloned, stats.ranged), (NONE, ALL));
+}
+
+#[test]
+fn from_one_file_system_to_another() {
+    let Some(xfs) = LoopImage::new("xfs", &["-q"], 400) else { return };
+    let Some(btrfs) = LoopImage::new("btrfs", &["-q"], 400) else { return };
+    let (src, dst) = (xfs.directory("src"), btrfs.directory("dst"));
+    fill(&src);
+    let stats = copy(&src, &dst);
+    assert_eq!(stats.cloned, NONE);
+    assert_eq!(stats.ranged.files + stats.written.files, FILES);
+    assert_eq!(stats.bytes, FILES * EACH);
+}
+
+/// A subvolume is no mount point: it is copied as the directory that it looks like.
+#[test]
+fn a_btrfs_subvolume_inside_is_a_directory() {
+    let Some(image) = LoopImage::new("btrfs", &["-q"], 400) else { return };
+    let (src, dst) = (image.directory("src"), image.directory("dst"));
+    let made =
+        Command::new("btrfs").args(["-q", "subvolume", "create"]).arg(src.join("sub")).status().unwrap();
+    assert!(made.success());
+    fs::File::create(src.join("sub/x")).unwrap();
+    assert_eq!(copy(&src, &dst).directories, 1);
+}

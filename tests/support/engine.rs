@@ -1,0 +1,219 @@
+//! A container engine of our own (tools/engine) with dvol's driver on it.
+//!
+//! All journeys share one, each on volumes of its own; one that disturbs the driver starts
+//! another. An engine ends with this process, however that ends: tools/engine watches it, the
+//! kernel kills the driver, and the pool lies in the directory that is deleted then.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::thread;
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use super::{Outcome, eventually};
+
+const DVOL: &str = env!("CARGO_BIN_EXE_dvol");
+const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/engine");
+
+/// An engine, a pool, and the driver between them.
+pub(crate) struct Engine {
+    dir: PathBuf,
+    driver: Mutex<Option<Child>>,
+}
+
+impl Engine {
+    /// The engine that journeys share, or none where there can be none.
+    pub(crate) fn shared() -> Option<&'static Engine> {
+        static SHARED: OnceLock<Engine> = OnceLock::new();
+        if !is_possible() {
+            return None;
+        }
+        Some(SHARED.get_or_init(|| {
+            // The kernel kills the driver when the thread that started it ends, so that must not
+            // be a test's.
+            let (sender, receiver) = channel();
+            thread::spawn(move || {
+                if sender.send(Engine::start()).is_ok() {
+                    loop {
+                        thread::park();
+                    }
+                }
+            });
+            receiver.recv().expect("the engine and its driver start")
+        }))
+    }
+
+    /// An engine for a journey that disturbs the driver; gone when dropped.
+    pub(crate) fn of_its_own() -> Option<Engine> {
+        is_possible().then(Engine::start)
+    }
+
+    fn start() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("dvol-test.")
+            .tempdir()
+            .expect("a temporary directory can be made")
+            .keep();
+        tool(&["start", "--watch", &std::process::id().to_string(), utf8(&dir)]);
+        tool(&["image", utf8(&dir)]);
+        let engine = Engine { dir, driver: Mutex::new(None) };
+        engine.start_driver();
+        engine
+    }
+
+    /// Starts the driver and returns when it serves its socket.
+    pub(crate) fn start_driver(&self) {
+        let log = File::options().create(true).append(true).open(self.dir.join("driver.log"));
+        let mut child = self
+            .with_environment(Command::new("setpriv").args(["--pdeathsig", "KILL", DVOL, "plugin"]))
+            .arg("--socket")
+            .arg(self.socket())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("the driver's log can be written"))
+            .spawn()
+            .expect("setpriv is installed");
+        eventually("the driver serves its socket", || {
+            let ended = child.try_wait().expect("the driver is our child");
+            assert!(ended.is_none(), "the driver ended: {}", self.driver_log());
+            UnixStream::connect(self.socket()).is_ok()
+        });
+        *self.driver() = Some(child);
+    }
+
+    /// Sends the driver a signal that ends it, and tells how it ended.
+    pub(crate) fn end_driver(&self, signal: Signal) -> ExitStatus {
+        let mut child = self.driver().take().expect("the driver runs");
+        kill_process(Pid::from_child(&child), signal).expect("the driver can be signalled");
+        let mut status = None;
+        eventually("the driver ends", || {
+            status = child.try_wait().expect("the driver is our child");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    /// What the driver has logged so far.
+    pub(crate) fn driver_log(&self) -> String {
+        fs::read_to_string(self.dir.join("driver.log")).unwrap_or_default()
+    }
+
+    /// The driver's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.join("plugins/dvol.sock")
+    }
+
+    /// The directory that holds the volumes.
+    pub(crate) fn pool(&self) -> PathBuf {
+        self.dir.join("pool")
+    }
+
+    /// The current working tree of a volume, by the path that users are told.
+    pub(crate) fn running_point(&self, volume: &str) -> PathBuf {
+        self.pool().join(volume).join("running_point")
+    }
+
+    /// What `file` in the volume's working tree holds.
+    #[track_caller]
+    pub(crate) fn on_disk(&self, volume: &str) -> String {
+        let path = self.running_point(volume).join("file");
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        text.trim_end().to_owned()
+    }
+
+    /// Runs a command line as a user of this engine and pool would type it.
+    pub(crate) fn sh(&self, line: &str) -> Outcome {
+        Outcome::of(line, |command| {
+            self.with_environment(command);
+        })
+    }
+
+    /// Starts a program that the journey goes on beside. No shell and no time limit, so that a
+    /// signal reaches it and nothing else.
+    pub(crate) fn spawn(&self, program: &str, arguments: &[&str]) -> Child {
+        let program = if program == "dvol" { DVOL } else { program };
+        self.with_environment(Command::new("setpriv").args(["--pdeathsig", "KILL", program]).args(arguments))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("setpriv is installed")
+    }
+
+    /// A volume with one commit, in which `file` says `text`.
+    #[track_caller]
+    pub(crate) fn volume_with(&self, volume: &str, text: &str) {
+        self.sh(&format!("dvol init {volume}")).ok();
+        self.write(volume, text);
+        self.sh(&format!("dvol commit -m 'the first' {volume}")).ok();
+    }
+
+    /// Writes `file` in the volume's working tree, as a container would.
+    #[track_caller]
+    pub(crate) fn write(&self, volume: &str, text: &str) {
+        fs::write(self.running_point(volume).join("file"), text).expect("the working tree can be written");
+    }
+
+    fn with_environment<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let beside = Path::new(DVOL).parent().expect("a program lies in a directory").display();
+        let path = std::env::var("PATH").unwrap_or_default();
+        for name in ["DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DVOL_FAULT", "DVOL_FAULT_TRACE"] {
+            command.env_remove(name);
+        }
+        command
+            .env("PATH", format!("{beside}:{path}"))
+            .env("DOCKER_HOST", format!("unix://{}/docker.sock", self.dir.display()))
+            .env("DVOL_POOL", self.pool())
+            .env("DVOL_AUTHOR_NAME", "Ada")
+            .env("DVOL_AUTHOR_EMAIL", "ada@example.org")
+    }
+
+    fn driver(&self) -> MutexGuard<'_, Option<Child>> {
+        self.driver.lock().expect("no test panics while it holds the driver")
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(mut driver) = self.driver().take() {
+            let _ = driver.kill();
+            let _ = driver.wait();
+        }
+        tool(&["stop", utf8(&self.dir)]);
+    }
+}
+
+/// Whether an engine can be started here. Where not, says why, past the capture of test output;
+/// on CI that is a failure.
+#[track_caller]
+fn is_possible() -> bool {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let missing = if !geteuid().is_root() {
+        "journeys with containers need root"
+    } else if !path.split(':').any(|dir| Path::new(dir).join("dockerd").exists()) {
+        "journeys with containers need dockerd"
+    } else {
+        return true;
+    };
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}, and CI must not skip them");
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");
+    false
+}
+
+/// Runs tools/engine.
+fn tool(arguments: &[&str]) {
+    Outcome::of(&format!("'{TOOL}' \"$@\""), |command| {
+        command.arg("engine").args(arguments);
+    })
+    .ok();
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have plain names")
+}

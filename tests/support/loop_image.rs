@@ -1,0 +1,73 @@
+//! File systems of other kinds, in loop images.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A file system in a sparse image, mounted until it is dropped.
+pub(crate) struct LoopImage {
+    home: TempDir,
+}
+
+impl LoopImage {
+    /// Makes one with `mkfs.<kind>` and `options`, of `megabytes`, and mounts it. None, with a message, where this user or
+    /// this machine cannot; that is a failure in CI.
+    pub(crate) fn new(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
+        #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
+        let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+        match Self::try_new(kind, options, megabytes) {
+            Ok(image) => Some(image),
+            Err(why) => {
+                assert!(!in_ci, "CI must test on {kind}: {why}");
+                eprintln!("skipped: no {kind}: {why}");
+                None
+            }
+        }
+    }
+
+    fn try_new(kind: &str, options: &[&str], megabytes: u64) -> Result<LoopImage, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("needs root".to_owned());
+        }
+        let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let image = home.path().join("image");
+        let file = File::create(&image).map_err(|error| error.to_string())?;
+        file.set_len(megabytes << 20).map_err(|error| error.to_string())?;
+        run(Command::new(format!("mkfs.{kind}")).args(options).arg(&image))?;
+        let mounted = LoopImage { home };
+        rustix::fs::mkdir(mounted.path(), rustix::fs::Mode::RWXU).map_err(|error| error.to_string())?;
+        run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(mounted.path()))?;
+        Ok(mounted)
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.home.path().join("mounted")
+    }
+
+    /// Makes the directory `name` in it.
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        rustix::fs::mkdir(&path, rustix::fs::Mode::RWXU).expect("a new file system has room");
+        path
+    }
+}
+
+impl Drop for LoopImage {
+    fn drop(&mut self) {
+        // Not mounted yet, it says so, and that is all.
+        let _ = Command::new("umount").arg(self.path()).stderr(Stdio::null()).status();
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output =
+        output.map_err(|error| format!("{}: {error}", Path::new(command.get_program()).display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}

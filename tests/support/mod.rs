@@ -1,0 +1,10 @@
+//! What journeys with real containers stand on: an engine of our own with dvol's driver on it,
+//! and the containers in it.
+
+mod container;
+mod engine;
+mod process;
+
+pub(crate) use container::Container;
+pub(crate) use engine::Engine;
+pub(crate) use process::{Outcome, eventually};

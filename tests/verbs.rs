@@ -1,0 +1,18 @@
+//! The verbs beyond the daily ones, tried as a person would: through the binary, on a pool of their
+//! own, with the clock and the ids standing still.
+
+#![expect(clippy::disallowed_methods, reason = "tests set up files of their own")]
+#![expect(clippy::unwrap_used, reason = "a harness that fails is a test that fails")]
+
+mod verbs {
+    mod branches;
+    mod code;
+    mod commits;
+    pub(crate) mod harness;
+    mod hook;
+    mod log;
+    mod revisions;
+    mod run;
+    mod tags;
+    mod volumes;
+}
