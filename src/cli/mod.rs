@@ -11,6 +11,7 @@ mod complete;
 mod config;
 mod errors;
 mod fsck;
+mod gc;
 mod globals;
 mod hook;
 mod init;
@@ -22,6 +23,7 @@ mod operands;
 mod output;
 mod pager;
 mod plugin;
+mod reflog;
 mod rename;
 mod reset;
 mod rev_parse;
@@ -33,6 +35,7 @@ mod similar;
 mod status;
 mod switch;
 mod tag;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -74,6 +77,9 @@ enum Verb {
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Undo(undo::Args),
+    Reflog(reflog::Args),
+    Gc(gc::Args),
     Clone(clone::Args),
     Rename(rename::Args),
     #[command(visible_alias = "describe")]
@@ -118,6 +124,9 @@ pub fn main() -> ExitCode {
         Verb::Rename(args) => rename::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Undo(args) => undo::run(&session, args),
+        Verb::Reflog(args) => reflog::run(&session, args),
+        Verb::Gc(args) => gc::run(&session, args),
         Verb::Tag(args) => tag::run(&session, args),
         Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),

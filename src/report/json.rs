@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
-    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
+    Inspection, Listing, ReflogEntry, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status,
+    TagEntry, Tagged, Undone,
 };
 
 /// What `rev-parse` answers.
@@ -63,7 +64,9 @@ one_line!(
     ResetDone,
     SettingEntry,
     Status,
-    Tagged
+    Tagged,
+    Collected,
+    Undone
 );
 
 impl Lines for Listing {
@@ -79,6 +82,12 @@ impl Lines for Vec<Inspection> {
 }
 
 impl Lines for Vec<TagEntry> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<ReflogEntry> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

@@ -143,7 +143,9 @@ impl Store {
     /// Makes the database beside its place and moves it there: a crash leaves none or a whole one.
     fn create(&self) -> Result<(), StoreError> {
         let fresh = self.path.with_extension("new");
-        disk::remove_file(&fresh)?;
+        if fresh.exists() {
+            disk::remove_file(&fresh)?;
+        }
         let database = self.open_file(&fresh)?;
         self.migrate(&database)?;
         drop(database);

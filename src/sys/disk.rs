@@ -96,19 +96,6 @@ pub fn exchange(a: &Path, b: &Path) -> Result<(), DiskError> {
     rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).at("exchange atomically", b)
 }
 
-/// Deletes a file or link; one that is not there is deleted already.
-///
-/// # Errors
-/// When the kernel refuses.
-#[expect(clippy::disallowed_methods, reason = "the door that the lint leads to")]
-pub fn remove_file(path: &Path) -> Result<(), DiskError> {
-    fault::point("disk.unlink").at("delete", path)?;
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DiskError::new("delete", path, error)),
-        _ => Ok(()),
-    }
-}
-
 /// Makes the names in a directory durable.
 ///
 /// # Errors

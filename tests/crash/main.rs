@@ -121,3 +121,53 @@ fn config_inside_its_transaction() {
 fn delete_branch_inside_its_transactions() {
     check_inside(&["branch", "-D", "dev", "db"]);
 }
+
+#[test]
+fn tag() {
+    check(&[], &["tag", "-C", "db", "here"]);
+}
+
+#[test]
+fn rename() {
+    check(&[], &["rename", "db", "data"]);
+}
+
+#[test]
+fn undo_of_a_reset() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_an_undo() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"], &["undo", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_commit() {
+    check(&[&["commit", "-m", "more", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_checkout() {
+    check(&[&["checkout", "-b", "fresh", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_deleted_branch() {
+    check(&[&["branch", "-D", "dev", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_rm() {
+    check(&[&["rm", "-f", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_rename() {
+    check(&[&["rename", "db", "data"]], &["undo", "data"]);
+}
+
+#[test]
+fn undo_of_a_reset_with_containers() {
+    check_with_containers(&[&["reset", "--hard", "HEAD~1", "db"]], &["undo", "db"]);
+}

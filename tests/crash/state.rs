@@ -42,6 +42,9 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
         for commit in rows.commits(&volume.name)? {
             writeln!(text, "  commit {} of {:?}: {}", commit.id, commit.parent, commit.message).unwrap();
         }
+        for tag in rows.tags(&volume.name)? {
+            writeln!(text, "  tag {} at {}", tag.name, tag.commit).unwrap();
+        }
         for (key, value) in rows.settings(Some(&volume.name))? {
             writeln!(text, "  setting {key}={value}").unwrap();
         }
