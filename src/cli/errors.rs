@@ -118,6 +118,10 @@ fn hint(error: &Error) -> Option<String> {
             "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
         ),
         Error::DirtyTarget { .. } => "commit them there first; -f throws them away".to_owned(),
+        Error::NothingToUndo(_) => "dvol reflog VOLUME lists what was done".to_owned(),
+        Error::CannotUndo { volume, .. } => {
+            format!("dvol reflog {volume} lists what was done; dvol reset --hard goes to any commit there is")
+        }
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }

@@ -12,6 +12,7 @@ mod config;
 mod errors;
 mod export;
 mod fsck;
+mod gc;
 mod globals;
 mod hook;
 mod import;
@@ -24,6 +25,7 @@ mod operands;
 mod output;
 mod pager;
 mod plugin;
+mod reflog;
 mod rename;
 mod reset;
 mod rev_parse;
@@ -35,6 +37,7 @@ mod similar;
 mod status;
 mod switch;
 mod tag;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -76,6 +79,9 @@ enum Verb {
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Undo(undo::Args),
+    Reflog(reflog::Args),
+    Gc(gc::Args),
     Clone(clone::Args),
     Rename(rename::Args),
     Export(export::Args),
@@ -124,6 +130,9 @@ pub fn main() -> ExitCode {
         Verb::Rename(args) => rename::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Undo(args) => undo::run(&session, args),
+        Verb::Reflog(args) => reflog::run(&session, args),
+        Verb::Gc(args) => gc::run(&session, args),
         Verb::Tag(args) => tag::run(&session, args),
         Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),

@@ -171,6 +171,21 @@ pub enum Error {
         /// How many commits would go.
         commits: usize,
     },
+    /// There is no operation to undo.
+    #[error("nothing was done to volume {0} that could be undone")]
+    NothingToUndo(VolumeName),
+    /// An operation cannot be taken back any more.
+    #[error("cannot undo operation {number} of volume {volume} ({summary}): {reason}")]
+    CannotUndo {
+        /// The volume.
+        volume: VolumeName,
+        /// The operation.
+        number: u64,
+        /// What it did.
+        summary: String,
+        /// Why not.
+        reason: String,
+    },
     /// No message for a commit.
     #[error("You must provide a commit message")]
     NoMessage,

@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Exported,
-    Imported, Inspection, Listing, MetadataLine, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry,
-    Status, TagEntry, Tagged,
+    Amended, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
+    Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed, RenamedBranch,
+    ResetDone, SettingEntry, Status, TagEntry, Tagged, Undone,
 };
 
 /// What `rev-parse` answers.
@@ -66,7 +66,9 @@ one_line!(
     ResetDone,
     SettingEntry,
     Status,
-    Tagged
+    Tagged,
+    Collected,
+    Undone
 );
 
 impl Lines for Listing {
@@ -88,6 +90,12 @@ impl Lines for Vec<MetadataLine> {
 }
 
 impl Lines for Vec<TagEntry> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<ReflogEntry> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

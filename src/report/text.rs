@@ -23,7 +23,7 @@ pub trait Text {
     fn text(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -17,7 +17,8 @@ use super::fault;
 /// When the kernel refuses, also when it is there already.
 pub fn make_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
     fault::point("disk.mkdir").at("make the directory", path)?;
-    fs::DirBuilder::new().mode(0o700).create(path).at("make the directory", path)?;
+    // The right mode from the start as far as the umask lets it be: nothing need come between.
+    fs::DirBuilder::new().mode(mode).create(path).at("make the directory", path)?;
     set_mode(path, mode)
 }
 
@@ -43,6 +44,7 @@ pub fn ensure_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
 /// # Errors
 /// When the kernel refuses.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
+    fault::point("disk.chmod").at("set the mode of", path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
 }
 
