@@ -362,13 +362,12 @@ mod tests {
 
     #[test]
     fn a_record_counts_its_own_digits() {
-        for (value, expected) in [(1, "9 k=v\n".len()), (90, 97), (91, 98), (92, 99), (93, 101)] {
+        for value in (1..20).chain(85..110).chain(980..1010) {
             let mut pax = Pax::default();
             pax.put("k", &vec![b'v'; value]);
             let text = String::from_utf8(pax.0).unwrap();
             let length: usize = text.split(' ').next().unwrap().parse().unwrap();
             assert_eq!(length, text.len(), "{value}");
-            assert!(value < 90 || length == expected, "{value}: {length}");
         }
     }
 

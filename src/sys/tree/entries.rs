@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_record_may_hold_any_bytes() {
-        assert_eq!(parse(b"8 k=\n\0\n9 path=a\n").unwrap().len(), 2);
+        assert_eq!(parse(b"7 k=\n\0\n9 path=a\n").unwrap().len(), 2);
         for wrong in
             [&b"k=v\n"[..], b"9 k=v\n", b"0 k=v\n", b"3 k=v\n", b"6 k=v", b"99999999999999999999 k=v\n"]
         {
