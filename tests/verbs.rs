@@ -9,11 +9,13 @@ mod verbs {
     mod branches;
     mod code;
     mod commits;
+    mod errors;
     pub(crate) mod harness;
     mod hook;
     mod log;
     mod revisions;
     mod run;
+    mod surroundings;
     mod tags;
     mod volumes;
 }

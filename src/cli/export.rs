@@ -64,7 +64,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         say("note", &format!("{} sockets were left out: no archive can hold them", exported.left_out));
     }
     if !to_stdout {
-        session.print(&exported)?;
+        session.done(&exported)?;
     }
     Ok(ExitCode::SUCCESS)
 }

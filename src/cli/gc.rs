@@ -22,6 +22,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    session.print(&ops::gc(&session.pool, args.all, args.dry_run)?)?;
+    session.done(&ops::gc(&session.pool, args.all, args.dry_run)?)?;
     Ok(ExitCode::SUCCESS)
 }

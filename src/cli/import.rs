@@ -68,6 +68,6 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     if imported.left_out > 0 {
         say("note", &format!("{} entries that are no files were left out", imported.left_out));
     }
-    session.print(&imported)?;
+    session.done(&imported)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,9 @@ mod clone;
 mod code;
 mod commit;
 mod complete;
+mod completion;
 mod config;
+mod doctor;
 mod errors;
 mod export;
 mod fsck;
@@ -25,6 +27,7 @@ mod operands;
 mod output;
 mod pager;
 mod plugin;
+mod progress;
 mod reflog;
 mod rename;
 mod reset;
@@ -96,6 +99,10 @@ enum Verb {
     Config(config::Args),
     Plugin(plugin::Args),
     Fsck(fsck::Args),
+    Doctor(doctor::Args),
+    Completion(completion::Args),
+    #[command(hide = true)]
+    Man(completion::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -120,6 +127,9 @@ pub fn main() -> ExitCode {
         Verb::Switch(args) => switch::run(&session, args),
         Verb::Commit(args) => commit::run(&session, args),
         Verb::Log(args) => log::run(&session, args),
+        Verb::Doctor(args) => doctor::run(&session, args),
+        Verb::Completion(args) => completion::run(args),
+        Verb::Man(args) => completion::man(args),
         Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),

@@ -30,7 +30,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let done = ops::reset(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
     session.note_copy(&done.copied);
-    session.print(&done)?;
+    session.done(&done)?;
     if session.is_text() {
         output::say("hint", &format!("dvol undo {} takes this back", done.volume));
     }

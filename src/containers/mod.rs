@@ -51,6 +51,15 @@ pub struct Details {
     pub running: bool,
 }
 
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Its name and version.
+    pub version: String,
+    /// The volume drivers that it knows.
+    pub drivers: Vec<String>,
+}
+
 /// How a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopOutcome {
@@ -80,6 +89,14 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// As [`ContainerRuntime::users`].
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError>;
+
+    /// Which engine it is and which volume drivers it knows.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn about(&self) -> Result<Engine, ContainerError> {
+        Ok(Engine { version: "none".to_owned(), drivers: Vec::new() })
+    }
 
     /// A volume of any driver, for taking it over; none when the engine has none of that name.
     ///

@@ -8,7 +8,7 @@ use crate::model::{
     VolumeName,
 };
 use crate::pool::{Error, Pool, Purpose, Setting, existing};
-use crate::sys::tree::{self, CopyOptions, CopyStats};
+use crate::sys::tree::CopyStats;
 
 /// What to commit, and in whose words.
 #[derive(Debug, Clone)]
@@ -87,8 +87,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
         draft.bring_in(layout::commit_tree(&volume, &id))
     })?;
     pending.quiesce(Purpose::Copy)?;
-    let options = CopyOptions { cancel: Some(pool.interrupted()), ..CopyOptions::default() };
-    let copied = tree::copy_tree(&working_tree, &staged, &options)?;
+    let copied = pool.copy_tree(&working_tree, &staged)?;
     let outcome = pending.publish()?.finish()?;
     Ok(Committed {
         volume,

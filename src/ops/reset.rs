@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::pool::{Error, Pool, Purpose, existing, resolve};
 use crate::store::Rows;
-use crate::sys::tree::{self, CopyOptions, CopyStats};
+use crate::sys::tree::CopyStats;
 
 /// Where to reset to.
 #[derive(Debug, Clone)]
@@ -72,8 +72,7 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
         let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
         Ok((staged, branch, dropped))
     })?;
-    let options = CopyOptions { cancel: Some(pool.interrupted()), ..CopyOptions::default() };
-    let copied = tree::copy_tree(&source, &staged, &options)?;
+    let copied = pool.copy_tree(&source, &staged)?;
     pending.quiesce(Purpose::Swap)?;
     let outcome = pending.publish()?.finish()?;
     Ok(ResetDone {

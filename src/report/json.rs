@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
-    Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed, RenamedBranch,
-    ResetDone, SettingEntry, Status, TagEntry, Tagged, Undone,
+    Amended, Check, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch,
+    DeletedTag, Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed,
+    RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged, Undone,
 };
 
 /// What `rev-parse` answers.
@@ -84,6 +84,12 @@ impl Lines for Vec<Inspection> {
 }
 
 impl Lines for Vec<MetadataLine> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<Check> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

@@ -149,6 +149,23 @@ pub fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, DiskError> {
     Ok(names)
 }
 
+/// What file system holds `path`, for the usual ones (statfs(2)).
+pub fn file_system(path: &Path) -> Option<&'static str> {
+    let known: [(u32, &str); 8] = [
+        (0xef53, "ext4"),
+        (0x5846_5342, "XFS"),
+        (0x9123_683e, "btrfs"),
+        (0x0102_1994, "tmpfs"),
+        (0x794c_7630, "overlayfs"),
+        (0x2fc1_2fc1, "ZFS"),
+        (0x6969, "NFS"),
+        (0xf2f5_2010, "F2FS"),
+    ];
+    // The kernel's number has 32 bits, in a field whose width and sign depend on the machine.
+    let magic = i128::from(rustix::fs::statfs(path).ok()?.f_type) & 0xffff_ffff;
+    known.iter().find(|(number, _)| i128::from(*number) == magic).map(|(_, name)| *name)
+}
+
 /// Whether the file system that holds the directory `path` shares blocks between files (FICLONE).
 /// Tried on two small unnamed files, as the kernel has no question for it.
 pub fn can_clone(path: &Path) -> bool {
