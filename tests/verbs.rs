@@ -5,14 +5,17 @@
 #![expect(clippy::unwrap_used, reason = "a harness that fails is a test that fails")]
 
 mod verbs {
+    mod archive;
     mod branches;
     mod code;
     mod commits;
+    mod errors;
     pub(crate) mod harness;
     mod hook;
     mod log;
     mod revisions;
     mod run;
+    mod surroundings;
     mod tags;
     mod volumes;
 }

@@ -49,7 +49,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         let volume = only_volume(session, &args.operands)?;
         catch_interrupts(pool)?;
         let deleted = ops::delete_branch(pool, volume.as_ref(), branch, args.force_delete.is_some())?;
-        session.print(&deleted)?;
+        session.done(&deleted)?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.rename {
@@ -80,7 +80,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let operands = operands::read(session, rest)?;
     let start = operands.revision.unwrap_or_else(Revision::head);
     catch_interrupts(pool)?;
-    session.print(&ops::create_branch(pool, operands.volume.as_ref(), &name, &start)?)?;
+    session.done(&ops::create_branch(pool, operands.volume.as_ref(), &name, &start)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,7 +94,7 @@ fn rename(session: &Session, words: &[String]) -> Outcome {
     let volume = session.volume(volume.as_ref())?.cloned();
     catch_interrupts(&session.pool)?;
     let from: Option<BranchName> = from;
-    session.print(&ops::rename_branch(&session.pool, volume.as_ref(), from.as_ref(), &to.parse()?)?)?;
+    session.done(&ops::rename_branch(&session.pool, volume.as_ref(), from.as_ref(), &to.parse()?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     catch_interrupts(&session.pool)?;
     let done = ops::checkout(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
-    session.print(&done)?;
+    session.done(&done)?;
     Ok(ExitCode::SUCCESS)
 }
 

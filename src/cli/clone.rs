@@ -26,7 +26,7 @@ pub(super) struct Args {
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let (source, revision) = source(&args.source)?;
     catch_interrupts(&session.pool)?;
-    session.print(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
+    session.done(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -56,7 +56,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         let message = args.message.get(&old.message, &about)?;
         catch_interrupts(pool)?;
         let amended = ops::amend(pool, &AmendRequest { volume: Some(volume), message, author, date })?;
-        session.print(&amended)?;
+        session.done(&amended)?;
         return Ok(ExitCode::SUCCESS);
     }
     let message = args.message.get("", &format!("What is this state of volume {volume}?"))?;
@@ -72,6 +72,6 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let committed = ops::commit(pool, &request)?;
     session.note_containers("stopped and started", &committed.containers);
     session.note_copy(&committed.copied);
-    session.print(&committed)?;
+    session.done(&committed)?;
     Ok(ExitCode::SUCCESS)
 }

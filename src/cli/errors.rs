@@ -11,6 +11,7 @@ use crate::pool::{Error, Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
+use crate::sys::tree::ExtractError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -65,8 +66,19 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::UnknownSetting(_)
         | Error::BadSetting { .. } => USAGE,
         Error::Interrupted => INTERRUPTED,
+        error if is_interrupt(error) => INTERRUPTED,
         _ => FAILED,
     }
+}
+
+/// Whether a copy was ended by Ctrl-C.
+fn is_interrupt(error: &Error) -> bool {
+    let kind = match error {
+        Error::Disk(error) | Error::Extract(ExtractError::Disk(error)) => error.source.kind(),
+        Error::Extract(ExtractError::Archive(source) | ExtractError::Entry { source, .. }) => source.kind(),
+        _ => return matches!(error, Error::Interrupted),
+    };
+    kind == io::ErrorKind::Interrupted
 }
 
 /// What to do next, where there is something.
@@ -106,6 +118,10 @@ fn hint(error: &Error) -> Option<String> {
             "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
         ),
         Error::DirtyTarget { .. } => "commit them there first; -f throws them away".to_owned(),
+        Error::NothingToUndo(_) => "dvol reflog VOLUME lists what was done".to_owned(),
+        Error::CannotUndo { volume, .. } => {
+            format!("dvol reflog {volume} lists what was done; dvol reset --hard goes to any commit there is")
+        }
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }
@@ -131,7 +147,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::Lock(LockError::TimedOut { .. }) => "--lock-timeout SECONDS waits longer".to_owned(),
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
         Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
-        Error::Interrupted => "nothing was changed".to_owned(),
+        error if is_interrupt(error) => "nothing was changed".to_owned(),
+        Error::NoForeignVolume(_) => "docker volume ls lists those there are".to_owned(),
         Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
             return disk(error);
         }

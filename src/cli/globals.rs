@@ -37,6 +37,9 @@ pub(super) struct Globals {
     /// How to write what is asked for: text, json (one object a line), for log and show a template
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
+    /// Say nothing but what was asked for, and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
     /// Say more on standard error; twice for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,

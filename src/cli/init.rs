@@ -17,6 +17,6 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     catch_interrupts(&session.pool)?;
-    session.print(&ops::init(&session.pool, &args.name)?)?;
+    session.done(&ops::init(&session.pool, &args.name)?)?;
     Ok(ExitCode::SUCCESS)
 }

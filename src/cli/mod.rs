@@ -8,11 +8,16 @@ mod clone;
 mod code;
 mod commit;
 mod complete;
+mod completion;
 mod config;
+mod doctor;
 mod errors;
+mod export;
 mod fsck;
+mod gc;
 mod globals;
 mod hook;
+mod import;
 mod init;
 mod inspect;
 mod list;
@@ -22,6 +27,8 @@ mod operands;
 mod output;
 mod pager;
 mod plugin;
+mod progress;
+mod reflog;
 mod rename;
 mod reset;
 mod rev_parse;
@@ -33,6 +40,7 @@ mod similar;
 mod status;
 mod switch;
 mod tag;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -74,8 +82,13 @@ enum Verb {
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
+    Undo(undo::Args),
+    Reflog(reflog::Args),
+    Gc(gc::Args),
     Clone(clone::Args),
     Rename(rename::Args),
+    Export(export::Args),
+    Import(import::Args),
     #[command(visible_alias = "describe")]
     Inspect(inspect::Args),
     Tag(tag::Args),
@@ -86,6 +99,10 @@ enum Verb {
     Config(config::Args),
     Plugin(plugin::Args),
     Fsck(fsck::Args),
+    Doctor(doctor::Args),
+    Completion(completion::Args),
+    #[command(hide = true)]
+    Man(completion::ManArgs),
 }
 
 /// Runs the command line of this process.
@@ -110,14 +127,22 @@ pub fn main() -> ExitCode {
         Verb::Switch(args) => switch::run(&session, args),
         Verb::Commit(args) => commit::run(&session, args),
         Verb::Log(args) => log::run(&session, args),
+        Verb::Doctor(args) => doctor::run(&session, args),
+        Verb::Completion(args) => completion::run(args),
+        Verb::Man(args) => completion::man(args),
         Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Clone(args) => clone::run(&session, args),
+        Verb::Export(args) => export::run(&session, args),
+        Verb::Import(args) => import::run(&session, args),
         Verb::Rename(args) => rename::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Undo(args) => undo::run(&session, args),
+        Verb::Reflog(args) => reflog::run(&session, args),
+        Verb::Gc(args) => gc::run(&session, args),
         Verb::Tag(args) => tag::run(&session, args),
         Verb::RevParse(args) => rev_parse::run(&session, args),
         Verb::Rm(args) => rm::run(&session, args),

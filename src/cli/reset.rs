@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use super::session::{Session, catch_interrupts};
-use super::{Outcome, operands};
+use super::{Outcome, operands, output};
 use crate::model::Revision;
 use crate::ops::{self, ResetRequest};
 
 /// Bring the current branch back to a commit
 ///
-/// The working tree becomes equal to the commit's, and what was not committed is gone. Newer
-/// commits that no other branch holds are dropped. Containers that run on the volume are restarted.
+/// The working tree becomes equal to the commit's. Newer commits that no other branch holds are
+/// dropped. dvol undo brings both back, also what was not committed, as long as trash.keep says. Containers that run on the volume are restarted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol reset --hard HEAD\n  dvol reset --hard HEAD~2 frob_mysql")]
 pub(super) struct Args {
@@ -30,6 +30,9 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let done = ops::reset(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
     session.note_copy(&done.copied);
-    session.print(&done)?;
+    session.done(&done)?;
+    if session.is_text() {
+        output::say("hint", &format!("dvol undo {} takes this back", done.volume));
+    }
     Ok(ExitCode::SUCCESS)
 }

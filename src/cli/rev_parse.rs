@@ -13,7 +13,8 @@ use crate::report::Parsed;
 ///
 /// A revision is HEAD (or @), a branch, a tag, an id or its first digits (4 at least), each with
 /// any run of ^, ~ and ~N; HEAD@{N} is where HEAD was N moves ago, @{-1} the branch before this one,
-/// ORIG_HEAD the head before the last reset. VOLUME:REVISION names one in another volume.
+/// ORIG_HEAD the head before the last reset. VOLUME:REVISION names one in another volume. With -q
+/// nothing is said when there is no such commit; the exit code tells.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol rev-parse HEAD
@@ -26,9 +27,6 @@ pub(super) struct Args {
     /// Print the name of the branch that HEAD stands for
     #[arg(long, conflicts_with = "short")]
     abbrev_ref: bool,
-    /// Say nothing when there is no such commit; the exit code tells
-    #[arg(short, long)]
-    quiet: bool,
     /// Taken for scripts that are used to it: exactly one commit must be named, as always
     #[arg(long)]
     verify: bool,
@@ -62,7 +60,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
             session.print(&Parsed { name: Some(name.to_owned()), commit: Some(commit.id) })?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(_) if args.quiet => Ok(ExitCode::FAILURE),
+        Err(_) if session.globals.quiet => Ok(ExitCode::FAILURE),
         Err(error) => Err(error.into()),
     }
 }

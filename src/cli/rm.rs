@@ -32,7 +32,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         return Ok(ExitCode::FAILURE);
     }
     catch_interrupts(&session.pool)?;
-    session.print(&ops::remove(&session.pool, &args.volume, Guard::Ask)?)?;
+    session.done(&ops::remove(&session.pool, &args.volume, Guard::Ask)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::globals::{Globals, environment};
 use super::output::{Failure, say};
-use super::pager;
+use super::{pager, progress};
 use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
 use crate::model::VolumeName;
@@ -27,7 +27,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn open(globals: Globals) -> Result<Self, Failure> {
-        let pool = open_pool(&globals, Arc::new(tell))?;
+        let pool = open_pool(&globals, if globals.quiet { Arc::new(tell_warnings) } else { Arc::new(tell) })?;
         Ok(Session { globals, pool })
     }
 
@@ -49,6 +49,11 @@ impl Session {
         let mut out = io::BufWriter::new(anstream::stdout().lock());
         report::write(&mut out, self.globals.format(), report).map_err(Failure::Output)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
+    }
+
+    /// The same for what an acting verb did, which -q does not want to hear.
+    pub(super) fn done<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
+        if self.globals.quiet { Ok(()) } else { self.print(report) }
     }
 
     /// Writes a result that may be long: through a pager where a person reads it at a terminal.
@@ -100,7 +105,7 @@ pub(super) fn open_pool(
         clock: clock()?,
         ids: ids()?,
         notices,
-        watcher: None,
+        watcher: progress::watcher(globals),
         interrupted: Arc::new(AtomicBool::new(false)),
         lock_timeout: globals.lock_timeout(),
         stop_timeout: globals.stop_timeout(),
@@ -167,6 +172,13 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
     let filter = environment("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+/// The same for who wants to hear of trouble only.
+fn tell_warnings(notice: &Notice) {
+    if !matches!(notice, Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. }) {
+        tell(notice);
+    }
 }
 
 /// What a person hears while an operation runs.

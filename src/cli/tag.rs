@@ -49,7 +49,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         Some(name) if args.delete => {
             let volume = last_word()?;
             catch_interrupts(pool)?;
-            session.print(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?)?)?;
+            session.done(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?)?)?;
         }
         None if args.delete => return Err(Failure::Usage("-d wants the tag's name".to_owned())),
         None => session.print(&ops::tags(pool, session.volume(None)?, None)?)?,
@@ -68,7 +68,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
                 force: args.force,
             };
             catch_interrupts(pool)?;
-            session.print(&ops::tag(pool, &request)?)?;
+            session.done(&ops::tag(pool, &request)?)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -24,7 +24,9 @@ use bollard::query_parameters::{
 };
 
 use self::connection::{CallError, Connection};
-use super::{Container, ContainerError, ContainerRuntime, Details, State, StopOutcome};
+use super::{
+    Container, ContainerError, ContainerRuntime, Details, Engine, ForeignVolume, State, StopOutcome,
+};
 use crate::model::VolumeName;
 use crate::sys::fault;
 
@@ -197,6 +199,39 @@ impl ContainerRuntime for Docker {
         // The filter also lets pass what is mounted *at* a path of this name; by_volume does not.
         let mut users = self.listed_users(Some(("volume", volume.as_str())))?;
         Ok(users.remove(volume.as_str()).unwrap_or_default())
+    }
+
+    fn about(&self) -> Result<Engine, ContainerError> {
+        let answer = self.connection.call(PROMPT, |client| async move { client.info().await });
+        let info = answer.map_err(|error| self.unreachable(error.to_string()))?;
+        let version = info.server_version.unwrap_or_else(|| "of unknown version".to_owned());
+        let drivers = info.plugins.and_then(|plugins| plugins.volume).unwrap_or_default();
+        Ok(Engine { version: format!("engine {version} at {}", self.connection.endpoint()), drivers })
+    }
+
+    fn foreign_volume(&self, name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
+        let wanted = name.to_owned();
+        let answer =
+            self.connection.call(PROMPT, move |client| async move { client.inspect_volume(&wanted).await });
+        let volume = match answer {
+            Ok(volume) => volume,
+            Err(CallError::Unreachable(reason)) => return Err(self.unreachable(reason)),
+            Err(CallError::Answer { status: 404, .. }) => return Ok(None),
+            Err(error) => {
+                return Err(ContainerError::Engine {
+                    action: "inspect the volume",
+                    reason: error.to_string(),
+                });
+            }
+        };
+        let drivers = [volume.driver.clone()];
+        let users = summary::by_volume(&self.list(Some(("volume", name)))?, &drivers).remove(name);
+        self.names().extend(users.iter().flatten().map(|c| (c.id.clone(), c.name.clone())));
+        Ok(Some(ForeignVolume {
+            driver: volume.driver,
+            mountpoint: volume.mountpoint.into(),
+            users: users.unwrap_or_default(),
+        }))
     }
 
     fn details(&self, id: &str) -> Result<Details, ContainerError> {

@@ -5,6 +5,7 @@
 
 mod docker;
 mod error;
+mod foreign;
 mod none;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use crate::model::VolumeName;
 
 pub use docker::{DEFAULT_ENDPOINT, DRIVER_NAMES, Docker};
 pub use error::ContainerError;
+pub use foreign::ForeignVolume;
 pub use none::NoContainers;
 
 /// Whether a container's processes run.
@@ -49,6 +51,15 @@ pub struct Details {
     pub running: bool,
 }
 
+/// What an engine says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Its name and version.
+    pub version: String,
+    /// The volume drivers that it knows.
+    pub drivers: Vec<String>,
+}
+
 /// How a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopOutcome {
@@ -78,6 +89,22 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// As [`ContainerRuntime::users`].
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError>;
+
+    /// Which engine it is and which volume drivers it knows.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn about(&self) -> Result<Engine, ContainerError> {
+        Ok(Engine { version: "none".to_owned(), drivers: Vec::new() })
+    }
+
+    /// A volume of any driver, for taking it over; none when the engine has none of that name.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses, or the volume has no directory on this machine.
+    fn foreign_volume(&self, _name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
+        Ok(None)
+    }
 
     /// A closer look at one container. Only for one that runs or is paused.
     ///

@@ -39,6 +39,8 @@ pub enum Verb {
     Rollback,
     /// Deletes a volume.
     Remove,
+    /// Takes another operation back.
+    Undo,
 }
 
 impl fmt::Display for Verb {
@@ -58,6 +60,7 @@ impl fmt::Display for Verb {
             Verb::Import => "import",
             Verb::Rollback => "run --rollback",
             Verb::Remove => "rm",
+            Verb::Undo => "undo",
         })
     }
 }
@@ -133,6 +136,9 @@ pub struct Plan {
     pub changes: Vec<RowChange>,
     /// Steps on disk after it: what no record names any more moves out of the way.
     pub retire: Vec<Move>,
+    /// The number of the operation that this one takes back.
+    #[serde(default)]
+    pub undoes: Option<u64>,
 }
 
 /// An operation in the journal, and later in the operation log.

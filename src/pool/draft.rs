@@ -43,13 +43,31 @@ impl<'d> Draft<'d> {
         Ok(full)
     }
 
-    /// An empty directory that will take the place of the tree at `place`. Gives its full path.
+    /// An empty directory that will take the place of the tree at `place`, which moves to trash.
+    /// Gives its full path.
     pub fn replace(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
         let staged = self.next_place("new");
         disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
         let full = self.layout.full(&staged);
+        self.keep_replaced(staged.clone(), &place)?;
         self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
         Ok(full)
+    }
+
+    /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change
+    /// places; what was at `place` moves to trash.
+    pub(super) fn exchange(&mut self, staged: PathBuf, place: PathBuf) -> Result<(), Error> {
+        self.keep_replaced(staged.clone(), &place)?;
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(())
+    }
+
+    /// Keeps the tree that an exchange will bring from `place` to `staged`, for undo: whole.
+    fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
+        self.count += 1;
+        let to = layout::trash_of(self.id).join(format!("old-{}", self.count));
+        self.plan.retire.push(Move::Rename { from: staged, to, inode: self.inode_of(place)? });
+        Ok(())
     }
 
     /// Makes the symlink at `place` say `target`.
@@ -85,6 +103,11 @@ impl<'d> Draft<'d> {
             self.plan.retire.push(Move::Rename { from: place, to: folder.join(name), inode });
         }
         Ok(())
+    }
+
+    /// Says which operation this one takes back.
+    pub(super) fn undoes(&mut self, number: u64) {
+        self.plan.undoes = Some(number);
     }
 
     /// Changes a row when the operation is published.

@@ -6,6 +6,7 @@ use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, TagN
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
+use crate::sys::tree::ExtractError;
 
 /// A refused or failed operation.
 #[derive(Debug, thiserror::Error)]
@@ -170,9 +171,33 @@ pub enum Error {
         /// How many commits would go.
         commits: usize,
     },
+    /// There is no operation to undo.
+    #[error("nothing was done to volume {0} that could be undone")]
+    NothingToUndo(VolumeName),
+    /// An operation cannot be taken back any more.
+    #[error("cannot undo operation {number} of volume {volume} ({summary}): {reason}")]
+    CannotUndo {
+        /// The volume.
+        volume: VolumeName,
+        /// The operation.
+        number: u64,
+        /// What it did.
+        summary: String,
+        /// Why not.
+        reason: String,
+    },
     /// No message for a commit.
     #[error("You must provide a commit message")]
     NoMessage,
+    /// `import --from-docker` of no such volume.
+    #[error("the container engine has no volume '{0}'")]
+    NoForeignVolume(String),
+    /// An archive that cannot be what it should.
+    #[error("cannot read the archive: {0}")]
+    BadArchive(String),
+    /// An archive that cannot be unpacked.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
     /// A question was needed and there is nobody to ask.
     #[error("refusing to {action} without being told so")]
     NotConfirmed {

@@ -24,6 +24,7 @@ mod select;
 mod session;
 mod settings;
 mod space;
+mod takeback;
 mod trash;
 
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(crate) use resolve::{branch_before, head_record};
 pub(crate) use select::existing;
 pub use session::{Pending, Session};
 pub use settings::{SETTINGS, Setting};
+pub use takeback::{TakeBack, take_back, volumes_of};
+pub use trash::TrashEntry;
 
 /// What a pool is opened with.
 pub struct Options {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::index::TreeIndex;
-use super::{Error, Pending, Pool, moves, trash};
+use super::{Error, Notice, Pending, Pool, moves, trash};
 use crate::layout;
 use crate::model::{BranchName, CommitId, Operation, Phase, VolumeName};
 use crate::sys::tree::{self, Bounds, FileTime};
@@ -68,11 +68,11 @@ impl Published<'_> {
         self.remember(volume, branch, commit, bounds);
     }
 
-    /// Lets the containers go, clears up, and writes the operation log.
+    /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever
+    /// fails here: what cannot be cleared up now is told, and the next operation on the volume does it.
     ///
     /// # Errors
-    /// [`Error::NotReleased`] when a container does not come up again; the operation holds all the
-    /// same. When clearing up fails: the next operation on the volume does it.
+    /// [`Error::NotReleased`] when a container does not come up again; whoever comes next tries once more.
     pub fn finish(mut self) -> Result<Outcome, Error> {
         // The gate goes before containers come: their start waits for it in Mount.
         drop(self.pending.gate.take());
@@ -80,20 +80,34 @@ impl Published<'_> {
         let pool = self.pending.session.pool;
         let operation = &self.pending.operation;
         let problems = pool.release(&operation.held, true);
-        pool.clear(operation)?;
-        pool.store.write(|writer| {
-            if let Some(index) = &self.index {
-                index.write(writer)?;
-            }
-            writer.log_operation(operation)?;
-            writer.journal_remove(operation.number)
-        })?;
+        if let Err(error) = self.clear_up(problems.is_empty()) {
+            let (volume, reason) = (operation.volume.to_string(), error.to_string());
+            pool.tell(&Notice::NotRecovered { volume, reason });
+        }
         trash::expire(pool);
         if !problems.is_empty() {
             let (verb, volume) = (operation.verb, operation.volume.clone());
             return Err(Error::NotReleased { verb, volume, problems });
         }
         Ok(Outcome { downtime, containers: operation.held.iter().map(|held| held.name.clone()).collect() })
+    }
+}
+
+impl Published<'_> {
+    fn clear_up(&self, released: bool) -> Result<(), Error> {
+        let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
+        pool.clear(operation)?;
+        Ok(pool.store.write(|writer| {
+            if let Some(index) = &self.index {
+                index.write(writer)?;
+            }
+            writer.log_operation(operation)?;
+            if released {
+                return writer.journal_remove(operation.number);
+            }
+            let settled = Operation { phase: Phase::Settled, attempts: 1, ..operation.clone() };
+            writer.journal_put(&settled)
+        })?)
     }
 }
 

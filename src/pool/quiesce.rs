@@ -55,6 +55,25 @@ impl Pending<'_> {
 }
 
 impl Pending<'_> {
+    /// Holds containers that run on something else than the volume, while that is copied.
+    ///
+    /// # Errors
+    /// When one cannot be held, or the engine does not answer. Dropping the operation lets go.
+    pub fn hold_others(&mut self, users: &[Container]) -> Result<(), Error> {
+        let pool = self.session.pool;
+        let mut holds = Vec::new();
+        for container in users.iter().rev().filter(|container| container.state != State::Stopped) {
+            let auto_remove = pool.containers().details(&container.id)?.auto_remove;
+            holds.extend(hold_for(Purpose::Copy, container, auto_remove));
+        }
+        if !holds.is_empty() {
+            self.operation.held = holds;
+            let operation = &self.operation;
+            pool.store.write(|writer| writer.journal_put(operation))?;
+        }
+        self.operation.held.iter().try_for_each(|held| hold(pool, held))
+    }
+
     /// Shuts the gate without holding anybody: for a volume that no container uses.
     ///
     /// # Errors

@@ -25,6 +25,10 @@ impl Pool {
 
     fn release_one(&self, held: &Held, swapped: bool) -> Result<(), ContainerError> {
         let containers = self.containers();
+        // A frozen one was not touched yet, or is let go already; engines start none that is frozen.
+        if held.hold == Hold::Stop && held.was_paused && containers.pause(&held.id).is_ok() {
+            return Ok(());
+        }
         match held.hold {
             Hold::Stop => containers.start(&held.id)?,
             Hold::Pause => containers.unpause(&held.id)?,

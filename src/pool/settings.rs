@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 5] = [
+pub const SETTINGS: [Setting; 6] = [
     Setting {
         key: "containers.stop-timeout",
         about: "seconds that a container may take to stop before it is killed",
@@ -40,6 +40,13 @@ pub const SETTINGS: [Setting; 5] = [
         default: "7d",
         rule: "a number with d, h or m, such as 7d",
         is_valid: |text| parse_age(text).is_some(),
+    },
+    Setting {
+        key: "trash.max-size",
+        about: "how much of it is kept, the newest first",
+        default: "",
+        rule: "a number of bytes, or with K, M, G or T, such as 20G; nothing for no limit",
+        is_valid: |text| text.is_empty() || parse_size(text).is_some(),
     },
     Setting {
         key: "user.email",
@@ -71,6 +78,20 @@ pub(super) fn parse_age(text: &str) -> Option<i64> {
     };
     let count: u32 = text[..text.len() - 1].parse().ok()?;
     Some(i64::from(count) * unit * 1_000_000)
+}
+
+/// `20G`, `512M`, `4096` in bytes; units are powers of 1024.
+pub(super) fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 impl Setting {
@@ -119,6 +140,15 @@ mod tests {
         assert!(SETTINGS.windows(2).all(|pair| pair[0].key < pair[1].key));
         for setting in SETTINGS {
             setting.check(setting.default).unwrap();
+        }
+    }
+
+    #[test]
+    fn sizes_may_have_a_unit() {
+        assert_eq!(parse_size("3K"), Some(3072));
+        assert_eq!(parse_size("7"), Some(7));
+        for text in ["", "K", "1KK", "-1", "99999999999T", "1é"] {
+            assert_eq!(parse_size(text), None, "{text}");
         }
     }
 

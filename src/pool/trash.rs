@@ -1,35 +1,118 @@
-//! Trash: what reset, `rm` and `branch -d` dropped, one directory an operation, kept for a while.
+//! Trash: what reset, `rm`, `branch -d` and undo dropped, one directory an operation, kept for a
+//! while so that the operation can be undone.
+//!
+//! A directory leaves trash by one rename before it is deleted: an undo finds all of it or none.
 
-use super::settings::{Setting, parse_age};
+use std::path::Path;
+
+use super::settings::{Setting, parse_age, parse_size};
 use super::{Error, Pool};
 use crate::model::OperationId;
+use crate::store::Rows;
+use crate::sys::error::At as _;
 use crate::sys::{disk, tree};
 
-/// Deletes what has been in trash longer than `trash.keep`. Only clears up, so a failure is left
-/// to the next time.
-pub(super) fn expire(pool: &Pool) {
-    let _ = try_expire(pool);
+/// What one operation left in trash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrashEntry {
+    /// The operation.
+    pub operation: OperationId,
+    /// When it was put there, in microseconds since the epoch.
+    pub since: i64,
+    /// What deleting it gives back, in bytes of disk.
+    pub bytes: u64,
 }
 
-fn try_expire(pool: &Pool) -> Result<(), Error> {
-    let trash = pool.layout.trash();
-    let names = disk::names_in(&trash)?;
-    if names.is_empty() {
-        return Ok(());
+/// What may be kept.
+struct Limits {
+    /// Microseconds.
+    age: i64,
+    /// Bytes; none for no limit.
+    size: Option<u64>,
+}
+
+impl Limits {
+    fn of(rows: &Rows<'_>) -> Result<Self, Error> {
+        let value = |key| Setting::find(key)?.value(rows, None);
+        let age = parse_age(&value("trash.keep")?).unwrap_or(i64::MAX);
+        Ok(Limits { age, size: parse_size(&value("trash.max-size")?) })
     }
-    let keep = pool.store.read(|rows| Setting::find("trash.keep")?.value(&rows, None))?;
-    let keep = parse_age(&keep).unwrap_or(i64::MAX);
-    for name in names {
-        let path = trash.join(&name);
-        // The directory was made when the operation retired its trees, and changed last then.
-        let age = std::fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-        let (Ok(time), true) = (age, name.to_str().is_some_and(|n| n.parse::<OperationId>().is_ok())) else {
-            continue;
-        };
-        let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
-        if i128::from(pool.now().micros) - i128::try_from(since).unwrap_or(0) > i128::from(keep) {
-            tree::remove_tree(&path)?;
+}
+
+/// Deletes what is over the limits. Only clears up, so a failure is left to the next time.
+pub(super) fn expire(pool: &Pool) {
+    let _ = pool.expired_trash().and_then(|entries| pool.delete_trash(&entries));
+}
+
+impl Pool {
+    /// All that is in trash, oldest first; with its sizes where they are asked for, which takes a
+    /// walk over all of it.
+    ///
+    /// # Errors
+    /// When trash cannot be read.
+    pub fn trash(&self, sizes: bool) -> Result<Vec<TrashEntry>, Error> {
+        let trash = self.layout.trash();
+        let mut entries = Vec::new();
+        for name in disk::names_in(&trash)? {
+            let Some(operation) = name.to_str().and_then(|name| name.parse::<OperationId>().ok()) else {
+                continue;
+            };
+            let path = trash.join(&name);
+            let since = changed(&path)?;
+            let bytes = if sizes { tree::measure_tree(&path)?.blocks } else { 0 };
+            entries.push(TrashEntry { operation, since, bytes });
         }
+        entries.sort_by_key(|entry| entry.since);
+        Ok(entries)
     }
-    Ok(())
+
+    /// What is in trash longer than `trash.keep`, or over `trash.max-size` with the oldest counted
+    /// out first. Sizes are told only when `trash.max-size` is set.
+    ///
+    /// # Errors
+    /// When trash or the settings cannot be read.
+    pub fn expired_trash(&self) -> Result<Vec<TrashEntry>, Error> {
+        if disk::names_in(&self.layout.trash())?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limits = self.store.read(|rows| Limits::of(&rows))?;
+        let mut entries = self.trash(limits.size.is_some())?;
+        let now = self.now().micros;
+        let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        entries.retain(|entry| {
+            let goes = now.saturating_sub(entry.since) > limits.age
+                || limits.size.is_some_and(|size| total > size && entry.bytes > 0);
+            if goes {
+                total -= entry.bytes;
+            }
+            goes
+        });
+        Ok(entries)
+    }
+
+    /// Deletes these entries for good.
+    ///
+    /// # Errors
+    /// When one cannot be deleted; the others before it are.
+    pub fn delete_trash(&self, entries: &[TrashEntry]) -> Result<(), Error> {
+        for entry in entries {
+            let name = entry.operation.as_str();
+            let leaving = self.layout.staging().join(format!("{name}.deleted"));
+            match disk::rename(&self.layout.trash().join(name), &leaving) {
+                // Somebody else deletes it.
+                Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+            tree::remove_tree(&leaving)?;
+        }
+        Ok(())
+    }
+}
+
+/// When something was last put into the directory, in microseconds since the epoch.
+fn changed(path: &Path) -> Result<i64, Error> {
+    let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
+    let time = metadata.modified().at("look at", path)?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
+    Ok(i64::try_from(since).unwrap_or(i64::MAX))
 }

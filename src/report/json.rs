@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::fsck::Report;
 use crate::model::CommitId;
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
-    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    Amended, Check, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch,
+    DeletedTag, Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed,
+    RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged, Undone,
 };
 
 /// What `rev-parse` answers.
@@ -58,12 +59,16 @@ one_line!(
     Created,
     DeletedBranch,
     DeletedTag,
+    Exported,
+    Imported,
     Parsed,
     Removed,
     ResetDone,
     SettingEntry,
     Status,
-    Tagged
+    Tagged,
+    Collected,
+    Undone
 );
 
 impl Lines for Listing {
@@ -78,7 +83,25 @@ impl Lines for Vec<Inspection> {
     }
 }
 
+impl Lines for Vec<MetadataLine> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<Check> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
 impl Lines for Vec<TagEntry> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Lines for Vec<ReflogEntry> {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         lines(out, self)
     }

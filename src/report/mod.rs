@@ -7,6 +7,7 @@ mod log;
 mod style;
 mod template;
 mod text;
+mod undo;
 
 use std::io::{self, Write};
 

@@ -8,8 +8,9 @@ use super::json::Parsed;
 use crate::fsck::Report;
 use crate::model::{CommitId, Signature};
 use crate::ops::{
-    Amended, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag, Inspection,
-    Listing, Removed, Renamed, RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged,
+    Amended, Check, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
+    Exported, Health, Imported, Inspection, Listing, Removed, Renamed, RenamedBranch, ResetDone,
+    SettingEntry, Status, TagEntry, Tagged,
 };
 use crate::sys::tree::ChangeKind;
 
@@ -22,7 +23,7 @@ pub trait Text {
     fn text(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -157,6 +158,37 @@ impl Text for Cloned {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (source, id) = (&self.source, self.source_id.short());
         writeln!(out, "Created volume {} from {source}:{id}", self.volume)
+    }
+}
+
+impl Text for Vec<Check> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for check in self {
+            let (word, style) = match check.health {
+                Health::Good => ("ok", super::style::GREEN),
+                Health::Poor => ("note", super::style::COMMIT),
+                Health::Bad => ("FAIL", super::style::RED),
+            };
+            writeln!(out, "{style}{word:<5}{style:#} {:<12} {}", check.subject, plain(&check.found))?;
+            if let Some(remedy) = &check.remedy {
+                writeln!(out, "{:18} -> {remedy}", "")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Text for Exported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Exported {volume}:{id}: {} entries, {} bytes", self.entries, self.bytes)
+    }
+}
+
+impl Text for Imported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Imported volume {volume} at {id}: {} entries, {} bytes", self.entries, self.bytes)
     }
 }
 

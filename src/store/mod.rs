@@ -7,6 +7,7 @@
 //! Every commit is durable (two-phase, with the allocator state saved), so that an open after a
 //! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
 
+mod backend;
 mod codec;
 mod error;
 mod index;

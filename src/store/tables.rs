@@ -14,12 +14,15 @@ pub(super) type Owned<K> = TableDefinition<'static, (&'static str, K), Record>;
 /// The schema that this program reads and writes.
 pub(super) const SCHEMA: u64 = 1;
 
-/// Numbers of the whole pool. Key: [`SCHEMA_KEY`] or [`NEXT_OPERATION_KEY`].
+/// Numbers of the whole pool. Key: [`SCHEMA_KEY`], [`NEXT_OPERATION_KEY`] or
+/// [`GENERATION_KEY`].
 pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// In `META`: the schema number.
 pub(super) const SCHEMA_KEY: &str = "schema";
 /// In `META`: the number of the next operation.
 pub(super) const NEXT_OPERATION_KEY: &str = "next_operation";
+/// In `META`: how many transactions were committed.
+pub(super) const GENERATION_KEY: &str = "generation";
 
 /// Words of the whole pool. Key: [`CURRENT_VOLUME_KEY`].
 pub(super) const STATE: TableDefinition<'static, &str, &str> = TableDefinition::new("state");

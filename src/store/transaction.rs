@@ -1,17 +1,20 @@
 //! Opening the database for one transaction.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase as _};
 
+use super::backend::Backend;
 use super::error::StoreError;
 use super::migrations::STEPS;
 use super::rows::{Rows, Transaction};
-use super::tables::{META, SCHEMA, SCHEMA_KEY};
+use super::tables::{GENERATION_KEY, META, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;
 use crate::layout::Layout;
+use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
 use crate::sys::locks::{LockFile, Wait};
@@ -104,19 +107,59 @@ impl Store {
         let database = self.open()?;
         let mut transaction = database.begin_write().map_err(|e| self.failed("write", e))?;
         transaction.set_quick_repair(true);
-        let value = body(&Writer::new(&transaction, &self.path))?;
+        let writer = Writer::new(&transaction, &self.path);
+        let value = body(&writer)?;
+        let generation = writer.next_generation()?;
         fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
-        transaction.commit().map_err(|e| self.failed("commit", e))?;
-        // A kill here is a kill after the commit point that its process never heard of.
+        let committed = transaction.commit().map_err(|e| self.failed("commit", e));
         drop(database);
+        if let Err(error) = committed {
+            // A sync that failed does not say whether the transaction holds: the file does.
+            if self.generation().ok() != Some(generation) {
+                return Err(error.into());
+            }
+        }
+        // A kill here is a kill after the commit point that its process never heard of.
         fault::point("metadata.committed").ok();
         Ok(value)
     }
 
+    /// How many transactions were committed; the caller holds the lock.
+    fn generation(&self) -> Result<u64, StoreError> {
+        let database = self.open()?;
+        let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
+        Rows { transaction: Transaction::Read(&transaction), path: &self.path }.number(GENERATION_KEY)
+    }
+
     fn open(&self) -> Result<Database, StoreError> {
-        let database = builder().create(&self.path).map_err(|e| self.failed("open", e))?;
+        if !self.path.exists() {
+            self.create()?;
+        }
+        let database = self.open_file(&self.path)?;
         self.migrate(&database)?;
         Ok(database)
+    }
+
+    /// Makes the database beside its place and moves it there: a crash leaves none or a whole one.
+    fn create(&self) -> Result<(), StoreError> {
+        let fresh = self.path.with_extension("new");
+        if fresh.exists() {
+            disk::remove_file(&fresh)?;
+        }
+        let database = self.open_file(&fresh)?;
+        self.migrate(&database)?;
+        drop(database);
+        disk::rename(&fresh, &self.path)?;
+        Ok(disk::sync_directory(self.path.parent().unwrap_or(Path::new(".")))?)
+    }
+
+    fn open_file(&self, path: &Path) -> Result<Database, StoreError> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path).at("open", path)?;
+        Backend::new(file)
+            .and_then(|backend| builder().create_with_backend(backend))
+            .map_err(|e| self.failed("open", e))
     }
 
     fn migrate(&self, database: &Database) -> Result<(), StoreError> {
@@ -169,7 +212,6 @@ fn run_steps(database: &Database, found: u64) -> Result<(), redb::Error> {
 mod tests {
     use super::*;
     use crate::model::{Instant, Row, RowChange, VolumeRecord};
-    use crate::sys::disk;
 
     fn store(dir: &Path) -> Store {
         let layout = Layout::new(dir);

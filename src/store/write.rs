@@ -10,8 +10,8 @@ use super::codec::encode;
 use super::error::StoreError;
 use super::rows::{Rows, Transaction};
 use super::tables::{
-    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS,
-    Record, STATE, TAGS, VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
+    NEXT_OPERATION_KEY, OPERATIONS, Record, STATE, TAGS, VOLUMES,
 };
 use crate::model::{Binding, BranchRecord, Operation, Row, RowChange, VolumeName};
 
@@ -101,22 +101,6 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// The row now that `row` names.
-    fn row_like(&self, row: &Row) -> Result<Option<Row>, StoreError> {
-        Ok(match row {
-            Row::Volume(v) => self.volume(&v.name)?.map(Row::Volume),
-            Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
-            Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
-            Row::Tag(t) => self.tag(&t.volume, &t.name)?.map(Row::Tag),
-            Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
-            Row::Setting { volume, key, .. } => self.setting(Some(volume), key)?.map(|value| Row::Setting {
-                volume: volume.clone(),
-                key: key.clone(),
-                value,
-            }),
-        })
-    }
-
     /// Chooses the current volume.
     ///
     /// # Errors
@@ -181,6 +165,14 @@ impl<'t> Writer<'t> {
         Ok(number)
     }
 
+    /// Counts this transaction, and says which it is.
+    pub(super) fn next_generation(&self) -> Result<u64, StoreError> {
+        let generation = self.number(GENERATION_KEY)? + 1;
+        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
+        table.insert(GENERATION_KEY, generation).map_err(|e| self.failed(e))?;
+        Ok(generation)
+    }
+
     /// Writes an operation into the journal, over the entry of its number.
     ///
     /// # Errors
@@ -197,12 +189,51 @@ impl<'t> Writer<'t> {
         self.put(JOURNAL, number, None::<&Operation>)
     }
 
-    /// Writes a done operation into the operation log.
+    /// Writes a done operation into the operation log. A volume that has another name now takes its
+    /// log along.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
     pub fn log_operation(&self, operation: &Operation) -> Result<(), StoreError> {
+        let renamed = operation.plan.changes.iter().find_map(|change| match &change.after {
+            Some(Row::Volume(after)) if after.name != operation.volume => Some(after.name.clone()),
+            _ => None,
+        });
+        let leaves = operation.plan.changes.iter().any(|change| match (&change.before, &change.after) {
+            (Some(Row::Volume(before)), None) => before.name == operation.volume,
+            _ => false,
+        });
+        if let Some(name) = renamed.filter(|_| leaves) {
+            for mut past in self.operations(&operation.volume, usize::MAX)? {
+                self.put(OPERATIONS, (past.volume.as_str(), past.number), None::<&Operation>)?;
+                past.volume = name.clone();
+                self.put(OPERATIONS, (name.as_str(), past.number), Some(&past))?;
+            }
+            let operation = Operation { volume: name, ..operation.clone() };
+            return self.put(OPERATIONS, (operation.volume.as_str(), operation.number), Some(&operation));
+        }
         self.put(OPERATIONS, (operation.volume.as_str(), operation.number), Some(operation))
+    }
+}
+
+impl Rows<'_> {
+    /// The row now that `row` names.
+    ///
+    /// # Errors
+    /// When the database or the record cannot be read.
+    pub fn row_like(&self, row: &Row) -> Result<Option<Row>, StoreError> {
+        Ok(match row {
+            Row::Volume(v) => self.volume(&v.name)?.map(Row::Volume),
+            Row::Branch(b) => self.branch(&b.volume, &b.name)?.map(Row::Branch),
+            Row::Commit(c) => self.commit(&c.volume, &c.id)?.map(Row::Commit),
+            Row::Tag(t) => self.tag(&t.volume, &t.name)?.map(Row::Tag),
+            Row::CurrentVolume(_) => self.current_volume()?.map(Row::CurrentVolume),
+            Row::Setting { volume, key, .. } => self.setting(Some(volume), key)?.map(|value| Row::Setting {
+                volume: volume.clone(),
+                key: key.clone(),
+                value,
+            }),
+        })
     }
 }
 

@@ -17,7 +17,8 @@ use super::fault;
 /// When the kernel refuses, also when it is there already.
 pub fn make_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
     fault::point("disk.mkdir").at("make the directory", path)?;
-    fs::DirBuilder::new().mode(0o700).create(path).at("make the directory", path)?;
+    // The right mode from the start as far as the umask lets it be: nothing need come between.
+    fs::DirBuilder::new().mode(mode).create(path).at("make the directory", path)?;
     set_mode(path, mode)
 }
 
@@ -43,6 +44,7 @@ pub fn ensure_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
 /// # Errors
 /// When the kernel refuses.
 pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
+    fault::point("disk.chmod").at("set the mode of", path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
 }
 
@@ -145,6 +147,23 @@ pub fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, DiskError> {
         .at("read the directory", path)?;
     names.sort();
     Ok(names)
+}
+
+/// What file system holds `path`, for the usual ones (statfs(2)).
+pub fn file_system(path: &Path) -> Option<&'static str> {
+    let known: [(u32, &str); 8] = [
+        (0xef53, "ext4"),
+        (0x5846_5342, "XFS"),
+        (0x9123_683e, "btrfs"),
+        (0x0102_1994, "tmpfs"),
+        (0x794c_7630, "overlayfs"),
+        (0x2fc1_2fc1, "ZFS"),
+        (0x6969, "NFS"),
+        (0xf2f5_2010, "F2FS"),
+    ];
+    // The kernel's number has 32 bits, in a field whose width and sign depend on the machine.
+    let magic = i128::from(rustix::fs::statfs(path).ok()?.f_type) & 0xffff_ffff;
+    known.iter().find(|(number, _)| i128::from(*number) == magic).map(|(_, name)| *name)
 }
 
 /// Whether the file system that holds the directory `path` shares blocks between files (FICLONE).

@@ -6,7 +6,8 @@
 //! builds; a release build counts nothing and never fails here.
 //!
 //! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:EIO`, `N:ENOSPC`, `N:EACCES`
-//! (the call at the N-th point fails with that error).
+//! (the call at the N-th point fails with that error). The writes that redb makes inside a
+//! transaction are counted apart, as there are many: `N:kill:redb`.
 
 use std::io;
 
@@ -50,13 +51,21 @@ mod armed {
     pub struct FaultSpec {
         at: u64,
         effect: Effect,
+        inside: bool,
     }
+
+    /// What the names of redb's own points begin with.
+    const INSIDE: &str = "redb.";
 
     impl FromStr for FaultSpec {
         type Err = String;
 
         fn from_str(text: &str) -> Result<Self, String> {
             let (at, effect) = text.split_once(':').ok_or("a fault is written N:EFFECT")?;
+            let (effect, inside) = match effect.strip_suffix(":redb") {
+                Some(effect) => (effect, true),
+                None => (effect, false),
+            };
             let effect = match effect {
                 "kill" => Effect::Kill,
                 "EIO" => Effect::Fail(Errno::IO),
@@ -65,7 +74,7 @@ mod armed {
                 other => return Err(format!("unknown fault effect {other}")),
             };
             let at = at.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
-            Ok(FaultSpec { at, effect })
+            Ok(FaultSpec { at, effect, inside })
         }
     }
 
@@ -75,7 +84,8 @@ mod armed {
     }
 
     static ARMED: OnceLock<Armed> = OnceLock::new();
-    static REACHED: AtomicU64 = AtomicU64::new(0);
+    static STEPS: AtomicU64 = AtomicU64::new(0);
+    static INSIDE_STEPS: AtomicU64 = AtomicU64::new(0);
 
     /// Arms one point, and names every point reached in `trace`, one a line.
     pub fn arm(spec: Option<FaultSpec>, trace: Option<File>) {
@@ -84,12 +94,14 @@ mod armed {
 
     pub(super) fn point(name: &'static str) -> io::Result<()> {
         let Some(armed) = ARMED.get() else { return Ok(()) };
-        let number = REACHED.fetch_add(1, Ordering::SeqCst) + 1;
+        let is_inside = name.starts_with(INSIDE);
+        let counter = if is_inside { &INSIDE_STEPS } else { &STEPS };
+        let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(mut trace) = armed.trace.as_ref() {
             writeln!(trace, "{name}")?;
         }
         match armed.spec {
-            Some(FaultSpec { at, effect }) if at == number => match effect {
+            Some(FaultSpec { at, effect, inside }) if at == number && inside == is_inside => match effect {
                 Effect::Kill => {
                     let me = rustix::process::getpid();
                     let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);

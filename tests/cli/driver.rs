@@ -11,6 +11,7 @@ use std::{fs, thread};
 use serde_json::{Value, json};
 
 use crate::harness::{Pool, json as parse};
+use crate::trace::steps;
 
 struct Driver {
     child: Child,
@@ -138,7 +139,7 @@ fn the_driver_finishes_what_a_killed_command_left() {
     let trace = pool.path().join("../trace");
     let probe = Pool::with_commit();
     probe.command().env("DVOL_FAULT_TRACE", &trace).args(["reset", "--hard", "HEAD"]).status().unwrap();
-    let points = fs::read_to_string(&trace).unwrap();
+    let points = steps(&trace);
     let exchange = 2 + points.lines().position(|point| point == "disk.exchange").unwrap();
     pool.write("db", "data", "two");
     pool.command()

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::{Container, Engine};
+use crate::support::{Container, Engine, steps};
 
 /// A verb, and what undoes it when it succeeds.
 const VERBS: [(&str, &str); 3] = [
@@ -28,7 +28,7 @@ fn whatever_fails_the_containers_that_were_stopped_run_again() {
 
         // Points are counted from 1: from the second stop to the commit point, which is the last
         // transaction before containers start.
-        let points = fs::read_to_string(&trace).expect("a debug build writes its trace");
+        let points = steps(&trace);
         let points: Vec<&str> = points.lines().collect();
         let stop =
             points.iter().position(|name| *name == "container.stop").expect("a container was stopped") + 1;

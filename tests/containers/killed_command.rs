@@ -1,9 +1,7 @@
 //! A dvol that is killed while it holds containers stopped: the driver starts them again, soon and
 //! without anybody looking.
 
-use std::fs;
-
-use crate::support::{Container, Engine, eventually};
+use crate::support::{Container, Engine, eventually, steps};
 
 #[test]
 fn the_driver_starts_what_a_killed_command_left_stopped() {
@@ -12,7 +10,7 @@ fn the_driver_starts_what_a_killed_command_left_stopped() {
     let server = Container::serve(engine, "orphan", "orphan", "");
     let trace = engine.pool().join("trace-of-orphan");
     engine.sh(&format!("DVOL_FAULT_TRACE={} dvol reset --hard HEAD orphan", trace.display())).ok();
-    let points = fs::read_to_string(&trace).expect("a debug build writes its trace");
+    let points = steps(&trace);
     let points: Vec<&str> = points.lines().collect();
 
     // Points are counted from 1: the one after the stop, the one before the start, one in between.

@@ -4,7 +4,9 @@
 mod container;
 mod engine;
 mod process;
+mod trace;
 
 pub(crate) use container::Container;
 pub(crate) use engine::Engine;
 pub(crate) use process::{Outcome, eventually};
+pub(crate) use trace::steps;

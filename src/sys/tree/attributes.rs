@@ -135,12 +135,17 @@ pub(super) fn apply_to_name(
     let (owner, group) = owner_of(stat);
     chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| owner_refused(errno, stat))?;
-    let path = [format!("/proc/self/fd/{}/", directory.as_raw_fd()).as_bytes(), name.to_bytes()].concat();
+    let path = magic_child(directory, name);
     copy_extended(Holder::Magic(from), Holder::Private(&path), scratch)?;
     if stat.kind != FileType::Symlink {
         chmodat(directory, name, stat.mode, AtFlags::empty())?;
     }
     Ok(utimensat(directory, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// A path that leads to the entry `name` of `directory` itself, for calls that know only paths.
+pub(super) fn magic_child(directory: &OwnedFd, name: &CStr) -> Vec<u8> {
+    [format!("/proc/self/fd/{}/", directory.as_raw_fd()).as_bytes(), name.to_bytes()].concat()
 }
 
 /// Removes the extended attributes that a new directory got from its parent (a default ACL, say).

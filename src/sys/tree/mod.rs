@@ -33,14 +33,18 @@
 //! | `index` | marks by which an entry is known to be unchanged |
 //! | `reuse` | copies that build on what is there: kept, linked, taken apart again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
+//! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
 //! | `remove`, `measure` | the rest of what is done to whole trees |
 
+mod archive;
 mod attributes;
 mod compare;
 mod content;
 mod copy;
 mod difference;
 mod directory;
+mod entries;
+mod extract;
 mod handle;
 mod index;
 mod links;
@@ -56,8 +60,10 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{ArchiveStats, ArchiveWriter};
 pub use compare::{Change, ChangeKind, compare_known_trees, compare_trees};
 pub use copy::{copy_tree, update_tree};
+pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use measure::{Usage, free_space, measure_tree, sync_filesystem};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};

@@ -1,0 +1,27 @@
+//! `dvol gc`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::Session;
+use crate::ops;
+
+/// Delete what trash need not keep any longer, and say what that frees
+///
+/// What reset, rm and branch -d dropped is kept for undo as long as the settings trash.keep and
+/// trash.max-size say.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dvol gc -n\n  dvol gc\n  dvol gc --all")]
+pub(super) struct Args {
+    /// Only say what would be deleted
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Delete all that is in trash: nothing that was done so far can be undone then
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    session.done(&ops::gc(&session.pool, args.all, args.dry_run)?)?;
+    Ok(ExitCode::SUCCESS)
+}

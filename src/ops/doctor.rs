@@ -1,0 +1,170 @@
+//! `doctor`: is everything there that dvol needs, and what to do where it is not.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::pool::Pool;
+use crate::sys::{disk, tree};
+
+/// Less room than this is worth a word: 1 GiB.
+const LITTLE: u64 = 1 << 30;
+/// 2024-01-01T00:00:00Z, in microseconds: a clock before it is wrong.
+const LONG_AGO: i64 = 1_704_067_200_000_000;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, but not as well as it could, or not yet.
+    Poor,
+    /// Something does not work.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub subject: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found.
+    pub found: String,
+    /// What to do, where something is to be done.
+    pub remedy: Option<String>,
+}
+
+fn check(subject: &'static str, health: Health, found: impl Into<String>, remedy: &str) -> Check {
+    let remedy = (!remedy.is_empty()).then(|| remedy.to_owned());
+    Check { subject, health, found: found.into(), remedy }
+}
+
+/// Looks at versions, the pool and its file system, the clock, the engine and the driver's socket.
+/// Changes nothing; what cannot be looked at is a finding.
+pub fn doctor(pool: &Pool, socket: &Path) -> Vec<Check> {
+    let mut checks = vec![versions(), user()];
+    checks.extend(storage(pool));
+    checks.push(metadata(pool));
+    checks.push(clock(pool));
+    checks.extend(engine(pool, socket));
+    checks
+}
+
+fn versions() -> Check {
+    let system = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let found =
+        format!("dvol {}, {} {}", env!("CARGO_PKG_VERSION"), text(system.sysname()), text(system.release()));
+    check("versions", Health::Good, found, "")
+}
+
+fn user() -> Check {
+    if rustix::process::geteuid().is_root() {
+        return check("permissions", Health::Good, "running as root", "");
+    }
+    let remedy = "run dvol by sudo: the files of containers have many owners, which only root can copy";
+    check("permissions", Health::Poor, "not running as root", remedy)
+}
+
+fn storage(pool: &Pool) -> Vec<Check> {
+    let root = pool.layout().root();
+    if !root.is_dir() {
+        let found = format!("{} is not there yet", root.display());
+        return vec![check("pool", Health::Poor, found, "dvol init VOLUME makes it")];
+    }
+    let mut checks = vec![check("pool", Health::Good, root.display().to_string(), "")];
+    let private = pool.layout().private();
+    if let Err(error) = disk::names_in(&private) {
+        let remedy = "run dvol by sudo, or name another pool with -p";
+        checks.push(check("pool", Health::Bad, error.to_string(), remedy));
+        return checks;
+    }
+    let kind = disk::file_system(root).unwrap_or("a file system of unknown type");
+    let shared = disk::can_clone(&pool.layout().staging());
+    checks.push(if shared {
+        check("file system", Health::Good, format!("{kind}, which shares blocks between copies"), "")
+    } else {
+        let remedy =
+            "commits copy every byte here; on XFS or btrfs they would share blocks and take next to no room";
+        check("file system", Health::Poor, format!("{kind}, which shares no blocks"), remedy)
+    });
+    checks.push(match tree::free_space(root) {
+        Ok(free) if free >= LITTLE => check("space", Health::Good, format!("{} MiB free", free >> 20), ""),
+        Ok(free) => {
+            let remedy = "dvol gc empties the trash; dvol rm deletes volumes";
+            check("space", Health::Poor, format!("{} MiB free", free >> 20), remedy)
+        }
+        Err(error) => check("space", Health::Bad, error.to_string(), "look at the file system"),
+    });
+    checks
+}
+
+fn metadata(pool: &Pool) -> Check {
+    match pool
+        .store()
+        .read(|rows| Ok::<_, crate::store::StoreError>((rows.volumes()?.len(), rows.journal()?.len())))
+    {
+        Ok((volumes, 0)) => check("metadata", Health::Good, format!("readable, {volumes} volumes"), ""),
+        Ok((volumes, open)) => {
+            let found = format!("readable, {volumes} volumes, {open} operations not done");
+            let remedy = "they run now, or have died: the next dvol on their volume, or dvol fsck, clears up";
+            check("metadata", Health::Poor, found, remedy)
+        }
+        Err(error) => check("metadata", Health::Bad, error.to_string(), "dvol fsck tells more"),
+    }
+}
+
+fn clock(pool: &Pool) -> Check {
+    let now = pool.now();
+    if now.micros < LONG_AGO {
+        return check("clock", Health::Bad, now.to_rfc3339(), "set the clock: commits are dated by it");
+    }
+    check("clock", Health::Good, now.to_rfc3339(), "")
+}
+
+fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
+    if !pool.containers().is_enabled() {
+        let found = "not asked, as --disable-docker-integration says";
+        return vec![check(
+            "engine",
+            Health::Poor,
+            found,
+            "without that flag dvol keeps containers from writing",
+        )];
+    }
+    let about = match pool.containers().about() {
+        Ok(about) => about,
+        Err(error) => {
+            let remedy = "start the engine, name it with DOCKER_HOST, or use --disable-docker-integration";
+            return vec![check("engine", Health::Bad, error.to_string(), remedy)];
+        }
+    };
+    let mut checks = vec![check("engine", Health::Good, about.version, "")];
+    let serving = UnixStream::connect(socket);
+    checks.push(match &serving {
+        Ok(_) => check("socket", Health::Good, format!("the driver answers at {}", socket.display()), ""),
+        Err(error) => {
+            let remedy = "start dvol plugin, as a service before the engine";
+            check("socket", Health::Bad, format!("nobody answers at {}: {error}", socket.display()), remedy)
+        }
+    });
+    let registered = about.drivers.iter().any(|driver| driver == "dvol" || driver.starts_with("dvol:"));
+    checks.push(match (registered, serving.is_ok()) {
+        (true, _) => check("driver", Health::Good, "the engine knows the volume driver dvol", ""),
+        // Docker finds a driver by its socket when it is first named.
+        (false, true) => {
+            check("driver", Health::Good, "the engine will find the driver when it is first named", "")
+        }
+        (false, false) => check(
+            "driver",
+            Health::Bad,
+            "the engine does not know the volume driver dvol",
+            "start dvol plugin",
+        ),
+    });
+    checks
+}

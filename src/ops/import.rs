@@ -1,0 +1,157 @@
+//! `import`: a new volume from an archive, or from a volume of another driver.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::commit::configured_author;
+use super::export::{FORMAT, MANIFEST, Manifest, make_root};
+use super::init::furnish;
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
+    VolumeRecord,
+};
+use crate::pool::{Error, Pending, Pool};
+use crate::sys::tree::{ArchiveStats, ExtractError, extract_archive, take_head};
+
+/// A volume that was made of something from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// The volume.
+    pub volume: VolumeName,
+    /// Its branch.
+    pub branch: BranchName,
+    /// Its only commit.
+    pub id: CommitId,
+    /// Entries of its tree.
+    pub entries: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Entries that were left out: sockets, or of a type that is not known.
+    pub left_out: u64,
+    /// The containers that were stopped for it.
+    pub containers: Vec<String>,
+}
+
+/// Makes the volume `volume` of the archive on `archive`: the commit of an export, or whatever another
+/// tar archive holds, which `what` names in the commit's message then.
+///
+/// # Errors
+/// When the name is taken, the archive is damaged or of a later format, or the space does not
+/// suffice; nothing is left then.
+pub fn import(
+    pool: &Pool,
+    archive: &mut dyn Read,
+    what: &str,
+    volume: &VolumeName,
+    author: &Signature,
+) -> Result<Imported, Error> {
+    let (head, mut rest) = take_head(archive, MANIFEST).map_err(ExtractError::Archive)?;
+    let manifest = head.map(|text| read_manifest(&text)).transpose()?;
+    let (message, tree) =
+        (format!("Import of {what}"), manifest.as_ref().map(|manifest| manifest.tree.clone()));
+    let given = manifest.map(|manifest| manifest.commit);
+    let tree = tree.unwrap_or_default();
+    make(pool, volume, given, message, author, |_, kept| {
+        Ok(extract_archive(&mut *rest, kept, &tree, &pool.interrupted())?)
+    })
+}
+
+/// Makes the volume `volume` of the engine's volume `name`, whatever its driver. Containers that run on it are
+/// stopped for the copy and started again. The other volume stays.
+///
+/// # Errors
+/// When there is no such volume, it has no directory on this machine, the name is taken, or the copy fails.
+pub fn import_volume(
+    pool: &Pool,
+    name: &str,
+    volume: &VolumeName,
+    author: &Signature,
+) -> Result<Imported, Error> {
+    let missing = || Error::NoForeignVolume(name.to_owned());
+    let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
+    let message = format!("Import of volume {name} of driver {}", foreign.driver);
+    make(pool, volume, None, message, author, |pending, kept| {
+        pool.check_space(&foreign.mountpoint)?;
+        pending.hold_others(&foreign.users)?;
+        let copied = pool.copy_tree(&foreign.mountpoint, kept)?;
+        let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;
+        Ok(ArchiveStats { entries, bytes: copied.bytes, left_out: 0 })
+    })
+}
+
+fn read_manifest(text: &[u8]) -> Result<Manifest, Error> {
+    let bad = |reason: String| Error::BadArchive(format!("its {MANIFEST}: {reason}"));
+    let value: serde_json::Value = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
+    match value["format"].as_u64() {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) => {
+            return Err(bad(format!(
+                "it has format {format}, this dvol reads {FORMAT}: use the newer dvol that wrote it"
+            )));
+        }
+        None => return Err(bad("it names no format".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|error| bad(error.to_string()))
+}
+
+fn make(
+    pool: &Pool,
+    volume: &VolumeName,
+    given: Option<CommitRecord>,
+    message: String,
+    author: &Signature,
+    fill: impl FnOnce(&mut Pending<'_>, &Path) -> Result<ArchiveStats, Error>,
+) -> Result<Imported, Error> {
+    if pool.store().read(|rows| rows.volume(volume))?.is_some() {
+        return Err(Error::VolumeExists(volume.clone()));
+    }
+    let session = pool.begin(Verb::Import, volume)?;
+    let branch = BranchName::master();
+    let new_id = pool.new_commit_id();
+    let (mut pending, (staged, id)) = session.intend(format!("import: {volume}"), |rows, draft| {
+        if rows.volume(volume)?.is_some() {
+            return Err(Error::VolumeExists(volume.clone()));
+        }
+        let (name, created) = (volume.clone(), pool.now());
+        let commit = match given {
+            Some(given) => CommitRecord { volume: name.clone(), parent: None, ..given },
+            None => CommitRecord {
+                volume: name.clone(),
+                id: new_id,
+                parent: None,
+                message,
+                author: configured_author(rows, volume, author)?,
+                date: created,
+                code: None,
+            },
+        };
+        let id = commit.id.clone();
+        let record =
+            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options: BTreeMap::new() };
+        let head = BranchRecord { volume: name, name: branch.clone(), head: Some(id.clone()), created };
+        draft.change(RowChange::insert(Row::Volume(record)));
+        draft.change(RowChange::insert(Row::Branch(head)));
+        draft.change(RowChange::insert(Row::Commit(commit)));
+        draft.move_head(Some(id.clone()));
+        Ok((draft.bring_in(layout::volume(volume))?, id))
+    })?;
+    let working_tree = furnish(&staged, &branch)?;
+    let kept = staged.join(layout::COMMITS).join(id.as_str());
+    make_root(&kept)?;
+    let stats = fill(&mut pending, &kept)?;
+    pool.copy_tree(&kept, &working_tree)?;
+    let outcome = pending.publish()?.finish()?;
+    Ok(Imported {
+        volume: volume.clone(),
+        branch,
+        id,
+        entries: stats.entries,
+        bytes: stats.bytes,
+        left_out: stats.left_out,
+        containers: outcome.containers,
+    })
+}

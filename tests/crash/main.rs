@@ -1,0 +1,173 @@
+//! A crash at every step: each fault point of each verb that changes a pool is killed and made to
+//! fail, and the pool must be as before or as after, with all containers as they were.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests set up and look at files of their own"
+)]
+
+mod engine;
+mod scene;
+mod state;
+mod sweep;
+
+use engine::{Container, Containers, Status};
+use sweep::{Case, Points, sweep};
+
+fn check(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
+    let runs = sweep(&Case { before, words, containers: Containers::new(), points: Points::Steps });
+    println!("{words:?}: {runs} faults");
+}
+
+/// The same inside the transactions of redb.
+fn check_inside(words: &'static [&'static str]) {
+    let points = Points::InsideTransactions;
+    let runs = sweep(&Case { before: &[], words, containers: Containers::new(), points });
+    println!("{words:?} inside transactions: {runs} faults");
+}
+
+/// The same with containers: one that runs, one that the engine deletes when it stops, one that a
+/// person paused, one that is stopped, and one on another volume.
+fn check_with_containers(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
+    let container = |volume, status, auto_remove| Container { volume, status, auto_remove };
+    let containers = Containers::from([
+        ("runs".to_owned(), container("db", Status::Running, false)),
+        ("fleeting".to_owned(), container("db", Status::Running, true)),
+        ("paused".to_owned(), container("db", Status::Paused, false)),
+        ("stopped".to_owned(), container("db", Status::Stopped, false)),
+        ("elsewhere".to_owned(), container("other", Status::Running, false)),
+    ]);
+    let runs = sweep(&Case { before, words, containers, points: Points::Steps });
+    println!("{words:?} with containers: {runs} faults");
+}
+
+#[test]
+fn init() {
+    check(&[], &["init", "fresh"]);
+}
+
+#[test]
+fn commit() {
+    check(&[], &["commit", "-m", "more", "db"]);
+}
+
+#[test]
+fn reset() {
+    check(&[], &["reset", "--hard", "HEAD~1", "db"]);
+}
+
+#[test]
+fn checkout() {
+    check(&[], &["checkout", "-f", "dev", "db"]);
+}
+
+#[test]
+fn checkout_to_a_new_branch() {
+    check(&[], &["checkout", "-b", "fresh", "db"]);
+}
+
+#[test]
+fn delete_branch() {
+    check(&[], &["branch", "-d", "spare", "db"]);
+}
+
+#[test]
+fn delete_branch_with_commits() {
+    check(&[], &["branch", "-D", "dev", "db"]);
+}
+
+#[test]
+fn remove() {
+    check(&[], &["rm", "-f", "db"]);
+}
+
+#[test]
+fn config() {
+    check(&[], &["config", "user.email", "ada@example.org"]);
+}
+
+#[test]
+fn config_of_a_volume() {
+    check(&[], &["config", "-C", "db", "user.name", "Ada"]);
+}
+
+#[test]
+fn switch() {
+    check(&[], &["switch", "other"]);
+}
+
+#[test]
+fn commit_with_containers() {
+    check_with_containers(&[], &["commit", "-m", "more", "db"]);
+}
+
+#[test]
+fn reset_with_containers() {
+    check_with_containers(&[], &["reset", "--hard", "HEAD~1", "db"]);
+}
+
+#[test]
+fn checkout_with_containers() {
+    check_with_containers(&[], &["checkout", "-f", "dev", "db"]);
+}
+
+#[test]
+fn config_inside_its_transaction() {
+    check_inside(&["config", "user.email", "ada@example.org"]);
+}
+
+#[test]
+fn delete_branch_inside_its_transactions() {
+    check_inside(&["branch", "-D", "dev", "db"]);
+}
+
+#[test]
+fn tag() {
+    check(&[], &["tag", "-C", "db", "here"]);
+}
+
+#[test]
+fn rename() {
+    check(&[], &["rename", "db", "data"]);
+}
+
+#[test]
+fn undo_of_a_reset() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_an_undo() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"], &["undo", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_commit() {
+    check(&[&["commit", "-m", "more", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_checkout() {
+    check(&[&["checkout", "-b", "fresh", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_deleted_branch() {
+    check(&[&["branch", "-D", "dev", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_rm() {
+    check(&[&["rm", "-f", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_rename() {
+    check(&[&["rename", "db", "data"]], &["undo", "data"]);
+}
+
+#[test]
+fn undo_of_a_reset_with_containers() {
+    check_with_containers(&[&["reset", "--hard", "HEAD~1", "db"]], &["undo", "db"]);
+}

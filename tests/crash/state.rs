@@ -1,0 +1,90 @@
+//! What a pool holds, as text that two pools can be compared by: records, trees and contents.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use dvol::layout::{self, Layout};
+use dvol::store::{Rows, Store, StoreError};
+
+/// All that must be as before or as after.
+pub(crate) fn state(pool: &Path) -> String {
+    let layout = Layout::new(pool);
+    let mut text = String::new();
+    if layout.metadata().exists() {
+        Store::new(&layout, Duration::from_secs(10)).read(|rows| records(&rows, &mut text)).unwrap();
+    }
+    let mut names: Vec<_> =
+        fs::read_dir(pool).into_iter().flatten().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    for name in names.iter().filter(|name| name.as_bytes() != layout::PRIVATE.as_bytes()) {
+        tree(pool, &pool.join(name), &mut text);
+    }
+    tree(pool, &layout.trash(), &mut text);
+    text
+}
+
+fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
+    if let Some(current) = rows.current_volume()? {
+        writeln!(text, "current {current}").unwrap();
+    }
+    for (key, value) in rows.settings(None)? {
+        writeln!(text, "setting {key}={value}").unwrap();
+    }
+    for volume in rows.volumes()? {
+        writeln!(text, "volume {} on {}", volume.name, volume.branch).unwrap();
+        for branch in rows.branches(&volume.name)? {
+            writeln!(text, "  branch {} at {:?}", branch.name, branch.head).unwrap();
+        }
+        for commit in rows.commits(&volume.name)? {
+            writeln!(text, "  commit {} of {:?}: {}", commit.id, commit.parent, commit.message).unwrap();
+        }
+        for tag in rows.tags(&volume.name)? {
+            writeln!(text, "  tag {} at {}", tag.name, tag.commit).unwrap();
+        }
+        for (key, value) in rows.settings(Some(&volume.name))? {
+            writeln!(text, "  setting {key}={value}").unwrap();
+        }
+    }
+    Ok(())
+}
+
+/// How many operations are in the journal, and how many entries in staging.
+pub(crate) fn remains(pool: &Path) -> (usize, usize) {
+    let layout = Layout::new(pool);
+    if !layout.metadata().exists() {
+        return (0, 0);
+    }
+    let journal = Store::new(&layout, Duration::from_secs(10)).read(|rows| rows.journal()).unwrap();
+    (journal.len(), fs::read_dir(layout.staging()).unwrap().count())
+}
+
+fn tree(pool: &Path, path: &Path, text: &mut String) {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    let name = path.strip_prefix(pool).unwrap().display().to_string();
+    write!(text, "{name} {:o} {}:{}", metadata.mode(), metadata.uid(), metadata.gid()).unwrap();
+    if metadata.is_symlink() {
+        writeln!(text, " -> {}", fs::read_link(path).unwrap().display()).unwrap();
+    } else if metadata.is_file() {
+        writeln!(text, " {:?}", String::from_utf8_lossy(&fs::read(path).unwrap())).unwrap();
+    } else {
+        text.push('\n');
+        let mut entries: Vec<_> = fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();
+        entries.sort();
+        for entry in entries {
+            tree(pool, &entry, text);
+        }
+    }
+}
+
+/// The lines that only one of two states has.
+pub(crate) fn difference(a: &str, b: &str) -> String {
+    let only = |a: &str, b: &str, mark: &str| {
+        let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
+        lines.map(|line| format!("{mark} {line}\n")).collect::<String>()
+    };
+    only(a, b, "-") + &only(b, a, "+")
+}

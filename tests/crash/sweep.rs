@@ -1,0 +1,216 @@
+//! Every fault at every point of a verb, and a kill at every point of the recovery from it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::engine::{Containers, Engine};
+use crate::scene::{Run, copy, prepare, remove, told, workshop};
+use crate::state::{difference, remains, state};
+
+/// Which points are swept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Points {
+    /// Every step of dvol's own.
+    Steps,
+    /// Every write and sync inside redb's transactions.
+    InsideTransactions,
+}
+
+impl Points {
+    fn effects(self) -> &'static [&'static str] {
+        match self {
+            Points::Steps => &["kill", "EIO", "ENOSPC", "EACCES"],
+            Points::InsideTransactions => &["kill:redb", "EIO:redb"],
+        }
+    }
+
+    fn of(self, mut all: Vec<String>) -> Vec<String> {
+        all.retain(|name| name.starts_with("redb.") == (self == Points::InsideTransactions));
+        all
+    }
+}
+
+/// A verb to be tried, after what must come before it.
+pub(crate) struct Case {
+    pub(crate) before: &'static [&'static [&'static str]],
+    pub(crate) words: &'static [&'static str],
+    pub(crate) containers: Containers,
+    pub(crate) points: Points,
+}
+
+struct Try {
+    point: usize,
+    effect: &'static str,
+}
+
+struct Sweep<'a> {
+    case: &'a Case,
+    template: PathBuf,
+    before: String,
+    after: String,
+    points: Vec<String>,
+    /// The recoveries that were swept already, by the points they passed.
+    recoveries: Mutex<BTreeSet<Vec<String>>>,
+    steps_of_recovery: Mutex<BTreeSet<String>>,
+    killed_in_recovery: Mutex<BTreeSet<String>>,
+    runs: AtomicUsize,
+}
+
+/// Sweeps one verb; gives how many runs it took.
+pub(crate) fn sweep(case: &Case) -> usize {
+    let workshop = workshop();
+    let engine = Engine::new();
+    engine.set(&case.containers);
+    let template = prepare(workshop.path().join("template"));
+    for (n, words) in case.before.iter().enumerate() {
+        let ids = 100_000 + 1000 * u32::try_from(n).unwrap();
+        Run { pool: &template, engine: None, ids }.must(words);
+    }
+    let before = state(&template);
+    let done = workshop.path().join("done");
+    copy(&template, &done);
+    let trace = workshop.path().join("trace");
+    let (output, points) = case.run(&done, &engine).with_fault(case.words, None, &trace);
+    assert!(output.status.success(), "{:?}: {}", case.words, told(&output));
+    let after = state(&done);
+    assert!(before != after, "{:?} changes nothing", case.words);
+    assert_eq!(remains(&done), (0, 0), "{:?}", case.words);
+    let points = case.points.of(points);
+    let each = |point| case.points.effects().iter().map(move |effect| Try { point, effect });
+    let tries = (1..=points.len()).flat_map(each);
+    let queue = Mutex::new(tries.collect::<VecDeque<_>>());
+    let sweep = Sweep {
+        case,
+        template,
+        before,
+        after,
+        points,
+        recoveries: Mutex::default(),
+        steps_of_recovery: Mutex::default(),
+        killed_in_recovery: Mutex::default(),
+        runs: AtomicUsize::new(0),
+    };
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            let (sweep, queue, directory) =
+                (&sweep, &queue, workshop.path().join(format!("worker-{worker}")));
+            scope.spawn(move || {
+                std::fs::create_dir(&directory).unwrap();
+                let engine = Engine::new();
+                loop {
+                    let Some(one) = queue.lock().unwrap().pop_front() else { break };
+                    sweep.attempt(&one, &directory, &engine);
+                }
+            });
+        }
+    });
+    let never = "some step of recovery was never reached";
+    assert_eq!(
+        sweep.steps_of_recovery.into_inner().unwrap(),
+        sweep.killed_in_recovery.into_inner().unwrap(),
+        "{never}"
+    );
+    sweep.runs.into_inner()
+}
+
+impl Case {
+    fn run<'a>(&self, pool: &'a Path, engine: &'a Engine) -> Run<'a> {
+        Run { pool, engine: (!self.containers.is_empty()).then_some(engine), ids: 500_000 }
+    }
+}
+
+impl Sweep<'_> {
+    fn attempt(&self, one: &Try, directory: &Path, engine: &Engine) {
+        let (pool, trace) = (directory.join("pool"), directory.join("trace"));
+        let fault = format!("{}:{}", one.point, one.effect);
+        let what = format!("{:?} with {fault} ({})", self.case.words, self.points[one.point - 1]);
+        let run = self.case.run(&pool, engine);
+        // The threads of a copy race for the first name of a hard link, so its points may be one fewer.
+        let reached = (0..50).find_map(|_| {
+            let _ = std::fs::remove_dir_all(&pool);
+            copy(&self.template, &pool);
+            engine.set(&self.case.containers);
+            let (output, reached) = run.with_fault(self.case.words, Some(&fault), &trace);
+            (self.case.points.of(reached).len() >= one.point).then_some(output)
+        });
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        let Some(output) = reached else { panic!("{what}: the point was never reached") };
+        let told = told(&output);
+        if one.effect.starts_with("kill") {
+            assert_eq!(output.status.signal(), Some(9), "{what}: {told}");
+        } else {
+            assert!(output.status.code().is_some_and(|code| code != 101), "{what}: {told}");
+            let now = state(&pool);
+            let is_done = told.contains(" is done, but ");
+            let right = if output.status.success() || is_done { &self.after } else { &self.before };
+            assert!(now == *right, "{what}: {told}\n{}", difference(right, &now));
+        }
+        self.recovered(&run, &what);
+        let now = state(&pool);
+        if output.status.success() {
+            assert!(now == self.after, "{what}: {told}\n{}", difference(&self.after, &now));
+        }
+        remove(&pool);
+        if one.effect.starts_with("kill") {
+            self.sweep_recovery(&fault, directory, engine, &what);
+        }
+    }
+
+    /// Recovery gives the state before or after, leaves nothing, and finds nothing a second time.
+    fn recovered(&self, run: &Run<'_>, what: &str) {
+        let first = run.run(&["fsck"]);
+        assert!(matches!(first.status.code(), Some(0 | 1)), "{what}: fsck {}", told(&first));
+        let second = run.run(&["fsck"]);
+        assert!(second.status.success(), "{what}: second fsck {}", told(&second));
+        let now = state(run.pool);
+        assert!(
+            now == self.before || now == self.after,
+            "{what}: between\nsince before:\n{}since after:\n{}",
+            difference(&self.before, &now),
+            difference(&self.after, &now)
+        );
+        assert_eq!(remains(run.pool), (0, 0), "{what}: journal and staging");
+        if let Some(engine) = run.engine {
+            assert_eq!(engine.now(), self.case.containers, "{what}: containers");
+        }
+    }
+
+    /// Kills the recovery at each of its points; recoveries that pass the same points are swept once.
+    /// The verb is killed anew for each: a copy of what it left would have other inodes.
+    fn sweep_recovery(&self, fault: &str, directory: &Path, engine: &Engine, what: &str) {
+        let (pool, trace) = (directory.join("again"), directory.join("trace"));
+        let run = self.case.run(&pool, engine);
+        let die = || {
+            copy(&self.template, &pool);
+            engine.set(&self.case.containers);
+            run.with_fault(self.case.words, Some(fault), &trace);
+        };
+        die();
+        let points = Points::Steps.of(run.with_fault(&["fsck"], None, &trace).1);
+        remove(&pool);
+        if points.is_empty() || !self.recoveries.lock().unwrap().insert(points.clone()) {
+            return;
+        }
+        for (index, name) in points.iter().enumerate() {
+            let what = format!("{what}, recovery killed at {} ({name})", index + 1);
+            // How many files the threads of a copy have made when it is killed differs.
+            let is_killed = (0..5).any(|_| {
+                let _ = std::fs::remove_dir_all(&pool);
+                die();
+                let (output, _) = run.with_fault(&["fsck"], Some(&format!("{}:kill", index + 1)), &trace);
+                output.status.signal() == Some(9)
+            });
+            self.runs.fetch_add(1, Ordering::Relaxed);
+            self.steps_of_recovery.lock().unwrap().insert(name.clone());
+            if is_killed {
+                self.killed_in_recovery.lock().unwrap().insert(name.clone());
+            }
+            self.recovered(&run, &what);
+            remove(&pool);
+        }
+    }
+}
