@@ -11,9 +11,7 @@ use std::time::Duration;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
-use crate::sys::tree::{
-    self, Bounds, CopyStats, Keep, MemoryIndex, Reuse, Update, strip_shared, update_tree,
-};
+use crate::sys::tree::{self, Bounds, CopyStats, Keep, MemoryIndex, Reuse, Update, update_tree};
 
 /// Replaces the working tree of `branch` by `commit`'s.
 pub(super) struct Restore<'r> {
@@ -49,7 +47,7 @@ impl Restore<'_> {
 
         let mut published = pending.publish()?;
         // Only speed depends on what follows, so it does not fail the reset: the old tree goes anyway.
-        if quiesced.reused == 0 || strip_shared(self.staged, &working_tree).is_ok() {
+        if quiesced.reused == 0 || published.strip_replaced().is_ok() {
             published.remember_new(volume, branch, self.commit, begun);
         }
         Ok((published.finish()?, copied, quiesced))

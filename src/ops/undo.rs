@@ -49,6 +49,7 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
             let touched = take_back(pool, rows, draft, &operation)?;
             Ok((operation, touched))
         })?;
+    pool.refill_replaced(&operation)?;
     if touched.removes_volume {
         check_unused(pool, &operation.volume)?;
         pending.shut_gate()?;

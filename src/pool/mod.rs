@@ -19,6 +19,7 @@ mod publish;
 mod quiesce;
 mod recover;
 mod release;
+mod replaced;
 mod resolve;
 mod select;
 mod session;

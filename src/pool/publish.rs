@@ -11,7 +11,7 @@ use crate::sys::tree::{self, Bounds, FileTime};
 /// An operation that holds, whatever happens from here on.
 #[must_use = "a published operation is to be finished"]
 pub struct Published<'p> {
-    pending: Pending<'p>,
+    pub(super) pending: Pending<'p>,
     /// What is known of the working tree, written with the operation log.
     index: Option<TreeIndex>,
 }
@@ -34,6 +34,7 @@ impl<'p> Pending<'p> {
     pub fn publish(mut self) -> Result<Published<'p>, Error> {
         let pool = self.session.pool;
         pool.check_interrupted()?;
+        pool.note_shared(&self.operation)?;
         tree::sync_filesystem(&pool.layout.staging())?;
         moves::apply(&pool.layout, &self.operation.plan.install)?;
         let operation = Operation { phase: Phase::Published, ..self.operation.clone() };
@@ -114,6 +115,7 @@ impl Published<'_> {
 impl Pool {
     /// Moves what no record names any more out of the way and empties the operation's staging.
     pub(super) fn clear(&self, operation: &Operation) -> Result<(), Error> {
+        self.strip_replaced(operation)?;
         moves::retire(&self.layout, &operation.plan.retire)?;
         Ok(tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?)
     }

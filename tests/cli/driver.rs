@@ -138,6 +138,7 @@ fn the_driver_finishes_what_a_killed_command_left() {
     let _driver = Driver::start(&pool);
     let trace = pool.path().join("../trace");
     let probe = Pool::with_commit();
+    probe.write("db", "data", "two");
     probe.command().env("DVOL_FAULT_TRACE", &trace).args(["reset", "--hard", "HEAD"]).status().unwrap();
     let points = steps(&trace);
     let exchange = 2 + points.lines().position(|point| point == "disk.exchange").unwrap();

@@ -271,3 +271,30 @@ fn paths_longer_than_the_kernel_takes_go_through_every_verb() {
     assert!(!deep.exists());
     pool.run(&["fsck"]).ok();
 }
+
+#[test]
+fn undo_brings_back_the_very_tree_that_a_reset_took_files_over_from() {
+    let pool = settled();
+    pool.write("db", "file3", "mine");
+    pool.write("db", "sub/new", "mine too");
+    fs::remove_file(pool.file("db", "file5")).unwrap();
+    fs::set_permissions(pool.file("db", "sub"), fs::Permissions::from_mode(0o750)).unwrap();
+    let reset = json(&pool.run(&["reset", "--hard", "HEAD", "--format", "json"]).ok());
+    assert_eq!(reset["quiesced"]["reused"], 19, "{reset}");
+    // What is written from here on must not reach the tree in trash.
+    pool.write("db", "file4", "later");
+    for _ in 0..2 {
+        pool.run(&["undo"]).ok();
+        assert_eq!(pool.read("db", "file3"), "mine");
+        assert_eq!(pool.read("db", "file4"), "content 4");
+        assert_eq!(pool.read("db", "sub/new"), "mine too");
+        assert_eq!(pool.read("db", "sub/data"), "one");
+        assert!(!pool.file("db", "file5").exists());
+        assert_eq!(fs::metadata(pool.file("db", "sub")).unwrap().mode() & 0o777, 0o750);
+        // The undo of the undo, and back again.
+        pool.run(&["undo"]).ok();
+        assert_eq!(pool.read("db", "file4"), "later");
+        assert_eq!(pool.read("db", "file5"), "content 5");
+    }
+    pool.run(&["fsck"]).ok();
+}

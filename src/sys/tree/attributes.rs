@@ -185,3 +185,9 @@ fn owner_refused(errno: Errno, stat: &Stat) -> io::Error {
     let text = format!("its owner is {}:{}, which only root can set", stat.uid, stat.gid);
     io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
+
+/// Gives a directory back the times that it had.
+pub(super) fn restore_times(directory: &OwnedFd, stat: &Stat) -> std::io::Result<()> {
+    crate::sys::fault::point("tree.attributes")?;
+    Ok(futimens(directory, &stat.times)?)
+}

@@ -73,20 +73,7 @@ fn run(
     update: &Update<'_>,
 ) -> Result<CopyStats, DiskError> {
     let root = open_roots(src, dst, update)?;
-    let run = Run {
-        src,
-        dst,
-        update,
-        options,
-        ladder,
-        links: Links::beside(dst)?,
-        queue: Queue::new(QUEUE),
-        stopped: AtomicBool::new(false),
-        error: Mutex::new(None),
-        stats: Mutex::new(CopyStats::default()),
-        bytes: AtomicU64::new(0),
-        entries: AtomicU64::new(0),
-    };
+    let run = Run::new(src, dst, options, ladder, update)?;
     thread::scope(|scope| {
         for _ in 0..workers(options.workers) {
             scope.spawn(|| Worker::new(&run).work());
@@ -94,6 +81,23 @@ fn run(
         Walker::new(&run).walk(root);
         run.queue.close();
     });
+    run.finish()
+}
+
+/// Copies some entries of one directory. Its own attributes stay as they are.
+pub(super) fn copy_batch(
+    src: &Path,
+    dst: &Path,
+    batch: Batch,
+    options: &CopyOptions,
+    update: &Update<'_>,
+) -> Result<CopyStats, DiskError> {
+    let run = Run::new(src, dst, options, Ladder::new(true, true), update)?;
+    // The last share stays with us, so nobody finishes the directory.
+    let _share = Arc::clone(&batch.directory);
+    run.queue.push(batch);
+    run.queue.close();
+    Worker::new(&run).work();
     run.finish()
 }
 
@@ -117,6 +121,31 @@ pub(super) struct Run<'a> {
     stats: Mutex<CopyStats>,
     bytes: AtomicU64,
     entries: AtomicU64,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        src: &'a Path,
+        dst: &'a Path,
+        options: &'a CopyOptions,
+        ladder: Ladder,
+        update: &'a Update<'a>,
+    ) -> Result<Self, DiskError> {
+        Ok(Run {
+            src,
+            dst,
+            update,
+            options,
+            ladder,
+            links: Links::beside(dst)?,
+            queue: Queue::new(QUEUE),
+            stopped: AtomicBool::new(false),
+            error: Mutex::new(None),
+            stats: Mutex::new(CopyStats::default()),
+            bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+        })
+    }
 }
 
 impl Run<'_> {

@@ -209,12 +209,37 @@ pub(super) fn make_way(parent: &Directory, name: &CStr) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes out of `old` each name whose inode is also at the same path of `new`. What is left in `old` is what
-/// differs.
+/// The names of `old` whose inode is also at the same path of `new`: paths relative to the roots, each with a
+/// NUL behind it, those of one directory together.
+///
+/// # Errors
+/// Whatever cannot be read.
+pub fn shared_names(old: &Path, new: &Path) -> Result<Vec<u8>, DiskError> {
+    let mut list = Vec::new();
+    each_shared(old, new, &mut |path, _, _| {
+        list.extend_from_slice(path.as_os_str().as_bytes());
+        list.push(0);
+        Ok(())
+    })?;
+    Ok(list)
+}
+
+/// Takes those names out of `old`. What is left in it is what differs.
 ///
 /// # Errors
 /// Whatever cannot be read or removed.
 pub fn strip_shared(old: &Path, new: &Path) -> Result<(), DiskError> {
+    each_shared(old, new, &mut |path, directory, name| {
+        let full = old.join(path);
+        fault::point("tree.unlink").at("remove", &full)?;
+        unlinkat(directory, name, AtFlags::empty()).at("remove", &full)
+    })
+}
+
+/// Told of each shared name: its path, the directory in the old tree, the name in that.
+type Shared<'f> = dyn FnMut(&Path, &OwnedFd, &CStr) -> Result<(), DiskError> + 'f;
+
+fn each_shared(old: &Path, new: &Path, each: &mut Shared<'_>) -> Result<(), DiskError> {
     let mut reader = Reader::new();
     let mut at = PathBuf::new();
     let mut stack = vec![Pair::open(open_root(old)?, open_root(new)?, &mut reader, old)?];
@@ -238,8 +263,7 @@ pub fn strip_shared(old: &Path, new: &Path) -> Result<(), DiskError> {
         } else if stat.links > 1
             && Stat::of_name(pair.new.as_fd(), &name).is_ok_and(|other| other.inode == stat.inode)
         {
-            fault::point("tree.unlink").at("remove", &old.join(&path))?;
-            unlinkat(&pair.old, &name, AtFlags::empty()).map_err(|errno| failed("remove", errno))?;
+            each(&path, &pair.old, &name)?;
         }
     }
     Ok(())
