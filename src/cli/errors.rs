@@ -157,6 +157,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
         Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
         error if is_interrupt(error) => "nothing was changed".to_owned(),
+        Error::OwnVolume(name) => format!("dvol clone {name} NEW makes another of it"),
         Error::NoForeignVolume(_) => "docker volume ls lists those there are".to_owned(),
         Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
             return disk(error);
