@@ -10,6 +10,7 @@ mod verbs {
     mod code;
     mod commits;
     mod errors;
+    mod fields;
     pub(crate) mod harness;
     mod hook;
     mod log;

@@ -24,9 +24,7 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
     match failure {
         Failure::Pool(error) => {
             say("error", &error.to_string());
-            let meant = pool.and_then(|pool| similar::hint(pool, error));
-            let candidates = pool.and_then(|pool| similar::candidates(pool, error));
-            for hint in [meant, candidates, hint(error)].into_iter().flatten() {
+            for hint in hints(error, pool) {
                 say("hint", &hint);
             }
             ExitCode::from(code(error))
@@ -47,6 +45,17 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// What may help, the likeliest first.
+fn hints(error: &Error, pool: Option<&Pool>) -> Vec<String> {
+    // Where a name is that of another thing, that is all there is to say.
+    if let Some(other) = pool.and_then(|pool| similar::of_another_kind(pool, error)) {
+        return vec![other];
+    }
+    let meant = pool.and_then(|pool| similar::hint(pool, error));
+    let candidates = pool.and_then(|pool| similar::candidates(pool, error));
+    [meant, candidates, hint(error)].into_iter().flatten().collect()
 }
 
 /// Tells what is wrong with the command line.
@@ -99,7 +108,7 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::VolumeExists(name) => format!("dvol switch {name} makes it the current one"),
         Error::NoBranch { volume, branch } => {
-            format!("dvol checkout -b {branch} {volume} makes it; dvol branch {volume} lists those there are")
+            format!("dvol branch {volume} lists those there are; dvol checkout -b {branch} {volume} makes it")
         }
         Error::NoTag { volume, .. } => format!("dvol tag -C {volume} lists those there are"),
         Error::TagExists { .. } => "-f moves it".to_owned(),
@@ -148,6 +157,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
         Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
         error if is_interrupt(error) => "nothing was changed".to_owned(),
+        Error::OwnVolume(name) => format!("dvol clone {name} NEW makes another of it"),
         Error::NoForeignVolume(_) => "docker volume ls lists those there are".to_owned(),
         Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
             return disk(error);

@@ -35,19 +35,19 @@ impl Watcher for Bar {
     fn start(&self, total: Option<Usage>) {
         let words = "copying {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
         let style = ProgressStyle::with_template(words).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = match total {
-            Some(total) => ProgressBar::with_draw_target(Some(total.bytes), ProgressDrawTarget::stderr()),
-            None => ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()),
-        };
-        self.with(|shown| *shown = Some(bar.with_style(style)));
+        self.with(|shown| {
+            let bar = shown.get_or_insert_with(ProgressBar::hidden);
+            bar.set_style(style);
+            if let Some(total) = total {
+                bar.set_length(total.bytes);
+            }
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+        });
     }
 
     fn at(&self, bytes: u64, _entries: u64) {
-        self.with(|shown| {
-            if let Some(bar) = shown {
-                bar.set_position(bytes);
-            }
-        });
+        // Hidden at first, so that the rate is that of the whole copy.
+        self.with(|shown| shown.get_or_insert_with(ProgressBar::hidden).set_position(bytes));
     }
 
     fn end(&self) {

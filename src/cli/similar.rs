@@ -29,15 +29,12 @@ pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
         }
         _ => return None,
     };
-    if let Some(other) = of_another_kind(pool, error) {
-        return Some(other);
-    }
     let found = alike(wanted, names);
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
 /// A commit where a branch should stand, and a branch where a volume should.
-fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
+pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
     match error {
         Error::NoBranch { volume, branch } => {
             let revision: Revision = branch.parse().ok()?;

@@ -108,9 +108,9 @@ fn metadata(pool: &Pool) -> Check {
         .store()
         .read(|rows| Ok::<_, crate::store::StoreError>((rows.volumes()?.len(), rows.journal()?.len())))
     {
-        Ok((volumes, 0)) => check("metadata", Health::Good, format!("readable, {volumes} volumes"), ""),
+        Ok((volumes, 0)) => check("metadata", Health::Good, format!("readable, volumes: {volumes}"), ""),
         Ok((volumes, open)) => {
-            let found = format!("readable, {volumes} volumes, {open} operations not done");
+            let found = format!("readable, volumes: {volumes}, operations not done: {open}");
             let remedy = "they run now, or have died: the next dvol on their volume, or dvol fsck, clears up";
             check("metadata", Health::Poor, found, remedy)
         }

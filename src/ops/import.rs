@@ -72,6 +72,11 @@ pub fn import_volume(
     author: &Signature,
 ) -> Result<Imported, Error> {
     let missing = || Error::NoForeignVolume(name.to_owned());
+    if let Ok(own) = name.parse::<VolumeName>()
+        && pool.store().read(|rows| rows.volume(&own))?.is_some()
+    {
+        return Err(Error::OwnVolume(own));
+    }
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
     make(pool, volume, None, message, author, |pending, kept| {

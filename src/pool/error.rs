@@ -192,6 +192,9 @@ pub enum Error {
     /// `import --from-docker` of no such volume.
     #[error("the container engine has no volume '{0}'")]
     NoForeignVolume(String),
+    /// `import --from-docker` of what is ours already.
+    #[error("volume {0} is one of dvol's own")]
+    OwnVolume(VolumeName),
     /// An archive that cannot be what it should.
     #[error("cannot read the archive: {0}")]
     BadArchive(String),

@@ -10,8 +10,7 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Pool, json as parse};
-use crate::trace::steps;
+use crate::harness::{Pool, json as parse, steps};
 
 struct Driver {
     child: Child,
@@ -140,8 +139,8 @@ fn the_driver_finishes_what_a_killed_command_left() {
     let probe = Pool::with_commit();
     probe.write("db", "data", "two");
     probe.command().env("DVOL_FAULT_TRACE", &trace).args(["reset", "--hard", "HEAD"]).status().unwrap();
-    let points = steps(&trace);
-    let exchange = 2 + points.lines().position(|point| point == "disk.exchange").unwrap();
+    let points = fs::read_to_string(&trace).unwrap();
+    let exchange = 2 + steps(&points).position(|point| point == "disk.exchange").unwrap();
     pool.write("db", "data", "two");
     pool.command()
         .env("DVOL_FAULT", format!("{exchange}:kill"))

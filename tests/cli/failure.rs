@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{Pool, Run};
-use crate::trace::steps;
+use crate::harness::{Pool, Run, steps};
 
 #[test]
 fn names_that_try_to_leave_the_pool_are_refused_before_the_disk_is_touched() {
@@ -30,6 +29,7 @@ fn unknown_volumes_are_named() {
         &["commit", "-m", "x", "nosuch"],
         &["reset", "--hard", "HEAD", "nosuch"],
         &["checkout", "master", "nosuch"],
+        &["branch", "-C", "nosuch"],
     ] {
         pool.run(args).fails(1, "Volume 'nosuch' does not exist");
     }
@@ -75,8 +75,8 @@ fn a_read_error_in_the_middle_of_a_copy_undoes_the_operation() {
         let probe = Pool::with_commit();
         probe.write("db", "data", "two");
         probe.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap();
-        let points = steps(&trace);
-        let copy = 1 + points.lines().position(|point| point.starts_with("tree.copy")).unwrap();
+        let points = fs::read_to_string(&trace).unwrap();
+        let copy = 1 + steps(&points).position(|point| point.starts_with("tree.copy")).unwrap();
         let run =
             Run::from(pool.command().env("DVOL_FAULT", format!("{copy}:EIO")).args(verb).output().unwrap());
         run.fails(1, "data");
@@ -137,7 +137,7 @@ fn a_killed_operation_is_undone_or_finished_by_the_next_one() {
         let pool = prepare();
         let trace = pool.path().join("../trace");
         assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap().success());
-        let points = steps(&trace).lines().count();
+        let points = steps(&fs::read_to_string(&trace).unwrap()).count();
         assert!(points > 5, "{verb:?} passes only {points} points");
         // Every third point: the sweep over all of them is a test of its own.
         for point in (1..=points).step_by(3) {

@@ -120,3 +120,8 @@ pub(crate) fn is_root(test: &str) -> bool {
 pub(crate) fn commit_trees(pool: &Path, volume: &str) -> usize {
     fs::read_dir(pool.join(volume).join("commits")).unwrap().count()
 }
+
+/// The fault points of a trace that are counted together: without those inside redb's transactions.
+pub(crate) fn steps(trace: &str) -> impl Iterator<Item = &str> {
+    trace.lines().filter(|point| !point.starts_with("redb."))
+}

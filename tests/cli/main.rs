@@ -14,7 +14,5 @@ mod harness;
 #[path = "../support/loop_image.rs"]
 mod loop_image;
 mod space;
-#[path = "../support/trace.rs"]
-mod trace;
 mod unchanged;
 mod words;

@@ -9,6 +9,8 @@ fn the_driver_starts_what_a_killed_command_left_stopped() {
     engine.volume_with("orphan", "hello");
     let server = Container::serve(engine, "orphan", "orphan", "");
     let trace = engine.pool().join("trace-of-orphan");
+    // As it will be found below, so that the same points are passed.
+    engine.sh("docker exec orphan sh -c 'echo world > /data/file'").ok();
     engine.sh(&format!("DVOL_FAULT_TRACE={} dvol reset --hard HEAD orphan", trace.display())).ok();
     let points = steps(&trace);
     let points: Vec<&str> = points.lines().collect();

@@ -14,6 +14,7 @@ mod commit;
 mod driver_restart;
 mod failure;
 mod gate;
+mod import;
 mod killed_command;
 mod no_engine;
 mod order;

@@ -171,3 +171,28 @@ fn undo_of_a_rename() {
 fn undo_of_a_reset_with_containers() {
     check_with_containers(&[&["reset", "--hard", "HEAD~1", "db"]], &["undo", "db"]);
 }
+
+#[test]
+fn a_branch_that_is_made_holds_or_does_not() {
+    check(&[], &["branch", "-C", "db", "fresh", "HEAD~1"]);
+}
+
+#[test]
+fn a_branch_that_gets_another_name_has_one_of_the_two() {
+    check(&[], &["branch", "-C", "db", "-m", "main"]);
+}
+
+#[test]
+fn an_amended_commit_is_the_old_one_or_the_new_one() {
+    check(&[], &["commit", "--amend", "-m", "better", "db"]);
+}
+
+#[test]
+fn a_branch_that_is_made_anew_is_the_old_one_or_the_new_one() {
+    check(&[], &["checkout", "-f", "-B", "dev", "HEAD~1", "db"]);
+}
+
+#[test]
+fn a_cloned_volume_is_whole_or_not_there() {
+    check(&[], &["clone", "db:HEAD~1", "fresh"]);
+}

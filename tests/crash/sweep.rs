@@ -147,7 +147,9 @@ impl Sweep<'_> {
             let now = state(&pool);
             let is_done = told.contains(" is done, but ");
             let right = if output.status.success() || is_done { &self.after } else { &self.before };
-            assert!(now == *right, "{what}: {told}\n{}", difference(right, &now));
+            // What is done holds; what could not be cleared up is told, and the next one does it.
+            let is_left = told.contains("is left for the next dvol to clear up");
+            assert!(now == *right || is_left, "{what}: {told}\n{}", difference(right, &now));
         }
         self.recovered(&run, &what);
         let now = state(&pool);

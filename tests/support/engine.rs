@@ -163,6 +163,8 @@ impl Engine {
         let beside = Path::new(DVOL).parent().expect("a program lies in a directory").display();
         let path = std::env::var("PATH").unwrap_or_default();
         for name in ["DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DVOL_FAULT", "DVOL_FAULT_TRACE"] {
+            // A commit made inside a git work tree records its state.
+            command.current_dir(std::env::temp_dir());
             command.env_remove(name);
         }
         command

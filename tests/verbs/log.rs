@@ -98,3 +98,58 @@ fn fields_of_json_are_only_ever_added() {
         assert!(fields.contains(&field), "{field} is gone");
     }
 }
+
+/// Gives the volume `db` a chain of so many commits by writing their records alone.
+fn long_history(commits: u32) -> Pool {
+    use dvol::model::{CommitRecord, Instant, Row, RowChange, Signature};
+    let pool = Pool::with_commits(&["root"]);
+    let layout = dvol::layout::Layout::new(pool.root());
+    let store = dvol::store::Store::new(&layout, std::time::Duration::from_secs(10));
+    let volume = "db".parse().unwrap();
+    store
+        .write(|writer| {
+            let branch = writer.branches(&volume)?.remove(0);
+            let mut parent = branch.head.clone();
+            for number in 0..commits {
+                let id = format!("{:032x}", u128::from(number.reverse_bits()) << 64 | 1).parse().unwrap();
+                writer.apply(&RowChange::insert(Row::Commit(CommitRecord {
+                    volume: volume.clone(),
+                    id,
+                    parent: parent.take(),
+                    message: format!("number {number}"),
+                    author: Signature { name: "Ada".into(), email: String::new() },
+                    date: Instant { micros: 1_714_560_000_000_000 + i64::from(number), offset: 0 },
+                    code: None,
+                })))?;
+                parent =
+                    Some(format!("{:032x}", u128::from(number.reverse_bits()) << 64 | 1).parse().unwrap());
+            }
+            let after = dvol::model::BranchRecord { head: parent, ..branch.clone() };
+            writer.apply(&RowChange::update(Row::Branch(branch), Row::Branch(after)))
+        })
+        .unwrap();
+    pool
+}
+
+/// The shortest of some runs, and how many lines it wrote.
+fn quickest(pool: &Pool, words: &[&str]) -> (std::time::Duration, usize) {
+    let run = || {
+        let mut command = pool.command(words);
+        let start = std::time::Instant::now();
+        let output = command.output().unwrap();
+        (start.elapsed(), output.stdout.iter().filter(|byte| **byte == b'\n').count())
+    };
+    (0..7).map(|_| run()).min().unwrap()
+}
+
+#[test]
+fn the_newest_few_cost_the_same_however_long_the_history_is() {
+    let (short, long) = (long_history(100), long_history(10_000));
+    let words = ["log", "--oneline", "-n", "20"];
+    let ((few, shown), (many, same)) = (quickest(&short, &words), quickest(&long, &words));
+    assert_eq!((shown, same), (20, 20));
+    assert!(many < few * 3 + std::time::Duration::from_millis(10), "{few:?} of 100, {many:?} of 10,000");
+    let (all, lines) = quickest(&long, &["log", "--oneline"]);
+    assert_eq!(lines, 10_001);
+    println!("-n 20: {few:?} of 100, {many:?} of 10,000; all: {all:?}");
+}
