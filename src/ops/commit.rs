@@ -42,10 +42,8 @@ pub struct Committed {
     pub parent: Option<CommitId>,
     /// The containers that were stopped or paused for it.
     pub containers: Vec<String>,
-    /// What was copied while containers still ran, and how.
+    /// What was copied, and how.
     pub copied: CopyStats,
-    /// What was copied, and what was kept from before, while containers were held.
-    pub quiesced: CopyStats,
     /// How long containers were held, without their start, in milliseconds.
     pub downtime_ms: u64,
 }
@@ -94,7 +92,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     })?;
     let snapshot =
         Snapshot { pool, working_tree: &working_tree, staged: &staged, branch: &branch, commit: &id };
-    let (outcome, copied, quiesced) = snapshot.run(pending)?;
+    let (outcome, copied) = snapshot.run(pending)?;
     Ok(Committed {
         volume,
         branch: record.branch,
@@ -102,7 +100,6 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
         parent: branch.head,
         containers: outcome.containers,
         copied,
-        quiesced,
         downtime_ms: millis(outcome.downtime),
     })
 }

@@ -55,7 +55,7 @@ impl Restore<'_> {
 
     fn pass(
         &self,
-        keep: Keep<'_>,
+        keep: Keep,
         index: Option<&MemoryIndex>,
         working_tree: &Path,
         later: bool,

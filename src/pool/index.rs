@@ -58,7 +58,7 @@ impl Pool {
     ) -> Result<TreeIndex, Error> {
         let mut directories = IndexDirectories::new();
         let root = self.layout.full(&layout::working_tree(volume, branch));
-        tree::scan_tree(&root, &mut |path: &Path, marks| {
+        tree::scan_tree(&root, bounds, &mut |path: &Path, marks| {
             directories.push((path.as_os_str().to_owned().into_vec(), marks));
         })?;
         let record = TreeIndexRecord {

@@ -230,7 +230,7 @@ fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, 
         Ok(())
     };
     reader.chunk(to.as_fd(), check).at("read", dst)?;
-    if !empty && matches!(update.keep, Keep::Nothing) {
+    if !empty && update.keep == Keep::Nothing {
         return Err(DiskError::new("copy into", dst, io::ErrorKind::DirectoryNotEmpty));
     }
     fault::point("tree.attributes").at("set the attributes of", dst)?;
@@ -238,7 +238,6 @@ fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, 
     attributes::clear_inherited(&to, &mut Scratch::default()).at("clear the attributes of", dst)?;
     let beside = Beside::root(update)?;
     let root = Directory { parent: None, name: CString::default(), from, to, stat, beside };
-    root.beside.drop_strangers(&root, update, dst)?;
     Ok(root)
 }
 

@@ -169,14 +169,15 @@ fn mark(stat: &Stat) -> [u8; FIXED] {
 }
 
 /// Looks at each entry of the tree at `path` and gives the index of each directory to `each`, with
-/// the directory's path relative to the root. Reads no content.
+/// the directory's path relative to the root. Reads no content. Beneath a directory that was modified
+/// since `bounds` nothing is known: its entries may have changed places, which leaves no mark on what is in them.
 ///
 /// # Errors
 /// Whatever cannot be looked at; a mount point inside is of kind `CrossesDevices`.
-pub fn scan_tree(path: &Path, each: &mut dyn FnMut(&Path, Vec<u8>)) -> Result<(), DiskError> {
+pub fn scan_tree(path: &Path, bounds: Bounds, each: &mut dyn FnMut(&Path, Vec<u8>)) -> Result<(), DiskError> {
     let mut reader = Reader::new();
     let handle = open_root(path)?;
-    let mut walk = Scan { root: path, at: PathBuf::new(), stack: Vec::new() };
+    let mut walk = Scan { root: path, bounds, at: PathBuf::new(), stack: Vec::new() };
     walk.enter(handle, &mut reader, each)?;
     while let Some(frame) = walk.stack.last_mut() {
         let Some(name) = frame.directories.pop() else {
@@ -196,6 +197,7 @@ pub fn scan_tree(path: &Path, each: &mut dyn FnMut(&Path, Vec<u8>)) -> Result<()
 
 struct Scan<'a> {
     root: &'a Path,
+    bounds: Bounds,
     /// Of the directory on top of the stack, relative to the root.
     at: PathBuf,
     stack: Vec<Frame>,
@@ -204,6 +206,7 @@ struct Scan<'a> {
 struct Frame {
     handle: OwnedFd,
     directories: Names,
+    is_known: bool,
 }
 
 impl Scan<'_> {
@@ -220,6 +223,9 @@ impl Scan<'_> {
         let here = self.root.join(&self.at);
         let own = Stat::of(handle.as_fd()).at("read the attributes of", &here)?;
         let names = reader.sorted(handle.as_fd()).at("read", &here)?;
+        let modified = FileTime::from(own.times.last_modification);
+        let is_known = self.stack.last().is_none_or(|parent| parent.is_known)
+            && modified < self.bounds.modified.tick_before();
         let (mut bytes, mut directories) = (Vec::new(), Names::default());
         for name in (0..names.len()).filter_map(|index| names.get(index)) {
             let stat = match Stat::of_name(handle.as_fd(), name) {
@@ -231,7 +237,8 @@ impl Scan<'_> {
             }
             if stat.kind == FileType::Directory {
                 directories.push(name).at("read", &here)?;
-            } else if stat.links == 1
+            } else if is_known
+                && stat.links == 1
                 && let Ok(length) = u8::try_from(name.to_bytes().len())
             {
                 bytes.push(length);
@@ -240,7 +247,7 @@ impl Scan<'_> {
             }
         }
         each(&self.at, bytes);
-        self.stack.push(Frame { handle, directories });
+        self.stack.push(Frame { handle, directories, is_known });
         Ok(())
     }
 }
@@ -253,18 +260,6 @@ impl MemoryIndex {
     /// Adds the index of a directory.
     pub fn insert(&mut self, path: PathBuf, chunk: Chunk) {
         self.0.insert(path, Arc::new(chunk));
-    }
-
-    /// The index of the tree at `path` as it is now.
-    ///
-    /// # Errors
-    /// As [`scan_tree`].
-    pub fn scan(path: &Path, bounds: Bounds) -> Result<Self, DiskError> {
-        let mut index = MemoryIndex::default();
-        scan_tree(path, &mut |directory, bytes| {
-            index.insert(directory.to_owned(), Chunk::new(bounds, bytes));
-        })?;
-        Ok(index)
     }
 }
 
@@ -284,5 +279,19 @@ impl Bounds {
     /// Whether the clock has been set back since: then no time is worth a thing.
     pub fn lie_ahead(&self) -> bool {
         self.changed.max(self.modified).cmp(&FileTime::now()) == Ordering::Greater
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_bounds_lie_ahead() {
+        assert!(!Bounds::now().lie_ahead());
+        let FileTime(seconds, nanoseconds) = FileTime::now();
+        let later = FileTime(seconds + 60, nanoseconds);
+        assert!(Bounds { modified: later, changed: FileTime::now() }.lie_ahead());
+        assert!(Bounds { modified: FileTime::now(), changed: later }.lie_ahead());
     }
 }

@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{Mode, fchmod};
+
 use super::attributes::restore_times;
 use super::copy::{Batch, copy_batch};
 use super::directory::Directory;
@@ -59,11 +61,13 @@ fn refill_directory(
 ) -> Result<CopyStats, DiskError> {
     let (from, to) = (descend(source, folder)?, descend(old, folder)?);
     let stat = Stat::of(to.as_fd()).at("read the attributes of", &old.join(folder))?;
+    fchmod(&to, Mode::RWXU).at("set the mode of", &old.join(folder))?;
     let beside = Beside::default();
     let directory = Arc::new(Directory { parent: None, name: CString::default(), from, to, stat, beside });
     let batch = Batch { directory: Arc::clone(&directory), names };
     let update = Update { keep: Keep::All, reuse: None };
     let stats = copy_batch(&source.join(folder), &old.join(folder), batch, options, &update)?;
+    fchmod(&directory.to, directory.stat.mode).at("set the mode of", &old.join(folder))?;
     restore_times(&directory.to, &directory.stat).at("set the times of", &old.join(folder))?;
     Ok(stats)
 }

@@ -1,6 +1,6 @@
 //! Copies that build on what is there.
 //!
-//! A second pass over a copy keeps what the first one made and nothing has touched since. A copy that
+//! A second pass over a copy of what never changes keeps what the first one made. A copy that
 //! takes the place of a tree takes the unchanged files over from it, by link: afterwards
 //! `strip_shared` takes those names out of the old tree, so that no inode stays in two trees, and what
 //! is left of it is the difference.
@@ -12,14 +12,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, linkat, mkdirat, unlinkat};
+use rustix::fs::{AtFlags, FileType, linkat, unlinkat};
 use rustix::io::Errno;
 
 use super::directory::Directory;
 use super::handle::{Stat, open_directory, open_root, refusal};
 use super::index::{Chunk, Index};
 use super::names::{Names, Reader};
-use super::remove::remove_tree;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
@@ -27,22 +26,19 @@ use crate::sys::fault;
 #[derive(Default)]
 pub struct Update<'a> {
     /// Which entries of the destination stay.
-    pub keep: Keep<'a>,
+    pub keep: Keep,
     /// Where unchanged files may be linked from.
     pub reuse: Option<Reuse<'a>>,
 }
 
-/// Which entries of the destination stay. Directories always do.
-#[derive(Default)]
-pub enum Keep<'a> {
+/// Which entries of the destination stay.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
     /// None: it must be empty.
     #[default]
     Nothing,
     /// All: they are copies of a source that never changes.
     All,
-    /// Those whose source this index, made before the destination was, knows to be unchanged. Others are made anew,
-    /// and what the source does not have is removed.
-    Unchanged(&'a dyn Index),
 }
 
 /// A tree whose files may be linked into the copy.
@@ -61,8 +57,6 @@ pub struct Reuse<'a> {
 pub(super) struct Beside {
     /// Relative to the root.
     path: PathBuf,
-    /// Of the source, for `Keep::Unchanged`.
-    kept: Option<Arc<Chunk>>,
     /// Of the tree to link from.
     reused: Option<(OwnedFd, Arc<Chunk>)>,
 }
@@ -82,7 +76,7 @@ impl Beside {
     }
 
     pub(super) fn child(&self, name: &CStr, update: &Update<'_>) -> Self {
-        if matches!(update.keep, Keep::Nothing) && update.reuse.is_none() {
+        if update.reuse.is_none() {
             return Beside::default();
         }
         let handle = self.reused.as_ref().and_then(|(handle, _)| open_directory(handle.as_fd(), name).ok());
@@ -90,37 +84,11 @@ impl Beside {
     }
 
     fn at(path: PathBuf, handle: Option<OwnedFd>, update: &Update<'_>) -> Self {
-        let kept = match &update.keep {
-            Keep::Unchanged(index) => index.directory(&path),
-            _ => None,
-        };
         let known = update.reuse.as_ref().and_then(|reuse| reuse.index.directory(&path));
-        Beside { path, kept, reused: handle.zip(known) }
+        Beside { path, reused: handle.zip(known) }
     }
 
-    /// Removes what the source does not have, where the copy follows the source.
-    pub(super) fn drop_strangers(
-        &self,
-        directory: &Directory,
-        update: &Update<'_>,
-        dst: &Path,
-    ) -> Result<(), DiskError> {
-        if !matches!(update.keep, Keep::Unchanged(_)) {
-            return Ok(());
-        }
-        let failed = |errno: Errno| refusal("read", directory.path(dst, c""), errno);
-        // A handle of its own, as the place in the directory belongs to the handle.
-        let listing = open_directory(directory.to.as_fd(), c".").map_err(failed)?;
-        let names = Reader::new().sorted(listing.as_fd()).map_err(failed)?;
-        for name in (0..names.len()).filter_map(|index| names.get(index)) {
-            if let Err(Errno::NOENT) = Stat::of_name(directory.from.as_fd(), name) {
-                remove_tree(&directory.path(dst, name))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps or links the entry `name` of the source, if that may be; else makes way for it.
+    /// Keeps or links the entry `name` of the source, if that may be.
     pub(super) fn spare(
         &self,
         directory: &Directory,
@@ -128,23 +96,8 @@ impl Beside {
         source: &Stat,
         update: &Update<'_>,
     ) -> io::Result<Spared> {
-        match &update.keep {
-            Keep::Nothing => {}
-            Keep::All => {
-                if Stat::of_name(directory.to.as_fd(), name).is_ok() {
-                    return Ok(Spared::Kept);
-                }
-            }
-            Keep::Unchanged(_) => {
-                let there = Stat::of_name(directory.to.as_fd(), name);
-                let unchanged = self.kept.as_ref().is_some_and(|known| known.trusts(name, source));
-                match there {
-                    Ok(there) if unchanged && there.kind == source.kind => return Ok(Spared::Kept),
-                    Ok(there) => clear(directory, name, &there)?,
-                    Err(Errno::NOENT) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+        if update.keep == Keep::All && Stat::of_name(directory.to.as_fd(), name).is_ok() {
+            return Ok(Spared::Kept);
         }
         match (&self.reused, &update.reuse) {
             (Some((from, known)), Some(reuse))
@@ -188,25 +141,6 @@ fn link(
     }
     unlinkat(&directory.to, name, AtFlags::empty())?;
     Ok(Spared::No)
-}
-
-fn clear(directory: &Directory, name: &CStr, there: &Stat) -> io::Result<()> {
-    fault::point("tree.unlink")?;
-    if there.kind == FileType::Directory {
-        let path = PathBuf::from(super::handle::magic_path(directory.to.as_fd()));
-        return remove_tree(&path.join(OsStr::from_bytes(name.to_bytes()))).map_err(|error| error.source);
-    }
-    Ok(unlinkat(&directory.to, name, AtFlags::empty())?)
-}
-
-/// Something has the name of a directory that is to be made: a directory stays, all else goes.
-pub(super) fn make_way(parent: &Directory, name: &CStr) -> io::Result<()> {
-    let there = Stat::of_name(parent.to.as_fd(), name)?;
-    if there.kind != FileType::Directory {
-        clear(parent, name, &there)?;
-        mkdirat(&parent.to, name, Mode::RWXU)?;
-    }
-    Ok(())
 }
 
 /// The names of `old` whose inode is also at the same path of `new`: paths relative to the roots, each with a

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, mkdirat, openat};
+use rustix::fs::{FileType, Mode, OFlags, fchmod, mkdirat, openat};
 use rustix::io::Errno;
 
 use super::attributes::Scratch;
@@ -16,7 +16,7 @@ use super::directory::Directory;
 use super::handle::{Stat, open_directory, refusal};
 use super::names::{Names, Reader};
 use super::options::CopyStats;
-use super::reuse::{Keep, make_way};
+use super::reuse::Keep;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
@@ -129,18 +129,20 @@ impl<'a> Walker<'a> {
         let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
         fault::point("tree.mkdir").map_err(failed)?;
         match mkdirat(&parent.to, name, Mode::RWXU) {
-            Err(Errno::EXIST) if !matches!(run.update.keep, Keep::Nothing) => {
-                make_way(&parent, name).map_err(failed)?;
-            }
+            // An earlier pass made it, and has closed it again with its final mode.
+            Err(Errno::EXIST) if run.update.keep == Keep::All => {}
             Err(Errno::EXIST) if listed_twice(&parent, name) => return Ok(None),
             other => other.map_err(|errno| failed(errno.into()))?,
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let to = openat(&parent.to, name, flags, Mode::empty())
             .map_err(|errno| DiskError::new("open", parent.path(run.dst, name), errno))?;
+        if run.update.keep == Keep::All {
+            let path = || parent.path(run.dst, name);
+            fchmod(&to, Mode::RWXU).map_err(|errno| DiskError::new("set the mode of", path(), errno))?;
+        }
         let beside = parent.beside.child(name, run.update);
         let child = Directory { parent: Some(parent), name: name.to_owned(), from, to, stat, beside };
-        child.beside.drop_strangers(&child, run.update, run.dst)?;
         Ok(Some(child))
     }
 }

@@ -15,7 +15,7 @@ use super::directory::Directory;
 use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
-use super::reuse::Spared;
+use super::reuse::{Keep, Spared};
 use super::walker::listed_twice;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
@@ -175,6 +175,11 @@ impl<'a> Worker<'a> {
             None => &mut Rung::default(),
         };
         *rung += Rung { files: 1, bytes: copied.moved };
+        if run.update.keep == Keep::All {
+            // The directory may have its default ACL already, which the file got too.
+            attributes::clear_inherited(to, &mut self.scratch)
+                .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        }
         attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
             .map_err(|error| entry.target("set the attributes of", error))
     }

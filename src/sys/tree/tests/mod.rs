@@ -5,6 +5,7 @@ mod exact;
 mod hostile;
 mod removal;
 mod rungs;
+mod second_pass;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
