@@ -9,6 +9,7 @@ mod verbs {
     mod branches;
     mod code;
     mod commits;
+    mod diff;
     mod errors;
     mod fields;
     pub(crate) mod harness;

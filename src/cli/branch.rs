@@ -46,7 +46,7 @@ pub(super) struct Args {
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let pool = &session.pool;
     if let Some(branch) = args.delete.as_ref().or(args.force_delete.as_ref()) {
-        let volume = only_volume(session, &args.operands)?;
+        let volume = operands::only_volume(session, &args.operands)?;
         catch_interrupts(pool)?;
         let deleted = ops::delete_branch(pool, volume.as_ref(), branch, args.force_delete.is_some())?;
         session.done(&deleted)?;
@@ -96,12 +96,4 @@ fn rename(session: &Session, words: &[String]) -> Outcome {
     let from: Option<BranchName> = from;
     session.done(&ops::rename_branch(&session.pool, volume.as_ref(), from.as_ref(), &to.parse()?)?)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn only_volume(session: &Session, words: &[String]) -> Result<Option<VolumeName>, Failure> {
-    match words {
-        [] => Ok(session.volume(None)?.cloned()),
-        [word] => Ok(session.volume(Some(&word.parse()?))?.cloned()),
-        _ => Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
-    }
 }

@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use super::output::Failure;
 use super::session::Session;
 use super::{Outcome, code, operands};
-use crate::model::{BranchName, Daytime, Instant};
+use crate::model::{Daytime, Instant};
 use crate::ops::{self, LogRequest, LogStart};
 use crate::pool::Pool;
 use crate::report::{LogStyle, LogView};
@@ -135,15 +135,11 @@ fn start(
     words: &[String],
     all: bool,
 ) -> Result<(LogStart, Option<crate::model::VolumeName>), Failure> {
-    // A branch may be called `a..b`; then the word is the branch.
-    let range = words.first().filter(|word| word.contains("..")).filter(|word| !is_branch(session, word));
-    if let Some(range) = range {
-        let rest = match &words[1..] {
-            [] => None,
-            [word] => Some(word.parse()?),
-            _ => return Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
-        };
-        return Ok((LogStart::Range(range.parse()?), session.volume(rest.as_ref())?.cloned()));
+    if let [range, rest @ ..] = words
+        && operands::is_range(session, range)
+    {
+        let volume = operands::only_volume(session, rest)?;
+        return Ok((LogStart::Range(range.parse()?), volume));
     }
     let operands = operands::read(session, words)?;
     match operands.revision {
@@ -152,13 +148,6 @@ fn start(
         None if all => Ok((LogStart::All, operands.volume)),
         None => Ok((LogStart::Head, operands.volume)),
     }
-}
-
-fn is_branch(session: &Session, word: &str) -> bool {
-    let Ok(branch) = word.parse::<BranchName>() else { return false };
-    let pool = &session.pool;
-    let Ok(volume) = pool.select(session.globals.volume.as_ref()) else { return false };
-    pool.store().read(|rows| rows.branch(&volume, &branch)).is_ok_and(|found| found.is_some())
 }
 
 /// A date of the command line, as seen now.

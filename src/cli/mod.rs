@@ -10,6 +10,7 @@ mod commit;
 mod complete;
 mod completion;
 mod config;
+mod diff;
 mod doctor;
 mod errors;
 mod export;
@@ -79,6 +80,7 @@ enum Verb {
     Log(log::Args),
     Show(show::Args),
     Status(status::Args),
+    Diff(diff::Args),
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
         Verb::Man(args) => completion::man(args),
         Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
+        Verb::Diff(args) => diff::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Clone(args) => clone::run(&session, args),

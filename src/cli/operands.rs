@@ -29,6 +29,34 @@ pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Fail
     }
 }
 
+/// The words that may only be a volume.
+pub(super) fn only_volume(session: &Session, words: &[String]) -> Result<Option<VolumeName>, Failure> {
+    match words {
+        [] => Ok(session.volume(None)?.cloned()),
+        [word] => Ok(session.volume(Some(&word.parse()?))?.cloned()),
+        _ => Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
+    }
+}
+
+/// Whether a word is `A..B`. A branch may be called that; then the word is the branch.
+pub(super) fn is_range(session: &Session, word: &str) -> bool {
+    let is_branch = || {
+        let branch = word.parse::<BranchName>().ok()?;
+        let volume = session.pool.select(session.globals.volume.as_ref()).ok()?;
+        session.pool.store().read(|rows| rows.branch(&volume, &branch)).ok()?
+    };
+    word.contains("..") && is_branch().is_none()
+}
+
+/// A last word, which names a volume or a revision, as alone.
+pub(super) fn last(session: &Session, word: &str) -> Result<Operands, Failure> {
+    let flag = session.globals.volume.as_ref();
+    if flag.is_some() || word.contains(':') {
+        return Ok(Operands { revision: Some(word.parse()?), volume: flag.cloned() });
+    }
+    one(session, word)
+}
+
 fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
     let as_volume = match word.parse::<VolumeName>() {
         Ok(name) => session.pool.store().read(|rows| rows.volume(&name))?.map(|record| record.name),

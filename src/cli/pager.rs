@@ -1,39 +1,64 @@
 //! Long text on a terminal goes through a pager: `DVOL_PAGER`, else `PAGER`, else `less -FRX`.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{self, IsTerminal as _, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use anstream::StripStream;
+
 use super::globals::environment;
 
-/// Shows `text` (with colours) to the person at the terminal. Gives it back where there is no
-/// pager to be had, or nobody at a terminal.
-pub(super) fn show(text: &[u8]) -> io::Result<bool> {
-    if !io::stdout().is_terminal() {
-        return Ok(false);
+/// A pager that is shown what is written to it (with colours).
+pub(super) struct Pager {
+    child: Child,
+    to: Option<Box<dyn Write>>,
+}
+
+impl Pager {
+    /// Starts it; none where there is none to be had, or nobody at a terminal.
+    pub(super) fn start() -> Option<Self> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        let wanted = environment("DVOL_PAGER").or_else(|| environment("PAGER"));
+        let wanted = wanted.unwrap_or_else(|| "less".to_owned());
+        if wanted.trim() == "cat" {
+            return None;
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", &wanted]).stdin(Stdio::piped());
+        if environment("LESS").is_none() {
+            command.env("LESS", "FRX");
+        }
+        let mut child = command.spawn().ok()?;
+        // Ctrl-C is for the pager; we go when it does.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false)));
+        let plain = anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never;
+        let to = io::BufWriter::<ChildStdin>::new(child.stdin.take()?);
+        let to: Box<dyn Write> =
+            if plain { Box::new(StripStream::new(Box::new(to) as Box<dyn Write>)) } else { Box::new(to) };
+        Some(Pager { child, to: Some(to) })
     }
-    let wanted = environment("DVOL_PAGER").or_else(|| environment("PAGER"));
-    let wanted = wanted.unwrap_or_else(|| "less".to_owned());
-    if wanted.trim() == "cat" {
-        return Ok(false);
+
+    /// Waits until the person has seen enough; false if the shell did not find the pager.
+    pub(super) fn end(mut self) -> io::Result<bool> {
+        if let Some(mut to) = self.to.take()
+            && let Err(error) = to.flush()
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            return Err(error);
+        }
+        Ok(self.child.wait()?.code() != Some(127))
     }
-    let mut command = Command::new("sh");
-    command.args(["-c", &wanted]).stdin(Stdio::piped());
-    if environment("LESS").is_none() {
-        command.env("LESS", "FRX");
+}
+
+impl Write for Pager {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.to.as_mut().map_or(Ok(text.len()), |to| to.write(text))
     }
-    let Ok(mut child) = command.spawn() else { return Ok(false) };
-    // Ctrl-C is for the pager; we go when it does.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false)));
-    let plain = anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never;
-    let text = if plain { anstream::adapter::strip_bytes(text).into_vec() } else { text.to_vec() };
-    if let Some(mut stdin) = child.stdin.take()
-        && let Err(error) = stdin.write_all(&text)
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        return Err(error);
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.as_mut().map_or(Ok(()), Write::flush)
     }
-    // 127: the shell did not find it.
-    Ok(child.wait()?.code() != Some(127))
 }

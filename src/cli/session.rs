@@ -61,11 +61,35 @@ impl Session {
         if self.is_text() {
             let mut text = Vec::new();
             report.text(&mut text).map_err(Failure::Output)?;
-            if !text.is_empty() && pager::show(&text).map_err(Failure::Output)? {
+            if text.is_empty() {
                 return Ok(());
             }
         }
-        self.print(report)
+        self.paged(&mut |out| report::write(out, self.globals.format(), report).map_err(Failure::Output))
+    }
+
+    /// The same for what `write` writes piece by piece. It is called again where the pager is not to be found.
+    pub(super) fn paged(
+        &self,
+        write: &mut dyn FnMut(&mut dyn io::Write) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if self.is_text()
+            && let Some(mut pager) = pager::Pager::start()
+        {
+            let written = write(&mut pager);
+            let found = pager.end().map_err(Failure::Output)?;
+            match written {
+                // Whoever reads has had enough.
+                Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                other => other?,
+            }
+            if found {
+                return Ok(());
+            }
+        }
+        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        write(&mut out)?;
+        io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
     /// Says which containers were touched, to who wants to know.

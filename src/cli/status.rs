@@ -6,11 +6,21 @@ use super::Outcome;
 use super::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
+use crate::report::StatusView;
 
 /// Show what changed since the last commit of the current branch
+///
+/// With --short, one line a path: A new, M modified, D deleted, T of another type, P only its attributes
+/// (mode, owner, extended attributes, hard links). A new directory ends in / and stands for all in it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dvol status\n  dvol status frob_mysql --format json")]
+#[command(after_help = "Example:
+  dvol status
+  dvol status --short
+  dvol status frob_mysql --format json")]
 pub(super) struct Args {
+    /// Show one line a path: its letter, a space, the path
+    #[arg(short, long)]
+    short: bool,
     /// The volume; the current one when none is named
     #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
@@ -18,6 +28,6 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let status = ops::status(&session.pool, session.volume(args.volume.as_ref())?)?;
-    session.print(&status)?;
+    session.page(&StatusView { status, short: args.short })?;
     Ok(ExitCode::SUCCESS)
 }

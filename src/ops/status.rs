@@ -1,25 +1,32 @@
 //! `status`: what the working tree has that the head has not.
 
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::paths::{folded, printable};
 use crate::layout;
 use crate::model::{BranchName, CommitId, VolumeName, VolumeRecord};
 use crate::pool::{Error, Pool, existing};
-use crate::sys::disk;
-use crate::sys::tree::{self, Change, ChangeKind, Index};
+use crate::sys::tree::{self, Change, ChangeKind, Compare, Index};
 
 /// One changed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatusChange {
     /// What became of it.
     pub kind: ChangeKind,
-    /// Where, relative to the volume's root; in JSON, bytes that are not UTF-8 are written `\xNN`.
+    /// Where, relative to the volume's root. A new directory ends in `/` and stands for all that is in it. In JSON,
+    /// bytes that are not UTF-8 are written `\xNN`.
     #[serde(serialize_with = "printable")]
     pub path: PathBuf,
+}
+
+impl StatusChange {
+    fn folded(change: Change) -> Self {
+        let is_new = matches!(change.kind, ChangeKind::Added | ChangeKind::TypeChanged) && change.directory;
+        StatusChange { kind: change.kind, path: if is_new { folded(change.path) } else { change.path } }
+    }
 }
 
 /// The state of a volume's working tree.
@@ -37,27 +44,6 @@ pub struct Status {
     pub changes: Vec<StatusChange>,
 }
 
-fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.as_os_str().as_bytes().escape_invalid())
-}
-
-trait EscapeInvalid {
-    fn escape_invalid(&self) -> String;
-}
-
-impl EscapeInvalid for [u8] {
-    fn escape_invalid(&self) -> String {
-        let mut text = String::with_capacity(self.len());
-        for chunk in self.utf8_chunks() {
-            text.push_str(chunk.valid());
-            for byte in chunk.invalid() {
-                text.push_str(&format!("\\x{byte:02x}"));
-            }
-        }
-        text
-    }
-}
-
 /// Compares the working tree of the current branch with its head; with an empty tree when it has
 /// no commit.
 ///
@@ -68,7 +54,7 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
     let record = pool.store().read(|rows| existing(&rows, &volume))?;
     let mut changes = Vec::new();
     let head = compare(pool, &record, &mut |change| {
-        changes.push(StatusChange { kind: change.kind, path: change.path });
+        changes.push(StatusChange::folded(change));
         ControlFlow::Continue(())
     })?;
     Ok(Status { volume, branch: record.branch, head, clean: changes.is_empty(), changes })
@@ -92,31 +78,12 @@ fn compare(
     let branch = pool.store().read(|rows| rows.branch(&record.name, &record.branch))?;
     let head = branch.and_then(|branch| branch.head);
     let working_tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
-    match &head {
-        Some(id) => {
-            let tree = pool.layout().full(&layout::commit_tree(&record.name, id));
-            let index = pool.tree_index(&record.name, &record.branch, id)?;
-            let index = index.as_ref().map(|index| index as &dyn Index);
-            tree::compare_known_trees(&tree, &working_tree, index, visit)?;
-        }
-        // Everything is new; the tree's own root has nothing to be compared with.
-        None => {
-            for name in disk::names_in(&working_tree)? {
-                if visit(Change { path: PathBuf::from(name), kind: ChangeKind::Added }).is_break() {
-                    break;
-                }
-            }
-        }
-    }
+    let tree = head.as_ref().map(|id| pool.layout().full(&layout::commit_tree(&record.name, id)));
+    let index = match &head {
+        Some(id) => pool.tree_index(&record.name, &record.branch, id)?,
+        None => None,
+    };
+    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: true };
+    tree::compare_with(tree.as_deref(), &working_tree, &how, visit)?;
     Ok(head)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::EscapeInvalid as _;
-
-    #[test]
-    fn bytes_that_are_no_text_are_escaped() {
-        assert_eq!(b"a\xffb\xc3\xa9".escape_invalid(), "a\\xffbé");
-    }
 }

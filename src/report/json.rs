@@ -9,7 +9,7 @@ use crate::model::CommitId;
 use crate::ops::{
     Amended, Check, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch,
     DeletedTag, Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed,
-    RenamedBranch, ResetDone, SettingEntry, Status, TagEntry, Tagged, Undone,
+    RenamedBranch, ResetDone, SettingEntry, TagEntry, Tagged, Undone,
 };
 
 /// What `rev-parse` answers.
@@ -65,7 +65,6 @@ one_line!(
     Removed,
     ResetDone,
     SettingEntry,
-    Status,
     Tagged,
     Collected,
     Undone

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use super::graph::{Graph, Rails};
 use super::json::{Lines, lines};
+use super::status::letter;
 use super::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
 use super::template::Template;
 use super::text::{Text, author, plain};
 use crate::model::{BranchName, CodeState};
-use crate::ops::{Log, LogEntry, StatusChange};
+use crate::ops::{Log, LogEntry, StatusChange, shown};
 use crate::sys::tree::ChangeKind;
 
 /// How each commit is shown.
@@ -139,14 +140,13 @@ fn stat(changes: &[StatusChange]) -> Vec<String> {
     let mut body: Vec<String> = changes
         .iter()
         .map(|change| {
-            let (letter, style) = match change.kind {
-                ChangeKind::Added => ('A', GREEN),
-                ChangeKind::Deleted => ('D', RED),
-                ChangeKind::Modified => ('M', COMMIT),
-                ChangeKind::TypeChanged => ('T', COMMIT),
-                ChangeKind::Attributes => ('P', COMMIT),
+            let style = match change.kind {
+                ChangeKind::Added => GREEN,
+                ChangeKind::Deleted => RED,
+                ChangeKind::Modified | ChangeKind::TypeChanged | ChangeKind::Attributes => COMMIT,
             };
-            format!(" {style}{letter}{style:#}  {}", plain(&change.path.to_string_lossy()))
+            let letter = letter(change.kind);
+            format!(" {style}{letter}{style:#}  {}", shown(&change.path))
         })
         .collect();
     let of = |kind: ChangeKind| changes.iter().filter(|change| change.kind == kind).count();

@@ -1,9 +1,11 @@
 //! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
 
 mod branch;
+mod diff;
 mod graph;
 mod json;
 mod log;
+mod status;
 mod style;
 mod template;
 mod text;
@@ -12,8 +14,10 @@ mod undo;
 use std::io::{self, Write};
 
 pub use branch::{BranchStyle, BranchView};
+pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
 pub use json::{Lines, Parsed};
 pub use log::{LogStyle, LogView};
+pub use status::StatusView;
 pub use template::Template;
 pub use text::Text;
 

@@ -18,3 +18,5 @@ pub(super) const BRANCH: Style = color(AnsiColor::Green).bold();
 pub(super) const GREEN: Style = color(AnsiColor::Green);
 /// What is gone.
 pub(super) const RED: Style = color(AnsiColor::Red);
+/// Where in a file a part of a patch stands.
+pub(super) const HUNK: Style = color(AnsiColor::Cyan);

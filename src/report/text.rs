@@ -10,9 +10,8 @@ use crate::model::{CommitId, Signature};
 use crate::ops::{
     Amended, Check, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
     Exported, Health, Imported, Inspection, Listing, Removed, Renamed, RenamedBranch, ResetDone,
-    SettingEntry, Status, TagEntry, Tagged,
+    SettingEntry, TagEntry, Tagged,
 };
-use crate::sys::tree::ChangeKind;
 
 /// Something that a person can read.
 pub trait Text {
@@ -71,30 +70,6 @@ pub(super) fn plain(text: &str) -> String {
 /// The same for several lines.
 pub(super) fn plain_lines(text: &str) -> String {
     text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
-}
-
-impl Text for Status {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "On branch {}", self.branch)?;
-        if self.head.is_none() {
-            writeln!(out, "No commits yet")?;
-        }
-        if self.clean {
-            return writeln!(out, "nothing to commit, working tree clean");
-        }
-        writeln!(out, "Changes since the last commit:")?;
-        for change in &self.changes {
-            let word = match change.kind {
-                ChangeKind::Added => "new:",
-                ChangeKind::Modified => "modified:",
-                ChangeKind::Deleted => "deleted:",
-                ChangeKind::TypeChanged => "typechange:",
-                ChangeKind::Attributes => "attributes:",
-            };
-            writeln!(out, "        {word:<12}{}", plain(&change.path.to_string_lossy()))?;
-        }
-        Ok(())
-    }
 }
 
 impl Text for DeletedBranch {

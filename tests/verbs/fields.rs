@@ -14,6 +14,10 @@ const FIELDS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (&["status"], &["volume", "branch", "head", "clean", "changes"]),
+    (
+        &["diff", "HEAD^", "HEAD"],
+        &["kind", "path", "old", "new", "xattrs", "binary", "added", "deleted", "patch"],
+    ),
     (&["branch"], &["volume", "branch", "head", "current", "subject"]),
     (&["tag"], &["volume", "tag", "commit", "subject", "created", "tagger", "message"]),
     (
@@ -43,7 +47,7 @@ const FIELDS: &[(&[&str], &[&str])] = &[
 
 #[test]
 fn no_field_goes() {
-    let pool = Pool::with_commits(&["one"]);
+    let pool = Pool::with_commits(&["one", "two"]);
     pool.ok(["tag", "v1"]);
     for (words, fields) in FIELDS {
         let words = [*words, &["--format", "json"]].concat();

@@ -45,6 +45,17 @@ pub struct Change {
     pub path: PathBuf,
     /// How it differs.
     pub kind: ChangeKind,
+    /// Whether it is a directory: in the new tree, or in the old one when only that has it.
+    pub directory: bool,
+}
+
+/// How to compare.
+#[derive(Default, Clone, Copy)]
+pub struct Compare<'a> {
+    /// May know entries of the new tree that have the content of the old one's.
+    pub index: Option<&'a dyn Index>,
+    /// Pass over what is beneath a directory that only the new tree has.
+    pub fold: bool,
 }
 
 /// Tells `visit` of each change that must be made to `old` to get `new`, until it breaks.
@@ -62,44 +73,70 @@ pub fn compare_trees(
     new: &Path,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<(), DiskError> {
-    compare_known_trees(old, new, None, visit)
+    compare_with(Some(old), new, &Compare::default(), visit)
 }
 
-/// The same, where `index` may know entries of `new` that have the content of `old`'s.
+/// The same in the way that `how` says. Without an `old`, all is new but the root.
 ///
 /// # Errors
 /// As [`compare_trees`].
-pub fn compare_known_trees(
-    old: &Path,
+pub fn compare_with(
+    old: Option<&Path>,
     new: &Path,
-    index: Option<&dyn Index>,
+    how: &Compare<'_>,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<(), DiskError> {
+    walk_both(old, new, how, &mut |met| {
+        let shown = met.nodes[1].or(met.nodes[0]);
+        let directory = shown.is_some_and(|node| node.stat.kind == FileType::Directory);
+        Ok(visit(Change { path: met.path.to_owned(), kind: met.kind, directory }))
+    })
+}
+
+/// Two entries that differ, held open.
+pub(super) struct Found<'m> {
+    pub(super) path: &'m Path,
+    pub(super) kind: ChangeKind,
+    /// Old and new.
+    pub(super) nodes: [Option<&'m Node>; 2],
+}
+
+/// Told of each difference.
+pub(super) type Visit<'v> = dyn FnMut(Found<'_>) -> Result<ControlFlow<()>, DiskError> + 'v;
+
+pub(super) fn walk_both(
+    old: Option<&Path>,
+    new: &Path,
+    how: &Compare<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<(), DiskError> {
     let mut walk = Walk {
-        roots: [old, new],
-        index,
+        roots: [old.unwrap_or(new), new],
+        how,
         path: PathBuf::new(),
         stack: Vec::new(),
         reader: Reader::new(),
         scratch: Scratch::default(),
         links: LinkPairs::default(),
     };
-    let handles = [open_root(old)?, open_root(new)?];
-    let stats = [
-        Stat::of(handles[0].as_fd()).at("read the attributes of", old)?,
-        Stat::of(handles[1].as_fd()).at("read the attributes of", new)?,
-    ];
-    let [of_old, of_new] = [handles[0].as_fd(), handles[1].as_fd()];
-    let differ = attributes_differ((&stats[0], of_old), (&stats[1], of_new), &mut walk.scratch)
-        .map_err(|trouble| walk.failed(trouble.side, trouble.action, trouble.error))?;
-    if differ && visit(Change { path: ".".into(), kind: ChangeKind::Attributes }).is_break() {
-        return Ok(());
+    let root = |path: &Path| {
+        let handle = open_root(path)?;
+        let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
+        Ok::<_, DiskError>(Node { handle, stat })
+    };
+    let roots = [old.map(root).transpose()?, Some(root(new)?)];
+    if let [Some(old), Some(new)] = &roots {
+        let sides = [(&old.stat, old.handle.as_fd()), (&new.stat, new.handle.as_fd())];
+        let differ = attributes_differ(sides[0], sides[1], &mut walk.scratch)
+            .map_err(|trouble| walk.failed(trouble.side, trouble.action, trouble.error))?;
+        let met = Found { path: Path::new("."), kind: ChangeKind::Attributes, nodes: [Some(old), Some(new)] };
+        if differ && visit(met)?.is_break() {
+            return Ok(());
+        }
     }
-    walk.descend(handles.map(Some))?;
+    walk.descend(roots.map(|root| root.map(|node| node.handle)))?;
     while !walk.stack.is_empty() {
-        if let Some(change) = walk.step()?
-            && visit(change).is_break()
-        {
+        if walk.step(visit)?.is_break() {
             break;
         }
     }
@@ -109,7 +146,7 @@ pub fn compare_known_trees(
 struct Walk<'a> {
     /// Old and new, as everywhere here.
     roots: [&'a Path; 2],
-    index: Option<&'a dyn Index>,
+    how: &'a Compare<'a>,
     /// Of the entry at hand.
     path: PathBuf,
     stack: Vec<Frame>,
@@ -162,15 +199,15 @@ impl Frame {
 }
 
 impl Walk<'_> {
-    fn step(&mut self) -> Result<Option<Change>, DiskError> {
+    fn step(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, DiskError> {
         let frame = self.stack.last_mut().expect("the stack is not empty");
         let Some((name, has)) = frame.take() else {
             self.stack.pop();
             self.path.pop();
-            return Ok(None);
+            return Ok(ControlFlow::Continue(()));
         };
         if has == [true, true] && frame.knows(&name) {
-            return Ok(None);
+            return Ok(ControlFlow::Continue(()));
         }
         self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
         let [old, new] = [self.open(0, &name, has[0])?, self.open(1, &name, has[1])?];
@@ -181,9 +218,16 @@ impl Walk<'_> {
             (Some(old), Some(new)) if old.stat.kind != new.stat.kind => Some(ChangeKind::TypeChanged),
             (Some(old), Some(new)) => self.pair(old, new)?,
         };
-        let change = kind.map(|kind| Change { path: self.path.clone(), kind });
+        if let Some(kind) = kind
+            && visit(Found { path: &self.path, kind, nodes: [old.as_ref(), new.as_ref()] })?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
         let is_directory = |node: &Node| node.stat.kind == FileType::Directory;
-        let directories = [old.filter(is_directory), new.filter(is_directory)];
+        let mut directories = [old.filter(is_directory), new.filter(is_directory)];
+        if self.how.fold && directories[0].is_none() {
+            directories[1] = None;
+        }
         if directories.iter().any(Option::is_some) {
             let [old, new] = directories;
             let handles = [self.reopen(0, old)?, self.reopen(1, new)?];
@@ -191,7 +235,7 @@ impl Walk<'_> {
         } else {
             self.path.pop();
         }
-        Ok(change)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Two entries of one name and one type.
@@ -225,7 +269,7 @@ impl Walk<'_> {
                 self.reader.sorted(handle.as_fd()).map_err(|errno| self.failed(index, "read", errno))?;
             sides[index] = Some(Side { handle, names, next: 0 });
         }
-        let known = self.index.and_then(|index| index.directory(&self.path));
+        let known = self.how.index.and_then(|index| index.directory(&self.path));
         self.stack.push(Frame { sides, known });
         Ok(())
     }

@@ -33,6 +33,7 @@
 //! | `index` | marks by which an entry is known to be unchanged |
 //! | `reuse` | copies that build on what is there: kept, linked, taken apart again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
+//! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
 //! | `remove`, `measure` | the rest of what is done to whole trees |
 
@@ -41,6 +42,7 @@ mod attributes;
 mod compare;
 mod content;
 mod copy;
+mod diff;
 mod difference;
 mod directory;
 mod entries;
@@ -62,8 +64,9 @@ mod worker;
 mod tests;
 
 pub use archive::{ArchiveStats, ArchiveWriter};
-pub use compare::{Change, ChangeKind, compare_known_trees, compare_trees};
+pub use compare::{Change, ChangeKind, Compare, compare_trees, compare_with};
 pub use copy::{copy_tree, update_tree};
+pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use measure::{Usage, free_space, measure_tree, sync_filesystem};

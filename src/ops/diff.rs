@@ -1,0 +1,190 @@
+//! `diff`: what differs between two commits, or between a commit and the working tree.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use similar::{ChangeTag, TextDiff};
+
+use super::paths::printable;
+use crate::layout;
+use crate::model::{CommitRecord, Instant, Revision, VolumeName};
+use crate::pool::{Error, Pool, existing, head_record, resolve};
+use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
+
+/// So long the shortest way from one text to another is looked for; then a longer one must do.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Lines of context around what differs.
+const CONTEXT: usize = 3;
+
+/// What to compare.
+#[derive(Debug, Clone, Default)]
+pub struct DiffRequest {
+    /// The volume; none means the one that the revisions name, or the current one.
+    pub volume: Option<VolumeName>,
+    /// The commit to start from; none means HEAD.
+    pub from: Option<Revision>,
+    /// The commit to end at; none means the working tree.
+    pub to: Option<Revision>,
+    /// Whether the texts are wanted.
+    pub texts: bool,
+}
+
+/// One side of an entry that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffSide {
+    /// `file`, `directory`, `symlink`, `fifo`, `socket`, `block_device` or `char_device`.
+    #[serde(rename = "type", serialize_with = "kind_name")]
+    pub kind: EntryKind,
+    /// Bytes of a file; 0 of all else.
+    pub size: u64,
+    /// Permission bits with setuid, setgid and sticky, as four octal digits.
+    pub mode: String,
+    /// The owner's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+    /// Names of its inode; 1 of a directory.
+    pub links: u32,
+    /// When its content was last modified, as RFC 3339 has it.
+    pub modified: String,
+    /// Where a symlink leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Major and minor number of a device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<(u32, u32)>,
+}
+
+/// An extended attribute that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffXattr {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub kind: ChangeKind,
+}
+
+/// An entry that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffEntry {
+    /// What became of it.
+    pub kind: ChangeKind,
+    /// Where, relative to the volume's root; "." is the root itself.
+    #[serde(serialize_with = "printable")]
+    pub path: PathBuf,
+    /// What it was.
+    pub old: Option<DiffSide>,
+    /// What it is.
+    pub new: Option<DiffSide>,
+    /// The extended attributes that differ, of an entry that is of one type in both.
+    pub xattrs: Vec<DiffXattr>,
+    /// Whether its bytes differ and are not shown as text.
+    pub binary: bool,
+    /// Lines that were added to a text file.
+    pub added: Option<usize>,
+    /// Lines that were deleted from it.
+    pub deleted: Option<usize>,
+    /// The unified diff of a text file, without a head.
+    pub patch: Option<String>,
+}
+
+fn kind_name<S: Serializer>(kind: &EntryKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match kind {
+        EntryKind::File => "file",
+        EntryKind::Directory => "directory",
+        EntryKind::Symlink => "symlink",
+        EntryKind::Fifo => "fifo",
+        EntryKind::Socket => "socket",
+        EntryKind::BlockDevice => "block_device",
+        EntryKind::CharDevice => "char_device",
+    })
+}
+
+/// Tells `visit` of each difference, in the order of a walk, until it breaks. Compares bytes; only what a stat index
+/// knows of a working tree is not read again.
+///
+/// # Errors
+/// When there is no such volume or revision, or a tree cannot be read.
+pub fn diff(
+    pool: &Pool,
+    request: &DiffRequest,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let named = |revision: &Option<Revision>| revision.as_ref().and_then(|r| r.volume.clone());
+    let volume = match (&request.volume, named(&request.from), &request.to) {
+        (None, Some(named), None) => named,
+        // Both name theirs: the current one does not matter.
+        (None, Some(_), Some(to)) if to.volume.is_some() => {
+            named(&request.to).expect("it was just looked at")
+        }
+        (volume, ..) => pool.select(volume.as_ref())?,
+    };
+    let (record, from, to) = pool.store().read(|rows| {
+        let record = existing(&rows, &volume)?;
+        let branch = rows.branch(&volume, &record.branch)?;
+        let from = match &request.from {
+            Some(revision) => Some(resolve(&rows, &record, revision)?),
+            None if branch.is_some_and(|branch| branch.head.is_none()) => None,
+            None => Some(head_record(&rows, &record)?),
+        };
+        let to = request.to.as_ref().map(|revision| resolve(&rows, &record, revision)).transpose()?;
+        Ok::<_, Error>((record, from, to))
+    })?;
+    let tree_of =
+        |commit: &CommitRecord| pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
+    let old = from.as_ref().map(tree_of);
+    let new = match &to {
+        Some(commit) => tree_of(commit),
+        None => pool.layout().full(&layout::working_tree(&record.name, &record.branch)),
+    };
+    let index = match (&from, &to) {
+        (Some(from), None) if from.volume == record.name => {
+            pool.tree_index(&record.name, &record.branch, &from.id)?
+        }
+        _ => None,
+    };
+    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false };
+    tree::diff_trees(old.as_deref(), &new, &how, request.texts, &mut |difference| visit(told(difference)))?;
+    Ok(())
+}
+
+fn told(difference: Difference) -> DiffEntry {
+    let xattrs = difference.xattrs.into_iter().map(|(name, kind)| DiffXattr { name, kind }).collect();
+    let mut entry = DiffEntry {
+        kind: difference.kind,
+        path: difference.path,
+        old: difference.old.map(side),
+        new: difference.new.map(side),
+        xattrs,
+        binary: difference.content == Content::Binary,
+        added: None,
+        deleted: None,
+        patch: None,
+    };
+    if let Content::Text(old, new) = &difference.content {
+        let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+        let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+        entry.added = Some(count(ChangeTag::Insert));
+        entry.deleted = Some(count(ChangeTag::Delete));
+        entry.patch = Some(diff.unified_diff().context_radius(CONTEXT).to_string());
+    }
+    entry
+}
+
+fn side(entry: Entry) -> DiffSide {
+    let micros =
+        entry.modified.0.saturating_mul(1_000_000).saturating_add(i64::from(entry.modified.1 / 1000));
+    DiffSide {
+        size: if entry.kind == EntryKind::File { entry.size } else { 0 },
+        links: if entry.kind == EntryKind::Directory { 1 } else { entry.links },
+        kind: entry.kind,
+        mode: format!("{:04o}", entry.mode & 0o7777),
+        uid: entry.uid,
+        gid: entry.gid,
+        modified: Instant { micros, offset: 0 }.to_rfc3339(),
+        target: entry.target.map(|target| super::shown(&target)),
+        device: entry.device,
+    }
+}

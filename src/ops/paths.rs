@@ -1,0 +1,57 @@
+//! Paths of entries in words. A name is bytes: what is not UTF-8, or could write over a terminal, is escaped.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serializer;
+
+/// The path with `\xNN` for each byte that is not UTF-8; what scripts get.
+pub(super) fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&escaped(path, |_| false))
+}
+
+/// The same for people: control characters are escaped too.
+pub fn shown(path: &Path) -> String {
+    escaped(path, char::is_control)
+}
+
+/// The path of a directory that stands for all that is in it.
+pub(super) fn folded(path: PathBuf) -> PathBuf {
+    path.join("")
+}
+
+fn escaped(path: &Path, also: impl Fn(char) -> bool) -> String {
+    let bytes = path.as_os_str().as_bytes();
+    let mut text = String::with_capacity(bytes.len());
+    let escape = |text: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if also(c) {
+                escape(&mut text, c.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                text.push(c);
+            }
+        }
+        escape(&mut text, chunk.invalid());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn bytes_that_are_no_text_are_escaped() {
+        let path = Path::new(OsStr::from_bytes(b"a\xffb\xc3\xa9\x1b[2J"));
+        assert_eq!(shown(path), "a\\xffb\u{e9}\\x1b[2J");
+        assert_eq!(escaped(path, |_| false), "a\\xffb\u{e9}\u{1b}[2J");
+        assert_eq!(shown(&folded("a/b".into())), "a/b/");
+    }
+}
