@@ -10,18 +10,23 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
+use super::copy::workers;
 use super::handle::{Stat, open_directory, open_root, refusal};
 use super::names::Names;
+use super::queue::Queue;
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
 /// Names of one directory that are handled together.
 const GROUP: usize = 512;
+/// Groups that wait for a thread.
+const GROUPS: usize = 64;
 
 /// A list that is being written. There is a file only if there is a name to write.
 #[derive(Debug)]
@@ -72,20 +77,47 @@ impl LinkedFiles {
 /// # Errors
 /// Whatever cannot be read or removed.
 pub fn strip_linked(old: &Path, list: &Path) -> Result<(), DiskError> {
-    each_group(list, &mut |folder, names| {
-        let directory = descend(old, folder)?;
-        for name in (0..names.len()).filter_map(|index| names.get(index)) {
-            let full = || old.join(folder).join(OsStr::from_bytes(name.to_bytes()));
-            match Stat::of_name(directory.as_fd(), name) {
-                Err(Errno::NOENT) => continue,
-                Ok(stat) if stat.links < 2 => continue,
-                other => other.map_err(|errno| refusal("look at", full(), errno))?,
-            };
-            fault::point("tree.unlink").at("remove", &full())?;
-            unlinkat(&directory, name, AtFlags::empty()).at("remove", &full())?;
+    let queue: Queue<(PathBuf, Names)> = Queue::new(GROUPS);
+    let failed = Mutex::new(None);
+    let fail = |error| {
+        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        queue.close();
+    };
+    thread::scope(|scope| {
+        for _ in 0..workers(0) {
+            scope.spawn(|| {
+                while let Some((folder, names)) = queue.pop() {
+                    if let Err(error) = strip_group(old, &folder, &names) {
+                        fail(error);
+                    }
+                }
+            });
         }
-        Ok(())
-    })
+        let read = each_group(list, &mut |folder, names| {
+            queue.push((folder.to_owned(), names));
+            Ok(())
+        });
+        if let Err(error) = read {
+            fail(error);
+        }
+        queue.close();
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+fn strip_group(old: &Path, folder: &Path, names: &Names) -> Result<(), DiskError> {
+    let directory = descend(old, folder)?;
+    for name in (0..names.len()).filter_map(|index| names.get(index)) {
+        let full = || old.join(folder).join(OsStr::from_bytes(name.to_bytes()));
+        match Stat::of_name(directory.as_fd(), name) {
+            Err(Errno::NOENT) => continue,
+            Ok(stat) if stat.links < 2 => continue,
+            other => other.map_err(|errno| refusal("look at", full(), errno))?,
+        };
+        fault::point("tree.unlink").at("remove", &full())?;
+        unlinkat(&directory, name, AtFlags::empty()).at("remove", &full())?;
+    }
+    Ok(())
 }
 
 /// Gives the names in `list` to `each`, some of one directory at a time.
