@@ -62,15 +62,10 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes back what was written down for an operation that is undone.
-    pub(super) fn forget_shared(&self, operation: &Operation) -> Result<(), DiskError> {
-        for (_, _, kept) in exchanges(operation) {
-            let path = list_of(&self.layout.full(kept));
-            if path.exists() {
-                tree::remove_tree(&path)?;
-            }
-        }
-        Ok(())
+    /// Takes back what was written down for an operation that is undone: all that its trash holds, since
+    /// trees go there only when an operation is published.
+    pub(super) fn forget_linked(&self, operation: &Operation) -> Result<(), DiskError> {
+        tree::remove_tree(&self.layout.full(&layout::trash_of(&operation.id)))
     }
 }
 
