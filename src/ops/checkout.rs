@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::pool::{Error, Pool, Purpose, branch_before, existing, resolve};
 use crate::store::Rows;
-use crate::sys::tree::Bounds;
+use crate::sys::tree::{Bounds, FileTime};
 
 /// Where to go.
 #[derive(Debug, Clone)]
@@ -125,11 +125,12 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
     if let (Some(source), Some(staged)) = (&source, &staged) {
         pool.copy_tree(source, staged)?;
     }
+    let made = FileTime::fine();
     pending.quiesce(Purpose::Swap)?;
     done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
     let mut published = pending.publish()?;
     if let (Some(_), Some(head)) = (&staged, &target.head) {
-        published.remember_new(&volume, &target.name, head, begun);
+        published.remember_new(&volume, &target.name, head, begun, made);
     }
     done.containers = published.finish()?.containers;
     Ok(done)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
-use crate::sys::tree::{self, Bounds, CopyStats, Keep, MemoryIndex, Reuse, Update, update_tree};
+use crate::sys::tree::{self, Bounds, CopyStats, Keep, Reuse, Update, update_tree};
 
 /// Replaces the working tree of `branch` by `commit`'s.
 pub(super) struct Restore<'r> {
@@ -34,33 +34,30 @@ impl Restore<'_> {
         // From here on a store through an old mapping leaves its mark on the file.
         tree::sync_filesystem(self.staged)?;
 
+        let linked = pending.linked_files(&layout::working_tree(volume, branch))?;
+        let reuse = |index, later| Reuse { tree: &working_tree, index, linked: &linked, later };
+
         let mut copied = CopyStats::default();
         let early = pool.has_running(volume)?;
         if early {
-            copied = self.pass(Keep::Nothing, index.as_ref(), &working_tree, true)?;
+            copied = self.pass(Keep::Nothing, index.as_ref().map(|index| reuse(index, true)))?;
         }
         pending.quiesce(Purpose::Swap)?;
         // A container that is only frozen still has the old files open.
-        let index = index.filter(|_| !pending.has_frozen());
+        let index = index.as_ref().filter(|_| !pending.has_frozen());
         let keep = if early { Keep::All } else { Keep::Nothing };
-        let quiesced = self.pass(keep, index.as_ref(), &working_tree, false)?;
+        let quiesced = self.pass(keep, index.map(|index| reuse(index, false)))?;
+        linked.finish()?;
 
         let mut published = pending.publish()?;
         // Only speed depends on what follows, so it does not fail the reset: the old tree goes anyway.
-        if quiesced.reused == 0 || published.strip_replaced().is_ok() {
-            published.remember_new(volume, branch, self.commit, begun);
+        if let Ok(stripped) = published.retire() {
+            published.remember_new(volume, branch, self.commit, begun, stripped);
         }
         Ok((published.finish()?, copied, quiesced))
     }
 
-    fn pass(
-        &self,
-        keep: Keep,
-        index: Option<&MemoryIndex>,
-        working_tree: &Path,
-        later: bool,
-    ) -> Result<CopyStats, Error> {
-        let reuse = index.map(|index| Reuse { tree: working_tree, index, later });
+    fn pass(&self, keep: Keep, reuse: Option<Reuse<'_>>) -> Result<CopyStats, Error> {
         let (options, update) = (self.pool.copy_options(), Update { keep, reuse });
         Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
     }

@@ -34,7 +34,6 @@ impl<'p> Pending<'p> {
     pub fn publish(mut self) -> Result<Published<'p>, Error> {
         let pool = self.session.pool;
         pool.check_interrupted()?;
-        pool.note_shared(&self.operation)?;
         tree::sync_filesystem(&pool.layout.staging())?;
         moves::apply(&pool.layout, &self.operation.plan.install)?;
         let operation = Operation { phase: Phase::Published, ..self.operation.clone() };
@@ -57,15 +56,16 @@ impl Published<'_> {
         self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds).ok();
     }
 
-    /// The same for a working tree that was just made from `commit`, since `begun`.
+    /// The same for a working tree that was made from `commit` since `begun`, and last changed before `until`.
     pub fn remember_new(
         &mut self,
         volume: &VolumeName,
         branch: &BranchName,
         commit: &CommitId,
         begun: Bounds,
+        until: FileTime,
     ) {
-        let bounds = Bounds { modified: begun.modified, changed: FileTime::after_a_tick() };
+        let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
         self.remember(volume, branch, commit, bounds);
     }
 

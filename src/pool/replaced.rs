@@ -1,19 +1,18 @@
 //! Trees that an exchange replaced, on their way to trash.
 //!
 //! Files that were unchanged were taken over by link, so for a moment they are in both trees. Which
-//! they are is written down, durably, before the operation is published; afterwards, and before any
+//! they are is written down while they are linked, and durable before the operation is published; afterwards, and before any
 //! container goes on, they are taken out of the old tree: what trash keeps is the difference. Undo
 //! copies them back from the commit, which has what they had.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Pool, Published};
+use super::{Error, Pending, Pool, Published, moves};
 use crate::layout;
 use crate::model::{Move, Operation};
 use crate::sys::disk;
-use crate::sys::error::{At as _, DiskError};
-use crate::sys::tree::{self, refill_tree, shared_names, strip_shared};
+use crate::sys::error::DiskError;
+use crate::sys::tree::{self, FileTime, LinkedFiles, refill_tree, strip_linked};
 
 /// The trees that `operation` exchanges and keeps: staged, place, and where in trash it ends.
 fn exchanges(operation: &Operation) -> impl Iterator<Item = (&Path, &Path, &Path)> {
@@ -34,32 +33,12 @@ fn list_of(tree: &Path) -> PathBuf {
 }
 
 impl Pool {
-    /// Writes down which files the staged trees have in common with those that they will replace.
-    pub(super) fn note_shared(&self, operation: &Operation) -> Result<(), Error> {
-        for (staged, place, kept) in exchanges(operation) {
-            let (staged, place, kept) =
-                (self.layout.full(staged), self.layout.full(place), self.layout.full(kept));
-            if !staged.is_dir() || !place.is_dir() {
-                continue;
-            }
-            let list = shared_names(&place, &staged)?;
-            if list.is_empty() {
-                continue;
-            }
-            if let Some(folder) = kept.parent() {
-                disk::ensure_directory(folder, layout::PRIVATE_MODE)?;
-            }
-            disk::write_new(&list_of(&kept), &list, 0o600)?;
-        }
-        Ok(())
-    }
-
     /// Takes those files out of the replaced trees. Can be repeated.
     pub(super) fn strip_replaced(&self, operation: &Operation) -> Result<(), DiskError> {
-        for (staged, place, kept) in exchanges(operation) {
-            let (old, place) = (self.layout.full(staged), self.layout.full(place));
-            if list_of(&self.layout.full(kept)).exists() && old.is_dir() && place.is_dir() {
-                strip_shared(&old, &place)?;
+        for (staged, _, kept) in exchanges(operation) {
+            let (old, list) = (self.layout.full(staged), list_of(&self.layout.full(kept)));
+            if list.exists() && old.is_dir() {
+                strip_linked(&old, &list)?;
             }
         }
         Ok(())
@@ -77,32 +56,49 @@ impl Pool {
             let kept = self.layout.full(kept);
             let path = list_of(&kept);
             if path.exists() && kept.is_dir() {
-                let list = fs::read(&path).at("read", &path)?;
-                refill_tree(&source, &kept, &list, &self.copy_options())?;
+                refill_tree(&source, &kept, &path, &self.copy_options())?;
             }
         }
         Ok(())
     }
 
-    /// Takes back what `note_shared` wrote for an operation that is undone.
-    pub(super) fn forget_shared(&self, operation: &Operation) -> Result<(), DiskError> {
-        for (_, _, kept) in exchanges(operation) {
-            let path = list_of(&self.layout.full(kept));
-            if path.exists() {
-                tree::remove_tree(&path)?;
-            }
+    /// Takes back what was written down for an operation that is undone: all that its trash holds, since
+    /// trees go there only when an operation is published.
+    pub(super) fn forget_linked(&self, operation: &Operation) -> Result<(), DiskError> {
+        tree::remove_tree(&self.layout.full(&layout::trash_of(&operation.id)))
+    }
+}
+
+impl Pending<'_> {
+    /// Where the names of files are written down that the tree for `place` takes over from the one there.
+    ///
+    /// # Errors
+    /// When nothing is exchanged there, or trash cannot be written to.
+    pub fn linked_files(&self, place: &Path) -> Result<LinkedFiles, Error> {
+        let mut exchanged = exchanges(&self.operation);
+        let (_, _, kept) = exchanged
+            .find(|(_, other, _)| *other == place)
+            .ok_or_else(|| Error::Inconsistent(format!("{} is not exchanged", place.display())))?;
+        let kept = self.session.pool.layout.full(kept);
+        if let Some(folder) = kept.parent() {
+            disk::ensure_directory(folder, layout::PRIVATE_MODE)?;
         }
-        Ok(())
+        Ok(LinkedFiles::new(list_of(&kept)))
     }
 }
 
 impl Published<'_> {
-    /// Takes what was taken over out of the replaced trees, while containers are still held.
+    /// Takes what was taken over out of the replaced trees and moves them to trash, while containers are
+    /// still held. Gives when their files last changed. Only speed depends on when this is done: it is
+    /// repeated at the end, and undo does not rely on it.
     ///
     /// # Errors
-    /// When something cannot be removed; recovery tries again.
-    pub fn strip_replaced(&self) -> Result<(), Error> {
-        let pending = &self.pending;
-        Ok(pending.session.pool.strip_replaced(&pending.operation)?)
+    /// When something cannot be removed or moved; the end of the operation tries again.
+    pub fn retire(&self) -> Result<FileTime, Error> {
+        let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
+        pool.strip_replaced(operation)?;
+        let stripped = FileTime::fine();
+        moves::retire(&pool.layout, &operation.plan.retire)?;
+        Ok(stripped)
     }
 }

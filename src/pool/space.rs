@@ -16,7 +16,12 @@ impl Pool {
         if disk::can_clone(&staging) {
             return Ok(());
         }
-        let (needed, free) = (tree::measure_tree(source)?.blocks, tree::free_space(&staging)?);
+        let free = tree::free_space(&staging)?;
+        // No tree is larger than all that is there, so an emptier file system need not be asked further.
+        if tree::used_space(&staging)? <= free {
+            return Ok(());
+        }
+        let needed = tree::measure_tree(source)?.blocks;
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 }

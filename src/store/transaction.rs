@@ -7,7 +7,7 @@ use std::time::Duration;
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase as _};
 
-use super::backend::Backend;
+use super::backend::{Backend, Done};
 use super::error::StoreError;
 use super::migrations::STEPS;
 use super::rows::{Rows, Transaction};
@@ -78,7 +78,7 @@ impl Store {
         body: impl FnOnce(Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _guard = self.lock.exclusive(&self.waiting()).map_err(StoreError::from)?;
-        let database = self.open()?;
+        let database = self.open(&Done::default())?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         body(Rows { transaction: Transaction::Read(&transaction), path: &self.path })
     }
@@ -104,7 +104,8 @@ impl Store {
         body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _guard = self.lock.exclusive(&self.waiting()).map_err(StoreError::from)?;
-        let database = self.open()?;
+        let done = Done::default();
+        let database = self.open(&done)?;
         let mut transaction = database.begin_write().map_err(|e| self.failed("write", e))?;
         transaction.set_quick_repair(true);
         let writer = Writer::new(&transaction, &self.path);
@@ -112,6 +113,9 @@ impl Store {
         let generation = writer.next_generation()?;
         fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
         let committed = transaction.commit().map_err(|e| self.failed("commit", e));
+        if committed.is_ok() {
+            done.set();
+        }
         drop(database);
         if let Err(error) = committed {
             // A sync that failed does not say whether the transaction holds: the file does.
@@ -126,16 +130,16 @@ impl Store {
 
     /// How many transactions were committed; the caller holds the lock.
     fn generation(&self) -> Result<u64, StoreError> {
-        let database = self.open()?;
+        let database = self.open(&Done::default())?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         Rows { transaction: Transaction::Read(&transaction), path: &self.path }.number(GENERATION_KEY)
     }
 
-    fn open(&self) -> Result<Database, StoreError> {
+    fn open(&self, done: &Done) -> Result<Database, StoreError> {
         if !self.path.exists() {
             self.create()?;
         }
-        let database = self.open_file(&self.path)?;
+        let database = self.open_file(&self.path, done)?;
         self.migrate(&database)?;
         Ok(database)
     }
@@ -146,18 +150,18 @@ impl Store {
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
-        let database = self.open_file(&fresh)?;
+        let database = self.open_file(&fresh, &Done::default())?;
         self.migrate(&database)?;
         drop(database);
         disk::rename(&fresh, &self.path)?;
         Ok(disk::sync_directory(self.path.parent().unwrap_or(Path::new(".")))?)
     }
 
-    fn open_file(&self, path: &Path) -> Result<Database, StoreError> {
+    fn open_file(&self, path: &Path, done: &Done) -> Result<Database, StoreError> {
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(path).at("open", path)?;
-        Backend::new(file)
+        Backend::new(file, done.clone())
             .and_then(|backend| builder().create_with_backend(backend))
             .map_err(|e| self.failed("open", e))
     }
@@ -281,6 +285,22 @@ mod tests {
         let error = put(&store, "two").unwrap_err().to_string();
         assert!(error.contains("newer dvol"), "{error}");
         assert!(store.read(|rows| rows.volumes()).is_err());
+    }
+
+    #[test]
+    fn a_file_is_left_as_redb_itself_would_leave_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let mut sizes = Vec::new();
+        for n in 0..300 {
+            put(&store, &format!("v{n}")).unwrap();
+            // Marked as in use, it would be refused here.
+            drop(builder().open_read_only(store.path()).unwrap());
+            sizes.push(std::fs::metadata(store.path()).unwrap().len());
+        }
+        assert!(Database::open(store.path()).unwrap().check_integrity().unwrap());
+        assert_eq!(names(&store).len(), 300);
+        assert!(sizes[299] < 1 << 20, "pages that are free are used again: {sizes:?}");
     }
 
     #[test]

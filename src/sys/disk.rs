@@ -62,10 +62,18 @@ pub fn make_symlink(target: &Path, path: &Path) -> Result<(), DiskError> {
 /// # Errors
 /// When the kernel refuses, also when `path` is there already.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
-    fault::point("disk.write").at("make the file", path)?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| io::Write::write_all(&mut file, bytes)).at("write the file", path)?;
+    let mut file = create_new(path)?;
+    io::Write::write_all(&mut file, bytes).at("write the file", path)?;
     set_mode(path, mode)
+}
+
+/// Makes the empty file `path`, which is not there yet, for its owner alone, to be written.
+///
+/// # Errors
+/// When the kernel refuses, also when `path` is there already.
+pub fn create_new(path: &Path) -> Result<File, DiskError> {
+    fault::point("disk.write").at("make the file", path)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).at("make the file", path)
 }
 
 /// Deletes a file or a symlink.

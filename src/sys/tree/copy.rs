@@ -241,7 +241,8 @@ fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, 
     Ok(root)
 }
 
-fn workers(wanted: usize) -> usize {
+/// How many threads to use, if so many are `wanted`; 0 chooses by the number of processors.
+pub(super) fn workers(wanted: usize) -> usize {
     match wanted {
         0 => thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX),
         wanted => wanted,

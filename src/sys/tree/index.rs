@@ -47,17 +47,21 @@ impl FileTime {
         FileTime::from(clock_gettime(ClockId::RealtimeCoarse))
     }
 
-    /// Waits until files that were changed before this call are safely older than the time that it gives.
-    pub fn after_a_tick() -> Self {
-        // The fine clock, which is ahead of the coarse one: recent kernels stamp files with either.
-        let before = FileTime::from(clock_gettime(ClockId::Realtime));
+    /// The time now by the fine clock, which is ahead of the other: recent kernels stamp files with either.
+    pub fn fine() -> Self {
+        FileTime::from(clock_gettime(ClockId::Realtime))
+    }
+
+    /// Waits until files that were changed up to `moment`, of the fine clock, are safely older than the
+    /// time that it gives.
+    pub fn a_tick_after(moment: FileTime) -> Self {
         loop {
-            sleep(STEP);
             let now = FileTime::now();
             // Set back, the clock says nothing: go on, and trust nothing.
-            if now.tick_before() > before || now.0 + 1 < before.0 {
+            if now.tick_before() > moment || now.0 + 1 < moment.0 {
                 return now;
             }
+            sleep(STEP);
         }
     }
 

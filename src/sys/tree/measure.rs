@@ -111,6 +111,15 @@ pub fn sync_filesystem(path: &Path) -> Result<(), DiskError> {
     syncfs(&handle).at("sync the file system of", path)
 }
 
+/// Bytes that everything on the file system of `path` takes.
+///
+/// # Errors
+/// If the kernel cannot say.
+pub fn used_space(path: &Path) -> Result<u64, DiskError> {
+    let numbers = statvfs(path).at("ask for the space that is taken at", path)?;
+    Ok(numbers.f_blocks.saturating_sub(numbers.f_bfree).saturating_mul(numbers.f_frsize))
+}
+
 /// Bytes that can still be written to the file system of `path`, without what is reserved for root.
 ///
 /// # Errors

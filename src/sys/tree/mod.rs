@@ -31,7 +31,7 @@
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
 //! | `index` | marks by which an entry is known to be unchanged |
-//! | `reuse` | copies that build on what is there: kept, linked, taken apart again |
+//! | `reuse`, `linked`, `refill` | copies that build on what is there: kept, linked, taken apart and made whole again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
@@ -49,6 +49,7 @@ mod entries;
 mod extract;
 mod handle;
 mod index;
+mod linked;
 mod links;
 mod measure;
 mod names;
@@ -69,8 +70,9 @@ pub use copy::{copy_tree, update_tree};
 pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
-pub use measure::{Usage, free_space, measure_tree, sync_filesystem};
+pub use linked::{LinkedFiles, strip_linked};
+pub use measure::{Usage, free_space, measure_tree, sync_filesystem, used_space};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use refill::refill_tree;
 pub use remove::remove_tree;
-pub use reuse::{Keep, Reuse, Update, shared_names, strip_shared};
+pub use reuse::{Keep, Reuse, Update};

@@ -69,19 +69,38 @@ impl<'a> Worker<'a> {
 
     fn batch(&mut self, batch: Batch) -> Result<(), DiskError> {
         let Batch { directory, mut names } = batch;
-        let mut index = 0;
+        let (mut index, mut linked) = (0, Names::default());
         while let Some(name) = names.get(index) {
             if !self.run.goes_on() {
                 return Ok(());
             }
             index += 1;
+            if self.spare(&directory, name, &mut linked)? {
+                continue;
+            }
             let Some(node) = self.open(&directory, name)? else { continue };
             self.share(&directory, &mut names, index, node.stat.size);
             let name = names.get(index - 1).expect("it was just there");
             self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
         }
+        directory.beside.note(&linked, self.run.update)?;
         self.run.progress(std::mem::take(&mut self.untold), index as u64);
         self.run.release(directory, &mut self.scratch)
+    }
+
+    /// Whether the entry need not be copied: it is there already, is linked now, or will be later.
+    fn spare(&mut self, directory: &Directory, name: &CStr, linked: &mut Names) -> Result<bool, DiskError> {
+        let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
+        match directory.beside.spare(directory, name, self.run.update).map_err(failed)? {
+            Spared::No => return Ok(false),
+            Spared::Later => {}
+            Spared::Kept => self.stats.kept += 1,
+            Spared::Linked => {
+                self.stats.reused += 1;
+                linked.push(name).map_err(|errno| failed(errno.into()))?;
+            }
+        }
+        Ok(true)
     }
 
     /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
@@ -112,19 +131,6 @@ impl<'a> Worker<'a> {
 
     fn entry(&mut self, entry: &Entry<'_>) -> Result<(), DiskError> {
         let Entry { run, directory, name, node } = *entry;
-        match directory.beside.spare(directory, name, &node.stat, run.update) {
-            Ok(Spared::No) => {}
-            Ok(Spared::Later) => return Ok(()),
-            Ok(Spared::Kept) => {
-                self.stats.kept += 1;
-                return Ok(());
-            }
-            Ok(Spared::Linked) => {
-                self.stats.reused += 1;
-                return Ok(());
-            }
-            Err(error) => return Err(entry.target("reuse", error)),
-        }
         let made = if node.stat.links > 1 {
             let path = || directory.path(run.dst, name);
             match run.links.join(node.stat.inode, &directory.to, name, || entry.make(), path)? {

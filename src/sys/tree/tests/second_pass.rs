@@ -33,7 +33,9 @@ fn complete(pair: &Pair) {
 }
 
 fn refill(pair: &Pair) {
-    refill_tree(&pair.src, &pair.dst, b"a/f\0", &CopyOptions::default()).unwrap();
+    let list = pair.dst.with_extension("list");
+    fs::write(&list, b"a/f\0").unwrap();
+    refill_tree(&pair.src, &pair.dst, &list, &CopyOptions::default()).unwrap();
 }
 
 #[test]
@@ -70,8 +72,8 @@ fn nothing_is_known_beneath_directories_that_changed_places() {
     }
     fs::create_dir(pair.src.join("still")).unwrap();
     fs::write(pair.src.join("still/f"), "one").unwrap();
-    FileTime::after_a_tick();
-    FileTime::after_a_tick();
+    FileTime::a_tick_after(FileTime::fine());
+    FileTime::a_tick_after(FileTime::fine());
     let bounds = Bounds::now();
     let top = pair.src.join("top");
     let exchange = rustix::fs::RenameFlags::EXCHANGE;
