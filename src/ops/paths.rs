@@ -17,7 +17,7 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// The path of a directory that stands for all that is in it.
-pub(super) fn folded(path: PathBuf) -> PathBuf {
+pub(super) fn folded(path: &Path) -> PathBuf {
     path.join("")
 }
 
@@ -52,6 +52,6 @@ mod tests {
         let path = Path::new(OsStr::from_bytes(b"a\xffb\xc3\xa9\x1b[2J"));
         assert_eq!(shown(path), "a\\xffb\u{e9}\\x1b[2J");
         assert_eq!(escaped(path, |_| false), "a\\xffb\u{e9}\u{1b}[2J");
-        assert_eq!(shown(&folded("a/b".into())), "a/b/");
+        assert_eq!(shown(&folded(Path::new("a/b"))), "a/b/");
     }
 }

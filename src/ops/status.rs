@@ -25,7 +25,7 @@ pub struct StatusChange {
 impl StatusChange {
     fn folded(change: Change) -> Self {
         let is_new = matches!(change.kind, ChangeKind::Added | ChangeKind::TypeChanged) && change.directory;
-        StatusChange { kind: change.kind, path: if is_new { folded(change.path) } else { change.path } }
+        StatusChange { kind: change.kind, path: if is_new { folded(&change.path) } else { change.path } }
     }
 }
 
