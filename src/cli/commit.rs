@@ -71,7 +71,8 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     catch_interrupts(pool)?;
     let committed = ops::commit(pool, &request)?;
     session.note_containers("stopped and started", &committed.containers);
-    session.note_copy(&committed.copied);
+    let held = !committed.containers.is_empty();
+    session.note_copy(&committed.copied, &committed.quiesced, held, committed.downtime_ms);
     session.done(&committed)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -29,7 +29,8 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let request = ResetRequest { volume: operands.volume, revision, hard: args.hard };
     let done = ops::reset(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
-    session.note_copy(&done.copied);
+    let held = !done.containers.is_empty();
+    session.note_copy(&done.copied, &done.quiesced, held, done.downtime_ms);
     session.done(&done)?;
     if session.is_text() {
         output::say("hint", &format!("dvol undo {} takes this back", done.volume));

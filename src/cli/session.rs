@@ -99,16 +99,27 @@ impl Session {
         }
     }
 
-    /// Says how the copy was made, to who wants to know.
-    pub(super) fn note_copy(&self, copied: &CopyStats) {
+    /// Says how the copies were made, before and while containers were held for `downtime_ms`, to who wants to know.
+    pub(super) fn note_copy(&self, copied: &CopyStats, quiesced: &CopyStats, held: bool, downtime_ms: u64) {
         if self.globals.verbose > 0 {
+            let mut all = copied.clone();
+            all += quiesced;
             let rung = |name: &str, rung: &Rung| format!("{name} {} files, {} bytes", rung.files, rung.bytes);
             let rungs = [
-                rung("cloned", &copied.cloned),
-                rung("copied in the kernel", &copied.ranged),
-                rung("read and written", &copied.written),
+                rung("cloned", &all.cloned),
+                rung("copied in the kernel", &all.ranged),
+                rung("read and written", &all.written),
             ];
             say("note", &rungs.join("; "));
+            if held {
+                let (files, bytes) = (quiesced.files, quiesced.bytes);
+                say(
+                    "note",
+                    &format!(
+                        "containers were held for {downtime_ms} ms, while {files} files, {bytes} bytes were copied"
+                    ),
+                );
+            }
         }
     }
 

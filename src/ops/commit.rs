@@ -42,8 +42,10 @@ pub struct Committed {
     pub parent: Option<CommitId>,
     /// The containers that were stopped or paused for it.
     pub containers: Vec<String>,
-    /// What was copied, and how.
+    /// What was copied while containers still ran, and how; all of it when none ran.
     pub copied: CopyStats,
+    /// What was copied, and what was kept of the first pass, while containers were held.
+    pub quiesced: CopyStats,
     /// How long containers were held, without their start, in milliseconds.
     pub downtime_ms: u64,
 }
@@ -92,7 +94,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
     })?;
     let snapshot =
         Snapshot { pool, working_tree: &working_tree, staged: &staged, branch: &branch, commit: &id };
-    let (outcome, copied) = snapshot.run(pending)?;
+    let (outcome, copied, quiesced) = snapshot.run(pending)?;
     Ok(Committed {
         volume,
         branch: record.branch,
@@ -100,6 +102,7 @@ pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> 
         parent: branch.head,
         containers: outcome.containers,
         copied,
+        quiesced,
         downtime_ms: millis(outcome.downtime),
     })
 }

@@ -58,7 +58,7 @@ impl Restore<'_> {
     }
 
     fn pass(&self, keep: Keep, reuse: Option<Reuse<'_>>) -> Result<CopyStats, Error> {
-        let (options, update) = (self.pool.copy_options(), Update { keep, reuse });
+        let (options, update) = (self.pool.copy_options(), Update { keep, reuse, early: None });
         Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
     }
 }

@@ -1,14 +1,10 @@
-//! The tree of a commit: copied in one pass, while containers are held.
-//!
-//! A pass before that, while they run, would shorten the downtime, but a mark taken beside such a copy
-//! does not prove what was copied: directories that change places and back leave no trace on the files
-//! in them. An exact first pass must compare the very inode that it opened.
+//! The tree of a commit: what nobody writes to is copied while containers still run, the rest while they are held.
 
 use std::path::Path;
 
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
-use crate::sys::tree::{self, Bounds, CopyStats};
+use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, Update};
 
 /// Copies the working tree of `branch` into a new commit.
 pub(super) struct Snapshot<'s> {
@@ -21,16 +17,42 @@ pub(super) struct Snapshot<'s> {
 }
 
 impl Snapshot<'_> {
-    /// Runs the operation to its end, and gives what was copied.
-    pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats), Error> {
+    /// Runs the operation to its end. Gives what was copied before containers were held, and after.
+    pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
         let (pool, volume) = (self.pool, &self.branch.volume);
+        let early = if pool.has_running(volume)? { self.ahead()? } else { None };
         let begun = Bounds::now();
-        // From here on a store through an old mapping leaves its mark on the file.
+        // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass
+        // made is written out before containers have to wait for it.
         tree::sync_filesystem(self.staged)?;
         pending.quiesce(Purpose::Copy)?;
-        let copied = pool.copy_tree(self.working_tree, self.staged)?;
+        let (early, ahead) = early.unzip();
+        let options = pool.copy_options();
+        let update = Update { early: early.as_ref(), ..Update::default() };
+        let copied = pool.watched(self.working_tree, || {
+            tree::update_tree(self.working_tree, self.staged, &options, &update)
+        })?;
         let mut published = pending.publish()?;
         published.remember(volume, &self.branch.name, self.commit, begun);
-        Ok((published.finish()?, copied))
+        let outcome = published.finish()?;
+        Ok(match ahead {
+            Some(ahead) => (outcome, ahead, copied),
+            None => (outcome, copied, CopyStats::default()),
+        })
+    }
+
+    /// The first pass. It needs more space than a copy alone, if much of what it copied changes: where
+    /// there is none, the copy is made in one pass.
+    fn ahead(&self) -> Result<Option<(EarlyCopies, CopyStats)>, Error> {
+        let (pool, options) = (self.pool, self.pool.copy_options());
+        let copied =
+            pool.watched(self.working_tree, || tree::copy_early(self.working_tree, self.staged, &options));
+        match copied {
+            Err(error) if error.is_no_space() => {
+                tree::discard_early(self.staged)?;
+                Ok(None)
+            }
+            other => Ok(Some(other?)),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Pool;
@@ -11,7 +11,6 @@ use crate::sys::tree::{self, CopyOptions, CopyStats, Progress, Usage};
 
 /// Nobody needs to watch what is over sooner.
 const SOON: Duration = Duration::from_millis(500);
-const TICK: Duration = Duration::from_millis(20);
 
 /// Somebody who watches copies.
 pub trait Watcher: Send + Sync {
@@ -44,21 +43,16 @@ impl Pool {
     /// Runs `copy`, which copies the tree `source`, and lets the watcher see it.
     pub fn watched<T>(&self, source: &Path, copy: impl FnOnce() -> T) -> T {
         let Some(watcher) = &self.options.watcher else { return copy() };
-        let over = AtomicBool::new(false);
+        let (over, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut waited = Duration::ZERO;
-                while waited < SOON && !over.load(Ordering::Relaxed) {
-                    std::thread::sleep(TICK);
-                    waited += TICK;
-                }
-                if !over.load(Ordering::Relaxed) {
+            scope.spawn(move || {
+                if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SOON) {
                     // A walk beside the copy costs little, and a bar needs an end.
                     watcher.start(tree::measure_tree(source).ok());
                 }
             });
             let result = copy();
-            over.store(true, Ordering::Relaxed);
+            drop(over);
             watcher.end();
             result
         })

@@ -27,6 +27,37 @@ fn a_running_container_is_stopped_and_started_around_a_commit() {
 }
 
 #[test]
+fn what_nobody_writes_to_is_copied_before_containers_are_stopped() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("ahead", "hello");
+    let tree = engine.pool().join("ahead/branches/master");
+    for number in 0..40 {
+        fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
+    }
+    let server = Container::serve(engine, "ahead", "ahead", "");
+    // Older than a tick of the clock, and changed by the container once it runs.
+    engine.sh("docker exec ahead sh -c 'echo world > /data/file'").ok();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    engine.sh("docker exec -d ahead sh -c 'while :; do date > /data/busy; done'").ok();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+
+    let committed = engine.sh("dvol --format json commit -m World ahead").ok();
+
+    let committed: serde_json::Value = serde_json::from_str(&committed).expect("JSON");
+    let count = |pass: &str, what: &str| committed[pass][what].as_u64().expect("a number");
+    assert!(count("copied", "files") >= 41, "{committed}");
+    assert!(count("quiesced", "kept") >= 41, "{committed}");
+    assert!(count("quiesced", "bytes") < 1000, "{committed}");
+    assert_eq!(server.state(), "running");
+    let commit = engine.pool().join("ahead/commits").join(committed["id"].as_str().expect("an id"));
+    for name in ["file", "quiet0", "quiet39"] {
+        let (was, is) = (fs::read(tree.join(name)), fs::read(commit.join(name)));
+        assert_eq!(was.expect("in the working tree"), is.expect("in the commit"), "{name}");
+    }
+    assert_eq!(engine.sh("dvol status --format json ahead").ok().matches("quiet").count(), 0);
+}
+
+#[test]
 fn list_names_the_containers_of_a_volume() {
     let Some(engine) = Engine::shared() else { return };
     engine.volume_with("listed", "hello");

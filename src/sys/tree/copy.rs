@@ -13,11 +13,13 @@ use rustix::fs::{Mode, fchmod};
 use super::attributes::{self, Scratch};
 use super::content::Ladder;
 use super::directory::Directory;
+use super::early::{EarlyCopies, beside};
 use super::handle::{Stat, open_root};
 use super::links::Links;
 use super::names::{Names, Reader};
 use super::options::{CopyOptions, CopyStats};
 use super::queue::Queue;
+use super::remove::remove_tree;
 use super::reuse::{Beside, Keep, Update};
 use super::walker::Walker;
 use super::worker::Worker;
@@ -56,6 +58,39 @@ pub fn update_tree(
     run(src, dst, options, Ladder::new(true, true), update)
 }
 
+/// Copies, ahead of a copy of `src` into `dst`, what has not been written to for a while. Others may write to `src`
+/// meanwhile. What is given goes into [`Update::early`] of that copy, which removes no copy that it does not take:
+/// they stay in a directory `<dst>.early`, where nothing may be yet.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_early(
+    src: &Path,
+    dst: &Path,
+    options: &CopyOptions,
+) -> Result<(EarlyCopies, CopyStats), DiskError> {
+    let stock = beside(dst);
+    let early = EarlyCopies::new(&stock)?;
+    let from = open_root(src)?;
+    let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
+    let to = early.handle().try_clone().at("open", &stock)?;
+    let root =
+        Directory { parent: None, name: CString::default(), from, to, stat, beside: Beside::default() };
+    let update = Update::default();
+    let run =
+        Run { ahead: Some(&early), ..Run::new(src, &stock, options, Ladder::new(true, true), &update)? };
+    let stats = run.all(root)?;
+    Ok((early, stats))
+}
+
+/// Removes what a first pass for `dst` left: all that was not taken.
+///
+/// # Errors
+/// What cannot be removed.
+pub fn discard_early(dst: &Path) -> Result<(), DiskError> {
+    remove_tree(&beside(dst))
+}
+
 pub(super) fn copy_with(
     src: &Path,
     dst: &Path,
@@ -73,15 +108,7 @@ fn run(
     update: &Update<'_>,
 ) -> Result<CopyStats, DiskError> {
     let root = open_roots(src, dst, update)?;
-    let run = Run::new(src, dst, options, ladder, update)?;
-    thread::scope(|scope| {
-        for _ in 0..workers(options.workers) {
-            scope.spawn(|| Worker::new(&run).work());
-        }
-        Walker::new(&run).walk(root);
-        run.queue.close();
-    });
-    run.finish()
+    Run::new(src, dst, options, ladder, update)?.all(root)
 }
 
 /// Copies some entries of one directory. Its own attributes stay as they are.
@@ -113,6 +140,8 @@ pub(super) struct Run<'a> {
     pub(super) dst: &'a Path,
     pub(super) ladder: Ladder,
     pub(super) update: &'a Update<'a>,
+    /// This is a first pass: files are copied to there, and nothing else is.
+    pub(super) ahead: Option<&'a EarlyCopies>,
     pub(super) links: Links,
     pub(super) queue: Queue<Batch>,
     options: &'a CopyOptions,
@@ -135,6 +164,7 @@ impl<'a> Run<'a> {
             src,
             dst,
             update,
+            ahead: None,
             options,
             ladder,
             links: Links::beside(dst)?,
@@ -149,6 +179,18 @@ impl<'a> Run<'a> {
 }
 
 impl Run<'_> {
+    /// Walks the source, and works until all is done.
+    fn all(self, root: Directory) -> Result<CopyStats, DiskError> {
+        thread::scope(|scope| {
+            for _ in 0..workers(self.options.workers) {
+                scope.spawn(|| Worker::new(&self).work());
+            }
+            Walker::new(&self).walk(root);
+            self.queue.close();
+        });
+        self.finish()
+    }
+
     /// Ends the copy; the first error is the one that counts.
     pub(super) fn fail(&self, error: DiskError) {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -190,7 +232,7 @@ impl Run<'_> {
     /// Gives back one share of `directory`; the last one puts its attributes on it.
     pub(super) fn release(&self, directory: Arc<Directory>, scratch: &mut Scratch) -> Result<(), DiskError> {
         Directory::release(directory, |last| {
-            if !self.goes_on() {
+            if !self.goes_on() || self.ahead.is_some() {
                 return Ok(());
             }
             fault::point("tree.attributes")

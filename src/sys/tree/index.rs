@@ -65,7 +65,7 @@ impl FileTime {
         }
     }
 
-    fn tick_before(self) -> Self {
+    pub(super) fn tick_before(self) -> Self {
         let tick = tick();
         if self.1 >= tick {
             FileTime(self.0, self.1 - tick)

@@ -31,6 +31,7 @@
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
 //! | `index` | marks by which an entry is known to be unchanged |
+//! | `early` | a first pass over a tree that is being written to |
 //! | `reuse`, `linked`, `refill` | copies that build on what is there: kept, linked, taken apart and made whole again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
@@ -45,6 +46,7 @@ mod copy;
 mod diff;
 mod difference;
 mod directory;
+mod early;
 mod entries;
 mod extract;
 mod handle;
@@ -66,8 +68,9 @@ mod tests;
 
 pub use archive::{ArchiveStats, ArchiveWriter};
 pub use compare::{Change, ChangeKind, Compare, compare_trees, compare_with};
-pub use copy::{copy_tree, update_tree};
+pub use copy::{copy_early, copy_tree, discard_early, update_tree};
 pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
+pub use early::EarlyCopies;
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use linked::{LinkedFiles, strip_linked};

@@ -60,7 +60,7 @@ fn refill_directory(
     let beside = Beside::default();
     let directory = Arc::new(Directory { parent: None, name: CString::default(), from, to, stat, beside });
     let batch = Batch { directory: Arc::clone(&directory), names };
-    let update = Update { keep: Keep::All, reuse: None };
+    let update = Update { keep: Keep::All, ..Update::default() };
     let stats = copy_batch(&source.join(folder), &old.join(folder), batch, options, &update)?;
     fchmod(&directory.to, directory.stat.mode).at("set the mode of", &old.join(folder))?;
     restore_times(&directory.to, &directory.stat).at("set the times of", &old.join(folder))?;

@@ -16,6 +16,7 @@ use rustix::fs::{AtFlags, FileType, linkat, unlinkat};
 use rustix::io::Errno;
 
 use super::directory::Directory;
+use super::early::EarlyCopies;
 use super::handle::{Stat, open_directory, open_root};
 use super::index::{Chunk, Index};
 use super::linked::LinkedFiles;
@@ -30,6 +31,8 @@ pub struct Update<'a> {
     pub keep: Keep,
     /// Where unchanged files may be linked from.
     pub reuse: Option<Reuse<'a>>,
+    /// Copies that were made before; what is taken is moved from there.
+    pub early: Option<&'a EarlyCopies>,
 }
 
 /// Which entries of the destination stay.

@@ -16,7 +16,7 @@ use super::directory::Directory;
 use super::handle::{Stat, open_directory, refusal};
 use super::names::{Names, Reader};
 use super::options::CopyStats;
-use super::reuse::Keep;
+use super::reuse::{Beside, Keep};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
@@ -127,6 +127,11 @@ impl<'a> Walker<'a> {
             .map_err(|errno| DiskError::new("read the attributes of", parent.path(run.src, name), errno))?;
 
         let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
+        if run.ahead.is_some() {
+            let to = parent.to.try_clone().map_err(failed)?;
+            let (name, beside) = (name.to_owned(), Beside::default());
+            return Ok(Some(Directory { parent: Some(parent), name, from, to, stat, beside }));
+        }
         fault::point("tree.mkdir").map_err(failed)?;
         match mkdirat(&parent.to, name, Mode::RWXU) {
             // An earlier pass made it, and has closed it again with its final mode.

@@ -12,6 +12,7 @@ use super::attributes::{self, Scratch};
 use super::content::{Trouble, Way};
 use super::copy::{Batch, Run};
 use super::directory::Directory;
+use super::early::EarlyCopies;
 use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
@@ -81,6 +82,10 @@ impl<'a> Worker<'a> {
             let Some(node) = self.open(&directory, name)? else { continue };
             self.share(&directory, &mut names, index, node.stat.size);
             let name = names.get(index - 1).expect("it was just there");
+            if let Some(early) = self.run.ahead {
+                self.ahead(&directory, name, &node, early)?;
+                continue;
+            }
             self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
         }
         directory.beside.note(&linked, self.run.update)?;
@@ -91,6 +96,13 @@ impl<'a> Worker<'a> {
     /// Whether the entry need not be copied: it is there already, is linked now, or will be later.
     fn spare(&mut self, directory: &Directory, name: &CStr, linked: &mut Names) -> Result<bool, DiskError> {
         let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
+        if let Some(early) = self.run.update.early
+            && let Some(bytes) = early.take(directory, name).map_err(failed)?
+        {
+            self.stats.kept += 1;
+            self.untold += bytes;
+            return Ok(true);
+        }
         match directory.beside.spare(directory, name, self.run.update).map_err(failed)? {
             Spared::No => return Ok(false),
             Spared::Later => {}
@@ -126,6 +138,26 @@ impl<'a> Worker<'a> {
             other => {
                 other.map(Some).map_err(|errno| refusal("open", directory.path(self.run.src, name), errno))
             }
+        }
+    }
+
+    /// Copies a file ahead of its tree, if nobody writes to it.
+    fn ahead(
+        &mut self,
+        directory: &Directory,
+        name: &CStr,
+        node: &Node,
+        early: &EarlyCopies,
+    ) -> Result<(), DiskError> {
+        let Some(mark) = early.name(&node.stat) else { return Ok(()) };
+        let entry = Entry { run: self.run, directory, name, node };
+        let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
+        fault::point("tree.copy").map_err(|error| entry.target("make", error))?;
+        match create(early.handle(), &mark, &node.stat) {
+            // It has moved, and is met again.
+            Err(Errno::EXIST) => Ok(()),
+            Ok(to) => self.file(&entry, &from, &to),
+            Err(errno) => Err(entry.target("make", errno.into())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Rules of the tree engine. `snapshot` is the checker; it shares nothing with the engine.
 
 mod changes;
+mod early;
 mod exact;
 mod hostile;
 mod removal;

@@ -28,7 +28,7 @@ fn default_acl(directory: &Path) {
 }
 
 fn complete(pair: &Pair) {
-    let update = Update { keep: Keep::All, reuse: None };
+    let update = Update { keep: Keep::All, ..Update::default() };
     update_tree(&pair.src, &pair.dst, &CopyOptions::default(), &update).unwrap();
 }
 

@@ -1,0 +1,164 @@
+//! A first pass over a tree that changes, and a second: the copy must be what the tree is at the second.
+
+#![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
+
+use super::*;
+
+/// Names with contents of the same size, in directories of the same names.
+fn quiet_tree() -> Pair {
+    let pair = Pair::new();
+    for directory in ["a", "b"] {
+        make_dir(&pair.src.join(directory));
+        for name in ["f", "g", "h", "i", "j", "k"] {
+            make_file(&pair.src.join(directory).join(name), format!("{directory}{name}").as_bytes());
+        }
+    }
+    make_file(&pair.src.join("empty"), b"");
+    set_times(&pair.src);
+    settle();
+    pair
+}
+
+/// Waits until what was done so far is older than a tick.
+fn settle() {
+    FileTime::a_tick_after(FileTime::fine());
+    FileTime::a_tick_after(FileTime::fine());
+}
+
+/// Both passes, with `meanwhile` between them. Gives what each did.
+fn both_passes(pair: &Pair, meanwhile: impl FnOnce(&Path)) -> (CopyStats, CopyStats) {
+    let options = CopyOptions::default();
+    let (early, first) = copy_early(&pair.src, &pair.dst, &options).unwrap();
+    meanwhile(&pair.src);
+    let update = Update { early: Some(&early), ..Update::default() };
+    let second = update_tree(&pair.src, &pair.dst, &options, &update).unwrap();
+    assert_eq!(pair.changes(), []);
+    assert_eq!(snapshot(&pair.src), snapshot(&pair.dst));
+    (first, second)
+}
+
+#[test]
+fn what_nobody_touches_is_copied_once() {
+    let pair = quiet_tree();
+    let (first, second) = both_passes(&pair, |_| {});
+    assert_eq!(first.files, 13);
+    assert_eq!((second.files, second.kept, second.directories), (0, 13, 2));
+    assert_eq!(fs::read_dir(pair.dst.with_file_name("dst.early")).unwrap().count(), 0);
+}
+
+#[test]
+fn every_change_between_the_passes_is_seen() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = quiet_tree();
+    let (_, second) = both_passes(&pair, |root| {
+        let keep_time = |name: &str, change: &dyn Fn(&Path)| {
+            let path = root.join(name);
+            let meta = fs::metadata(&path).unwrap();
+            change(&path);
+            let time = |seconds, part| Timespec { tv_sec: seconds, tv_nsec: part };
+            let times = Timestamps {
+                last_access: time(meta.atime(), meta.atime_nsec()),
+                last_modification: time(meta.mtime(), meta.mtime_nsec()),
+            };
+            rustix::fs::utimensat(CWD, &path, &times, AtFlags::empty()).unwrap();
+        };
+        keep_time("a/f", &|path| fs::write(path, "xx").unwrap());
+        set_mode(&root.join("a/g"), 0o4755);
+        set_xattr(&root.join("a/h"), "user.x", b"1");
+        fs::hard_link(root.join("a/i"), root.join("a/link")).unwrap();
+        rustix::fs::chownat(
+            CWD,
+            root.join("a/j"),
+            Some(Uid::from_raw(7)),
+            Some(Gid::from_raw(8)),
+            AtFlags::empty(),
+        )
+        .unwrap();
+        fs::write(root.join("other"), "bk").unwrap();
+        fs::rename(root.join("other"), root.join("b/k")).unwrap();
+        fs::remove_file(root.join("b/j")).unwrap();
+        fs::rename(root.join("b/h"), root.join("b/moved")).unwrap();
+        fs::remove_file(root.join("b/i")).unwrap();
+        symlink("f", root.join("b/i")).unwrap();
+        // In the future, so that looking does not move it.
+        let new = [root.join("b/i"), root.join("b/k")];
+        run(
+            "touch",
+            &["-hd", "2100-01-01"]
+                .map(OsStr::new)
+                .into_iter()
+                .chain(new.iter().map(|p| p.as_os_str()))
+                .collect::<Vec<_>>(),
+        );
+    });
+    // empty, a/k, b/f and b/g are left as they were.
+    assert_eq!(second.kept, 4);
+}
+
+#[test]
+fn directories_that_change_places_lead_nobody_astray() {
+    let swap = |root: &Path| {
+        let exchange = rustix::fs::RenameFlags::EXCHANGE;
+        rustix::fs::renameat_with(CWD, root.join("a"), CWD, root.join("b"), exchange).unwrap();
+    };
+    let pair = quiet_tree();
+    let (_, second) = both_passes(&pair, swap);
+    assert_eq!(second.kept, 13);
+
+    // Before the first pass, and back: no file bears a mark of it.
+    let pair = quiet_tree();
+    swap(&pair.src);
+    let (_, second) = both_passes(&pair, swap);
+    assert_eq!(second.kept, 13);
+}
+
+#[test]
+fn what_was_written_just_now_is_left_to_the_second_pass() {
+    let pair = quiet_tree();
+    fs::write(pair.src.join("a/f"), "yy").unwrap();
+    let (first, second) = both_passes(&pair, |_| {});
+    assert_eq!((first.files, second.kept, second.files), (12, 12, 1));
+}
+
+#[test]
+fn inodes_with_several_names_are_left_to_the_second_pass() {
+    let pair = quiet_tree();
+    fs::hard_link(pair.src.join("a/f"), pair.src.join("b/link")).unwrap();
+    settle();
+    let (first, second) = both_passes(&pair, |_| {});
+    assert_eq!((first.files, second.kept, second.files, second.hard_links), (12, 12, 1, 1));
+}
+
+#[test]
+fn a_file_that_was_only_read_keeps_the_time_of_that() {
+    let pair = quiet_tree();
+    run("touch", &[OsStr::new("-ad"), OsStr::new("2001-01-01"), pair.src.join("a/f").as_os_str()]);
+    settle();
+    // Where access is noted at all: reading moves that time, and leaves the time of change alone.
+    let (_, second) = both_passes(&pair, |root| drop(fs::read(root.join("a/f")).unwrap()));
+    assert_eq!(second.kept, 13);
+}
+
+#[test]
+fn nothing_is_inherited_from_where_the_copies_wait() {
+    let pair = quiet_tree();
+    let home = pair.dst.parent().unwrap();
+    run("setfacl", &[OsStr::new("-d"), OsStr::new("-m"), OsStr::new("u:1234:rwx"), home.as_os_str()]);
+    let (_, second) = both_passes(&pair, |_| {});
+    assert_eq!(second.kept, 13);
+}
+
+#[test]
+fn a_mount_point_is_refused_before_anything_is_held() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = quiet_tree();
+    let inside = pair.src.join("a/mnt");
+    make_dir(&inside);
+    let _mount = Mount::new(&inside, &["-t", "tmpfs", "tmpfs"].map(OsStr::new));
+    let error = copy_early(&pair.src, &pair.dst, &CopyOptions::default()).unwrap_err();
+    assert_eq!(error.source.kind(), std::io::ErrorKind::CrossesDevices);
+}
