@@ -29,8 +29,8 @@ use crate::sys::fault;
 #[derive(Debug)]
 pub struct EarlyCopies {
     handle: OwnedFd,
-    /// What changed later is not copied.
-    settled: FileTime,
+    /// What changed later is not copied, nor taken.
+    pub(super) settled: FileTime,
 }
 
 /// Where the copies for the tree `dst` stand: beside it.
