@@ -67,6 +67,82 @@ fn btrfs_shares_blocks() {
     clones(&image);
 }
 
+/// What `dvol du` says of the unshared bytes of the branch and of the commits, newest first.
+fn unshared(pool: &Path) -> Vec<u64> {
+    let output = dvol(pool, &["du", "--format", "json"]);
+    let lines: Vec<serde_json::Value> =
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<u64> = lines.iter().map(|line| line["unshared"].as_u64().unwrap()).collect();
+    let (total, each) = told.split_last().unwrap();
+    assert_eq!(*total, each.iter().sum::<u64>());
+    for line in &lines[..lines.len() - 1] {
+        assert_eq!(line["logical"], FILES * EACH, "{line}");
+    }
+    each.to_vec()
+}
+
+fn dvol(pool: &Path, args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
+    command.arg("--disable-docker-integration").arg("--pool").arg(pool).args(args);
+    let output = command.current_dir(pool.parent().unwrap()).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A volume of `FILES`, committed; then the whole of `file-1` is written anew. Gives what `du` says before and after.
+fn du(image: &LoopImage) -> [Vec<u64>; 2] {
+    let pool = image.path().join("pool");
+    dvol(&pool, &["init", "db"]);
+    let tree = pool.join("db/branches/master");
+    fill(&tree);
+    dvol(&pool, &["commit", "-m", "one"]);
+    let before = unshared(&pool);
+    let file = fs::OpenOptions::new().write(true).open(tree.join("file-1")).unwrap();
+    file.write_all_at(&vec![7; EACH as usize], 0).unwrap();
+    // Not synced: what is to be written out yet counts too.
+    [before, unshared(&pool)]
+}
+
+/// Directories, ends of files, and what file systems round up to.
+const LITTLE: u64 = 200_000;
+
+fn du_where_blocks_are_shared(image: &LoopImage) {
+    let [before, after] = du(image);
+    assert!(before.iter().all(|bytes| *bytes < LITTLE), "{before:?}");
+    // The branch has new blocks now, and the commit alone has the old ones.
+    for bytes in &after {
+        assert!((EACH..EACH + LITTLE).contains(bytes), "{after:?}");
+    }
+}
+
+#[test]
+fn du_tells_shared_blocks_of_xfs() {
+    let Some(image) = LoopImage::new("xfs", &["-q", "-m", "reflink=1"], 400) else { return };
+    du_where_blocks_are_shared(&image);
+}
+
+#[test]
+fn du_tells_shared_blocks_of_btrfs() {
+    let Some(image) = LoopImage::new("btrfs", &["-q"], 400) else { return };
+    du_where_blocks_are_shared(&image);
+}
+
+#[test]
+fn du_counts_all_as_unshared_on_ext4_but_what_is_linked_elsewhere() {
+    let Some(image) = LoopImage::new("ext4", &["-q"], 400) else { return };
+    let [before, after] = du(&image);
+    assert_eq!(before, after);
+    assert!(before.iter().all(|bytes| (FILES * EACH..FILES * EACH + LITTLE).contains(bytes)), "{before:?}");
+    // A second name inside changes nothing, one outside makes the file a shared one.
+    let tree = image.path().join("pool/db/branches/master");
+    fs::hard_link(tree.join("file-2"), tree.join("again")).unwrap();
+    assert_eq!(unshared(&image.path().join("pool")), before);
+    fs::hard_link(tree.join("file-2"), image.path().join("outside")).unwrap();
+    let linked = unshared(&image.path().join("pool"));
+    assert_eq!(linked[1], before[1]);
+    assert!((EACH..EACH + LITTLE).contains(&(before[0] - linked[0])), "{before:?} {linked:?}");
+}
+
 /// btrfs refuses to share blocks between a file without copy-on-write and one with it.
 #[test]
 fn btrfs_without_copy_on_write_shares_blocks_too() {

@@ -12,6 +12,7 @@ mod completion;
 mod config;
 mod diff;
 mod doctor;
+mod du;
 mod errors;
 mod export;
 mod fsck;
@@ -81,6 +82,7 @@ enum Verb {
     Show(show::Args),
     Status(status::Args),
     Diff(diff::Args),
+    Du(du::Args),
     Branch(branch::Args),
     Checkout(checkout::Args),
     Reset(reset::Args),
@@ -135,6 +137,7 @@ pub fn main() -> ExitCode {
         Verb::Show(args) => show::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
         Verb::Diff(args) => diff::run(&session, args),
+        Verb::Du(args) => du::run(&session, args),
         Verb::Branch(args) => branch::run(&session, args),
         Verb::Checkout(args) => checkout::run(&session, args),
         Verb::Clone(args) => clone::run(&session, args),

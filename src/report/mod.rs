@@ -2,6 +2,7 @@
 
 mod branch;
 mod diff;
+mod du;
 mod graph;
 mod json;
 mod log;

@@ -174,6 +174,11 @@ pub fn file_system(path: &Path) -> Option<&'static str> {
     known.iter().find(|(number, _)| i128::from(*number) == magic).map(|(_, name)| *name)
 }
 
+/// Whether the file system that holds `path` is not known as one that never shares blocks between files.
+pub fn may_share_blocks(path: &Path) -> bool {
+    !matches!(file_system(path), Some("ext4" | "tmpfs"))
+}
+
 /// Whether the file system that holds the directory `path` shares blocks between files (FICLONE).
 /// Tried on two small unnamed files, as the kernel has no question for it.
 pub fn can_clone(path: &Path) -> bool {

@@ -18,6 +18,7 @@ const FIELDS: &[(&[&str], &[&str])] = &[
         &["diff", "HEAD^", "HEAD"],
         &["kind", "path", "old", "new", "xattrs", "binary", "added", "deleted", "patch"],
     ),
+    (&["du"], &["volume", "kind", "entries", "logical", "allocated", "unshared"]),
     (&["branch"], &["volume", "branch", "head", "current", "subject"]),
     (&["tag"], &["volume", "tag", "commit", "subject", "created", "tagger", "message"]),
     (

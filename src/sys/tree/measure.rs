@@ -1,6 +1,6 @@
 //! How much a tree holds, how much room is left, and making trees durable.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -10,8 +10,9 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, openat, statvfs, syncfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::handle::{Stat, mounted, open_directory, open_root, refusal};
+use super::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use super::names::{Names, Reader};
+use super::shared::own_bytes;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
@@ -31,11 +32,30 @@ pub struct Usage {
 /// # Errors
 /// Whatever cannot be read; a mount point inside is of kind `CrossesDevices`.
 pub fn measure_tree(path: &Path) -> Result<Usage, DiskError> {
+    Ok(walk(path, false)?.usage)
+}
+
+/// The same, with the bytes of [`Usage::blocks`] that nothing outside the tree has a part in: what deleting the
+/// tree gives back at least. Blocks that two files share count for nobody, also when both are in the tree; nor does an
+/// inode that has a name elsewhere. With `extents` the kernel is asked which blocks files share (FIEMAP); without,
+/// or where it cannot say, none are taken to be shared, and none is told for the latter.
+///
+/// # Errors
+/// As [`measure_tree`].
+pub fn measure_unshared(path: &Path, extents: bool) -> Result<(Usage, Option<u64>), DiskError> {
+    let walk = walk(path, extents)?;
+    let elsewhere: u64 = walk.linked.values().map(|linked| linked.unshared).sum();
+    Ok((walk.usage, (!walk.untold).then(|| walk.unshared - elsewhere)))
+}
+
+fn walk(path: &Path, extents: bool) -> Result<Walk, DiskError> {
     let handle = open_root(path)?;
     let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
-    let usage = Usage { blocks: stat.allocated, ..Usage::default() };
+    let (usage, unshared) = (Usage { blocks: stat.allocated, ..Usage::default() }, stat.allocated);
     let root = Frame { handle, stat, pending: Names::default(), read_to_end: false };
-    let mut walk = Walk { path: path.to_owned(), stack: vec![root], usage, linked: HashSet::new() };
+    let linked = HashMap::new();
+    let mut walk =
+        Walk { path: path.to_owned(), stack: vec![root], usage, extents, unshared, untold: false, linked };
     let mut reader = Reader::new();
     while let Some(frame) = walk.stack.last_mut() {
         if let Some(name) = frame.pending.pop() {
@@ -48,7 +68,7 @@ pub fn measure_tree(path: &Path) -> Result<Usage, DiskError> {
             frame.read_to_end = !more.at("read", &walk.path)?;
         }
     }
-    Ok(walk.usage)
+    Ok(walk)
 }
 
 struct Walk {
@@ -56,8 +76,20 @@ struct Walk {
     path: PathBuf,
     stack: Vec<Frame>,
     usage: Usage,
-    /// Inodes with several links, told apart by device and number.
-    linked: HashSet<(u64, u64)>,
+    /// Whether to ask which blocks are shared.
+    extents: bool,
+    unshared: u64,
+    /// Whether the kernel could not say.
+    untold: bool,
+    /// Inodes with several links, by device and number, until all of their names were met.
+    linked: HashMap<(u64, u64), Linked>,
+}
+
+struct Linked {
+    /// Names that were not met yet.
+    left: u32,
+    /// What of it counts as unshared so far.
+    unshared: u64,
 }
 
 struct Frame {
@@ -80,19 +112,62 @@ impl Walk {
         self.usage.entries += 1;
         if stat.kind == FileType::Directory {
             self.usage.blocks += stat.allocated;
+            self.unshared += stat.allocated;
             let handle = match open_directory(directory.handle.as_fd(), name) {
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
                 other => other.map_err(|errno| refusal("open", self.join(name), errno))?,
             };
             self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
             self.stack.push(Frame { handle, stat, pending: Names::default(), read_to_end: false });
-        } else if stat.links < 2 || self.linked.insert((stat.inode.device, stat.inode.number)) {
+        } else if self.is_first(&stat) {
             self.usage.blocks += stat.allocated;
             if stat.kind == FileType::RegularFile {
                 self.usage.bytes += stat.size;
             }
+            let unshared = self.unshared(name, &stat)?;
+            self.unshared += unshared;
+            if let Some(linked) = self.linked.get_mut(&(stat.inode.device, stat.inode.number)) {
+                linked.unshared = unshared;
+            }
         }
         Ok(())
+    }
+
+    /// Whether this is the first name of its inode.
+    fn is_first(&mut self, stat: &Stat) -> bool {
+        if stat.links < 2 {
+            return true;
+        }
+        let key = (stat.inode.device, stat.inode.number);
+        let Some(linked) = self.linked.get_mut(&key) else {
+            self.linked.insert(key, Linked { left: stat.links - 1, unshared: 0 });
+            return true;
+        };
+        linked.left -= 1;
+        if linked.left == 0 {
+            self.linked.remove(&key);
+        }
+        false
+    }
+
+    /// Bytes of the entry `name` that no other inode has a part in.
+    fn unshared(&mut self, name: &CStr, stat: &Stat) -> Result<u64, DiskError> {
+        if !self.extents || self.untold || stat.kind != FileType::RegularFile || stat.allocated == 0 {
+            return Ok(stat.allocated);
+        }
+        let directory = self.stack.last().expect("the stack is not empty");
+        let node = match Node::open(directory.handle.as_fd(), name) {
+            Err(Errno::NOENT) => return Ok(0),
+            other => other.map_err(|errno| refusal("open", self.join(name), errno))?,
+        };
+        // Something else has taken its place meanwhile.
+        if node.stat.kind != FileType::RegularFile {
+            return Ok(0);
+        }
+        let file = node.reopen().map_err(|errno| refusal("open", self.join(name), errno))?;
+        let own = own_bytes(file.as_fd()).at("ask for the extents of", &self.join(name))?;
+        self.untold = own.is_none();
+        Ok(own.unwrap_or(stat.allocated))
     }
 
     fn join(&self, name: &CStr) -> PathBuf {

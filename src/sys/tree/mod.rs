@@ -36,7 +36,7 @@
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
-//! | `remove`, `measure` | the rest of what is done to whole trees |
+//! | `remove`, `measure`, `shared` | the rest of what is done to whole trees |
 
 mod archive;
 mod attributes;
@@ -60,6 +60,7 @@ mod queue;
 mod refill;
 mod remove;
 mod reuse;
+mod shared;
 mod walker;
 mod worker;
 
@@ -74,7 +75,7 @@ pub use early::EarlyCopies;
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use linked::{LinkedFiles, strip_linked};
-pub use measure::{Usage, free_space, measure_tree, sync_filesystem, used_space};
+pub use measure::{Usage, free_space, measure_tree, measure_unshared, sync_filesystem, used_space};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use refill::refill_tree;
 pub use remove::remove_tree;

@@ -1,0 +1,28 @@
+//! `dvol du`
+
+use std::process::ExitCode;
+
+use super::Outcome;
+use super::session::Session;
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Show how many bytes each branch and each commit of a volume holds, and how many it alone takes
+///
+/// LOGICAL is the sum of the sizes of the files. UNSHARED is the disk space that deleting this tree alone gives back;
+/// on file systems that share blocks between files (XFS, btrfs) mostly less, as what several trees have in common
+/// is in none of them. A question mark stands where the file system does not tell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol du
+  dvol du frob_mysql --format json | jq 'select(.kind == \"total\") | .unshared'")]
+pub(super) struct Args {
+    /// The volume; the current one when none is named
+    #[arg(add = super::complete::volumes())]
+    volume: Option<VolumeName>,
+}
+
+pub(super) fn run(session: &Session, args: &Args) -> Outcome {
+    session.page(&ops::du(&session.pool, session.volume(args.volume.as_ref())?)?)?;
+    Ok(ExitCode::SUCCESS)
+}

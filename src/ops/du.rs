@@ -1,0 +1,124 @@
+//! `du`: what the trees of a volume hold, and what each alone takes.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::layout;
+use crate::model::{BranchName, CommitId, VolumeName};
+use crate::pool::{Error, Pool, existing};
+use crate::sys::{disk, tree};
+
+/// What some trees take, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// Names beneath the roots.
+    pub entries: u64,
+    /// Sum of the sizes of the files, each inode once, holes included.
+    pub logical: u64,
+    /// What is allocated; blocks that several trees share count for each.
+    pub allocated: u64,
+    /// What of that nothing else has a part in: deleting that tree alone gives back so much. None where the file
+    /// system shares blocks and does not tell which.
+    pub unshared: Option<u64>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Measured {
+    /// The working tree of a branch.
+    Branch {
+        /// Its name.
+        branch: BranchName,
+        /// Whether it is the current one.
+        current: bool,
+    },
+    /// The tree of a commit.
+    Commit {
+        /// Its id.
+        id: CommitId,
+        /// The first line of its message.
+        subject: String,
+    },
+    /// All of them.
+    Total,
+}
+
+/// One line of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DuEntry {
+    /// The volume.
+    pub volume: VolumeName,
+    /// What is measured.
+    #[serde(flatten)]
+    pub what: Measured,
+    /// What it takes.
+    #[serde(flatten)]
+    pub sizes: Sizes,
+}
+
+/// The branches by name, the commits from the newest to the oldest, and the total at last. Blocks that two of these trees
+/// share are in the unshared bytes of neither, nor of the total. What is deleted meanwhile is left out.
+///
+/// # Errors
+/// When there is no such volume, or a tree cannot be read.
+pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Error> {
+    let volume = pool.select(volume)?;
+    let (record, branches, mut commits) = pool.store().read(|rows| {
+        Ok::<_, Error>((existing(&rows, &volume)?, rows.branches(&volume)?, rows.commits(&volume)?))
+    })?;
+    commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
+    let branches = branches.into_iter().map(|branch| {
+        let current = branch.name == record.branch;
+        let place = layout::working_tree(&volume, &branch.name);
+        (place, Measured::Branch { branch: branch.name, current })
+    });
+    let commits = commits.into_iter().map(|commit| {
+        let subject = commit.message.lines().next().unwrap_or_default().to_owned();
+        (layout::commit_tree(&volume, &commit.id), Measured::Commit { id: commit.id, subject })
+    });
+    let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(&volume)));
+    let (mut entries, mut total) = (Vec::new(), Sizes { unshared: Some(0), ..Sizes::default() });
+    for (place, what) in branches.chain(commits) {
+        let Some(sizes) = measure(pool, &volume, place, &what, extents)? else { continue };
+        total = Sizes {
+            entries: total.entries + sizes.entries,
+            logical: total.logical + sizes.logical,
+            allocated: total.allocated + sizes.allocated,
+            unshared: total.unshared.zip(sizes.unshared).map(|(total, one)| total + one),
+        };
+        entries.push(DuEntry { volume: volume.clone(), what, sizes });
+    }
+    entries.push(DuEntry { volume, what: Measured::Total, sizes: total });
+    Ok(entries)
+}
+
+fn measure(
+    pool: &Pool,
+    volume: &VolumeName,
+    place: PathBuf,
+    what: &Measured,
+    extents: bool,
+) -> Result<Option<Sizes>, Error> {
+    match tree::measure_unshared(&pool.layout().full(&place), extents) {
+        Ok((usage, unshared)) => Ok(Some(Sizes {
+            entries: usage.entries,
+            logical: usage.bytes,
+            allocated: usage.blocks,
+            unshared,
+        })),
+        Err(error) if error.source.kind() == ErrorKind::NotFound && is_gone(pool, volume, what)? => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether somebody has deleted it since it was listed.
+fn is_gone(pool: &Pool, volume: &VolumeName, what: &Measured) -> Result<bool, Error> {
+    Ok(pool.store().read(|rows| match what {
+        Measured::Branch { branch, .. } => Ok::<_, Error>(rows.branch(volume, branch)?.is_none()),
+        Measured::Commit { id, .. } => Ok(rows.commit(volume, id)?.is_none()),
+        Measured::Total => Ok(false),
+    })?)
+}

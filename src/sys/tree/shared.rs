@@ -1,0 +1,27 @@
+//! Which blocks of a file other files have a part in, as FIEMAP tells it.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use fiemap::{Fiemap, FiemapExtentFlags, FiemapFlags};
+use rustix::io::Errno;
+
+/// Bytes of the regular file `file` that lie in extents of its own; what was not written out yet is written out first.
+/// None where the file system does not tell. Extents say less than `st_blocks`, where XFS counts what it only
+/// holds ready for later writes.
+pub(super) fn own_bytes(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let mut own = 0;
+    for extent in Fiemap::with_flags(file, FiemapFlags::SYNC) {
+        match extent {
+            Ok(extent) if extent.fe_flags.contains(FiemapExtentFlags::SHARED) => {}
+            Ok(extent) => own += extent.fe_length,
+            Err(error) => {
+                return match Errno::from_io_error(&error) {
+                    Some(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS) => Ok(None),
+                    _ => Err(error),
+                };
+            }
+        }
+    }
+    Ok(Some(own))
+}
