@@ -1,7 +1,7 @@
 //! `du`: what the trees of a volume hold, and what each alone takes.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -82,7 +82,7 @@ pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Erro
     let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(&volume)));
     let (mut entries, mut total) = (Vec::new(), Sizes { unshared: Some(0), ..Sizes::default() });
     for (place, what) in branches.chain(commits) {
-        let Some(sizes) = measure(pool, &volume, place, &what, extents)? else { continue };
+        let Some(sizes) = measure(pool, &volume, &place, &what, extents)? else { continue };
         total = Sizes {
             entries: total.entries + sizes.entries,
             logical: total.logical + sizes.logical,
@@ -98,11 +98,11 @@ pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Erro
 fn measure(
     pool: &Pool,
     volume: &VolumeName,
-    place: PathBuf,
+    place: &Path,
     what: &Measured,
     extents: bool,
 ) -> Result<Option<Sizes>, Error> {
-    match tree::measure_unshared(&pool.layout().full(&place), extents) {
+    match tree::measure_unshared(&pool.layout().full(place), extents) {
         Ok((usage, unshared)) => Ok(Some(Sizes {
             entries: usage.entries,
             logical: usage.bytes,
@@ -116,9 +116,9 @@ fn measure(
 
 /// Whether somebody has deleted it since it was listed.
 fn is_gone(pool: &Pool, volume: &VolumeName, what: &Measured) -> Result<bool, Error> {
-    Ok(pool.store().read(|rows| match what {
+    pool.store().read(|rows| match what {
         Measured::Branch { branch, .. } => Ok::<_, Error>(rows.branch(volume, branch)?.is_none()),
         Measured::Commit { id, .. } => Ok(rows.commit(volume, id)?.is_none()),
         Measured::Total => Ok(false),
-    })?)
+    })
 }

@@ -1,10 +1,14 @@
 //! The tree of a commit: what nobody writes to is copied while containers still run, the rest while they are held.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
-use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, Update};
+use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, FileTime, Update};
+
+/// What was written to later is left to the second pass: a direct write takes no longer.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Copies the working tree of `branch` into a new commit.
 pub(super) struct Snapshot<'s> {
@@ -20,7 +24,8 @@ impl Snapshot<'_> {
     /// Runs the operation to its end. Gives what was copied before containers were held, and after.
     pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
         let (pool, volume) = (self.pool, &self.branch.volume);
-        let early = if pool.has_running(volume)? { self.ahead()? } else { None };
+        let is_worth_it = tree::marks_mapped_stores(self.working_tree) && pool.has_running(volume)?;
+        let early = if is_worth_it { self.ahead()? } else { None };
         let begun = Bounds::now();
         // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass
         // made is written out before containers have to wait for it.
@@ -45,8 +50,10 @@ impl Snapshot<'_> {
     /// there is none, the copy is made in one pass.
     fn ahead(&self) -> Result<Option<(EarlyCopies, CopyStats)>, Error> {
         let (pool, options) = (self.pool, self.pool.copy_options());
-        let copied =
-            pool.watched(self.working_tree, || tree::copy_early(self.working_tree, self.staged, &options));
+        let settled = FileTime::now().earlier(QUIET);
+        let copied = pool.watched(self.working_tree, || {
+            tree::copy_early(self.working_tree, self.staged, &options, settled)
+        });
         match copied {
             Err(error) if error.is_no_space() => {
                 tree::discard_early(self.staged)?;

@@ -22,6 +22,10 @@ impl Pool {
         branch: &BranchName,
         commit: &CommitId,
     ) -> Result<Option<MemoryIndex>, Error> {
+        // What was stored through a mapping there may bear no mark.
+        if !tree::marks_mapped_stores(&self.layout.full(&layout::working_tree(volume, branch))) {
+            return Ok(None);
+        }
         let (record, directories) = self.store.read(|rows| {
             let record = rows.tree_index(volume, branch)?.filter(|record| record.commit == *commit);
             let directories = match record {

@@ -35,9 +35,9 @@ fn what_nobody_writes_to_is_copied_before_containers_are_stopped() {
         fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
     }
     let server = Container::serve(engine, "ahead", "ahead", "");
-    // Older than a tick of the clock, and changed by the container once it runs.
+    // Left alone for a while, and then changed by the container.
     engine.sh("docker exec ahead sh -c 'echo world > /data/file'").ok();
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    std::thread::sleep(std::time::Duration::from_millis(2_200));
     engine.sh("docker exec -d ahead sh -c 'while :; do date > /data/busy; done'").ok();
     std::thread::sleep(std::time::Duration::from_millis(100));
 

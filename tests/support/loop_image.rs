@@ -42,6 +42,24 @@ impl LoopImage {
         Ok(mounted)
     }
 
+    /// The same for one in memory.
+    #[allow(dead_code, reason = "not every test that has loop images has these")]
+    pub(crate) fn in_memory() -> Option<LoopImage> {
+        #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
+        let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+        let home = tempfile::tempdir().expect("a directory");
+        let mounted = LoopImage { home };
+        rustix::fs::mkdir(mounted.path(), rustix::fs::Mode::RWXU).expect("a new directory has room");
+        match run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(mounted.path())) {
+            Ok(()) => Some(mounted),
+            Err(why) => {
+                assert!(!in_ci, "CI must test on tmpfs: {why}");
+                eprintln!("skipped: no tmpfs: {why}");
+                None
+            }
+        }
+    }
+
     /// Where it is mounted.
     pub(crate) fn path(&self) -> PathBuf {
         self.home.path().join("mounted")

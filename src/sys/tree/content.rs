@@ -124,6 +124,9 @@ fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
 impl Transfer<'_> {
     /// Copies what is not a hole; the size that the copy has at the end.
     fn extents(&mut self, stat: &Stat) -> Result<u64, Trouble> {
+        // A write is marked when it begins. This waits for one that is under way, as a clone does by itself: what begins
+        // later has a later mark, so nothing is read that an older mark would hide.
+        let _ = seek(self.from.as_fd(), SeekFrom::Data(0));
         if stat.allocated >= stat.size {
             // A source that is shorter by now leaves a target that ends where it does.
             return self.extent(0, stat.size);

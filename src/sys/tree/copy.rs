@@ -15,6 +15,7 @@ use super::content::Ladder;
 use super::directory::Directory;
 use super::early::{EarlyCopies, beside};
 use super::handle::{Stat, open_root};
+use super::index::FileTime;
 use super::links::Links;
 use super::names::{Names, Reader};
 use super::options::{CopyOptions, CopyStats};
@@ -58,8 +59,8 @@ pub fn update_tree(
     run(src, dst, options, Ladder::new(true, true), update)
 }
 
-/// Copies, ahead of a copy of `src` into `dst`, what has not been written to for a while. Others may write to `src`
-/// meanwhile. What is given goes into [`Update::early`] of that copy, which removes no copy that it does not take:
+/// Copies, ahead of a copy of `src` into `dst`, what was last changed before `settled`, which must lie in the past. Others
+/// may write to `src` meanwhile. What is given goes into [`Update::early`] of that copy, which removes no copy that it does not take:
 /// they stay in a directory `<dst>.early`, where nothing may be yet.
 ///
 /// # Errors
@@ -68,9 +69,10 @@ pub fn copy_early(
     src: &Path,
     dst: &Path,
     options: &CopyOptions,
+    settled: FileTime,
 ) -> Result<(EarlyCopies, CopyStats), DiskError> {
     let stock = beside(dst);
-    let early = EarlyCopies::new(&stock)?;
+    let early = EarlyCopies::new(&stock, settled)?;
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
     let to = early.handle().try_clone().at("open", &stock)?;

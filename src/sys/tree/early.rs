@@ -5,7 +5,9 @@
 //! So directories that change places meanwhile lead nobody astray: the mark belongs to the inode, not to a
 //! path. No tool can set the time of change. Only what was last changed safely before the file system was synced, and
 //! that before the pass, is copied: a write within one tick of the clock, or through a mapping whose page is
-//! dirty already, would leave no mark. Inodes with several links are left to the second pass.
+//! dirty already, would leave no mark. A write is marked when it begins, so the copy waits for one that is under way
+//! (`content`); one around the page cache it cannot see, so callers leave what was written to lately to the
+//! second pass, and so are inodes with several links.
 //!
 //! The copies stand in one flat directory, so nothing is kept in memory.
 
@@ -42,12 +44,12 @@ pub(super) fn beside(dst: &Path) -> PathBuf {
 
 impl EarlyCopies {
     /// Makes the directory `path` for them. From here on each change to a file leaves a mark on it.
-    pub(super) fn new(path: &Path) -> Result<Self, DiskError> {
+    pub(super) fn new(path: &Path, settled: FileTime) -> Result<Self, DiskError> {
         fault::point("tree.mkdir").at("make", path)?;
         mkdirat(CWD, path, Mode::RWXU).at("make", path)?;
         let handle = open_root(path)?;
         attributes::clear_inherited(&handle, &mut Scratch::default()).at("clear the attributes of", path)?;
-        let settled = FileTime::now().tick_before();
+        let settled = settled.min(FileTime::now().safely_before());
         // A store through a mapping marks its file once the page has been written back, and not before.
         sync_filesystem(path)?;
         Ok(EarlyCopies { handle, settled })

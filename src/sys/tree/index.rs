@@ -17,20 +17,20 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Timespec};
 use rustix::io::Errno;
-use rustix::time::{ClockId, clock_getres, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::handle::{Stat, mounted, open_directory, open_root, refusal};
 use super::names::{Names, Reader};
 use crate::sys::error::{At as _, DiskError};
 
-/// How much longer than a tick of the kernel's clock for files is safe.
+/// How far apart the clock that files are stamped with and the one that we read may be for a moment: nanoseconds.
 const MARGIN: u32 = 1_000_000;
 /// How long to sleep between looks at that clock.
 const STEP: Duration = Duration::from_millis(1);
@@ -52,37 +52,34 @@ impl FileTime {
         FileTime::from(clock_gettime(ClockId::Realtime))
     }
 
+    /// So long before this time.
+    pub fn earlier(self, by: Duration) -> Self {
+        let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
+        FileTime(self.0.saturating_sub(seconds), self.1)
+    }
+
     /// Waits until files that were changed up to `moment`, of the fine clock, are safely older than the
     /// time that it gives.
     pub fn a_tick_after(moment: FileTime) -> Self {
         loop {
             let now = FileTime::now();
             // Set back, the clock says nothing: go on, and trust nothing.
-            if now.tick_before() > moment || now.0 + 1 < moment.0 {
+            if now.safely_before() > moment || now.0 + 1 < moment.0 {
                 return now;
             }
             sleep(STEP);
         }
     }
 
-    pub(super) fn tick_before(self) -> Self {
-        let tick = tick();
-        if self.1 >= tick {
-            FileTime(self.0, self.1 - tick)
+    /// Times before this one are safely older: whatever happens from `self` on is stamped with `self` or later, but for
+    /// the moment in which the kernel moves its own clock and the one that it shows us.
+    pub(super) fn safely_before(self) -> Self {
+        if self.1 >= MARGIN {
+            FileTime(self.0, self.1 - MARGIN)
         } else {
-            FileTime(self.0 - 1, self.1 + 1_000_000_000 - tick)
+            FileTime(self.0 - 1, self.1 + 1_000_000_000 - MARGIN)
         }
     }
-}
-
-/// A tick of the clock that files are stamped with, and some: nanoseconds.
-fn tick() -> u32 {
-    static TICK: OnceLock<u32> = OnceLock::new();
-    *TICK.get_or_init(|| {
-        let tick = clock_getres(ClockId::RealtimeCoarse);
-        // No kernel ticks slower than a hundred times a second.
-        u32::try_from(tick.tv_nsec).unwrap_or(u32::MAX).clamp(1_000_000, 10_000_000) + MARGIN
-    })
 }
 
 impl From<Timespec> for FileTime {
@@ -134,8 +131,8 @@ impl Chunk {
             return false;
         }
         let modified = FileTime::from(stat.times.last_modification);
-        let young = modified >= self.bounds.modified.tick_before()
-            || FileTime::from(stat.changed) >= self.bounds.changed.tick_before();
+        let young = modified >= self.bounds.modified.safely_before()
+            || FileTime::from(stat.changed) >= self.bounds.changed.safely_before();
         !young && self.find(name.to_bytes()).is_some_and(|known| *known == mark(stat))
     }
 
@@ -229,7 +226,7 @@ impl Scan<'_> {
         let names = reader.sorted(handle.as_fd()).at("read", &here)?;
         let modified = FileTime::from(own.times.last_modification);
         let is_known = self.stack.last().is_none_or(|parent| parent.is_known)
-            && modified < self.bounds.modified.tick_before();
+            && modified < self.bounds.modified.safely_before();
         let (mut bytes, mut directories) = (Vec::new(), Names::default());
         for name in (0..names.len()).filter_map(|index| names.get(index)) {
             let stat = match Stat::of_name(handle.as_fd(), name) {

@@ -75,7 +75,9 @@ pub use early::EarlyCopies;
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
 pub use linked::{LinkedFiles, strip_linked};
-pub use measure::{Usage, free_space, measure_tree, measure_unshared, sync_filesystem, used_space};
+pub use measure::{
+    Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
+};
 pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use refill::refill_tree;
 pub use remove::remove_tree;

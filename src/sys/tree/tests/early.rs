@@ -37,7 +37,7 @@ fn both_passes_by(
     meanwhile: impl FnOnce(&Path),
 ) -> (CopyStats, CopyStats) {
     let options = CopyOptions::default();
-    let (mut early, first) = copy_early(&pair.src, &pair.dst, &options).unwrap();
+    let (mut early, first) = copy_early(&pair.src, &pair.dst, &options, FileTime::now()).unwrap();
     early.settled = settled.unwrap_or(early.settled);
     meanwhile(&pair.src);
     let update = Update { early: Some(&early), ..Update::default() };
@@ -181,6 +181,28 @@ fn a_mount_point_is_refused_before_anything_is_held() {
     let inside = pair.src.join("a/mnt");
     make_dir(&inside);
     let _mount = Mount::new(&inside, &["-t", "tmpfs", "tmpfs"].map(OsStr::new));
-    let error = copy_early(&pair.src, &pair.dst, &CopyOptions::default()).unwrap_err();
+    let error = copy_early(&pair.src, &pair.dst, &CopyOptions::default(), FileTime::now()).unwrap_err();
     assert_eq!(error.source.kind(), std::io::ErrorKind::CrossesDevices);
+}
+
+/// A write is marked when it begins and may go on long after; a copy that begins later has all of it.
+#[test]
+fn a_write_that_is_under_way_is_waited_for() {
+    const SIZE: usize = 200_000_000;
+    let pair = Pair::new();
+    let path = pair.src.join("f");
+    fs::write(&path, vec![b'a'; SIZE]).unwrap();
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            let bytes = vec![b'b'; SIZE];
+            assert_eq!(std::os::unix::fs::FileExt::write_at(&file, &bytes, 0).unwrap(), SIZE);
+        });
+        while fs::metadata(&path).unwrap().modified().unwrap() == before {
+            std::thread::yield_now();
+        }
+        pair.copy().unwrap();
+    });
+    assert!(fs::read(pair.dst.join("f")).unwrap().iter().all(|byte| *byte == b'b'));
 }
