@@ -11,8 +11,9 @@ const TAGS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("tag
 const BINDINGS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("bindings");
 const CONFIG: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("config");
 const INDEX: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("index");
-const INDEX_DIRECTORIES: TableDefinition<'_, (&str, &str, &[u8]), &[u8]> =
+const INDEX_DIRECTORIES: TableDefinition<'_, (&str, &str, &[u8], u32), &[u8]> =
     TableDefinition::new("index_directories");
+const CHANGED: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("changed");
 const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 const OPERATIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("operations");
 
@@ -28,6 +29,7 @@ pub(super) fn run(transaction: &WriteTransaction) -> Result<(), Error> {
     transaction.open_table(CONFIG)?;
     transaction.open_table(INDEX)?;
     transaction.open_table(INDEX_DIRECTORIES)?;
+    transaction.open_table(CHANGED)?;
     transaction.open_table(JOURNAL)?;
     transaction.open_table(OPERATIONS)?;
     Ok(())

@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::pool::{Error, Pool, existing, resolve};
 use crate::sys::disk;
+use crate::sys::tree::{Bounds, FileTime};
 
 /// A volume that was made from a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,7 +83,11 @@ pub fn clone(
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
     pool.copy_tree(&tree, &kept)?;
+    let begun = Bounds::now();
     pool.copy_tree(&tree, &working_tree)?;
-    pending.publish()?.finish()?;
+    let made = FileTime::fine();
+    let mut published = pending.publish()?;
+    published.remember_new(to, &branch, &id, begun, made);
+    published.finish()?;
     Ok(Cloned { volume: to.clone(), branch, id, source: commit.volume, source_id: commit.id })
 }

@@ -15,7 +15,7 @@ use crate::model::{
     VolumeRecord,
 };
 use crate::pool::{Error, Pending, Pool};
-use crate::sys::tree::{ArchiveStats, ExtractError, extract_archive, take_head};
+use crate::sys::tree::{ArchiveStats, Bounds, ExtractError, FileTime, extract_archive, take_head};
 
 /// A volume that was made of something from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -148,8 +148,12 @@ fn make(
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     make_root(&kept)?;
     let stats = fill(&mut pending, &kept)?;
+    let begun = Bounds::now();
     pool.copy_tree(&kept, &working_tree)?;
-    let outcome = pending.publish()?.finish()?;
+    let made = FileTime::fine();
+    let mut published = pending.publish()?;
+    published.remember_new(volume, &branch, &id, begun, made);
+    let outcome = published.finish()?;
     Ok(Imported {
         volume: volume.clone(),
         branch,

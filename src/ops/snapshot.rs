@@ -38,7 +38,7 @@ impl Snapshot<'_> {
             tree::update_tree(self.working_tree, self.staged, &options, &update)
         })?;
         let mut published = pending.publish()?;
-        published.remember(volume, &self.branch.name, self.commit, begun);
+        published.remember(volume, &self.branch.name, self.commit, self.branch.head.as_ref(), begun);
         let outcome = published.finish()?;
         Ok(match ahead {
             Some(ahead) => (outcome, ahead, copied),

@@ -51,9 +51,16 @@ impl<'p> Pending<'p> {
 
 impl Published<'_> {
     /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
-    /// `bounds` has `commit`'s content. Only speed depends on it, so a failure is none.
-    pub fn remember(&mut self, volume: &VolumeName, branch: &BranchName, commit: &CommitId, bounds: Bounds) {
-        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds).ok();
+    /// `bounds` has the content of `commit`, which was just made of it. Only speed depends on it, so a failure is none.
+    pub fn remember(
+        &mut self,
+        volume: &VolumeName,
+        branch: &BranchName,
+        commit: &CommitId,
+        parent: Option<&CommitId>,
+        bounds: Bounds,
+    ) {
+        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds, parent).ok();
     }
 
     /// The same for a working tree that was made from `commit` since `begun`, and last changed before `until`.
@@ -66,7 +73,7 @@ impl Published<'_> {
         until: FileTime,
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.remember(volume, branch, commit, bounds);
+        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds, None).ok();
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever

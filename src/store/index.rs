@@ -1,16 +1,37 @@
-//! The rows of stat indexes: one record for each working tree, and one row for each of its directories.
+//! The rows of stat indexes: one record for each working tree, one row for each piece of its directories, and beside
+//! each commit the paths that it changed.
 
 use redb::{ReadableTable as _, TableHandle as _};
 
 use super::codec::encode;
 use super::error::StoreError;
 use super::rows::{Rows, Transaction, with_table};
-use super::tables::{INDEX, INDEX_DIRECTORIES};
+use super::tables::{CHANGED, INDEX, INDEX_DIRECTORIES};
 use super::write::Writer;
-use crate::model::{BranchName, TreeIndexRecord, VolumeName};
+use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
+use crate::sys::spool::{Records, Spool};
 
-/// The directories of an index: path in bytes, and marks.
-pub type IndexDirectories = Vec<(Vec<u8>, Vec<u8>)>;
+/// What a directory of a page weighs beside its hashes and its path, in bytes.
+const OVERHEAD: usize = 256;
+
+/// Some directories of an index that follow each other.
+#[derive(Debug, Default)]
+pub struct IndexPage {
+    /// The key of each, and its hashes, in the order of keys.
+    pub directories: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether none follows.
+    pub is_last: bool,
+    /// About how many bytes of memory it takes.
+    pub weight: usize,
+}
+
+/// A row of an index: the directory's key, its piece, and the hashes.
+type Piece = (Vec<u8>, u32, Vec<u8>);
+
+/// The key of a piece in a spool of an index.
+pub fn piece_key(directory: &[u8], piece: u32) -> Vec<u8> {
+    [&piece.to_le_bytes(), directory].concat()
+}
 
 impl Rows<'_> {
     /// The index of a branch's working tree.
@@ -25,65 +46,132 @@ impl Rows<'_> {
         self.get(INDEX, (volume.as_str(), branch.as_str()))
     }
 
-    /// The directories of that index.
+    /// The directories of that index from the one with the key `first` on: whole ones, until they weigh `enough` bytes.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn tree_index_directories(
+    pub fn tree_index_page(
         &self,
         volume: &VolumeName,
         branch: &BranchName,
-    ) -> Result<IndexDirectories, StoreError> {
-        let start = (volume.as_str(), branch.as_str(), &[][..]);
-        let found = with_table!(self, INDEX_DIRECTORIES, |table| {
-            let mut found = Vec::new();
-            for row in table.range::<(&str, &str, &[u8])>(start..).map_err(|e| self.failed(e))? {
+        first: &[u8],
+        enough: usize,
+    ) -> Result<IndexPage, StoreError> {
+        let start = (volume.as_str(), branch.as_str(), first, 0);
+        let mut page = IndexPage { is_last: true, ..IndexPage::default() };
+        with_table!(self, INDEX_DIRECTORIES, |table| {
+            for row in table.range::<(&str, &str, &[u8], u32)>(start..).map_err(|e| self.failed(e))? {
                 let (key, value) = row.map_err(|e| self.failed(e))?;
-                let (of_volume, of_branch, path) = key.value();
+                let (of_volume, of_branch, directory, _) = key.value();
                 if (of_volume, of_branch) != (volume.as_str(), branch.as_str()) {
                     break;
                 }
-                found.push((path.to_vec(), value.value().to_vec()));
+                let hashes = value.value();
+                let is_next = page.directories.last().is_none_or(|(last, _)| last != directory);
+                if is_next && page.weight > enough {
+                    page.is_last = false;
+                    break;
+                }
+                if is_next {
+                    page.weight += directory.len() + OVERHEAD;
+                    page.directories.push((directory.to_vec(), Vec::new()));
+                }
+                page.weight += hashes.len();
+                if let Some((_, known)) = page.directories.last_mut() {
+                    known.extend_from_slice(hashes);
+                }
             }
-            found
         });
-        Ok(found)
+        Ok(page)
+    }
+
+    /// The paths that may differ between a commit and its parent; none if that is not known.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn changed(&self, volume: &VolumeName, commit: &CommitId) -> Result<Option<Vec<u8>>, StoreError> {
+        with_table!(self, CHANGED, |table| {
+            let row = table.get((volume.as_str(), commit.as_str())).map_err(|e| self.failed(e))?;
+            Ok(row.map(|value| value.value().to_vec()))
+        })
     }
 }
 
 impl Writer<'_> {
-    /// Replaces the index of a branch's working tree; none forgets it.
+    /// Replaces the index of a branch's working tree by the record and by pieces in the order of their keys; none forgets
+    /// it. What is as it was is not written again.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or the pieces cannot be read.
     pub fn set_tree_index(
         &self,
         volume: &VolumeName,
         branch: &BranchName,
-        index: Option<(&TreeIndexRecord, &IndexDirectories)>,
+        index: Option<(&TreeIndexRecord, &mut Spool)>,
     ) -> Result<(), StoreError> {
         let (volume, branch) = (volume.as_str(), branch.as_str());
         let mut records = self.transaction.open_table(INDEX).map_err(|e| self.failed(e))?;
         let mut directories = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;
         // The range of one branch ends where a name that cannot be begins.
         let end = format!("{branch}\0");
-        directories
-            .retain_in::<(&str, &str, &[u8]), _>(
-                (volume, branch, &[][..])..(volume, end.as_str(), &[][..]),
-                |_, _| false,
-            )
-            .map_err(|e| self.failed(e))?;
-        let Some((record, entries)) = index else {
+        let range = (volume, branch, &[][..], 0)..(volume, end.as_str(), &[][..], 0);
+        let Some((record, spool)) = index else {
+            directories
+                .retain_in::<(&str, &str, &[u8], u32), _>(range, |_, _| false)
+                .map_err(|e| self.failed(e))?;
             records.remove((volume, branch)).map_err(|e| self.failed(e))?;
             return Ok(());
         };
-        for (path, marks) in entries {
-            directories
-                .insert((volume, branch, path.as_slice()), marks.as_slice())
-                .map_err(|e| self.failed(e))?;
+
+        let mut pieces = spool.records().map_err(|e| self.failed(redb::Error::Io(e)))?;
+        let mut next = take(&mut pieces);
+        directories
+            .retain_in::<(&str, &str, &[u8], u32), _>(range, |(_, _, directory, piece), hashes| {
+                while let Ok(Some(row)) = &next
+                    && (row.0.as_slice(), row.1) < (directory, piece)
+                {
+                    next = take(&mut pieces);
+                }
+                matches!(&next, Ok(Some(row)) if (row.0.as_slice(), row.1, row.2.as_slice()) == (directory, piece, hashes))
+            })
+            .map_err(|e| self.failed(e))?;
+        next.map_err(|e| self.failed(redb::Error::Io(e)))?;
+        let mut pieces = spool.records().map_err(|e| self.failed(redb::Error::Io(e)))?;
+        while let Some((directory, piece, hashes)) =
+            take(&mut pieces).map_err(|e| self.failed(redb::Error::Io(e)))?
+        {
+            let key = (volume, branch, directory.as_slice(), piece);
+            if directories.get(key).map_err(|e| self.failed(e))?.is_none() {
+                directories.insert(key, hashes.as_slice()).map_err(|e| self.failed(e))?;
+            }
         }
         let bytes = encode(INDEX.name(), branch, record)?;
         records.insert((volume, branch), bytes.as_slice()).map_err(|e| self.failed(e))?;
         Ok(())
     }
+
+    /// Writes down the paths that may differ between a commit and its parent; none forgets them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_changed(
+        &self,
+        volume: &VolumeName,
+        commit: &CommitId,
+        paths: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let mut table = self.transaction.open_table(CHANGED).map_err(|e| self.failed(e))?;
+        let key = (volume.as_str(), commit.as_str());
+        match paths {
+            Some(paths) => table.insert(key, paths).map_err(|e| self.failed(e))?,
+            None => table.remove(key).map_err(|e| self.failed(e))?,
+        };
+        Ok(())
+    }
+}
+
+fn take(pieces: &mut Records<'_>) -> std::io::Result<Option<Piece>> {
+    let Some((key, hashes)) = pieces.take()? else { return Ok(None) };
+    let (piece, directory) = key.split_first_chunk().ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(Some((directory.to_vec(), u32::from_le_bytes(*piece), hashes)))
 }

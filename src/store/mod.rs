@@ -20,7 +20,7 @@ mod write;
 mod migrations;
 
 pub use error::StoreError;
-pub use index::IndexDirectories;
+pub use index::{IndexPage, piece_key};
 pub use rows::Rows;
 pub use transaction::Store;
 pub use write::Writer;

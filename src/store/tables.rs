@@ -43,10 +43,13 @@ pub(super) const BINDINGS: Owned<&str> = TableDefinition::new("bindings");
 pub(super) const CONFIG: TableDefinition<'static, (&str, &str), &str> = TableDefinition::new("config");
 /// Key: volume, branch. Value: `TreeIndexRecord` of its working tree.
 pub(super) const INDEX: Owned<&str> = TableDefinition::new("index");
-/// Key: volume, branch, directory relative to the working tree (bytes). Value: the marks of its entries,
-/// as `sys::tree::scan_tree` gives them.
-pub(super) const INDEX_DIRECTORIES: TableDefinition<'static, (&str, &str, &[u8]), Record> =
+/// Key: volume, branch, directory relative to the working tree (bytes, with 0 for /, so that rows stand in the order of
+/// a walk), piece (from 0). Value: hashes of its entries, as `sys::tree::scan_tree` gives them.
+pub(super) const INDEX_DIRECTORIES: TableDefinition<'static, (&str, &str, &[u8], u32), Record> =
     TableDefinition::new("index_directories");
+/// Key: volume, commit id. Value: the paths of all entries, no directories, that may differ from the parent's; each
+/// relative to the root, with a 0 behind it. A commit of which that is not known, or too much, has no row.
+pub(super) const CHANGED: Owned<&str> = TableDefinition::new("changed");
 /// Operations that are not done. Key: number. Value: `Operation`.
 pub(super) const JOURNAL: TableDefinition<'static, u64, Record> = TableDefinition::new("journal");
 /// Operations that were published and are done. Key: volume, number. Value: `Operation`.

@@ -8,4 +8,5 @@ pub mod error;
 pub mod fault;
 pub mod ids;
 pub mod locks;
+pub mod spool;
 pub mod tree;

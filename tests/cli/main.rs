@@ -13,6 +13,7 @@ mod fsck;
 mod harness;
 #[path = "../support/loop_image.rs"]
 mod loop_image;
+mod memory;
 mod space;
 mod unchanged;
 mod words;

@@ -240,6 +240,70 @@ fn reset_copies_what_changed_and_takes_over_the_rest() {
     assert!(pool.run(&["status"]).ok().contains("working tree clean"));
 }
 
+/// How many files a reset to `revision` took over, after which the tree is that commit's.
+fn taken_over(pool: &Pool, revision: &str) -> u64 {
+    let reset = json(&pool.run(&["reset", "--hard", revision, "--format", "json"]).ok());
+    assert!(pool.run(&["status"]).ok().contains("working tree clean"));
+    // Once more with nothing known: the bytes are compared.
+    let differs = pool.run(&["diff", "--exit-code", "HEAD"]);
+    assert_eq!((differs.code, differs.out.as_str()), (Some(0), ""));
+    reset["quiesced"]["reused"].as_u64().unwrap()
+}
+
+#[test]
+fn a_reset_to_another_commit_takes_over_what_the_commits_between_left_alone() {
+    let pool = settled();
+    pool.run(&["tag", "one"]).ok();
+    pool.write("db", "file3", "two");
+    fs::remove_file(pool.file("db", "file5")).unwrap();
+    fs::set_permissions(pool.file("db", "file6"), fs::Permissions::from_mode(0o600)).unwrap();
+    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.run(&["tag", "two"]).ok();
+    pool.write("db", "file3", "six");
+    fs::hard_link(pool.file("db", "file7"), pool.file("db", "twin")).unwrap();
+    pool.write("db", "sub/new", "new");
+    pool.run(&["commit", "-m", "Three"]).ok();
+    pool.run(&["tag", "three"]).ok();
+
+    // Back over two commits: all but files 3, 5, 6 and 7, and what is not there.
+    assert_eq!(taken_over(&pool, "one"), 17);
+    assert_eq!(pool.read("db", "file3"), "content 3");
+    assert_eq!(pool.read("db", "file5"), "content 5");
+    assert_eq!(fs::metadata(pool.file("db", "file7")).unwrap().nlink(), 1);
+    // Forth again. What this reset itself took over is known as before.
+    assert_eq!(taken_over(&pool, "three"), 17);
+    assert_eq!(pool.read("db", "file3"), "six");
+    assert_eq!(pool.read("db", "sub/new"), "new");
+    assert_eq!(fs::metadata(pool.file("db", "twin")).unwrap().nlink(), 2);
+    // What is changed on top of it is not taken over.
+    pool.write("db", "file9", "mine");
+    assert_eq!(taken_over(&pool, "two"), 17);
+    assert_eq!(pool.read("db", "file9"), "content 9");
+    assert_eq!(pool.read("db", "file3"), "two");
+    // To a commit on another line, by way of the one that both come from.
+    pool.run(&["reset", "--hard", "one"]).ok();
+    pool.write("db", "file11", "side");
+    pool.run(&["commit", "-m", "Side"]).ok();
+    assert_eq!(taken_over(&pool, "two"), 17);
+    assert_eq!(pool.read("db", "file11"), "content 11");
+    pool.run(&["fsck"]).ok();
+}
+
+#[test]
+fn a_new_working_tree_is_known_from_the_start() {
+    let pool = settled();
+    pool.run(&["checkout", "-b", "side"]).ok();
+    assert_eq!(taken_over(&pool, "HEAD"), 21);
+    pool.run(&["clone", "db", "copy"]).ok();
+    pool.run(&["switch", "copy"]).ok();
+    assert_eq!(taken_over(&pool, "HEAD"), 21);
+    let archive = pool.path().join("archive");
+    pool.run(&["export", "db", archive.to_str().unwrap()]).ok();
+    pool.run(&["import", archive.to_str().unwrap(), "again"]).ok();
+    pool.run(&["switch", "again"]).ok();
+    assert_eq!(taken_over(&pool, "HEAD"), 21);
+}
+
 #[test]
 fn a_directory_and_a_file_that_changed_places() {
     let pool = settled();

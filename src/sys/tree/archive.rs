@@ -21,7 +21,7 @@ use tar::{EntryType, Header};
 use super::attributes::{self, Holder};
 use super::content::next_data;
 use super::handle::{Node, Stat, open_root};
-use super::names::{Names, Reader};
+use super::names::{Reader, Sorted};
 use crate::sys::error::{At as _, DiskError};
 
 const BLOCK: u64 = 512;
@@ -50,10 +50,8 @@ pub struct ArchiveWriter<'w> {
 }
 
 struct Frame {
-    handle: OwnedFd,
     stat: Stat,
-    names: Names,
-    next: usize,
+    names: Sorted,
     /// Length of the archive's path of the directory, with its slash.
     length: usize,
 }
@@ -99,21 +97,24 @@ impl<'w> ArchiveWriter<'w> {
         let base = path.len();
         let xattrs = self.extended(Holder::Open(handle.as_fd())).at("read the attributes of", root)?;
         self.head(&path, &stat, b"", 0, xattrs).at("write", archive)?;
-        let names = reader.sorted(handle.as_fd()).at("read", root)?;
-        let mut stack = vec![Frame { handle, stat, names, next: 0, length: path.len() }];
+        let names = Sorted::read(handle, &mut reader).at("read", root)?;
+        let mut stack = vec![Frame { stat, names, length: path.len() }];
         while let Some(frame) = stack.last_mut() {
             path.truncate(frame.length);
-            let Some(name) = frame.names.get(frame.next).map(CStr::to_owned) else {
+            let Some(name) = frame.names.peek().map(CStr::to_owned) else {
                 stack.pop();
                 continue;
             };
-            frame.next += 1;
             path.extend_from_slice(name.to_bytes());
             let on_disk = || root.join(std::ffi::OsStr::from_bytes(&path[base..]));
+            frame
+                .names
+                .advance(&mut reader, |_, _, _| Ok(true))
+                .map_err(|errno| DiskError::new("read", on_disk(), errno))?;
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(DiskError::new("read", on_disk(), io::Error::from(io::ErrorKind::Interrupted)));
             }
-            let node = match Node::open(frame.handle.as_fd(), &name) {
+            let node = match Node::open(frame.names.handle.as_fd(), &name) {
                 Err(Errno::NOENT) => continue,
                 other => other.map_err(|errno| super::handle::refusal("open", on_disk(), errno))?,
             };
@@ -127,8 +128,8 @@ impl<'w> ArchiveWriter<'w> {
                 let xattrs =
                     self.extended(Holder::Open(handle.as_fd())).at("read the attributes of", &on_disk)?;
                 self.head(&path, &node.stat, b"", 0, xattrs).at("write", archive)?;
-                let names = reader.sorted(handle.as_fd()).at("read", &on_disk)?;
-                stack.push(Frame { handle, stat: node.stat, names, next: 0, length: path.len() });
+                let names = Sorted::read(handle, &mut reader).at("read", &on_disk)?;
+                stack.push(Frame { stat: node.stat, names, length: path.len() });
             } else {
                 self.leaf(&path, &node, &on_disk)?;
             }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::difference::{Scratch, attributes_differ, entries_differ};
 use super::handle::{Inode, Node, Stat, open_root, refusal};
 use super::index::{Chunk, Index};
-use super::names::{Names, Reader};
+use super::names::{Reader, Sorted};
 use crate::sys::error::{At as _, DiskError};
 
 /// How an entry differs.
@@ -155,38 +155,31 @@ struct Walk<'a> {
     links: LinkPairs,
 }
 
+/// A name, and which sides have it.
+type Taken = (CString, [bool; 2]);
+
 /// A directory of one tree or of both.
 struct Frame {
-    sides: [Option<Side>; 2],
+    sides: [Option<Sorted>; 2],
     known: Option<Arc<Chunk>>,
 }
 
-struct Side {
-    handle: OwnedFd,
-    names: Names,
-    next: usize,
-}
-
-impl Side {
-    fn peek(&self) -> Option<&CStr> {
-        self.names.get(self.next)
-    }
-}
-
 impl Frame {
-    /// Takes the smallest name that is left, and which sides have it.
-    fn take(&mut self) -> Option<(CString, [bool; 2])> {
-        let name = self.sides.iter().flatten().filter_map(Side::peek).min()?.to_owned();
+    /// Takes the smallest name that is left, and which sides have it. A failure names its side.
+    fn take(&mut self, reader: &mut Reader) -> Result<Option<Taken>, (usize, Errno)> {
+        let Some(name) = self.sides.iter().flatten().filter_map(Sorted::peek).min().map(ToOwned::to_owned)
+        else {
+            return Ok(None);
+        };
         let mut has = [false; 2];
-        for (side, has) in self.sides.iter_mut().zip(&mut has) {
-            if let Some(side) = side
-                && side.peek() == Some(&name)
-            {
-                side.next += 1;
-                *has = true;
+        for (index, side) in self.sides.iter_mut().enumerate() {
+            let Some(side) = side else { continue };
+            while side.peek() == Some(&name) {
+                has[index] = true;
+                side.advance(reader, |_, _, _| Ok(true)).map_err(|errno| (index, errno))?;
             }
         }
-        Some((name, has))
+        Ok(Some((name, has)))
     }
 }
 
@@ -201,11 +194,13 @@ impl Frame {
 impl Walk<'_> {
     fn step(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, DiskError> {
         let frame = self.stack.last_mut().expect("the stack is not empty");
-        let Some((name, has)) = frame.take() else {
+        let taken = frame.take(&mut self.reader);
+        let Some((name, has)) = taken.map_err(|(side, errno)| self.failed(side, "read", errno))? else {
             self.stack.pop();
             self.path.pop();
             return Ok(ControlFlow::Continue(()));
         };
+        let frame = self.stack.last().expect("it is still there");
         if has == [true, true] && frame.knows(&name) {
             return Ok(ControlFlow::Continue(()));
         }
@@ -265,9 +260,8 @@ impl Walk<'_> {
         let mut sides = [None, None];
         for (index, handle) in handles.into_iter().enumerate() {
             let Some(handle) = handle else { continue };
-            let names =
-                self.reader.sorted(handle.as_fd()).map_err(|errno| self.failed(index, "read", errno))?;
-            sides[index] = Some(Side { handle, names, next: 0 });
+            let sorted = Sorted::read(handle, &mut self.reader);
+            sides[index] = Some(sorted.map_err(|errno| self.failed(index, "read", errno))?);
         }
         let known = self.how.index.and_then(|index| index.directory(&self.path));
         self.stack.push(Frame { sides, known });

@@ -11,10 +11,15 @@
 //!
 //! An index says "an entry with this mark has the content of that tree's entry", and that stays
 //! true whatever happens to the trees: an old or partial index is slower, never wrong.
+//!
+//! Of an entry only a hash is kept, of its name and its mark: 128 bits of BLAKE3, so that by chance two marks are never
+//! taken for one. A directory's hashes come in pieces, and directories one by one, so that a tree of any size is
+//! written and read with little memory.
 
 use std::cmp::Ordering;
-use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,15 +32,19 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::handle::{Stat, mounted, open_directory, open_root, refusal};
-use super::names::{Names, Reader};
+use super::names::{Reader, Sorted, Window};
 use crate::sys::error::{At as _, DiskError};
 
 /// How far apart the clock that files are stamped with and the one that we read may be for a moment: nanoseconds.
 const MARGIN: u32 = 1_000_000;
 /// How long to sleep between looks at that clock.
 const STEP: Duration = Duration::from_millis(1);
-/// Bytes of an entry behind its name.
-const FIXED: usize = 58;
+/// Bytes of a mark.
+const MARK: usize = 58;
+/// Bytes of what is kept of an entry.
+const HASH: usize = 16;
+/// Entries in a piece.
+const PIECE: usize = 4096;
 
 /// A time as the kernel keeps it for files: seconds since the epoch and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,23 +115,23 @@ pub trait Index: Sync {
 /// The index of one directory.
 pub struct Chunk {
     bounds: Bounds,
-    bytes: Vec<u8>,
-    /// Where each entry starts, sorted by name.
-    starts: Vec<u32>,
+    /// The hashes of its entries, sorted.
+    hashes: Vec<u8>,
+    /// Names of entries that are not to be trusted.
+    except: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
 impl Chunk {
-    /// Reads what `scan_tree` wrote. Bytes that are cut off are not read.
-    pub fn new(bounds: Bounds, bytes: Vec<u8>) -> Self {
-        let mut starts = Vec::new();
-        let mut at = 0;
-        while let Some(length) = bytes.get(at).map(|length| usize::from(*length)) {
-            let end = at + 1 + length + FIXED;
-            let (true, Ok(start)) = (end <= bytes.len(), u32::try_from(at)) else { break };
-            starts.push(start);
-            at = end;
-        }
-        Chunk { bounds, bytes, starts }
+    /// Reads the pieces that `scan_tree` gave, joined in any order.
+    pub fn new(bounds: Bounds, mut hashes: Vec<u8>) -> Self {
+        hashes.as_chunks_mut::<HASH>().0.sort_unstable();
+        Chunk { bounds, hashes, except: None }
+    }
+
+    /// The same, with the names of entries that are not to be trusted all the same.
+    #[must_use]
+    pub fn except(self, names: Option<Arc<HashSet<Box<[u8]>>>>) -> Self {
+        Chunk { except: names, ..self }
     }
 
     /// Whether the entry `name`, which now is `stat`, is certainly what it was.
@@ -133,23 +142,27 @@ impl Chunk {
         let modified = FileTime::from(stat.times.last_modification);
         let young = modified >= self.bounds.modified.safely_before()
             || FileTime::from(stat.changed) >= self.bounds.changed.safely_before();
-        !young && self.find(name.to_bytes()).is_some_and(|known| *known == mark(stat))
+        let is_excepted = || self.except.as_ref().is_some_and(|names| names.contains(name.to_bytes()));
+        !young && self.has(&hash(name, stat)) && !is_excepted()
     }
 
-    fn find(&self, name: &[u8]) -> Option<&[u8]> {
-        let entry = |start: u32| {
-            let start = start as usize;
-            let length = usize::from(self.bytes[start]);
-            self.bytes[start + 1..start + 1 + length + FIXED].split_at(length)
-        };
-        let found = self.starts.binary_search_by(|start| entry(*start).0.cmp(name)).ok()?;
-        Some(entry(self.starts[found]).1)
+    fn has(&self, hash: &[u8; HASH]) -> bool {
+        self.hashes.as_chunks::<HASH>().0.binary_search(hash).is_ok()
     }
 }
 
-/// All that is remembered of an entry.
-fn mark(stat: &Stat) -> [u8; FIXED] {
-    let mut mark = [0; FIXED];
+/// What is kept of the entry `name`, which is `stat`.
+fn hash(name: &CStr, stat: &Stat) -> [u8; HASH] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.to_bytes_with_nul()).update(&mark(stat));
+    let mut hash = [0; HASH];
+    hasher.finalize_xof().fill(&mut hash);
+    hash
+}
+
+/// All that tells whether an entry has changed.
+fn mark(stat: &Stat) -> [u8; MARK] {
+    let mut mark = [0; MARK];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
         mark[at..at + bytes.len()].copy_from_slice(bytes);
@@ -169,105 +182,145 @@ fn mark(stat: &Stat) -> [u8; FIXED] {
     mark
 }
 
-/// Looks at each entry of the tree at `path` and gives the index of each directory to `each`, with
-/// the directory's path relative to the root. Reads no content. Beneath a directory that was modified
-/// since `bounds` nothing is known: its entries may have changed places, which leaves no mark on what is in them.
+/// What a scan has met.
+pub enum Seen<'s> {
+    /// Some entries that may be trusted while they look as they do now, of a directory whose path is relative to the root.
+    /// The pieces of a directory count up from 0; one without such entries has none. Directories come
+    /// in the order of a walk that sorts names by their bytes.
+    Piece(&'s Path, u32, &'s [u8]),
+    /// An entry that is no directory and that the earlier index does not know to be what it was.
+    Changed(&'s Path, &'s CStr),
+}
+
+/// Told of what a scan meets.
+pub type See<'s> = dyn FnMut(Seen<'_>) -> Result<(), DiskError> + 's;
+
+/// Looks at each entry of the tree at `path` and tells `see`. Reads no content. Beneath a directory that was modified
+/// since `bounds` nothing is known: its entries may have changed places, which leaves no mark on what is in them. What
+/// has changed is told only when there is an index from `before`.
 ///
 /// # Errors
-/// Whatever cannot be looked at; a mount point inside is of kind `CrossesDevices`.
-pub fn scan_tree(path: &Path, bounds: Bounds, each: &mut dyn FnMut(&Path, Vec<u8>)) -> Result<(), DiskError> {
-    let mut reader = Reader::new();
+/// Whatever cannot be looked at, and those of `see`; a mount point inside is of kind `CrossesDevices`.
+pub fn scan_tree(
+    path: &Path,
+    bounds: Bounds,
+    before: Option<&dyn Index>,
+    see: &mut See<'_>,
+) -> Result<(), DiskError> {
     let handle = open_root(path)?;
-    let mut walk = Scan { root: path, bounds, at: PathBuf::new(), stack: Vec::new() };
-    walk.enter(handle, &mut reader, each)?;
-    while let Some(frame) = walk.stack.last_mut() {
-        let Some(name) = frame.directories.pop() else {
-            walk.stack.pop();
-            walk.at.pop();
+    let mut reader = Reader::new();
+    let mut scan =
+        Scan { root: path, bounds, before, at: PathBuf::new(), stack: Vec::new(), hashes: Vec::new() };
+    scan.enter(handle, &mut reader, see)?;
+    while let Some(frame) = scan.stack.last_mut() {
+        let Some(name) = frame.directories.peek().map(ToOwned::to_owned) else {
+            scan.stack.pop();
+            scan.at.pop();
             continue;
         };
-        let handle = match open_directory(frame.handle.as_fd(), &name) {
+        let handle = open_directory(frame.directories.handle.as_fd(), &name);
+        let advanced = frame.directories.advance(&mut reader, is_directory);
+        advanced.at("read", &scan.root.join(&scan.at))?;
+        let handle = match handle {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
-            other => other.map_err(|errno| refusal("open", walk.full(&name), errno))?,
+            other => other.map_err(|errno| refusal("open", scan.full(&name), errno))?,
         };
-        walk.at.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        walk.enter(handle, &mut reader, each)?;
+        scan.at.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        scan.enter(handle, &mut reader, see)?;
     }
     Ok(())
+}
+
+fn is_directory(parent: BorrowedFd<'_>, name: &CStr, kind: FileType) -> rustix::io::Result<bool> {
+    if kind != FileType::Unknown {
+        return Ok(kind == FileType::Directory);
+    }
+    match Stat::of_name(parent, name) {
+        Err(Errno::NOENT) => Ok(false),
+        other => Ok(other?.kind == FileType::Directory),
+    }
 }
 
 struct Scan<'a> {
     root: &'a Path,
     bounds: Bounds,
+    before: Option<&'a dyn Index>,
     /// Of the directory on top of the stack, relative to the root.
     at: PathBuf,
     stack: Vec<Frame>,
+    /// Of the piece at hand.
+    hashes: Vec<u8>,
 }
 
 struct Frame {
-    handle: OwnedFd,
-    directories: Names,
+    directories: Sorted,
     is_known: bool,
 }
 
 impl Scan<'_> {
-    fn full(&self, name: &CString) -> PathBuf {
+    fn full(&self, name: &CStr) -> PathBuf {
         self.root.join(&self.at).join(std::ffi::OsStr::from_bytes(name.to_bytes()))
     }
 
-    fn enter(
-        &mut self,
-        handle: OwnedFd,
-        reader: &mut Reader,
-        each: &mut dyn FnMut(&Path, Vec<u8>),
-    ) -> Result<(), DiskError> {
+    /// Looks at all that is in a directory, and puts it on the stack.
+    fn enter(&mut self, handle: OwnedFd, reader: &mut Reader, see: &mut See<'_>) -> Result<(), DiskError> {
         let here = self.root.join(&self.at);
         let own = Stat::of(handle.as_fd()).at("read the attributes of", &here)?;
-        let names = reader.sorted(handle.as_fd()).at("read", &here)?;
         let modified = FileTime::from(own.times.last_modification);
         let is_known = self.stack.last().is_none_or(|parent| parent.is_known)
             && modified < self.bounds.modified.safely_before();
-        let (mut bytes, mut directories) = (Vec::new(), Names::default());
-        for name in (0..names.len()).filter_map(|index| names.get(index)) {
-            let stat = match Stat::of_name(handle.as_fd(), name) {
-                Err(Errno::NOENT) => continue,
-                other => other.map_err(|errno| refusal("look at", self.full(&name.to_owned()), errno))?,
-            };
-            if !stat.same_mount(&own) {
-                return Err(mounted(self.full(&name.to_owned())));
+        let known = self.before.and_then(|before| before.directory(&self.at));
+        let mut directories = Window::new();
+        let mut piece = 0;
+        let mut failed = None;
+        loop {
+            let more = reader.chunk(handle.as_fd(), |name, _| {
+                let stat = match Stat::of_name(handle.as_fd(), name) {
+                    Err(Errno::NOENT) => return Ok(()),
+                    Err(errno) => return fail(&mut failed, refusal("look at", self.full(name), errno)),
+                    Ok(stat) if !stat.same_mount(&own) => return fail(&mut failed, mounted(self.full(name))),
+                    Ok(stat) => stat,
+                };
+                if stat.kind == FileType::Directory {
+                    return directories.add(name);
+                }
+                if self.before.is_some() && !known.as_ref().is_some_and(|known| known.trusts(name, &stat)) {
+                    see(Seen::Changed(&self.at, name)).or_else(|error| fail(&mut failed, error))?;
+                }
+                if is_known && stat.links == 1 {
+                    self.hashes.extend_from_slice(&hash(name, &stat));
+                    if self.hashes.len() == PIECE * HASH {
+                        self.piece(&mut piece, see).or_else(|error| fail(&mut failed, error))?;
+                    }
+                }
+                Ok(())
+            });
+            if let Some(error) = failed {
+                return Err(error);
             }
-            if stat.kind == FileType::Directory {
-                directories.push(name).at("read", &here)?;
-            } else if is_known
-                && stat.links == 1
-                && let Ok(length) = u8::try_from(name.to_bytes().len())
-            {
-                bytes.push(length);
-                bytes.extend_from_slice(name.to_bytes());
-                bytes.extend_from_slice(&mark(&stat));
+            if !more.at("read", &here)? {
+                break;
             }
         }
-        each(&self.at, bytes);
-        self.stack.push(Frame { handle, directories, is_known });
+        self.piece(&mut piece, see)?;
+        self.stack.push(Frame { directories: Sorted::from_window(handle, directories), is_known });
+        Ok(())
+    }
+
+    fn piece(&mut self, piece: &mut u32, see: &mut See<'_>) -> Result<(), DiskError> {
+        if !self.hashes.is_empty() {
+            see(Seen::Piece(&self.at, *piece, &self.hashes))?;
+            *piece += 1;
+            self.hashes.clear();
+        }
         Ok(())
     }
 }
 
-/// Indexes that are held in memory, as scanned.
-#[derive(Default)]
-pub struct MemoryIndex(std::collections::HashMap<PathBuf, Arc<Chunk>>);
-
-impl MemoryIndex {
-    /// Adds the index of a directory.
-    pub fn insert(&mut self, path: PathBuf, chunk: Chunk) {
-        self.0.insert(path, Arc::new(chunk));
-    }
-}
-
-impl Index for MemoryIndex {
-    fn directory(&self, path: &Path) -> Option<Arc<Chunk>> {
-        self.0.get(path).cloned()
-    }
+/// Keeps an error that says more than a number while a directory is read.
+fn fail(kept: &mut Option<DiskError>, error: DiskError) -> rustix::io::Result<()> {
+    *kept = Some(error);
+    Err(Errno::CANCELED)
 }
 
 impl Bounds {

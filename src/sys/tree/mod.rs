@@ -18,7 +18,7 @@
 //!
 //! Limits: one open handle a level of depth (two in a copy or a comparison), so the hard limit on
 //! open files bounds the depth; the soft limit is raised to it. Memory does not grow with the number
-//! of entries, but for `compare_trees`, which holds the names of the directories it is in, and
+//! of entries, nor with that of one directory, but
 //! for inodes with several links there and in `measure_tree`.
 //!
 //! | file | what it holds |
@@ -73,7 +73,7 @@ pub use copy::{copy_early, copy_tree, discard_early, update_tree};
 pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use early::EarlyCopies;
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
-pub use index::{Bounds, Chunk, FileTime, Index, MemoryIndex, scan_tree};
+pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};
 pub use linked::{LinkedFiles, strip_linked};
 pub use measure::{
     Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,

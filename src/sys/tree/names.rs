@@ -1,13 +1,18 @@
 //! Lists of names in one block of memory, and directories read in pieces.
+//!
+//! A directory that is wanted in order is read as often as its names fill a window: the smallest names first, then those
+//! behind them. So memory stays flat however large a directory is.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io::{Errno, Result};
 
 /// Bytes of directory entries taken from the kernel at once.
 const CHUNK: usize = 64 * 1024;
+/// Bytes of names in a window; up to twice as much is held for a while.
+const WINDOW: usize = 2 * 1024 * 1024;
 
 /// Names of directory entries, about their own length plus five bytes each.
 #[derive(Default)]
@@ -51,6 +56,23 @@ impl Names {
     pub(super) fn sort(&mut self) {
         let Names { bytes, starts } = self;
         starts.sort_unstable_by(|a, b| from(bytes, *a).cmp(from(bytes, *b)));
+    }
+
+    /// Bytes of memory that the names take.
+    fn size(&self) -> usize {
+        self.bytes.len() + self.starts.len() * size_of::<u32>()
+    }
+
+    /// Keeps the first names, in the order of now, that take no more than `size` bytes; one at least.
+    fn keep_first(&mut self, size: usize) {
+        let mut kept = Names::default();
+        for name in (0..self.len()).filter_map(|index| self.get(index)) {
+            if kept.size() + name.count_bytes() + 1 + size_of::<u32>() > size && !kept.is_empty() {
+                break;
+            }
+            kept.push(name).expect("there are fewer names than before");
+        }
+        *self = kept;
     }
 
     /// Takes the names from `index` on into a list of their own.
@@ -99,12 +121,123 @@ impl Reader {
         }
         Ok(false)
     }
+}
 
-    /// All names of `directory`, sorted.
-    pub(super) fn sorted(&mut self, directory: BorrowedFd<'_>) -> Result<Names> {
-        let mut names = Names::default();
-        while self.chunk(directory, |name, _| names.push(name))? {}
-        names.sort();
-        Ok(names)
+/// Collects the smallest of the names that it is given.
+pub(super) struct Window {
+    names: Names,
+    size: usize,
+    /// Only names behind this one.
+    after: Option<CString>,
+    /// Only names up to this one: there was no room for those behind it.
+    up_to: Option<CString>,
+}
+
+impl Window {
+    pub(super) fn new() -> Self {
+        Window { names: Names::default(), size: WINDOW, after: None, up_to: None }
+    }
+
+    pub(super) fn add(&mut self, name: &CStr) -> Result<()> {
+        let is_outside = self.after.as_deref().is_some_and(|after| name <= after)
+            || self.up_to.as_deref().is_some_and(|last| name > last);
+        if is_outside {
+            return Ok(());
+        }
+        self.names.push(name)?;
+        if self.names.size() > 2 * self.size {
+            self.names.sort();
+            self.names.keep_first(self.size);
+            self.up_to = self.names.get(self.names.len() - 1).map(ToOwned::to_owned);
+        }
+        Ok(())
+    }
+}
+
+/// The names of a directory in order, a window at a time.
+pub(super) struct Sorted {
+    pub(super) handle: OwnedFd,
+    window: Window,
+    next: usize,
+}
+
+impl Sorted {
+    /// Of all entries of the directory `handle`.
+    pub(super) fn read(handle: OwnedFd, reader: &mut Reader) -> Result<Self> {
+        Self::read_by(handle, reader, WINDOW)
+    }
+
+    fn read_by(handle: OwnedFd, reader: &mut Reader, size: usize) -> Result<Self> {
+        let mut window = Window { size, ..Window::new() };
+        while reader.chunk(handle.as_fd(), |name, _| window.add(name))? {}
+        Ok(Self::from_window(handle, window))
+    }
+
+    /// Of the entries that were given to `window`, which must be some of the directory `handle`.
+    pub(super) fn from_window(handle: OwnedFd, mut window: Window) -> Self {
+        window.names.sort();
+        Sorted { handle, window, next: 0 }
+    }
+
+    /// The name at hand; none at the end.
+    pub(super) fn peek(&self) -> Option<&CStr> {
+        self.window.names.get(self.next)
+    }
+
+    /// Goes on to the next name. The next window is of all that `wanted` takes.
+    pub(super) fn advance(
+        &mut self,
+        reader: &mut Reader,
+        mut wanted: impl FnMut(BorrowedFd<'_>, &CStr, FileType) -> Result<bool>,
+    ) -> Result<()> {
+        self.next += 1;
+        if self.next < self.window.names.len() {
+            return Ok(());
+        }
+        let Some(last) = self.window.up_to.take() else { return Ok(()) };
+        seek(&self.handle, SeekFrom::Start(0))?;
+        let mut window = Window { size: self.window.size, after: Some(last), ..Window::new() };
+        self.window.names = Names::default();
+        let handle = self.handle.as_fd();
+        while reader.chunk(
+            handle,
+            |name, kind| {
+                if wanted(handle, name, kind)? { window.add(name) } else { Ok(()) }
+            },
+        )? {}
+        window.names.sort();
+        (self.window, self.next) = (window, 0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn windows_of_any_size_give_all_names_in_order() {
+        let home = tempfile::tempdir().unwrap();
+        let mut expected: Vec<CString> = Vec::new();
+        for number in 0..500 {
+            let name = format!("{}-{number}", number * 7919 % 500);
+            File::create(home.path().join(&name)).unwrap();
+            expected.push(CString::new(name).unwrap());
+        }
+        expected.sort();
+        for size in [1, 100, 1000, WINDOW] {
+            let mut reader = Reader::new();
+            let handle = OwnedFd::from(File::open(home.path()).unwrap());
+            let mut sorted = Sorted::read_by(handle, &mut reader, size).unwrap();
+            let mut found = Vec::new();
+            while let Some(name) = sorted.peek() {
+                found.push(name.to_owned());
+                assert!(sorted.window.names.size() <= (2 * size).max(100), "{size}");
+                sorted.advance(&mut reader, |_, _, _| Ok(true)).unwrap();
+            }
+            assert!(found == expected, "windows of {size} bytes gave {} names", found.len());
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The thread that walks the source: it makes the directories, and hands out all other entries in batches.
 //!
 //! It goes down before it goes on, with a stack of its own. A directory is read in pieces; its subdirectories
-//! in a piece are done before the next piece is read, so a frame holds some thousand names at most.
+//! in a piece are done before the next piece is read, so a frame holds some thousand names at most. They are taken in
+//! order, as that is how a stat index is stored.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
@@ -36,6 +37,8 @@ struct Frame {
     directory: Arc<Directory>,
     /// Subdirectories of the piece that was read last.
     pending: Names,
+    /// How many of them are done.
+    done: usize,
     read_to_end: bool,
 }
 
@@ -58,12 +61,13 @@ impl<'a> Walker<'a> {
 
     fn enter(&mut self, directory: Directory) {
         let directory = Arc::new(directory);
-        self.stack.push(Frame { directory, pending: Names::default(), read_to_end: false });
+        self.stack.push(Frame { directory, pending: Names::default(), done: 0, read_to_end: false });
     }
 
     fn step(&mut self) -> Result<(), DiskError> {
         let frame = self.stack.last_mut().expect("the stack is not empty");
-        if let Some(name) = frame.pending.pop() {
+        if let Some(name) = frame.pending.get(frame.done).map(ToOwned::to_owned) {
+            frame.done += 1;
             let parent = Arc::clone(&frame.directory);
             if let Some(child) = self.child(parent, &name)? {
                 self.stats.directories += 1;
@@ -81,8 +85,9 @@ impl<'a> Walker<'a> {
 
     /// Reads the next piece of the directory on top of the stack.
     fn read(&mut self) -> Result<(), DiskError> {
-        let Frame { directory, pending, read_to_end } =
+        let Frame { directory, pending, done, read_to_end } =
             self.stack.last_mut().expect("the stack is not empty");
+        (*pending, *done) = (Names::default(), 0);
         let mut names = Names::default();
         let send = |names: Names| self.run.queue.push(Batch { directory: Arc::clone(directory), names });
         let more = self.reader.chunk(directory.from.as_fd(), |name, mut kind| {
@@ -105,6 +110,7 @@ impl<'a> Walker<'a> {
         if !names.is_empty() {
             send(names);
         }
+        pending.sort();
         *read_to_end = !more;
         Ok(())
     }

@@ -79,10 +79,11 @@ fn nothing_is_known_beneath_directories_that_changed_places() {
     let exchange = rustix::fs::RenameFlags::EXCHANGE;
     rustix::fs::renameat_with(CWD, top.join("a"), CWD, top.join("b"), exchange).unwrap();
     let mut known = Vec::new();
-    scan_tree(&pair.src, bounds, &mut |path, marks| {
-        if !marks.is_empty() {
+    scan_tree(&pair.src, bounds, None, &mut |seen| {
+        if let Seen::Piece(path, ..) = seen {
             known.push(path.to_owned());
         }
+        Ok(())
     })
     .unwrap();
     assert_eq!(known, [PathBuf::from("still")]);
