@@ -228,6 +228,24 @@ pub enum Error {
         /// What is allowed.
         rule: &'static str,
     },
+    /// An option of the driver that cannot be had.
+    #[error("the option {key}={value} cannot be had: {reason}")]
+    BadOption {
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// Why not, and what there is.
+        reason: String,
+    },
+    /// The driver is asked for a volume that is there and was made otherwise.
+    #[error("volume {volume} is there already, made with {with}")]
+    OtherOptions {
+        /// The volume.
+        volume: VolumeName,
+        /// The options that it was made with.
+        with: String,
+    },
     /// A container can neither be stopped nor frozen without loss.
     #[error("container {container} cannot be stopped for a while: {reason}")]
     Unstoppable {
