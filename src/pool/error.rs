@@ -246,13 +246,25 @@ pub enum Error {
         /// The options that it was made with.
         with: String,
     },
-    /// A container can neither be stopped nor frozen without loss.
-    #[error("container {container} cannot be stopped for a while: {reason}")]
-    Unstoppable {
-        /// Its name.
+    /// Containers that cannot be stopped for a while.
+    #[error("container(s) {} cannot be stopped: they were run with --rm and would be deleted", _0.join(", "))]
+    Unstoppable(Vec<String>),
+    /// Containers would go on with a working tree that is another's by then.
+    #[error("container(s) {} run, and without being held would go on with the old working tree", _0.join(", "))]
+    NotQuiesced(Vec<String>),
+    /// A command that comes before a commit failed.
+    #[error(
+        "'{command}' failed in container {container}, so nothing is committed (exit code {code}): {output}"
+    )]
+    PreCommit {
+        /// The container's name.
         container: String,
-        /// Why.
-        reason: String,
+        /// The command.
+        command: String,
+        /// Its exit code.
+        code: i64,
+        /// What it said.
+        output: String,
     },
     /// All is done but a container does not start.
     #[error("the {verb} of volume {volume} is done, but {}", problems.join("; "))]
