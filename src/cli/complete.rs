@@ -99,6 +99,8 @@ fn pool() -> Pool {
         interrupted: std::sync::Arc::default(),
         lock_timeout: PATIENCE,
         stop_timeout: None,
+        quiesce: None,
+        wait: None,
     };
     Pool::new(Layout::new(root), options)
 }

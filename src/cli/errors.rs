@@ -154,6 +154,10 @@ fn hint(error: &Error) -> Option<String> {
             "nothing was changed; --stop-timeout SECONDS gives it another limit".to_owned()
         }
         Error::Lock(LockError::TimedOut { .. }) => "--lock-timeout SECONDS waits longer".to_owned(),
+        Error::Unstoppable(_) => {
+            "--pause freezes them instead, and restarts them where a tree is swapped".to_owned()
+        }
+        Error::NotQuiesced(_) => "--quiesce stop or --pause holds them".to_owned(),
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
         Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
         error if is_interrupt(error) => "nothing was changed".to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::model::VolumeName;
+use crate::model::{Quiesce, VolumeName};
 use crate::report::{Format, Template};
 
 /// The pool when nobody names one.
@@ -34,6 +34,20 @@ pub(super) struct Globals {
     /// How long a container may take to stop; without it, its own stop timeout
     #[arg(long, global = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
+    /// How to keep containers from writing: stop, pause (freeze them: what is copied is what a power cut
+    /// would have left) or none; without it, what containers.quiesce says
+    #[arg(long, global = true, value_name = "MODE")]
+    quiesce: Option<Quiesce>,
+    /// The same as --quiesce pause
+    #[arg(long, global = true, conflicts_with = "quiesce")]
+    pause: bool,
+    /// Wait until the health checks of containers that were started pass, as is done unless
+    /// containers.wait says otherwise
+    #[arg(long, global = true, overrides_with = "no_wait")]
+    wait: bool,
+    /// Do not wait for health checks
+    #[arg(long, global = true)]
+    no_wait: bool,
     /// How to write what is asked for: text, json (one object a line), for log and show a template
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
@@ -84,6 +98,14 @@ impl Globals {
 
     pub(super) fn stop_timeout(&self) -> Option<Duration> {
         self.stop_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
+    }
+
+    pub(super) fn quiesce(&self) -> Option<Quiesce> {
+        if self.pause { Some(Quiesce::Pause) } else { self.quiesce }
+    }
+
+    pub(super) fn wait(&self) -> Option<bool> {
+        if self.wait { Some(true) } else { self.no_wait.then_some(false) }
     }
 
     pub(super) fn format(&self) -> Format {

@@ -40,6 +40,9 @@ fn log(notice: &Notice) {
         }
         Notice::Undone { verb, volume } => tracing::warn!(%verb, volume, "undid an operation that had died"),
         Notice::NotRecovered { volume, reason } => tracing::warn!(volume, reason, "could not clear up"),
+        Notice::PostFailed { container, command, reason } => {
+            tracing::warn!(container, command, reason, "the command after the commit failed");
+        }
         Notice::NotReleased { container, reason } => {
             tracing::warn!(container, reason, "is not running again");
         }

@@ -144,6 +144,8 @@ pub(super) fn open_pool(
         interrupted: Arc::new(AtomicBool::new(false)),
         lock_timeout: globals.lock_timeout(),
         stop_timeout: globals.stop_timeout(),
+        quiesce: globals.quiesce(),
+        wait: globals.wait(),
     };
     Ok(Pool::new(Layout::new(root), options))
 }
@@ -231,6 +233,9 @@ pub(super) fn tell(notice: &Notice) {
         }
         Notice::NotRecovered { volume, reason } => {
             say("warning", &format!("volume {volume} is left for the next dvol to clear up: {reason}"));
+        }
+        Notice::PostFailed { container, command, reason } => {
+            say("warning", &format!("'{command}' failed in container {container}: {reason}"));
         }
         Notice::NotReleased { container, reason } => {
             say("warning", &format!("container {container} is not running again: {reason}"));

@@ -7,25 +7,27 @@
 //! (for [`INSPECT_BEFORE_STOP`] at most).
 
 mod connection;
+mod exec;
 mod summary;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerSummary, HealthStatusEnum};
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, RestartContainerOptions, StartContainerOptions,
-    StopContainerOptions,
+    InspectContainerOptions, ListContainersOptions, ListVolumesOptions, RestartContainerOptions,
+    StartContainerOptions, StopContainerOptions,
 };
 
 use self::connection::{CallError, Connection};
 use super::{
-    Container, ContainerError, ContainerRuntime, Details, Engine, ForeignVolume, State, StopOutcome,
+    Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume, Health, State,
+    StopOutcome,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -184,6 +186,15 @@ impl Docker {
     }
 }
 
+fn health(status: HealthStatusEnum) -> Option<Health> {
+    match status {
+        HealthStatusEnum::STARTING => Some(Health::Starting),
+        HealthStatusEnum::HEALTHY => Some(Health::Healthy),
+        HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
+        HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
+    }
+}
+
 /// A timeout as the engine takes it: whole seconds, never shorter than what was asked.
 fn whole_seconds(timeout: Duration) -> i32 {
     let round_up = u64::from(timeout.subsec_nanos() > 0);
@@ -234,6 +245,26 @@ impl ContainerRuntime for Docker {
         }))
     }
 
+    fn volumes_of_project(&self, project: &str) -> Result<Vec<String>, ContainerError> {
+        let label = format!("{}project={project}", summary::COMPOSE);
+        let containers = self.list(Some(("label", &label)))?;
+        let mut names: BTreeSet<String> =
+            summary::volumes(&containers, &self.drivers).map(str::to_owned).collect();
+        // Also those of a project that is down.
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options = ListVolumesOptions { filters: Some(filters) };
+        let made = self
+            .connection
+            .call(PROMPT, move |client| async move { client.list_volumes(Some(options)).await })
+            .map_err(|error| match error {
+                CallError::Unreachable(reason) => self.unreachable(reason),
+                refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
+            })?;
+        let ours = made.volumes.into_iter().flatten().filter(|volume| self.drivers.contains(&volume.driver));
+        names.extend(ours.map(|volume| volume.name));
+        Ok(names.into_iter().collect())
+    }
+
     fn details(&self, id: &str) -> Result<Details, ContainerError> {
         let container = id.to_owned();
         let inspected = self
@@ -247,6 +278,7 @@ impl ContainerRuntime for Docker {
         Ok(Details {
             auto_remove: inspected.host_config.is_some_and(|config| is(config.auto_remove)),
             running: is(state.running) && !is(state.paused) && !is(state.restarting),
+            health: state.health.and_then(|health| health.status).and_then(health),
         })
     }
 
@@ -294,6 +326,13 @@ impl ContainerRuntime for Docker {
             client.unpause_container(&id).await
         })?;
         self.unless_in(State::Running, "unpause", id, answer)
+    }
+
+    fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {
+        let (container, command) = (id.to_owned(), command.to_owned());
+        self.connection
+            .call(limit, move |client| exec::run(client, container, command))
+            .map_err(|error| self.error("run a command in", id, error))
     }
 
     fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError> {

@@ -40,6 +40,50 @@ pub struct Container {
     pub state: State,
     /// When it was made, in seconds since the epoch.
     pub created: i64,
+    /// Whether the engine's restart policy is about to start it again.
+    pub restarting: bool,
+    /// Its part in a compose project.
+    pub service: Option<Service>,
+}
+
+/// A container's part in a compose project, as its labels tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Service {
+    /// The project.
+    pub project: String,
+    /// The service's name.
+    pub name: String,
+    /// The services that it is started after.
+    pub after: Vec<Dependency>,
+}
+
+/// A service that another is started after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its name.
+    pub service: String,
+    /// Whether it must be healthy first.
+    pub healthy: bool,
+}
+
+/// What a container's health check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Not heard since the container started.
+    Starting,
+    /// All is well.
+    Healthy,
+    /// It is not.
+    Unhealthy,
+}
+
+/// A command that was run inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// Its exit code.
+    pub code: i64,
+    /// What it wrote to standard output and standard error.
+    pub output: String,
 }
 
 /// What only a closer look at a container tells.
@@ -49,6 +93,8 @@ pub struct Details {
     pub auto_remove: bool,
     /// Whether it runs (not paused, not restarting).
     pub running: bool,
+    /// What its health check says; none when it has none.
+    pub health: Option<Health>,
 }
 
 /// What an engine says of itself.
@@ -106,6 +152,14 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(None)
     }
 
+    /// The names of the dvol volumes that the compose project `project` uses or has made, sorted.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn volumes_of_project(&self, _project: &str) -> Result<Vec<String>, ContainerError> {
+        Ok(Vec::new())
+    }
+
     /// A closer look at one container. Only for one that runs or is paused.
     ///
     /// # Errors
@@ -136,6 +190,12 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine refuses.
     fn unpause(&self, id: &str) -> Result<(), ContainerError>;
+
+    /// Runs a command by `sh -c` inside a running container and waits for its end, `limit` at most.
+    ///
+    /// # Errors
+    /// When the engine refuses, or the command takes longer.
+    fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError>;
 
     /// Stops and starts a container in one call, so that a `--rm` one is kept.
     ///

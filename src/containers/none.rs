@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Container, ContainerError, ContainerRuntime, Details, StopOutcome};
+use super::{Container, ContainerError, ContainerRuntime, Details, Executed, StopOutcome};
 use crate::model::VolumeName;
 
 /// A runtime that knows no container.
@@ -39,6 +39,9 @@ impl ContainerRuntime for NoContainers {
         Self::gone(id)
     }
     fn unpause(&self, id: &str) -> Result<(), ContainerError> {
+        Self::gone(id)
+    }
+    fn exec(&self, id: &str, _command: &str, _limit: Duration) -> Result<Executed, ContainerError> {
         Self::gone(id)
     }
     fn restart(&self, id: &str, _timeout: Option<Duration>) -> Result<(), ContainerError> {

@@ -7,6 +7,7 @@ mod date;
 mod id;
 mod names;
 mod operation;
+mod quiesce;
 mod records;
 mod revision;
 
@@ -15,6 +16,7 @@ pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
 pub use names::{BranchName, NameError, TagName, VolumeName};
 pub use operation::{Held, Hold, Move, Operation, Phase, Plan, Verb};
+pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
     Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,
     VolumeRecord,

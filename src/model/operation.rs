@@ -87,6 +87,8 @@ pub enum Hold {
     Pause,
     /// Frozen, and afterwards thawed and restarted: a container that its engine would delete when it stops.
     Restart,
+    /// Left as it is; only its commands afterwards are owed to it.
+    Leave,
 }
 
 /// A container that an operation took hold of, written down before it is touched.
@@ -101,6 +103,18 @@ pub struct Held {
     /// Whether a person had paused it before.
     #[serde(default)]
     pub was_paused: bool,
+    /// Seconds that it has to stop before it is killed, where somebody set them.
+    #[serde(default)]
+    pub stop_timeout: Option<u32>,
+    /// Whether its health check is worth waiting for afterwards.
+    #[serde(default)]
+    pub has_health: bool,
+    /// The ids of the containers that must be healthy before it is started.
+    #[serde(default)]
+    pub after_healthy: Vec<String>,
+    /// What is to be run inside it afterwards, whatever becomes of the operation.
+    #[serde(default)]
+    pub post: Vec<String>,
 }
 
 /// One step on disk. Paths are relative to the pool. Whether it was done already is told by the

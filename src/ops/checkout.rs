@@ -121,6 +121,7 @@ pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Er
         }
         Ok((staged, dropped))
     })?;
+    pool.will_hold(&volume, Purpose::Swap)?;
     let begun = Bounds::now();
     if let (Some(source), Some(staged)) = (&source, &staged) {
         pool.copy_tree(source, staged)?;

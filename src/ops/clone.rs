@@ -1,9 +1,8 @@
 //! `clone`: a new volume from a commit of another.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
+use super::init::First;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
@@ -39,6 +38,17 @@ pub fn clone(
     revision: &Revision,
     to: &VolumeName,
 ) -> Result<Cloned, Error> {
+    clone_as(pool, source, revision, to, First::default())
+}
+
+pub(super) fn clone_as(
+    pool: &Pool,
+    source: &VolumeName,
+    revision: &Revision,
+    to: &VolumeName,
+    first: First,
+) -> Result<Cloned, Error> {
+    let First { branch, options } = first;
     let find = || pool.store().read(|rows| resolve(&rows, &existing(&rows, source)?, revision));
     find()?;
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
@@ -54,19 +64,19 @@ pub fn clone(
     };
     let commit = find()?;
     let tree = pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
-    let (branch, id) = (BranchName::master(), pool.new_commit_id());
+    let id = pool.new_commit_id();
     let (pending, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
         if rows.volume(to)?.is_some() {
             return Err(Error::VolumeExists(to.clone()));
         }
         let (name, created) = (to.clone(), pool.now());
-        let first = CommitRecord { volume: name.clone(), id: id.clone(), parent: None, ..commit.clone() };
+        let commit = CommitRecord { volume: name.clone(), id: id.clone(), parent: None, ..commit.clone() };
         let head = Some(id.clone());
         draft.change(RowChange::insert(Row::Volume(VolumeRecord {
             name: name.clone(),
             created,
             branch: branch.clone(),
-            options: BTreeMap::new(),
+            options,
         })));
         draft.change(RowChange::insert(Row::Branch(BranchRecord {
             volume: name,
@@ -74,7 +84,7 @@ pub fn clone(
             head: head.clone(),
             created,
         })));
-        draft.change(RowChange::insert(Row::Commit(first)));
+        draft.change(RowChange::insert(Row::Commit(commit)));
         draft.move_head(head);
         draft.bring_in(layout::volume(to))
     })?;

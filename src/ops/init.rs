@@ -24,32 +24,30 @@ pub struct Created {
 /// # Errors
 /// When the name is taken, or the pool cannot be written.
 pub fn init(pool: &Pool, name: &VolumeName) -> Result<Created, Error> {
-    make(pool, name, BTreeMap::new(), true)
+    make(pool, name, First::default(), true)
 }
 
-/// Makes a volume for the driver; the current volume stays. A volume that is there is left alone,
-/// and so are its options. Says whether it was made.
-///
-/// # Errors
-/// When the pool cannot be written.
-pub fn create(pool: &Pool, name: &VolumeName, options: BTreeMap<String, String>) -> Result<bool, Error> {
-    if pool.store().read(|rows| rows.volume(name))?.is_some() {
-        return Ok(false);
-    }
-    match make(pool, name, options, false) {
-        Ok(_) => Ok(true),
-        Err(Error::VolumeExists(_)) => Ok(false),
-        Err(error) => Err(error),
+/// What a new volume begins with.
+pub(super) struct First {
+    /// Its first branch.
+    pub(super) branch: BranchName,
+    /// The options that the driver was given.
+    pub(super) options: BTreeMap<String, String>,
+}
+
+impl Default for First {
+    fn default() -> Self {
+        First { branch: BranchName::master(), options: BTreeMap::new() }
     }
 }
 
-fn make(
+pub(super) fn make(
     pool: &Pool,
     name: &VolumeName,
-    options: BTreeMap<String, String>,
+    first: First,
     becomes_current: bool,
 ) -> Result<Created, Error> {
-    let branch = BranchName::master();
+    let First { branch, options } = first;
     let session = pool.begin(Verb::Init, name)?;
     let (pending, staged) = session.intend(format!("init: {name}"), |rows, draft| {
         if rows.volume(name)?.is_some() {

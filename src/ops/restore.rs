@@ -29,6 +29,7 @@ impl Restore<'_> {
     pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
         let (pool, volume, branch) = (self.pool, &self.branch.volume, &self.branch.name);
         let working_tree = pool.layout().full(&layout::working_tree(volume, branch));
+        let early = pool.will_hold(volume, Purpose::Swap)?;
         let index = pool.tree_index(volume, branch, self.commit)?;
         let begun = Bounds::now();
         // From here on a store through an old mapping leaves its mark on the file.
@@ -38,7 +39,6 @@ impl Restore<'_> {
         let reuse = |index, later| Reuse { tree: &working_tree, index, linked: &linked, later };
 
         let mut copied = CopyStats::default();
-        let early = pool.has_running(volume)?;
         if early {
             copied = self.pass(Keep::Nothing, index.as_ref().map(|index| reuse(index, true)))?;
         }

@@ -24,7 +24,8 @@ impl Snapshot<'_> {
     /// Runs the operation to its end. Gives what was copied before containers were held, and after.
     pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
         let (pool, volume) = (self.pool, &self.branch.volume);
-        let is_worth_it = tree::marks_mapped_stores(self.working_tree) && pool.has_running(volume)?;
+        let is_worth_it =
+            pool.will_hold(volume, Purpose::Copy)? && tree::marks_mapped_stores(self.working_tree);
         let early = if is_worth_it { self.ahead()? } else { None };
         let begun = Bounds::now();
         // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass

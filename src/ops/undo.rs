@@ -49,6 +49,9 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
             let touched = take_back(pool, rows, draft, &operation)?;
             Ok((operation, touched))
         })?;
+    if touched.swaps && !touched.removes_volume {
+        pool.will_hold(&operation.volume, Purpose::Swap)?;
+    }
     pool.refill_replaced(&operation)?;
     if touched.removes_volume {
         check_unused(pool, &operation.volume)?;

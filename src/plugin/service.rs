@@ -21,10 +21,11 @@ pub struct VolumeInfo {
 /// Volumes, as the driver needs them. Methods may block; each call has a thread of its own, and
 /// several run at once. An error is the text that the engine's user sees. A panic becomes one.
 pub trait VolumeService: Send + Sync + 'static {
-    /// Makes a volume. One that exists stays as it is, and its options are not compared.
+    /// Makes a volume. One that exists stays as it is; asking for it again with the same options, or
+    /// with none, is no error.
     ///
     /// # Errors
-    /// When there is no such volume afterwards.
+    /// When there is no such volume afterwards, or one that was made with other options.
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String>;
 
     /// Removes a volume.

@@ -48,7 +48,7 @@ fn report(sweep: Result<Sweep, crate::pool::Error>) {
 
 impl VolumeService for PoolService {
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
-        told(ops::create(&self.0, name, options)).map(drop)
+        told(ops::create(&self.0, name, &options)).map(drop)
     }
 
     fn remove(&self, name: &VolumeName) -> Result<(), String> {

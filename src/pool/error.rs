@@ -228,13 +228,43 @@ pub enum Error {
         /// What is allowed.
         rule: &'static str,
     },
-    /// A container can neither be stopped nor frozen without loss.
-    #[error("container {container} cannot be stopped for a while: {reason}")]
-    Unstoppable {
-        /// Its name.
-        container: String,
-        /// Why.
+    /// An option of the driver that cannot be had.
+    #[error("the option {key}={value} cannot be had: {reason}")]
+    BadOption {
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// Why not, and what there is.
         reason: String,
+    },
+    /// The driver is asked for a volume that is there and was made otherwise.
+    #[error("volume {volume} is there already, made with {with}")]
+    OtherOptions {
+        /// The volume.
+        volume: VolumeName,
+        /// The options that it was made with.
+        with: String,
+    },
+    /// Containers that cannot be stopped for a while.
+    #[error("container(s) {} cannot be stopped: they were run with --rm and would be deleted", _0.join(", "))]
+    Unstoppable(Vec<String>),
+    /// Containers would go on with a working tree that is another's by then.
+    #[error("container(s) {} run, and without being held would go on with the old working tree", _0.join(", "))]
+    NotQuiesced(Vec<String>),
+    /// A command that comes before a commit failed.
+    #[error(
+        "'{command}' failed in container {container}, so nothing is committed (exit code {code}): {output}"
+    )]
+    PreCommit {
+        /// The container's name.
+        container: String,
+        /// The command.
+        command: String,
+        /// Its exit code.
+        code: i64,
+        /// What it said.
+        output: String,
     },
     /// All is done but a container does not start.
     #[error("the {verb} of volume {volume} is done, but {}", problems.join("; "))]

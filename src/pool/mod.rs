@@ -11,7 +11,9 @@
 mod copy;
 mod draft;
 mod error;
+mod group;
 mod history;
+mod hold;
 mod index;
 mod moves;
 mod notice;
@@ -34,7 +36,7 @@ use std::time::Duration;
 
 use crate::containers::ContainerRuntime;
 use crate::layout::{self, Layout};
-use crate::model::{CommitId, Instant, OperationId};
+use crate::model::{CommitId, Instant, OperationId, Quiesce};
 use crate::store::Store;
 use crate::sys::clock::Clock;
 use crate::sys::disk;
@@ -44,9 +46,10 @@ use crate::sys::ids::IdSource;
 pub use copy::Watcher;
 pub use draft::Draft;
 pub use error::Error;
+pub use group::Group;
 pub(crate) use history::History;
 pub use notice::Notice;
-pub use publish::{Outcome, Published};
+pub use publish::{Outcome, Published, finish_all};
 pub use quiesce::Purpose;
 pub use recover::{Recovered, Sweep};
 pub use resolve::{ancestry, resolve};
@@ -75,6 +78,11 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// How long a container may take to stop; none means its own stop timeout.
     pub stop_timeout: Option<Duration>,
+    /// How containers are kept from writing; none means what the settings say.
+    pub quiesce: Option<Quiesce>,
+    /// Whether to wait for the health checks of containers that were started; none means what the
+    /// settings say.
+    pub wait: Option<bool>,
 }
 
 /// A pool. Holds no lock and no file open between calls.

@@ -38,6 +38,15 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A command that comes after a commit failed inside a container.
+    PostFailed {
+        /// The container's name.
+        container: String,
+        /// The command.
+        command: String,
+        /// Its exit code and what it said, or why it did not run.
+        reason: String,
+    },
     /// A container could not be let go.
     NotReleased {
         /// Its name.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::index::TreeIndex;
-use super::{Error, Notice, Pending, Pool, moves, trash};
+use super::{Error, Group, Notice, Pending, Pool, moves, trash};
 use crate::layout;
-use crate::model::{BranchName, CommitId, Operation, Phase, VolumeName};
+use crate::model::{BranchName, CommitId, Hold, Operation, Phase, VolumeName};
 use crate::sys::tree::{self, Bounds, FileTime};
 
 /// An operation that holds, whatever happens from here on.
@@ -31,27 +31,48 @@ impl<'p> Pending<'p> {
     ///
     /// # Errors
     /// When a step fails; the operation is undone then.
-    pub fn publish(mut self) -> Result<Published<'p>, Error> {
-        let pool = self.session.pool;
+    pub fn publish(self) -> Result<Published<'p>, Error> {
+        let mut published = Group::from(vec![self]).publish()?;
+        Ok(published.swap_remove(0))
+    }
+}
+
+impl<'p> Group<'p> {
+    /// Publishes all operations at once: one transaction is the commit point of all of them.
+    ///
+    /// # Errors
+    /// When a step fails; all are undone then.
+    pub fn publish(self) -> Result<Vec<Published<'p>>, Error> {
+        let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
         pool.check_interrupted()?;
         tree::sync_filesystem(&pool.layout.staging())?;
-        moves::apply(&pool.layout, &self.operation.plan.install)?;
-        let operation = Operation { phase: Phase::Published, ..self.operation.clone() };
+        for pending in self.iter() {
+            moves::apply(&pool.layout, &pending.operation.plan.install)?;
+        }
+        let publish =
+            |pending: &Pending<'_>| Operation { phase: Phase::Published, ..pending.operation.clone() };
+        let operations: Vec<Operation> = self.iter().map(publish).collect();
         pool.store.write(|writer| {
-            for change in &operation.plan.changes {
-                writer.apply(change)?;
+            for operation in &operations {
+                for change in &operation.plan.changes {
+                    writer.apply(change)?;
+                }
+                writer.journal_put(operation)?;
             }
-            writer.journal_put(&operation)
+            Ok::<_, Error>(())
         })?;
-        self.operation = operation;
-        self.published = true;
-        Ok(Published { pending: self, index: None })
+        let published = self.take().into_iter().zip(operations).map(|(mut pending, operation)| {
+            pending.operation = operation;
+            pending.published = true;
+            Published { pending, index: None }
+        });
+        Ok(published.collect())
     }
 }
 
 impl Published<'_> {
     /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
-    /// `bounds` has the content of `commit`, which was just made of it. Only speed depends on it, so a failure is none.
+    /// `bounds` has the content of `commit`, which was just made of it, if its `parent` is named. Only speed depends on it, so a failure is none.
     pub fn remember(
         &mut self,
         volume: &VolumeName,
@@ -60,6 +81,9 @@ impl Published<'_> {
         parent: Option<&CommitId>,
         bounds: Bounds,
     ) {
+        if self.pending.is_written_to {
+            return;
+        }
         self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds, parent).ok();
     }
 
@@ -73,7 +97,7 @@ impl Published<'_> {
         until: FileTime,
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds, None).ok();
+        self.remember(volume, branch, commit, None, bounds);
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever
@@ -81,24 +105,42 @@ impl Published<'_> {
     ///
     /// # Errors
     /// [`Error::NotReleased`] when a container does not come up again; whoever comes next tries once more.
-    pub fn finish(mut self) -> Result<Outcome, Error> {
-        // The gate goes before containers come: their start waits for it in Mount.
-        drop(self.pending.gate.take());
-        let downtime = self.pending.quiesced.map(|since| since.elapsed()).unwrap_or_default();
-        let pool = self.pending.session.pool;
-        let operation = &self.pending.operation;
-        let problems = pool.release(&operation.held, true);
-        if let Err(error) = self.clear_up(problems.is_empty()) {
-            let (volume, reason) = (operation.volume.to_string(), error.to_string());
+    pub fn finish(self) -> Result<Outcome, Error> {
+        finish_all(vec![self])
+    }
+}
+
+/// Finishes operations that were published together, as [`Published::finish`] does one.
+///
+/// # Errors
+/// As there.
+pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
+    // The gates go before containers come: their start waits for them in Mount.
+    for published in &mut all {
+        drop(published.pending.gate.take());
+    }
+    let Some(first) = all.first() else { return Ok(Outcome::default()) };
+    let pool = first.pending.session.pool;
+    let downtime = first.pending.quiesced.map(|since| since.elapsed()).unwrap_or_default();
+    let (verb, volume) = (first.pending.operation.verb, first.pending.operation.volume.clone());
+    let held = first.pending.operation.held.clone();
+    let patience = pool.patience(&volume, &held).unwrap_or_default();
+    let mut problems = pool.release(&held, true, patience);
+    for published in &all {
+        if let Err(error) = published.clear_up(problems.is_empty()) {
+            let (volume, reason) = (published.pending.operation.volume.to_string(), error.to_string());
             pool.tell(&Notice::NotRecovered { volume, reason });
         }
-        trash::expire(pool);
-        if !problems.is_empty() {
-            let (verb, volume) = (operation.verb, operation.volume.clone());
-            return Err(Error::NotReleased { verb, volume, problems });
-        }
-        Ok(Outcome { downtime, containers: operation.held.iter().map(|held| held.name.clone()).collect() })
     }
+    trash::expire(pool);
+    // Nobody else has to wait for health.
+    drop(all);
+    problems.extend(pool.await_all(&held, patience));
+    if !problems.is_empty() {
+        return Err(Error::NotReleased { verb, volume, problems });
+    }
+    let names = held.into_iter().filter(|held| held.hold != Hold::Leave).map(|held| held.name);
+    Ok(Outcome { downtime, containers: names.collect() })
 }
 
 impl Published<'_> {
@@ -110,7 +152,7 @@ impl Published<'_> {
                 index.write(writer)?;
             }
             writer.log_operation(operation)?;
-            if released {
+            if released || operation.held.is_empty() {
                 return writer.journal_remove(operation.number);
             }
             let settled = Operation { phase: Phase::Settled, attempts: 1, ..operation.clone() };

@@ -1,16 +1,18 @@
 //! Keeping containers from writing while trees are read or swapped.
 //!
 //! All that can be refused is refused before the gate is shut and before a container is touched.
-//! Who is held, and how, is in the journal before the first stop. While the gate is shut the engine
-//! is only asked for lists, and for a closer look at containers that run: one that waits in Mount
-//! would block it.
+//! Who is held, and how, is in the journal before the first stop. Containers are held before the gate
+//! is shut, so that one that its engine starts again and again does not wait in Mount. While the gate
+//! is shut the engine is only asked for lists, and for a closer look at containers that run: one that
+//! waits in Mount would block it.
 
-use std::collections::BTreeMap;
+use std::slice;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::hold::Holder;
 use super::{Error, Notice, Pending, Pool};
-use crate::containers::{Container, State, StopOutcome};
+use crate::containers::{Container, ContainerError, State};
 use crate::model::{Held, Hold, VolumeName};
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
@@ -18,6 +20,8 @@ use crate::sys::locks::{LockFile, LockGuard, Wait};
 const SETTLING: Duration = Duration::from_secs(5);
 /// A mount younger than this may belong to a container that is just starting.
 const YOUNG_MICROS: i64 = 10_000_000;
+/// How often containers are held that somebody else starts again and again.
+const ROUNDS: u32 = 10;
 
 /// What the containers are held for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,50 +32,103 @@ pub enum Purpose {
     Swap,
 }
 
-impl Pending<'_> {
-    /// Shuts the gate and holds every container that runs on the volume; all of them, or none.
-    ///
-    /// # Errors
-    /// When one cannot be held, or the engine does not answer. Dropping the operation lets go.
-    pub fn quiesce(&mut self, purpose: Purpose) -> Result<(), Error> {
-        let pool = self.session.pool;
-        let volume = &self.session.volume;
-        let mut ways = BTreeMap::new();
-        plan_holds(pool, volume, purpose, &mut ways)?;
-        self.gate = Some(shut_gate(pool, volume, &self.operation.verb.to_string())?);
-        self.quiesced = Some(Instant::now());
-        settle(pool, volume)?;
-        let holds = plan_holds(pool, volume, purpose, &mut ways)?;
-        if !holds.is_empty() {
-            self.operation.held = holds;
-            let operation = &self.operation;
-            pool.store.write(|writer| writer.journal_put(operation))?;
-        }
-        for held in &self.operation.held {
-            hold(pool, held)?;
-        }
-        Ok(())
+/// Shuts the gates of all these operations' volumes and holds every container that runs on one of them,
+/// each once; all of them, or none. The first operation has them in its journal entry.
+pub(super) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) -> Result<(), Error> {
+    let Some(first) = pending.first() else { return Ok(()) };
+    let pool = first.session.pool;
+    let volumes = pending.iter().map(|pending| pending.session.volume.clone());
+    let mut holder = Holder::new(pool, purpose, volumes)?;
+    let mut found = holder.find(&[])?;
+    if holder.leaves_all() {
+        note(&mut pending[0], &found)?;
+        holder.run_before(&found)?;
+        pending.iter_mut().for_each(|pending| pending.is_written_to = true);
+        return Ok(());
     }
+    for _ in 0..ROUNDS {
+        note(&mut pending[0], &found)?;
+        holder.run_before(&found)?;
+        let begun = Instant::now();
+        // What waits in Mount at a gate of ours could not be stopped.
+        pending.iter_mut().for_each(|pending| {
+            pending.quiesced.get_or_insert(begun);
+            if !found.is_empty() {
+                pending.gate = None;
+            }
+        });
+        for held in &found {
+            if let Some(other) = holder.hold(held)? {
+                rewrite(&mut pending[0], &held.id, other)?;
+            }
+        }
+        for pending in pending.iter_mut().filter(|pending| pending.gate.is_none()) {
+            pending.gate =
+                Some(shut_gate(pool, &pending.session.volume, &pending.operation.verb.to_string())?);
+        }
+        for pending in &*pending {
+            settle(pool, &pending.session.volume)?;
+        }
+        found = holder.find(&pending[0].operation.held)?;
+        if found.is_empty() {
+            let frozen = pending[0].operation.held.iter().any(|held| held.hold == Hold::Restart);
+            pending.iter_mut().for_each(|pending| pending.has_frozen = frozen);
+            return Ok(());
+        }
+    }
+    let name = found.swap_remove(0).name;
+    Err(ContainerError::WillNotStop { name }.into())
+}
+
+/// Writes down who is about to be held.
+fn note(pending: &mut Pending<'_>, found: &[Held]) -> Result<(), Error> {
+    let known = |held: &Held| pending.operation.held.iter().any(|known| known.id == held.id);
+    let new: Vec<Held> = found.iter().filter(|held| !known(held)).cloned().collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    pending.operation.held.extend(new);
+    let operation = &pending.operation;
+    Ok(pending.session.pool.store.write(|writer| writer.journal_put(operation))?)
+}
+
+/// Writes down that a container is held in another way.
+fn rewrite(pending: &mut Pending<'_>, id: &str, hold: Hold) -> Result<(), Error> {
+    for held in pending.operation.held.iter_mut().filter(|held| held.id == id) {
+        held.hold = hold;
+        if hold == Hold::Leave {
+            // It does not run any more.
+            held.post.clear();
+        }
+    }
+    let operation = &pending.operation;
+    Ok(pending.session.pool.store.write(|writer| writer.journal_put(operation))?)
 }
 
 impl Pending<'_> {
+    /// Shuts the gate and holds every container that runs on the volume; all of them, or none. Where
+    /// the volume's containers are to be left alone, only runs the commands that come before a commit.
+    ///
+    /// # Errors
+    /// When one cannot be held, a command fails, or the engine does not answer. Dropping the operation
+    /// lets go.
+    pub fn quiesce(&mut self, purpose: Purpose) -> Result<(), Error> {
+        quiesce(slice::from_mut(self), purpose)
+    }
+
     /// Holds containers that run on something else than the volume, while that is copied.
     ///
     /// # Errors
     /// When one cannot be held, or the engine does not answer. Dropping the operation lets go.
     pub fn hold_others(&mut self, users: &[Container]) -> Result<(), Error> {
         let pool = self.session.pool;
-        let mut holds = Vec::new();
-        for container in users.iter().rev().filter(|container| container.state != State::Stopped) {
-            let auto_remove = pool.containers().details(&container.id)?.auto_remove;
-            holds.extend(hold_for(Purpose::Copy, container, auto_remove));
+        let holder = Holder::new(pool, Purpose::Copy, std::iter::empty())?;
+        let found = Holder::find_others(pool, users)?;
+        note(self, &found)?;
+        for held in &found {
+            holder.hold(held)?;
         }
-        if !holds.is_empty() {
-            self.operation.held = holds;
-            let operation = &self.operation;
-            pool.store.write(|writer| writer.journal_put(operation))?;
-        }
-        self.operation.held.iter().try_for_each(|held| hold(pool, held))
+        Ok(())
     }
 
     /// Shuts the gate without holding anybody: for a volume that no container uses.
@@ -83,22 +140,23 @@ impl Pending<'_> {
         self.gate = Some(shut_gate(pool, volume, &self.operation.verb.to_string())?);
         Ok(())
     }
-}
 
-impl Pending<'_> {
     /// Whether a container is only frozen that will be restarted: what it has open it may still write to.
     pub fn has_frozen(&self) -> bool {
-        self.operation.held.iter().any(|held| held.hold == Hold::Restart)
+        self.has_frozen
     }
 }
 
 impl Pool {
-    /// Whether a container runs on the volume now, so that a first pass before it is held is worth it.
+    /// Refuses what [`Pending::quiesce`] would refuse, before much is done. Says whether a container
+    /// will be held, so that a first pass before that is worth it.
     ///
     /// # Errors
-    /// When the engine does not answer.
-    pub fn has_running(&self, volume: &VolumeName) -> Result<bool, Error> {
-        Ok(self.containers().users_of(volume)?.iter().any(|user| user.state == State::Running))
+    /// When a container on the volume cannot be held as it should, or the engine does not answer.
+    pub fn will_hold(&self, volume: &VolumeName, purpose: Purpose) -> Result<bool, Error> {
+        let mut holder = Holder::new(self, purpose, std::iter::once(volume.clone()))?;
+        let found = holder.find(&[])?;
+        Ok(!holder.leaves_all() && found.iter().any(|held| !held.was_paused))
     }
 
     /// Passes the gate together with others, waiting while it is shut.
@@ -121,64 +179,6 @@ pub(super) fn shut_gate(pool: &Pool, volume: &VolumeName, verb: &str) -> Result<
         limit: pool.options.lock_timeout,
         notice: &|holder| pool.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
     })?)
-}
-
-/// How each container that runs will be held, newest first. `known` keeps what a closer look told,
-/// so that each container is looked at once.
-fn plan_holds(
-    pool: &Pool,
-    volume: &VolumeName,
-    purpose: Purpose,
-    known: &mut BTreeMap<String, bool>,
-) -> Result<Vec<Held>, Error> {
-    let containers = pool.containers();
-    let mut holds = Vec::new();
-    for container in containers.users_of(volume)?.into_iter().rev() {
-        if container.state == State::Stopped {
-            continue;
-        }
-        let auto_remove = if let Some(known) = known.get(&container.id) {
-            *known
-        } else {
-            let details = containers.details(&container.id)?;
-            known.insert(container.id.clone(), details.auto_remove);
-            details.auto_remove
-        };
-        holds.extend(hold_for(purpose, &container, auto_remove));
-    }
-    Ok(holds)
-}
-
-fn hold_for(purpose: Purpose, container: &Container, auto_remove: bool) -> Option<Held> {
-    let was_paused = container.state == State::Paused;
-    let hold = match (purpose, auto_remove) {
-        // A frozen container writes nothing: leave it as it is.
-        (Purpose::Copy, _) if was_paused => return None,
-        (Purpose::Copy, true) => Hold::Pause,
-        (Purpose::Swap, true) => Hold::Restart,
-        (_, false) => Hold::Stop,
-    };
-    Some(Held { id: container.id.clone(), name: container.name.clone(), hold, was_paused })
-}
-
-fn hold(pool: &Pool, held: &Held) -> Result<(), Error> {
-    let containers = pool.containers();
-    match held.hold {
-        Hold::Stop => {
-            if held.was_paused {
-                containers.unpause(&held.id)?;
-            }
-            if containers.stop(&held.id, pool.options.stop_timeout)? == StopOutcome::Killed {
-                pool.tell(&Notice::Killed { container: held.name.clone() });
-            }
-        }
-        Hold::Pause | Hold::Restart => {
-            if !held.was_paused {
-                containers.pause(&held.id)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Waits for a container that was let through Mount before the gate was shut and is not listed as

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use super::quiesce::shut_gate;
 use super::{Error, Notice, Pool, moves};
@@ -191,7 +192,7 @@ impl Pool {
             return Ok(());
         }
         // Restarting is right in both cases: nobody knows on which tree the container came up.
-        let problems = self.release(&operation.held, true);
+        let problems = self.release(&operation.held, true, Duration::ZERO);
         operation.attempts += 1;
         let operation = &*operation;
         let done = problems.is_empty() || operation.attempts >= ATTEMPTS;

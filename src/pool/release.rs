@@ -1,24 +1,44 @@
 //! Letting containers go after an operation, in the order that undoes how they were taken hold of.
 
-use super::{Notice, Pool};
-use crate::containers::ContainerError;
-use crate::model::{Held, Hold};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::hold::stop_timeout;
+use super::{Error, Notice, Pool, Setting};
+use crate::containers::{ContainerError, Health};
+use crate::model::{Held, Hold, VolumeName};
+
+/// How often a container is asked for its health.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 
 impl Pool {
     /// Lets all go, even when one cannot be; gives a line for each that is not up. `swapped` says
-    /// whether the working tree is another now.
-    pub(super) fn release(&self, held: &[Held], swapped: bool) -> Vec<String> {
+    /// whether the working tree is another now; `patience` is how long one waits for another that must
+    /// be healthy first.
+    pub(super) fn release(&self, held: &[Held], swapped: bool, patience: Duration) -> Vec<String> {
         let mut problems = Vec::new();
-        for held in held.iter().rev() {
-            match self.release_one(held, swapped) {
+        for one in held.iter().rev() {
+            let until = Instant::now() + patience;
+            for first in held.iter().filter(|other| other.has_health && one.after_healthy.contains(&other.id))
+            {
+                // It is started all the same, as nobody else would start it.
+                let _ = self.await_health(first, until);
+            }
+            match self.release_one(one, swapped) {
                 // Somebody removed it meanwhile: nothing is owed to it.
                 Ok(()) | Err(ContainerError::Gone { .. }) => {}
                 Err(error) => {
                     let reason = error.to_string();
-                    self.tell(&Notice::NotReleased { container: held.name.clone(), reason: reason.clone() });
+                    self.tell(&Notice::NotReleased { container: one.name.clone(), reason: reason.clone() });
                     problems.push(reason);
                 }
             }
+        }
+        for one in held.iter().rev().filter(|held| !held.post.is_empty()) {
+            if one.has_health {
+                let _ = self.await_health(one, Instant::now() + patience);
+            }
+            self.run_after(one);
         }
         problems
     }
@@ -30,6 +50,7 @@ impl Pool {
             return Ok(());
         }
         match held.hold {
+            Hold::Leave => {}
             Hold::Stop => containers.start(&held.id)?,
             Hold::Pause => containers.unpause(&held.id)?,
             Hold::Restart => {
@@ -37,15 +58,57 @@ impl Pool {
                     containers.unpause(&held.id)?;
                 }
                 if swapped {
-                    containers.restart(&held.id, self.options.stop_timeout)?;
+                    containers.restart(&held.id, stop_timeout(held))?;
                 }
             }
         }
         let frozen_again = match held.hold {
             Hold::Stop => true,
             Hold::Restart => swapped,
-            Hold::Pause => false,
+            Hold::Pause | Hold::Leave => false,
         };
         if held.was_paused && frozen_again { containers.pause(&held.id) } else { Ok(()) }
+    }
+
+    /// How long to wait for the health checks of containers that were started.
+    pub(super) fn patience(&self, volume: &VolumeName, held: &[Held]) -> Result<Duration, Error> {
+        if self.options.wait == Some(false) || held.iter().all(|held| !held.has_health) {
+            return Ok(Duration::ZERO);
+        }
+        let setting = Setting::find("containers.wait")?;
+        let seconds = self.store.read(|rows| setting.value(&rows, Some(volume)))?.parse().unwrap_or_default();
+        let asked =
+            if seconds == 0 && self.options.wait == Some(true) { setting.default.parse().ok() } else { None };
+        Ok(Duration::from_secs(asked.unwrap_or(seconds)))
+    }
+
+    /// Waits until those of `held` that have a health check are healthy, `patience` for all of them at
+    /// most. Gives a line for each that is not.
+    pub(super) fn await_all(&self, held: &[Held], patience: Duration) -> Vec<String> {
+        if patience.is_zero() {
+            return Vec::new();
+        }
+        let until = Instant::now() + patience;
+        let checked = held.iter().rev().filter(|held| held.has_health);
+        checked.filter_map(|held| self.await_health(held, until).err()).collect()
+    }
+
+    fn await_health(&self, held: &Held, until: Instant) -> Result<(), String> {
+        loop {
+            let health = match self.containers().details(&held.id) {
+                Ok(details) if !details.running => return Err(format!("container {} has ended", held.name)),
+                Ok(details) => details.health,
+                Err(ContainerError::Gone { .. }) => return Ok(()),
+                Err(error) => return Err(error.to_string()),
+            };
+            match health {
+                None | Some(Health::Healthy) => return Ok(()),
+                Some(Health::Unhealthy) => return Err(format!("container {} is unhealthy", held.name)),
+                Some(Health::Starting) if Instant::now() < until && self.check_interrupted().is_ok() => {
+                    sleep(ASK_EVERY);
+                }
+                Some(Health::Starting) => return Err(format!("container {} is not healthy yet", held.name)),
+            }
+        }
     }
 }

@@ -23,6 +23,10 @@ pub struct Pending<'p> {
     pub(super) gate: Option<LockGuard>,
     pub(super) published: bool,
     pub(super) quiesced: Option<std::time::Instant>,
+    /// Whether a container that will be restarted is only frozen.
+    pub(super) has_frozen: bool,
+    /// Whether containers go on writing while trees are read.
+    pub(super) is_written_to: bool,
 }
 
 impl Pool {
@@ -87,7 +91,15 @@ impl<'p> Session<'p> {
         });
         match result {
             Ok((operation, value)) => Ok((
-                Pending { session: self, operation, gate: None, published: false, quiesced: None },
+                Pending {
+                    session: self,
+                    operation,
+                    gate: None,
+                    published: false,
+                    quiesced: None,
+                    has_frozen: false,
+                    is_written_to: false,
+                },
                 value,
             )),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The settings that `dvol config` knows: of the whole pool, or of one volume, which then wins.
 
 use super::Error;
-use crate::model::VolumeName;
+use crate::model::{Quiesce, VolumeName};
 use crate::store::Rows;
 
 /// One setting.
@@ -19,13 +19,41 @@ pub struct Setting {
 }
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 6] = [
+pub const SETTINGS: [Setting; 10] = [
+    Setting {
+        key: "containers.post-commit",
+        about: "command that is run inside each running container after a commit",
+        default: "",
+        rule: "a command for sh -c, in one line, or nothing",
+        is_valid: is_line,
+    },
+    Setting {
+        key: "containers.pre-commit",
+        about: "command that is run inside each running container before a commit, which its failure refuses",
+        default: "",
+        rule: "a command for sh -c, in one line, or nothing",
+        is_valid: is_line,
+    },
+    Setting {
+        key: "containers.quiesce",
+        about: "how containers are kept from writing",
+        default: "stop",
+        rule: "stop, pause or none",
+        is_valid: |text| text.parse::<Quiesce>().is_ok(),
+    },
     Setting {
         key: "containers.stop-timeout",
         about: "seconds that a container may take to stop before it is killed",
         default: "",
         rule: "a number of seconds, or nothing for the container's own stop timeout",
         is_valid: |text| text.is_empty() || text.parse::<u32>().is_ok(),
+    },
+    Setting {
+        key: "containers.wait",
+        about: "seconds to wait for the health checks of containers that were started",
+        default: "60",
+        rule: "a number of seconds; 0 for not at all",
+        is_valid: |text| text.parse::<u32>().is_ok(),
     },
     Setting {
         key: "hook.enabled",

@@ -68,7 +68,7 @@ fn a_volumes_life_over_the_socket() {
     assert_eq!(fs::metadata(&driver.socket).unwrap().permissions().mode() & 0o777, 0o600);
     assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
     assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": null}))["Err"], "");
-    assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {"a": "b"}}))["Err"], "");
+    assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {}}))["Err"], "");
     let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
     assert_eq!(got["Volume"]["Mountpoint"], pool.path().join("db/running_point").to_str().unwrap());
     assert_eq!(got["Volume"]["Status"]["branch"], "master");
@@ -87,6 +87,49 @@ fn a_volumes_life_over_the_socket() {
     assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
     assert_eq!(fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count(), 1);
     driver.stop();
+}
+
+#[test]
+fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
+    let pool = Pool::with_commit();
+    let first = pool.read("db", "data");
+    pool.write("db", "data", "two");
+    pool.run(&["commit", "-m", "two"]).ok();
+    let driver = Driver::start(&pool);
+    let create = |name: &str, opts: Value| {
+        let answer = driver.call("VolumeDriver.Create", &json!({"Name": name, "Opts": opts}));
+        answer["Err"].as_str().unwrap().to_owned()
+    };
+    for _ in 0..2 {
+        assert_eq!(create("worker", json!({"from": "db:HEAD~1", "branch": "tests/w1"})), "");
+    }
+    assert_eq!((pool.read("worker", "data"), pool.read("db", "data")), (first, "two".to_owned()));
+    assert_eq!(
+        driver.call("VolumeDriver.Get", &json!({"Name": "worker"}))["Volume"]["Status"]["branch"],
+        "tests/w1"
+    );
+    assert_eq!(create("newest", json!({"from": "db"})), "");
+    assert_eq!(pool.read("newest", "data"), "two");
+    assert_eq!(create("named", json!({"branch": "main"})), "");
+    // Made again with none is the same one; with others it would be another.
+    assert_eq!(create("worker", json!(null)), "");
+    let said = create("worker", json!({"from": "db"}));
+    assert!(said.contains("branch=tests/w1, from=db:HEAD~1"), "{said}");
+
+    for (opts, reason) in [
+        (json!({"form": "db"}), "only from=VOLUME[:REVISION] and branch=NAME"),
+        (json!({"size": "1G"}), "cannot limit the size"),
+        (json!({"from": "nosuch"}), "'nosuch' does not exist"),
+        (json!({"from": "db:HEAD~7"}), "past the root"),
+        (json!({"from": "db:^"}), "from=db:^"),
+        (json!({"from": "named"}), "no commit yet"),
+        (json!({"branch": "../x"}), "not a valid branch name"),
+    ] {
+        let said = create("refused", opts.clone());
+        assert!(said.contains(reason), "{opts}: {said}");
+        assert!(!pool.path().join("refused").exists(), "{opts}");
+    }
+    assert!(pool.staging().is_empty());
 }
 
 #[test]

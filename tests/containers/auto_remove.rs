@@ -1,5 +1,5 @@
 //! A container that was run with `--rm` is deleted by its engine when it stops, so dvol never
-//! stops one: commit pauses it, reset and checkout restart it.
+//! stops one: it refuses, unless --pause lets it freeze the container, and for a reset restart it.
 
 use crate::support::{Container, Engine};
 
@@ -11,10 +11,17 @@ fn a_container_run_with_rm_outlives_commit_and_reset() {
     let (id, started) = (server.id(), server.started());
 
     engine.sh("docker exec brief sh -c 'echo world > /data/file'").ok();
-    engine.sh("dvol commit -m World brief").ok();
+    for verb in ["commit -m World", "reset --hard HEAD", "checkout -b other HEAD"] {
+        let said = engine.sh(&format!("dvol {verb} brief")).refused();
+        assert!(
+            said.contains("container(s) brief cannot be stopped") && said.contains("--pause"),
+            "{verb}: {said}"
+        );
+    }
+    engine.sh("dvol --pause commit -m World brief").ok();
     assert_eq!((server.id(), server.started(), server.state()), (id.clone(), started, "running".to_owned()));
 
-    engine.sh("dvol reset --hard HEAD^ brief").ok();
+    engine.sh("dvol --pause reset --hard HEAD^ brief").ok();
     assert_eq!(server.id(), id);
     assert!(server.started() > started, "it still has the old files open");
     assert_eq!((server.served().as_str(), engine.on_disk("brief").as_str()), ("hello", "hello"));

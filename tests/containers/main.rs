@@ -19,6 +19,7 @@ mod killed_command;
 mod no_engine;
 mod order;
 mod paused;
+mod quiesce;
 mod restart;
 mod rm;
 mod volumes;

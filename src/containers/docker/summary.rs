@@ -1,11 +1,13 @@
 //! Reading the engine's list of containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed, MountPoint};
 
-use crate::containers::{Container, State};
+use crate::containers::{Container, Dependency, Service, State};
 
+/// What the names of compose's labels begin with.
+pub(super) const COMPOSE: &str = "com.docker.compose.";
 /// The exit code of a process that SIGKILL ended (128 + 9).
 const EXIT_KILLED: &str = "137";
 
@@ -25,6 +27,8 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
                     name: name(summary),
                     state: state(summary),
                     created: summary.created.unwrap_or_default(),
+                    restarting: summary.state == Some(Listed::RESTARTING),
+                    service: summary.labels.as_ref().and_then(service),
                 });
             }
         }
@@ -33,6 +37,33 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
         containers.sort_by_key(|container| container.created);
     }
     users
+}
+
+/// The volumes of `drivers` that containers of a list mount.
+pub(super) fn volumes<'a>(
+    list: &'a [ContainerSummary],
+    drivers: &'a [String],
+) -> impl Iterator<Item = &'a str> {
+    list.iter()
+        .flat_map(|summary| summary.mounts.iter().flatten())
+        .filter_map(|mount| volume_of(mount, drivers))
+}
+
+/// What compose's labels say. `depends_on` is a list of `service:condition:restart`.
+fn service(labels: &HashMap<String, String>) -> Option<Service> {
+    let label = |name: &str| labels.get(&format!("{COMPOSE}{name}")).filter(|value| !value.is_empty());
+    let after = label("depends_on").map(|list| list.split(',').filter_map(dependency).collect());
+    Some(Service {
+        project: label("project")?.clone(),
+        name: label("service")?.clone(),
+        after: after.unwrap_or_default(),
+    })
+}
+
+fn dependency(text: &str) -> Option<Dependency> {
+    let mut parts = text.trim().split(':');
+    let service = parts.next().filter(|name| !name.is_empty())?.to_owned();
+    Some(Dependency { service, healthy: parts.next() == Some("service_healthy") })
 }
 
 /// The volume behind a mount, if it is one of `drivers`' volumes.

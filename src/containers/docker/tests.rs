@@ -285,7 +285,7 @@ fn details_tell_whether_it_runs_and_deletes_itself() {
             json!({"Id": id('1'), "State": state, "HostConfig": {"AutoRemove": true}}),
         )]);
         let details = engine.docker().details(&id('1')).unwrap();
-        assert_eq!(details, Details { auto_remove: true, running });
+        assert_eq!(details, Details { auto_remove: true, running, health: None });
     }
     let engine =
         FakeEngine::new(vec![("/json", 404, json!({"message": format!("No such container: {}", id('1'))}))]);

@@ -1,0 +1,85 @@
+//! `docker volume create`: a new volume as the driver is asked for it, with options.
+//!
+//! `from=VOLUME[:REVISION]` makes it out of another volume's commit, `branch=NAME` names its first branch.
+
+use std::collections::BTreeMap;
+
+use super::clone::clone_as;
+use super::init::{First, make};
+use crate::model::{BranchName, Revision, VolumeName};
+use crate::pool::{Error, Pool};
+
+/// The options there are.
+const OPTIONS: &str = "from=VOLUME[:REVISION] and branch=NAME";
+/// Why there is no size to be had.
+const NO_SIZE: &str = "dvol cannot limit the size of a volume: a file system limits a directory by a project \
+     quota, and refuses to link or move files across its border, which commit and reset have to do";
+
+/// What the options ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    from: Option<(VolumeName, Revision)>,
+    branch: Option<BranchName>,
+}
+
+/// Makes a volume for the driver; the current volume stays. A volume that is there is left alone. Says
+/// whether it was made.
+///
+/// # Errors
+/// When an option is not known, what it names is not there, a volume that is there was made with other
+/// options, or the pool cannot be written; nothing is left then.
+pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
+    if is_there(pool, name, options)? {
+        return Ok(false);
+    }
+    let wanted = read(options)?;
+    let first = First { branch: wanted.branch.unwrap_or_else(BranchName::master), options: options.clone() };
+    let made = match &wanted.from {
+        Some((source, revision)) => clone_as(pool, source, revision, name, first).map(drop),
+        None => make(pool, name, first, false).map(drop),
+    };
+    match made {
+        Ok(()) => Ok(true),
+        // Somebody was faster.
+        Err(Error::VolumeExists(_)) if is_there(pool, name, options)? => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is such a volume. Engines ask again for one that they asked for already; asking for
+/// another of its name is refused.
+fn is_there(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
+    let Some(volume) = pool.store().read(|rows| rows.volume(name))? else { return Ok(false) };
+    if options.is_empty() || volume.options == *options {
+        return Ok(true);
+    }
+    let with = volume.options.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+    let with = if with.is_empty() { "no options".to_owned() } else { with.join(", ") };
+    Err(Error::OtherOptions { volume: name.clone(), with })
+}
+
+fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
+    let mut wanted = Wanted::default();
+    for (key, value) in options {
+        let bad = |reason: String| Error::BadOption { key: key.clone(), value: value.clone(), reason };
+        match key.as_str() {
+            "from" => {
+                let (volume, revision) = match value.split_once(':') {
+                    Some((volume, revision)) => (volume, revision.parse()),
+                    None => (value.as_str(), Ok(Revision::head())),
+                };
+                let volume =
+                    volume.parse().map_err(|error: crate::model::NameError| bad(error.to_string()))?;
+                wanted.from = Some((volume, revision.map_err(|error| bad(error.to_string()))?));
+            }
+            "branch" => {
+                let branch =
+                    value.parse().map_err(|error: crate::model::NameError| bad(error.to_string()))?;
+                wanted.branch = Some(branch);
+            }
+            "size" => return Err(bad(NO_SIZE.to_owned())),
+            _ => return Err(bad(format!("there is no such option, only {OPTIONS}"))),
+        }
+    }
+    Ok(wanted)
+}
