@@ -240,6 +240,18 @@ fn reset_copies_what_changed_and_takes_over_the_rest() {
     assert!(pool.run(&["status"]).ok().contains("working tree clean"));
 }
 
+/// A database's root may hold nothing but directories.
+#[test]
+fn files_beneath_directories_of_directories_are_taken_over() {
+    let pool = Pool::new();
+    pool.run(&["init", "db"]).ok();
+    fs::create_dir_all(pool.file("db", "a/b/c")).unwrap();
+    pool.write("db", "a/b/c/data", "one");
+    sleep(Duration::from_millis(60));
+    pool.run(&["commit", "-m", "One"]).ok();
+    assert_eq!(taken_over(&pool, "HEAD"), 1);
+}
+
 /// How many files a reset to `revision` took over, after which the tree is that commit's.
 fn taken_over(pool: &Pool, revision: &str) -> u64 {
     let reset = json(&pool.run(&["reset", "--hard", revision, "--format", "json"]).ok());

@@ -63,8 +63,10 @@ pub struct Reuse<'a> {
 pub(super) struct Beside {
     /// Relative to the root.
     path: PathBuf,
-    /// Of the tree to link from.
-    reused: Option<(OwnedFd, Arc<Chunk>)>,
+    /// The same directory of the tree to link from.
+    reused: Option<OwnedFd>,
+    /// What is known of its entries; a directory of directories alone has no such thing.
+    known: Option<Arc<Chunk>>,
 }
 
 /// What was spared.
@@ -85,13 +87,14 @@ impl Beside {
         if update.reuse.is_none() {
             return Beside::default();
         }
-        let handle = self.reused.as_ref().and_then(|(handle, _)| open_directory(handle.as_fd(), name).ok());
+        let handle = self.reused.as_ref().and_then(|handle| open_directory(handle.as_fd(), name).ok());
         Self::at(self.path.join(OsStr::from_bytes(name.to_bytes())), handle, update)
     }
 
-    fn at(path: PathBuf, handle: Option<OwnedFd>, update: &Update<'_>) -> Self {
-        let known = update.reuse.as_ref().and_then(|reuse| reuse.index.directory(&path));
-        Beside { path, reused: handle.zip(known) }
+    fn at(path: PathBuf, reused: Option<OwnedFd>, update: &Update<'_>) -> Self {
+        let reuse = update.reuse.as_ref().filter(|_| reused.is_some());
+        let known = reuse.and_then(|reuse| reuse.index.directory(&path));
+        Beside { path, reused, known }
     }
 
     /// Keeps or links the entry `name` of the source, if that may be. The source's entry is not looked at:
@@ -105,8 +108,8 @@ impl Beside {
         if update.keep == Keep::All && Stat::of_name(directory.to.as_fd(), name).is_ok() {
             return Ok(Spared::Kept);
         }
-        match (&self.reused, &update.reuse) {
-            (Some((from, known)), Some(reuse)) => link(from, known, directory, name, reuse.later),
+        match (&self.reused, &self.known, &update.reuse) {
+            (Some(from), Some(known), Some(reuse)) => link(from, known, directory, name, reuse.later),
             _ => Ok(Spared::No),
         }
     }
