@@ -27,19 +27,28 @@ fn check_inside(words: &'static [&'static str]) {
     println!("{words:?} inside transactions: {runs} faults");
 }
 
-/// The same with containers: one that runs, one that the engine deletes when it stops, one that a
-/// person paused, one that is stopped, and one on another volume.
+/// The same with containers: one that runs, one that a person paused, one that is stopped, and one on
+/// another volume. They are stopped and started.
 fn check_with_containers(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
-    let container = |volume, status, auto_remove| Container { volume, status, auto_remove };
+    let container = |volume, status| Container { volume, status, auto_remove: false };
     let containers = Containers::from([
-        ("runs".to_owned(), container("db", Status::Running, false)),
-        ("fleeting".to_owned(), container("db", Status::Running, true)),
-        ("paused".to_owned(), container("db", Status::Paused, false)),
-        ("stopped".to_owned(), container("db", Status::Stopped, false)),
-        ("elsewhere".to_owned(), container("other", Status::Running, false)),
+        ("runs".to_owned(), container("db", Status::Running)),
+        ("paused".to_owned(), container("db", Status::Paused)),
+        ("stopped".to_owned(), container("db", Status::Stopped)),
+        ("elsewhere".to_owned(), container("other", Status::Running)),
     ]);
     let runs = sweep(&Case { before, words, containers, points: Points::Steps });
     println!("{words:?} with containers: {runs} faults");
+}
+
+/// The same with a container that runs and one that the engine deletes when it stops: for words that
+/// ask for `--pause`, without which the second is refused.
+fn check_with_frozen(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
+    let container = |auto_remove| Container { volume: "db", status: Status::Running, auto_remove };
+    let containers =
+        Containers::from([("runs".to_owned(), container(false)), ("fleeting".to_owned(), container(true))]);
+    let runs = sweep(&Case { before, words, containers, points: Points::Steps });
+    println!("{words:?} with frozen containers: {runs} faults");
 }
 
 #[test]
@@ -110,6 +119,16 @@ fn reset_with_containers() {
 #[test]
 fn checkout_with_containers() {
     check_with_containers(&[], &["checkout", "-f", "dev", "db"]);
+}
+
+#[test]
+fn commit_with_frozen_containers() {
+    check_with_frozen(&[], &["commit", "--pause", "-m", "more", "db"]);
+}
+
+#[test]
+fn reset_with_frozen_containers() {
+    check_with_frozen(&[], &["reset", "--pause", "--hard", "HEAD~1", "db"]);
 }
 
 #[test]
