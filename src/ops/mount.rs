@@ -1,30 +1,40 @@
 //! `mount`, `unmount` and `path`, as the driver is told them.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::layout;
-use crate::model::{Binding, VolumeName};
-use crate::pool::{Error, Pool, existing};
+use crate::model::VolumeName;
+use crate::pool::{Bound, Error, Pool, existing};
 
 /// How long a mount waits for an operation: well under the 120 s that an engine waits for it.
 const GATE_LIMIT: Duration = Duration::from_secs(90);
 
 /// Records a mount and gives the resolved working tree of the current branch. Waits while an
-/// operation has the gate shut. The current volume stays.
+/// operation has the gate shut, and clears up what a dead one left. The current volume stays.
 ///
 /// # Errors
 /// When there is no such volume, or the gate stays shut too long.
 pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Error> {
-    pool.select(Some(volume))?;
-    pool.recover_trees(volume)?;
-    let _gate = pool.pass_gate(volume, GATE_LIMIT)?;
-    let branch = pool.store().write(|writer| {
-        let record = existing(writer, volume)?;
-        writer.bind(&Binding { volume: volume.clone(), id: id.to_owned(), since: pool.now() })?;
-        Ok::<_, Error>(record.branch)
-    })?;
-    Ok(pool.layout().full(&layout::working_tree(volume, &branch)))
+    let begun = Instant::now();
+    // A name that no volume has gets no gate.
+    if !pool.layout().gate_lock(volume).exists() {
+        pool.select(Some(volume))?;
+    }
+    let bind = |heedless| {
+        let limit = GATE_LIMIT.saturating_sub(begun.elapsed());
+        let _gate = pool.pass_gate(volume, limit)?;
+        pool.bind(volume, id, heedless)
+    };
+    let mut bound = bind(false)?;
+    if bound == Bound::Disturbed {
+        pool.recover_trees(volume)?;
+        bound = bind(true)?;
+    }
+    match bound {
+        Bound::To(branch) => Ok(pool.layout().full(&layout::working_tree(volume, &branch))),
+        Bound::Nowhere | Bound::Disturbed => Err(Error::NoVolume(volume.clone())),
+    }
 }
 
 /// Forgets a mount; one that is not known is forgotten already.
@@ -35,7 +45,7 @@ pub fn unmount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<(), Error> 
     if !pool.layout().metadata().exists() {
         return Ok(());
     }
-    Ok(pool.store().write(|writer| writer.unbind(volume, id))?)
+    pool.unbind(volume, id)
 }
 
 /// The resolved working tree of the current branch.

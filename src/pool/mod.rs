@@ -8,6 +8,7 @@
 //! undone; a process that dies at any point is finished or undone by whoever comes next
 //! ([`Pool::recover`]).
 
+mod bindings;
 mod copy;
 mod draft;
 mod error;
@@ -43,6 +44,8 @@ use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::ids::IdSource;
 
+use bindings::Bindings;
+pub use bindings::Bound;
 pub use copy::Watcher;
 pub use draft::Draft;
 pub use error::Error;
@@ -90,13 +93,14 @@ pub struct Pool {
     layout: Layout,
     store: Store,
     options: Options,
+    bindings: Bindings,
 }
 
 impl Pool {
     /// The pool at `layout`. Touches nothing on disk.
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
-        Pool { layout, store, options }
+        Pool { layout, store, options, bindings: Bindings::default() }
     }
 
     /// Where everything lies.
