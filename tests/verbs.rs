@@ -10,6 +10,9 @@ mod verbs {
     mod code;
     mod commits;
     mod diff;
+    #[path = "../crash/engine.rs"]
+    #[allow(dead_code, reason = "the sweep uses more of it")]
+    pub(crate) mod engine;
     mod errors;
     mod fields;
     pub(crate) mod harness;
@@ -19,5 +22,7 @@ mod verbs {
     mod run;
     mod surroundings;
     mod tags;
+    #[path = "../support/trace.rs"]
+    mod trace;
     mod volumes;
 }

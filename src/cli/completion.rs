@@ -4,14 +4,14 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use super::output::Failure;
-use super::{App, Outcome};
+use super::{Outcome, help};
 use crate::sys::disk;
 
-/// Print the completion of a shell, which knows volumes, branches and tags
+/// Print a shell's completion of verbs, volumes, branches and tags
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol completion bash > /usr/share/bash-completion/completions/dvol
@@ -51,7 +51,7 @@ pub(super) struct ManArgs {
 
 pub(super) fn man(args: &ManArgs) -> Outcome {
     disk::ensure_directory(&args.directory, 0o755)?;
-    clap_mangen::generate_to(App::command(), &args.directory)
+    clap_mangen::generate_to(help::command(), &args.directory)
         .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", args.directory.display())))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use crate::model::Range;
 use crate::ops::{self, DiffEntry, DiffRequest};
 use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
 
-/// Show what differs between two commits, or between a commit and the working tree
+/// Show what differs between commits and the working tree
 ///
 /// Without a revision: the working tree against HEAD; with one, against that commit; with two, or A..B, the second
 /// commit against the first. Text files of up to 1 MiB are shown line by line, of all other files their sizes.

@@ -7,7 +7,7 @@ use super::Outcome;
 use super::session::{Session, default_socket};
 use crate::ops::{self, Health};
 
-/// Look at everything that dvol needs, and say what to do where something is missing
+/// Check everything that dvol needs, and say what to do
 ///
 /// Changes nothing. Exit code: 0 when all works, 1 when something does not.
 #[derive(Debug, clap::Args)]

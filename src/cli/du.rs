@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
 
-/// Show how many bytes each branch and each commit of a volume holds, and how many it alone takes
+/// Show the bytes that each branch and commit holds and alone takes
 ///
 /// LOGICAL is the sum of the sizes of the files. UNSHARED is the disk space that deleting this tree alone gives back;
 /// on file systems that share blocks between files (XFS, btrfs) mostly less, as what several trees have in common
@@ -15,7 +15,8 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol du
-  dvol du frob_mysql --format json | jq 'select(.kind == \"total\") | .unshared'")]
+  dvol du frob_mysql --format json |
+    jq 'select(.kind == \"total\") | .unshared'")]
 pub(super) struct Args {
     /// The volume; the current one when none is named
     #[arg(add = super::complete::volumes())]

@@ -16,6 +16,8 @@ use crate::sys::tree::ExtractError;
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const LOCKED: u8 = 3;
+const NO_SPACE: &str =
+    "free space on the pool's file system: dvol gc empties the trash, dvol rm deletes volumes";
 /// As a shell counts a death by SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -55,12 +57,31 @@ fn hints(error: &Error, pool: Option<&Pool>) -> Vec<String> {
     }
     let meant = pool.and_then(|pool| similar::hint(pool, error));
     let candidates = pool.and_then(|pool| similar::candidates(pool, error));
-    [meant, candidates, hint(error)].into_iter().flatten().collect()
+    let missing = pool.and_then(|pool| missing(pool, error));
+    [meant, candidates, hint(error), missing].into_iter().flatten().collect()
+}
+
+/// What is not where the metadata says: somebody else has been at the pool.
+fn missing(pool: &Pool, error: &Error) -> Option<String> {
+    let Error::Disk(error) = error else { return None };
+    let is_ours = error.path.starts_with(pool.layout().root());
+    let is_gone = error.source.kind() == io::ErrorKind::NotFound;
+    (is_ours && is_gone).then(|| "dvol fsck tells what else is missing in the pool".to_owned())
 }
 
 /// Tells what is wrong with the command line.
 pub(super) fn usage(message: &str) -> ExitCode {
     say("error", message);
+    ExitCode::from(USAGE)
+}
+
+/// Tells what clap found wrong with the command line.
+pub(super) fn command_line(error: &clap::Error) -> ExitCode {
+    let (text, hints) = super::usage::words(error);
+    say("error", &text);
+    for hint in hints {
+        say("hint", &hint);
+    }
     ExitCode::from(USAGE)
 }
 
@@ -96,9 +117,7 @@ fn hint(error: &Error) -> Option<String> {
         io::ErrorKind::PermissionDenied => {
             Some("dvol needs root, as the files of containers have many owners; try sudo".to_owned())
         }
-        _ if error.is_no_space() => Some(
-            "free space on the pool's file system: delete volumes with dvol rm, or old branches".to_owned(),
-        ),
+        _ if error.is_no_space() => Some(NO_SPACE.to_owned()),
         _ => None,
     };
     let hint = match error {
@@ -117,11 +136,10 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::BranchExists { volume, branch } => format!("dvol checkout {branch} {volume} switches to it"),
         Error::NoCommits { volume, .. } => format!("dvol commit -m MESSAGE {volume} makes the first one"),
-        Error::UnknownRevision { volume, .. }
-        | Error::PastRoot { volume, .. }
-        | Error::NoSuchPast { volume, .. } => {
+        Error::UnknownRevision { volume, .. } | Error::PastRoot { volume, .. } => {
             format!("dvol log {volume} lists the commits there are")
         }
+        Error::NoSuchPast { volume, .. } => format!("dvol reflog {volume} lists the operations there were"),
         Error::AmbiguousRevision { .. } => "give more digits".to_owned(),
         Error::Dirty { volume, .. } => format!(
             "dvol commit -m MESSAGE {volume} keeps them; -f switches all the same and leaves them in their branch"
@@ -134,14 +152,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }
-        Error::InUse { .. } => "remove those containers first (docker rm), then the volume".to_owned(),
+        Error::InUse { .. } => "remove those containers first: docker rm".to_owned(),
         Error::CurrentBranch { volume, .. } => format!("check out another branch of {volume} first"),
         Error::Unmerged { .. } => "-D deletes it all the same".to_owned(),
         Error::NoMessage => "dvol commit -m MESSAGE".to_owned(),
         Error::NotConfirmed { .. } => "-f does it without asking".to_owned(),
-        Error::NoSpace { .. } => {
-            "free space on the pool's file system: delete volumes with dvol rm, or old branches".to_owned()
-        }
+        Error::NoSpace { .. } => NO_SPACE.to_owned(),
         Error::UnknownSetting(_) => {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))
@@ -159,7 +175,9 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::NotQuiesced(_) => "--quiesce stop or --pause holds them".to_owned(),
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
-        Error::Inconsistent(_) => "dvol fsck tells more".to_owned(),
+        Error::Inconsistent(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
+            "dvol fsck tells more".to_owned()
+        }
         error if is_interrupt(error) => "nothing was changed".to_owned(),
         Error::OwnVolume(name) => format!("dvol clone {name} NEW makes another of it"),
         Error::NoForeignVolume(_) => "docker volume ls lists those there are".to_owned(),

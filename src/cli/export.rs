@@ -10,7 +10,7 @@ use super::{Outcome, clone};
 use crate::ops::{self, Exported};
 use crate::report::Lines as _;
 
-/// Write a commit as a tar archive, or the metadata of the whole pool as JSON lines
+/// Write a commit as a tar archive, or all metadata as JSON lines
 ///
 /// The archive holds dvol.json (the commit's record and the format's number) and the tree as data/,
 /// with owners, times, extended attributes, hard links and holes. tar itself reads it; dvol import
@@ -61,7 +61,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     })?;
     let exported = exported.expect("it was written");
     if exported.left_out > 0 {
-        say("note", &format!("{} sockets were left out: no archive can hold them", exported.left_out));
+        say("note", &format!("left out what no archive can hold: {} of type socket", exported.left_out));
     }
     if !to_stdout {
         session.done(&exported)?;

@@ -6,7 +6,7 @@ use super::Outcome;
 use super::session::Session;
 use crate::ops;
 
-/// Delete what trash need not keep any longer, and say what that frees
+/// Delete what trash need not keep, and say what that frees
 ///
 /// What reset, rm and branch -d dropped is kept for undo as long as the settings trash.keep and
 /// trash.max-size say.

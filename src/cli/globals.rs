@@ -15,47 +15,55 @@ pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 
 /// Flags that every verb takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of all verbs")]
 pub(super) struct Globals {
     /// The directory that holds all volumes
-    #[arg(short, long, global = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) pool: PathBuf,
     // Not `volume`: an operand of a verb has that id, and would shadow the flag.
     /// The volume to work on; without it, the one that is named last or the current one
-    #[arg(id = "volume_flag", short = 'C', long = "volume", global = true, value_name = "VOLUME")]
+    #[arg(
+        id = "volume_flag",
+        short = 'C',
+        long = "volume",
+        global = true,
+        hide_short_help = true,
+        value_name = "VOLUME"
+    )]
     #[arg(add = super::complete::volumes())]
     pub(super) volume: Option<VolumeName>,
     /// Touch no container: for a machine without an engine, or volumes that none uses
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(super) disable_docker_integration: bool,
     /// How long to wait for another dvol on the same volume
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", default_value_t = 60)]
     lock_timeout: u32,
     /// How long a container may take to stop; without it, its own stop timeout
-    #[arg(long, global = true, value_name = "SECONDS")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
     /// How to keep containers from writing: stop, pause (freeze them: what is copied is what a power cut
     /// would have left) or none; without it, what containers.quiesce says
-    #[arg(long, global = true, value_name = "MODE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "MODE")]
     quiesce: Option<Quiesce>,
     /// The same as --quiesce pause
-    #[arg(long, global = true, conflicts_with = "quiesce")]
+    #[arg(long, global = true, hide_short_help = true, conflicts_with = "quiesce")]
     pause: bool,
     /// Wait until the health checks of containers that were started pass, as is done unless
     /// containers.wait says otherwise
-    #[arg(long, global = true, overrides_with = "no_wait")]
+    #[arg(long, global = true, hide_short_help = true, overrides_with = "no_wait")]
     wait: bool,
     /// Do not wait for health checks
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     no_wait: bool,
     /// How to write what is asked for: text, json (one object a line), for log and show a template
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
     /// Say nothing but what was asked for, and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, hide_short_help = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
 

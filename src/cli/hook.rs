@@ -33,6 +33,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum HookVerb {
     /// Make the post-checkout hook in the git repository around; one that is there already is kept
+    #[command(after_help = "Example:\n  dvol hook install frob_mysql\n  dvol hook install --sudo")]
     Install {
         /// Run dvol by sudo -n in the hook
         #[arg(long)]
@@ -42,6 +43,7 @@ enum HookVerb {
         volume: Option<VolumeName>,
     },
     /// Delete the hook that dvol made
+    #[command(after_help = "Example:\n  dvol hook uninstall")]
     Uninstall,
     /// What the hook runs
     #[command(hide = true)]
@@ -69,7 +71,9 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
 
 fn hook_path() -> Result<PathBuf, Failure> {
     let path = git(&["rev-parse", "--git-path", "hooks/post-checkout"]);
-    let path = path.ok_or_else(|| Failure::Failed("there is no git repository here".to_owned()))?;
+    let path = path.ok_or_else(|| {
+        Failure::Failed("there is no git repository here: run it in the work tree of the code".to_owned())
+    })?;
     std::path::absolute(path.trim_end()).map_err(|error| Failure::Failed(error.to_string()))
 }
 

@@ -66,7 +66,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     };
     session.note_containers("stopped and started", &imported.containers);
     if imported.left_out > 0 {
-        say("note", &format!("{} entries that are no files were left out", imported.left_out));
+        say("note", &format!("left out of the archive what is no file: {}", imported.left_out));
     }
     session.done(&imported)?;
     Ok(ExitCode::SUCCESS)

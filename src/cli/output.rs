@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use anstyle::{AnsiColor, Style};
+use crate::report::label_style;
 
 /// Why a run ends without success.
 #[derive(Debug)]
@@ -27,12 +27,7 @@ impl<E: Into<crate::pool::Error>> From<E> for Failure {
 
 /// Writes `label: text` to standard error, the label in colour on a terminal.
 pub(super) fn say(label: &str, text: &str) {
-    let color = match label {
-        "error" => AnsiColor::Red,
-        "warning" => AnsiColor::Yellow,
-        _ => AnsiColor::Cyan,
-    };
-    let style = Style::new().bold().fg_color(Some(color.into()));
+    let style = label_style(label);
     // When standard error is gone there is nobody left to tell.
     let _ = writeln!(anstream::stderr().lock(), "{style}{label}:{style:#} {text}");
 }

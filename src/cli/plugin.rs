@@ -10,8 +10,9 @@ use super::session::{Session, default_socket, open_pool, start_log};
 use crate::plugin::{Options, PoolService, serve};
 use crate::pool::Notice;
 
-/// Serve the volume driver, so that docker run --volume-driver=dvol finds the pool's volumes
+/// Serve the volume driver to Docker
 ///
+/// docker run --volume-driver=dvol finds the pool's volumes by it.
 /// Runs in the foreground until SIGTERM and logs each call to standard error. Start it before the
 /// container engine, and keep it running as long as containers use its volumes.
 #[derive(Debug, clap::Args)]

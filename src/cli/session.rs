@@ -1,6 +1,6 @@
 //! One run of the command: the pool as the flags say, and where its words go.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
 use crate::model::VolumeName;
 use crate::pool::{Notice, Options, Pool};
-use crate::report::{self, Format, Lines, Text};
+use crate::report::{self, Format, Layout as Fitting, Lines, Text};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::{IdSource, RandomIds};
 use crate::sys::tree::{CopyStats, Rung};
@@ -47,7 +47,7 @@ impl Session {
     /// Writes a result to standard output in the format that was asked for.
     pub(super) fn print<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
         let mut out = io::BufWriter::new(anstream::stdout().lock());
-        report::write(&mut out, self.globals.format(), report).map_err(Failure::Output)?;
+        self.write(&mut out, report)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
@@ -65,7 +65,22 @@ impl Session {
                 return Ok(());
             }
         }
-        self.paged(&mut |out| report::write(out, self.globals.format(), report).map_err(Failure::Output))
+        self.paged(&mut |out| self.write(out, report))
+    }
+
+    /// Writes a result, its lines fitted to the terminal where there is one.
+    fn write<T: Text + Lines>(&self, out: &mut dyn io::Write, report: &T) -> Result<(), Failure> {
+        let width = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
+        match (self.globals.format(), width) {
+            (Format::Text, Some((width, _))) if report.layout() != Fitting::Free => {
+                let mut text = Vec::new();
+                report.text(&mut text).map_err(Failure::Output)?;
+                let text = String::from_utf8_lossy(&text);
+                let text = report::fit(&text, usize::from(width.0), report.layout());
+                out.write_all(text.as_bytes()).map_err(Failure::Output)
+            }
+            (format, _) => report::write(out, format, report).map_err(Failure::Output),
+        }
     }
 
     /// The same for what `write` writes piece by piece. It is called again where the pager is not to be found.

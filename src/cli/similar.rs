@@ -29,6 +29,11 @@ pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
         }
         _ => return None,
     };
+    did_you_mean(wanted, names)
+}
+
+/// The hint that names those of `names` that are spelt like `wanted`.
+pub(super) fn did_you_mean(wanted: &str, names: Vec<String>) -> Option<String> {
     let found = alike(wanted, names);
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }

@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     ops::switch(&session.pool, &args.volume)?;
-    if session.is_text() {
+    if session.is_text() && !session.globals.quiet {
         say("note", &format!("{} is the current volume", args.volume));
     }
     Ok(ExitCode::SUCCESS)

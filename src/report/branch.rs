@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use super::Layout;
 use super::json::{Lines, lines};
 use super::style::GREEN;
 use super::text::{Text, plain};
@@ -38,6 +39,10 @@ impl Lines for BranchView {
 }
 
 impl Text for BranchView {
+    fn layout(&self) -> Layout {
+        Layout::Table
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).ansi(true).padding(1);
         for entry in &self.list.branches {

@@ -4,12 +4,17 @@ use std::io::{self, Write};
 
 use tabwriter::{Alignment, TabWriter};
 
+use super::Layout;
 use super::json::{Lines, lines};
 use super::text::{Text, plain};
 use super::undo::size;
 use crate::ops::{DuEntry, Measured};
 
 impl Text for Vec<DuEntry> {
+    fn layout(&self) -> Layout {
+        Layout::Table
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).padding(2).alignment(Alignment::Right);
         writeln!(table, "LOGICAL\tUNSHARED\t")?;

@@ -3,6 +3,7 @@
 mod branch;
 mod diff;
 mod du;
+mod fit;
 mod graph;
 mod json;
 mod log;
@@ -16,9 +17,11 @@ use std::io::{self, Write};
 
 pub use branch::{BranchStyle, BranchView};
 pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
+pub use fit::{Layout, fit};
 pub use json::{Lines, Parsed};
 pub use log::{LogStyle, LogView};
 pub use status::StatusView;
+pub use style::label as label_style;
 pub use template::Template;
 pub use text::Text;
 

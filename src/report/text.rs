@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use super::Layout;
 use super::json::Parsed;
 use crate::fsck::Report;
 use crate::model::{CommitId, Signature};
@@ -20,6 +21,11 @@ pub trait Text {
     /// # Errors
     /// When `out` cannot be written.
     fn text(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// What a terminal that is too narrow does to its lines.
+    fn layout(&self) -> Layout {
+        Layout::Free
+    }
 }
 
 pub(super) fn count(n: usize, what: &str) -> String {
@@ -34,6 +40,10 @@ impl Text for Created {
 }
 
 impl Text for Listing {
+    fn layout(&self) -> Layout {
+        Layout::Table
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).padding(3);
         writeln!(table, "  VOLUME\tBRANCH\tCONTAINERS")?;
@@ -137,6 +147,10 @@ impl Text for Cloned {
 }
 
 impl Text for Vec<Check> {
+    fn layout(&self) -> Layout {
+        Layout::Prose
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for check in self {
             let (word, style) = match check.health {
@@ -225,6 +239,10 @@ impl Text for Vec<SettingEntry> {
 }
 
 impl Text for Report {
+    fn layout(&self) -> Layout {
+        Layout::Prose
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for finding in &self.findings {
             writeln!(out, "{}: {}: {}", finding.severity, finding.subject, finding.what)?;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use super::Layout;
 use super::text::{Text, count, plain};
 use crate::ops::{Collected, ReflogEntry, Undone};
 
@@ -24,8 +25,13 @@ impl Text for Undone {
 }
 
 impl Text for Vec<ReflogEntry> {
+    fn layout(&self) -> Layout {
+        Layout::Table
+    }
+
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).padding(2);
+        writeln!(table, "OPERATION\tCOMMIT\tNAME\tDATE\tWHAT")?;
         for entry in self {
             let after = entry.after.as_ref().map_or("-", |id| id.short());
             let name = entry.head.map_or_else(String::new, |n| format!("HEAD@{{{n}}}"));

@@ -54,6 +54,23 @@ impl Pool {
     /// The command with these words. Each run is a minute later than the one before, and has ids
     /// of its own.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.plain_command();
+        command.arg("--disable-docker-integration").args(words);
+        command
+    }
+
+    /// The same for an engine at `socket`.
+    pub(crate) fn command_with<S: AsRef<OsStr>>(
+        &self,
+        socket: &Path,
+        words: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = self.plain_command();
+        command.env("DOCKER_HOST", format!("unix://{}", socket.display())).args(words);
+        command
+    }
+
+    fn plain_command(&self) -> Command {
         let run = self.runs.get() + 1;
         self.runs.set(run);
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dvol"));
@@ -68,9 +85,7 @@ impl Pool {
             .env("DVOL_TEST_TIME", format!("2024-05-01T{:02}:{:02}:00Z", 10 + run / 60, run % 60))
             .env("DVOL_TEST_IDS", (run * 256).to_string())
             .current_dir(self.dir())
-            .stdin(Stdio::null())
-            .arg("--disable-docker-integration")
-            .args(words);
+            .stdin(Stdio::null());
         command
     }
 

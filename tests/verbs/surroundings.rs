@@ -140,7 +140,7 @@ fn colour_is_for_terminals() {
     };
     if let Some(output) = shown("") {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(text.contains("\u{1b}[33m") && text.contains("HEAD -> "), "{text:?}");
+        assert!(text.contains("\u{1b}[38;5;136m") && text.contains("HEAD -> "), "{text:?}");
         let text = String::from_utf8_lossy(&shown("NO_COLOR=1").unwrap().stdout).into_owned();
         assert!(!text.contains("\u{1b}[3") && text.contains("HEAD -> master"), "{text:?}");
     }

@@ -1,0 +1,64 @@
+//! What is wrong with a command line, in the words that all other errors have: clap finds it, we say it.
+
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+
+use super::{help, similar};
+
+/// What to say, and the hints that go with it.
+pub(super) fn words(error: &Error) -> (String, Vec<String>) {
+    let typed = typed_verb();
+    let more = match &typed {
+        Some(verb) => format!("dvol {verb} -h shows how it is used"),
+        None => "dvol -h shows how it is used".to_owned(),
+    };
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(wanted) = text(ContextKind::InvalidSubcommand)
+    {
+        let command = help::command();
+        // `hook` has verbs of its own.
+        let outer = typed.as_ref().and_then(|verb| command.find_subcommand(verb));
+        let outer = outer.filter(|verb| verb.has_subcommands()).unwrap_or(&command);
+        let names = outer.get_subcommands().filter(|verb| !verb.is_hide_set());
+        let names = names.flat_map(clap::Command::get_name_and_visible_aliases).map(str::to_owned).collect();
+        let meant = similar::did_you_mean(&wanted, names);
+        let name =
+            if outer.get_name() == "dvol" { "dvol".to_owned() } else { format!("dvol {}", outer.get_name()) };
+        let hints = meant.into_iter().chain([format!("{name} --help lists the verbs there are")]).collect();
+        return (format!("'{wanted}' is not a verb of {name}"), hints);
+    }
+    if error.kind() == ErrorKind::ValueValidation
+        && std::error::Error::source(error)
+            .is_some_and(|source| source.downcast_ref::<std::num::ParseIntError>().is_some())
+        && let (Some(value), Some(flag)) = (text(ContextKind::InvalidValue), text(ContextKind::InvalidArg))
+    {
+        return (format!("'{value}' is not a number that {flag} could take"), vec![more]);
+    }
+    // What reads a value says best what is wrong with it, where it names the value.
+    if error.kind() == ErrorKind::ValueValidation
+        && let Some(source) = std::error::Error::source(error).map(ToString::to_string)
+        && text(ContextKind::InvalidValue).is_some_and(|value| source.contains(&format!("'{value}'")))
+    {
+        return (source, vec![more]);
+    }
+    let rendered = error.render().to_string();
+    let mut paragraphs = rendered.trim_end().split("\n\n");
+    let first = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+    let said = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim_start().strip_prefix("tip: "));
+    let mut hints: Vec<_> = tips.map(str::to_owned).collect();
+    hints.push(more);
+    (said, hints)
+}
+
+/// The verb of the command line, also where clap stopped before it.
+fn typed_verb() -> Option<String> {
+    let command = help::command();
+    let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());
+    words
+        .map(|word| command.find_subcommand(&word).map(|verb| verb.get_name().to_owned()))
+        .find_map(|verb| verb)
+}

@@ -1,0 +1,119 @@
+//! Fitting text to the width of a terminal: a line of a table is cut rather than wrapped, so that its
+//! columns stay columns, and a sentence is broken between words.
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// What becomes of lines that are wider than the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// They are left to the terminal: nothing may be missing, and a copied line must be whole.
+    Free,
+    /// Rows of a table: cut, with an ellipsis.
+    Table,
+    /// A label and a sentence: broken between words, and indented to where the sentence begins.
+    Prose,
+}
+
+/// `text`, with each line no wider than `width`. Colours take no room.
+pub fn fit(text: &str, width: usize, layout: Layout) -> String {
+    let fitted = text.split('\n').map(|line| match layout {
+        Layout::Free => line.to_owned(),
+        _ if columns(line) <= width => line.to_owned(),
+        Layout::Table => cut(line, width),
+        Layout::Prose => fold(line, width),
+    });
+    fitted.collect::<Vec<_>>().join("\n")
+}
+
+/// The pieces of a line: what is seen, one character each, and the escapes between, whole.
+fn pieces(line: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = match first {
+            '\u{1b}' => {
+                let end = |c: char| c.is_ascii_alphabetic();
+                rest.find(end).map_or(rest.len(), |at| at + 1)
+            }
+            _ => first.len_utf8(),
+        };
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        Some((piece, if first == '\u{1b}' { 0 } else { first.width().unwrap_or(0) }))
+    })
+}
+
+fn columns(line: &str) -> usize {
+    pieces(line).map(|(_, width)| width).sum()
+}
+
+fn cut(line: &str, width: usize) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut used = 0;
+    let mut is_cut = false;
+    for (piece, wide) in pieces(line) {
+        let is_escape = piece.starts_with('\u{1b}');
+        if !is_escape && !is_cut && used + wide >= width {
+            out.push('…');
+            is_cut = true;
+        }
+        // Escapes go on behind the cut: they end colours.
+        if is_escape || !is_cut {
+            out.push_str(piece);
+            used += wide;
+        }
+    }
+    out
+}
+
+fn fold(line: &str, width: usize) -> String {
+    let indent = sentence(line);
+    let mut out = String::with_capacity(line.len());
+    let mut used = 0;
+    for word in line.split_inclusive(' ') {
+        let wide = columns(word.trim_end());
+        if used > indent && used + wide > width {
+            out.truncate(out.trim_end().len());
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            used = indent;
+        }
+        out.push_str(word);
+        used += columns(word);
+    }
+    out
+}
+
+/// The column where the sentence of a line begins: behind the last gap between columns.
+fn sentence(line: &str) -> usize {
+    let start = line.rfind("  ").map_or(0, |at| at + 2);
+    let arrow = if line[start..].starts_with("-> ") { 3 } else { 0 };
+    match columns(&line[..start]) + arrow {
+        0 => 4,
+        column => column,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_cut_and_keeps_its_colours() {
+        assert_eq!(fit("name  value", 20, Layout::Table), "name  value");
+        assert_eq!(fit("name  a long value", 12, Layout::Table), "name  a lon…");
+        assert_eq!(fit("\u{1b}[1mname and more\u{1b}[0m", 5, Layout::Table), "\u{1b}[1mname…\u{1b}[0m");
+        // Characters of two columns do not stick out.
+        assert_eq!(fit("日本語日本語", 6, Layout::Table), "日本…");
+        assert_eq!(fit("name  a long value", 5, Layout::Free), "name  a long value");
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_words_below_its_beginning() {
+        let text = "ok    space  there is room\n             -> leave it as it is\n";
+        let folded =
+            "ok    space  there is\n             room\n             -> leave it\n                as it is\n";
+        assert_eq!(fit(text, 24, Layout::Prose), folded);
+        assert_eq!(fit("a-word-that-is-too-long x", 8, Layout::Prose), "a-word-that-is-too-long\n    x");
+    }
+}
