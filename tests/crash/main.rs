@@ -8,6 +8,8 @@
 )]
 
 mod engine;
+mod power;
+mod random;
 mod scene;
 mod state;
 mod sweep;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dvol::layout::{self, Layout};
@@ -12,19 +12,47 @@ use dvol::store::{Rows, Store, StoreError};
 
 /// All that must be as before or as after.
 pub(crate) fn state(pool: &Path) -> String {
+    let mut text = all_records(pool);
+    for volume in volumes(pool) {
+        tree(pool, &volume, &mut text);
+    }
+    tree(pool, &Layout::new(pool).trash(), &mut text);
+    text
+}
+
+/// What must outlast a power cut: records and commits, not what a working tree holds that nobody synced.
+pub(crate) fn lasting(pool: &Path) -> String {
+    let mut text = all_records(pool);
+    for volume in volumes(pool) {
+        let target = fs::read_link(volume.join(layout::RUNNING_POINT));
+        writeln!(text, "{} on {target:?}", volume.strip_prefix(pool).unwrap().display()).unwrap();
+        tree(pool, &volume.join(layout::COMMITS), &mut text);
+    }
+    text
+}
+
+/// What one tree holds.
+pub(crate) fn tree_text(root: &Path) -> String {
+    let mut text = String::new();
+    tree(root, root, &mut text);
+    text
+}
+
+fn all_records(pool: &Path) -> String {
     let layout = Layout::new(pool);
     let mut text = String::new();
     if layout.metadata().exists() {
         Store::new(&layout, Duration::from_secs(10)).read(|rows| records(&rows, &mut text)).unwrap();
     }
+    text
+}
+
+fn volumes(pool: &Path) -> Vec<PathBuf> {
     let mut names: Vec<_> =
         fs::read_dir(pool).into_iter().flatten().map(|e| e.unwrap().file_name()).collect();
     names.sort();
-    for name in names.iter().filter(|name| name.as_bytes() != layout::PRIVATE.as_bytes()) {
-        tree(pool, &pool.join(name), &mut text);
-    }
-    tree(pool, &layout.trash(), &mut text);
-    text
+    names.retain(|name| name.as_bytes() != layout::PRIVATE.as_bytes());
+    names.iter().map(|name| pool.join(name)).collect()
 }
 
 fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
@@ -69,7 +97,11 @@ fn tree(pool: &Path, path: &Path, text: &mut String) {
     if metadata.is_symlink() {
         writeln!(text, " -> {}", fs::read_link(path).unwrap().display()).unwrap();
     } else if metadata.is_file() {
-        writeln!(text, " {:?}", String::from_utf8_lossy(&fs::read(path).unwrap())).unwrap();
+        let bytes = fs::read(path).unwrap();
+        match bytes.len() {
+            0..=100 => writeln!(text, " {:?}", String::from_utf8_lossy(&bytes)).unwrap(),
+            many => writeln!(text, " {many} bytes, {}", blake3::hash(&bytes)).unwrap(),
+        }
     } else {
         text.push('\n');
         let mut entries: Vec<_> = fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();
