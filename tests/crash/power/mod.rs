@@ -117,7 +117,7 @@ fn check(mounted: &Path, steps: &[Step], position: usize, about: &str) {
 
 fn cut_power(kind: &str, options: &[&str], megabytes: u64) {
     let seed = seed();
-    let wanted = amount("DVOL_POWER_CUTS", 5);
+    let wanted = amount("DVOL_POWER_CUTS", 12);
     println!("{kind}: {wanted} power cuts, DVOL_TEST_SEED={seed}");
     let mut random = Random::new(seed);
     let mut done = 0;
