@@ -5,9 +5,12 @@
 //! <pool>/<volume>/commits/<id>/          a commit's tree, a plain copy
 //! <pool>/<volume>/running_point          symlink, relative: branches/<branch>
 //! <pool>/.dvol/metadata.redb             all metadata
+//! <pool>/.dvol/metadata.sums             a checksum of each of its blocks
+//! <pool>/.dvol/records.log               a second copy of its records, to rebuild it from
 //! <pool>/.dvol/locks/…                   lock files; made once, never deleted
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
+//! <pool>/.dvol/lost+found/               what fsck found and no record explains
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -62,6 +65,21 @@ impl Layout {
     /// The metadata database.
     pub fn metadata(&self) -> PathBuf {
         self.private().join("metadata.redb")
+    }
+
+    /// The checksums of the database's blocks.
+    pub fn metadata_sums(&self) -> PathBuf {
+        self.private().join("metadata.sums")
+    }
+
+    /// The second copy of the database's records.
+    pub fn records(&self) -> PathBuf {
+        self.private().join("records.log")
+    }
+
+    /// What fsck found and no record explains.
+    pub fn lost_and_found(&self) -> PathBuf {
+        self.private().join("lost+found")
     }
 
     /// The folder of lock files.

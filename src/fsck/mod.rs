@@ -1,10 +1,13 @@
 //! `fsck`: is the pool what its metadata says?
 //!
-//! What dead operations left is finished or undone first. Then everything is looked at, and all
-//! findings are collected before any is reported. Nothing is repaired here.
+//! What dead operations left is finished or undone first. Then everything is looked at, and all findings are collected
+//! before any is reported. A finding that can be mended carries its repair; together these are the plan, which
+//! [`repair`] carries out. No repair deletes data that no record explains.
 
 mod directories;
+mod metadata;
 mod records;
+mod repair;
 
 use std::fmt;
 
@@ -13,11 +16,13 @@ use serde::Serialize;
 use crate::model::VolumeName;
 use crate::pool::{Error, Pool};
 
+pub use repair::{Repair, repair};
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// It was put right by finishing or undoing a dead operation.
+    /// It was put right.
     Corrected,
     /// Something lies about that no record names; nothing is lost.
     Warning,
@@ -46,8 +51,11 @@ pub struct Finding {
     pub subject: String,
     /// What is wrong with it.
     pub what: String,
-    /// What to do.
+    /// What to do, or what was done.
     pub remedy: String,
+    /// What `--repair` does about it.
+    #[serde(skip)]
+    pub repair: Option<Repair>,
 }
 
 /// All findings.
@@ -70,6 +78,11 @@ impl Report {
         }
     }
 
+    /// The findings that [`repair`] would mend.
+    pub fn plan(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.repair.is_some())
+    }
+
     fn add(
         &mut self,
         severity: Severity,
@@ -84,16 +97,36 @@ impl Report {
             subject: subject.to_owned(),
             what: what.to_owned(),
             remedy: remedy.to_owned(),
+            repair: None,
         });
+    }
+
+    /// Adds one that can be mended.
+    fn add_repairable(
+        &mut self,
+        severity: Severity,
+        volume: Option<&VolumeName>,
+        subject: &str,
+        what: &str,
+        repair: Repair,
+    ) {
+        let remedy = format!("dvol fsck --repair {}", repair.about());
+        self.add(severity, volume, subject, what, &remedy);
+        if let Some(last) = self.findings.last_mut() {
+            last.repair = Some(repair);
+        }
     }
 }
 
 /// Checks the whole pool, or one volume of it.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When there is no such volume, or it cannot be looked at.
 pub fn check(pool: &Pool, volume: Option<&VolumeName>) -> Result<Report, Error> {
     let mut report = Report::default();
+    if !metadata::check(pool, &mut report)? {
+        return Ok(report);
+    }
     if let Some(volume) = volume {
         pool.select(Some(volume))?;
     }

@@ -39,6 +39,21 @@ pub fn describe_all(pool: &Pool) -> Result<Vec<Description>, Error> {
         .read(|rows| rows.volumes()?.into_iter().map(|record| description(pool, &rows, record)).collect())
 }
 
+/// What can be told of a volume while its metadata cannot be read; none when no directory of that name is one.
+pub fn describe_from_disk(pool: &Pool, volume: &VolumeName) -> Option<(PathBuf, Instant)> {
+    let point = pool.layout().full(&layout::running_point(volume));
+    let made = std::fs::symlink_metadata(&point).ok()?.modified().ok()?;
+    let micros = made.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
+    Some((point, Instant { micros: i64::try_from(micros).unwrap_or_default(), offset: 0 }))
+}
+
+/// The names of the directories that are volumes by the look of them.
+pub fn volumes_on_disk(pool: &Pool) -> Vec<VolumeName> {
+    let names = crate::sys::disk::names_in(pool.layout().root()).unwrap_or_default();
+    let names = names.iter().filter_map(|name| name.to_str()?.parse::<VolumeName>().ok());
+    names.filter(|name| describe_from_disk(pool, name).is_some()).collect()
+}
+
 fn description(pool: &Pool, rows: &Rows<'_>, record: VolumeRecord) -> Result<Description, Error> {
     let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
     Ok(Description {

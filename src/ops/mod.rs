@@ -43,7 +43,7 @@ pub use clone::{Cloned, clone};
 pub use commit::{CommitRequest, Committed, commit};
 pub use config::{SettingEntry, set_setting, setting, settings};
 pub use create::create;
-pub use describe::{Description, describe, describe_all};
+pub use describe::{Description, describe, describe_all, describe_from_disk, volumes_on_disk};
 pub use diff::{DiffEntry, DiffRequest, DiffSide, DiffXattr, diff};
 pub use doctor::{Check, Health, doctor};
 pub use du::{DuEntry, Measured, Sizes, du};

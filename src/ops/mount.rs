@@ -42,7 +42,7 @@ pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Erro
 /// # Errors
 /// When the metadata cannot be written.
 pub fn unmount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<(), Error> {
-    if !pool.layout().metadata().exists() {
+    if !pool.store().is_there()? {
         return Ok(());
     }
     pool.unbind(volume, id)

@@ -31,6 +31,18 @@ fn info(description: Description) -> VolumeInfo {
     }
 }
 
+/// What is told of a volume while its metadata cannot be read: that it is there. An engine that heard anything else
+/// would make a local volume of its name.
+fn info_from_disk(pool: &Pool, name: &VolumeName, error: &crate::pool::Error) -> Option<VolumeInfo> {
+    let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
+    let status = BTreeMap::from([("error".to_owned(), error.to_string())]);
+    Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
+}
+
+fn is_damage(error: &crate::pool::Error) -> bool {
+    matches!(error, crate::pool::Error::Store(error) if error.is_damage())
+}
+
 fn told<T>(result: Result<T, crate::pool::Error>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
@@ -56,11 +68,24 @@ impl VolumeService for PoolService {
     }
 
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
-        Ok(told(ops::describe_all(&self.0))?.into_iter().map(info).collect())
+        match ops::describe_all(&self.0) {
+            Err(error) if is_damage(&error) => {
+                tracing::error!(%error, "the volumes are told from their directories");
+                let names = ops::volumes_on_disk(&self.0);
+                Ok(names.iter().filter_map(|name| info_from_disk(&self.0, name, &error)).collect())
+            }
+            other => Ok(told(other)?.into_iter().map(info).collect()),
+        }
     }
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
-        Ok(told(ops::describe(&self.0, name))?.map(info))
+        match ops::describe(&self.0, name) {
+            Err(error) if is_damage(&error) => match info_from_disk(&self.0, name, &error) {
+                Some(info) => Ok(Some(info)),
+                None => Err(error.to_string()),
+            },
+            other => Ok(told(other)?.map(info)),
+        }
     }
 
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {

@@ -20,6 +20,7 @@ mod moves;
 mod notice;
 mod publish;
 mod quiesce;
+mod rebuild;
 mod recover;
 mod release;
 mod replaced;

@@ -49,6 +49,26 @@ fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> 
     sync_parents(layout, moves)
 }
 
+/// Whether the steps are certainly undone: nothing is where it would be after them, nothing but what should be where it
+/// was before.
+pub(super) fn are_reverted(layout: &Layout, moves: &[Move]) -> Result<bool, Error> {
+    let at = |path: &Path| disk::inode(&layout.full(path));
+    for step in moves {
+        let is_reverted = match step {
+            Move::Rename { from, to, inode } => {
+                at(to)?.is_none() && at(from)?.is_none_or(|there| there == *inode)
+            }
+            Move::Exchange { staged, place, inode } => {
+                at(place)? != Some(*inode) && at(staged)?.is_none_or(|there| there == *inode)
+            }
+        };
+        if !is_reverted {
+            return Ok(false);
+        }
+    }
+    Ok(!moves.is_empty())
+}
+
 /// Undoes the steps that were done, last first.
 pub(super) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     for step in moves.iter().rev() {

@@ -48,7 +48,7 @@ impl Pool {
     /// When the journal cannot be read. A volume that fails is in the report.
     pub fn recover(&self) -> Result<Sweep, Error> {
         let mut sweep = Sweep::default();
-        if !self.layout.metadata().exists() {
+        if !self.store.is_there()? {
             return Ok(sweep);
         }
         for volume in self.volumes_in_journal()? {

@@ -13,16 +13,19 @@
 //! * Before it closes, redb makes another commit, to shrink the file and to record which pages are free. Our
 //!   commits have recorded that already (quick repair), so once one is done, nothing more is written but
 //!   that the mark is taken away.
+//!
+//! Each block that is read is compared with its checksum (`blocks`), so that nothing damaged is ever used.
 
 use std::fs::File;
 use std::io;
 use std::ops::Bound;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, DatabaseError, StorageBackend};
 
+use super::blocks::Blocks;
 use crate::sys::fault;
 
 /// Where the byte of flags is (redb's file format), and the flag in it that a writer has the file open.
@@ -32,37 +35,57 @@ const IN_USE: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Backend {
     file: FileBackend,
+    /// The same file.
+    plain: File,
+    blocks: Mutex<Blocks>,
     /// Something was written that a sync must bring to the disk.
     unsynced: AtomicBool,
-    done: Done,
+    state: State,
 }
 
-/// Says to a backend that its transaction is committed: the file stays as it is from there on.
+/// What a backend and the transaction that runs on it tell each other.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Done(Arc<AtomicBool>);
+pub(super) struct State(Arc<Flags>);
 
-impl Done {
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
+#[derive(Debug, Default)]
+struct Flags {
+    done: AtomicBool,
+    damaged: AtomicBool,
+}
+
+impl State {
+    /// Says that the transaction is committed: the file stays as it is from there on.
+    pub(super) fn done(&self) {
+        self.0.done.store(true, Ordering::SeqCst);
     }
 
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+    fn is_done(&self) -> bool {
+        self.0.done.load(Ordering::SeqCst)
+    }
+
+    /// Whether a block was met that is not what was written there.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.0.damaged.load(Ordering::SeqCst)
     }
 
     /// Refuses a change of a file that is to stay as it is. redb then leaves its own closing steps out.
     fn check(&self) -> io::Result<()> {
-        if self.is_set() { Err(io::Error::other("the transaction is over")) } else { Ok(()) }
+        if self.is_done() { Err(io::Error::other("the transaction is over")) } else { Ok(()) }
     }
 }
 
 impl Backend {
-    pub(super) fn new(file: File, done: Done) -> Result<Self, DatabaseError> {
-        let file = FileBackend::new(file)?;
-        let backend = Backend { file, unsynced: AtomicBool::new(true), done };
+    pub(super) fn new(file: File, blocks: Blocks, state: State) -> Result<Self, DatabaseError> {
+        let plain = file.try_clone().map_err(|error| DatabaseError::Storage(error.into()))?;
+        let (file, blocks) = (FileBackend::new(file)?, Mutex::new(blocks));
+        let backend = Backend { file, plain, blocks, unsynced: AtomicBool::new(true), state };
         let flags = backend.flags().ok().flatten();
         backend.unsynced.store(flags.is_none_or(|flags| flags & IN_USE != 0), Ordering::SeqCst);
         Ok(backend)
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Blocks> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The byte of flags; none in a file that has none yet.
@@ -93,18 +116,24 @@ impl StorageBackend for Backend {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if !self.blocks().verify(&self.plain, offset, out.len())? {
+            self.state.0.damaged.store(true, Ordering::SeqCst);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block is not what was written there"));
+        }
         self.file.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.done.check()?;
+        self.state.check()?;
         fault::point("redb.resize")?;
+        let before = self.file.len()?;
+        self.blocks().touch(before.min(len), before.max(len))?;
         self.unsynced.store(true, Ordering::SeqCst);
         self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.done.check()?;
+        self.state.check()?;
         if !self.unsynced.load(Ordering::SeqCst) {
             return Ok(());
         }
@@ -115,21 +144,25 @@ impl StorageBackend for Backend {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.done.check()?;
+        self.state.check()?;
         fault::point("redb.write")?;
         if !self.only_marks(offset, data)? {
             self.unsynced.store(true, Ordering::SeqCst);
         }
+        self.blocks().touch(offset, offset + data.len() as u64)?;
         self.file.write(offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
-        if self.done.is_set()
+        if self.state.is_done()
             && let Some(flags) = self.flags()?
         {
             fault::point("redb.write")?;
+            self.blocks().touch(FLAGS as u64, FLAGS as u64 + 1)?;
             self.file.write(FLAGS as u64, &[flags & !IN_USE])?;
         }
+        // Not known is no loss: then redb checks everything the next time.
+        let _ = self.blocks().write(&self.plain);
         self.file.close()
     }
 

@@ -4,23 +4,41 @@
 //! transaction takes `metadata.lock`, opens the file, runs, closes, and gives the lock back: a
 //! writer alone, readers together. A transaction never copies a tree and never talks to an engine.
 //!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `tables`, `codec` | what is stored, and how |
+//! | `transaction`, `rows`, `write`, `index` | reading and writing it |
+//! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
+//! | `backup`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
+//!
 //! Every commit is durable (two-phase, with the allocator state saved), so that an open after a
 //! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
 
 mod backend;
+mod backup;
+mod blocks;
 mod codec;
+mod copies;
 mod error;
+mod guard;
 mod index;
+mod rebuild;
 mod rows;
 mod tables;
 mod transaction;
 mod write;
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests set up files of their own")]
+mod damage;
+
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 
+pub use backup::Records;
 pub use error::StoreError;
 pub use index::{IndexPage, piece_key};
+pub use rebuild::{Rebuildable, SecondCopy};
 pub use rows::Rows;
 pub use transaction::Store;
 pub use write::Writer;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle as _, WriteTransaction};
 use serde::de::DeserializeOwned;
@@ -50,11 +50,7 @@ pub(super) use with_table;
 
 impl Rows<'_> {
     pub(super) fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
-        StoreError::Database {
-            action: "read",
-            path: PathBuf::from(self.path),
-            source: Box::new(error.into()),
-        }
+        StoreError::of("read", self.path, error)
     }
 
     pub(super) fn get<'k, K, T>(

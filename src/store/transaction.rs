@@ -5,27 +5,37 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase as _};
+use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase as _};
 
-use super::backend::{Backend, Done};
+use super::backend::{Backend, State};
+use super::backup::Backup;
+use super::blocks::Blocks;
+use super::copies::are_visible;
 use super::error::StoreError;
+use super::guard::caught;
 use super::migrations::STEPS;
 use super::rows::{Rows, Transaction};
 use super::tables::{GENERATION_KEY, META, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;
-use crate::layout::Layout;
+use crate::layout::{self, Layout};
 use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
-use crate::sys::locks::{LockFile, Wait};
+use crate::sys::locks::{LockFile, LockGuard, Wait};
 
 /// Pages of the database that one transaction may keep in memory, in bytes.
 const CACHE: usize = 8 << 20;
+/// The schema, as entries of the second copy say it.
+pub(super) const COPIED_SCHEMA: u16 = SCHEMA as u16;
+/// What is wrong where a block has another checksum.
+const BLOCK: &str = "a block is not what was written there";
 
 /// The metadata of one pool. Holds no file open.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) path: PathBuf,
+    pub(super) backup: Backup,
     lock: LockFile,
     wait: Duration,
 }
@@ -33,15 +43,66 @@ pub struct Store {
 impl Store {
     /// The metadata of the pool at `layout`; `wait` is how long to wait for other transactions.
     pub fn new(layout: &Layout, wait: Duration) -> Self {
-        Store { path: layout.metadata(), lock: LockFile::new(layout.metadata_lock()), wait }
+        Store {
+            layout: layout.clone(),
+            path: layout.metadata(),
+            backup: Backup::new(layout.records()),
+            lock: LockFile::new(layout.metadata_lock()),
+            wait,
+        }
     }
 
-    fn failed(&self, action: &'static str, error: impl Into<redb::Error>) -> StoreError {
-        StoreError::Database { action, path: self.path.clone(), source: Box::new(error.into()) }
+    pub(super) fn failed(&self, action: &'static str, error: impl Into<redb::Error>) -> StoreError {
+        StoreError::of(action, &self.path, error)
+    }
+
+    pub(super) fn damaged(&self, reason: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), reason: reason.into() }
     }
 
     fn waiting(&self) -> Wait<'_> {
         Wait { what: "the metadata", verb: "transaction", limit: self.wait, notice: &|_| () }
+    }
+
+    pub(super) fn exclusive(&self) -> Result<LockGuard, StoreError> {
+        Ok(self.lock.exclusive(&self.waiting())?)
+    }
+
+    /// Runs `body`, and tells damage that it met from everything else that can go wrong in it.
+    fn watched<T, E: From<StoreError>>(
+        &self,
+        state: &State,
+        body: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        match caught(body) {
+            Ok(Err(_)) if state.is_damaged() => Err(self.damaged(BLOCK).into()),
+            Ok(result) => result,
+            Err(words) => Err(self.damaged(format!("redb gave up: {words}")).into()),
+        }
+    }
+
+    /// Whether there is a database. None where the pool shows that there must have been one is an error.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub fn is_there(&self) -> Result<bool, StoreError> {
+        if self.path.exists() {
+            return Ok(true);
+        }
+        let log = self.backup.path();
+        if log.exists() {
+            return Err(StoreError::Missing { path: self.path.clone(), trace: log.to_path_buf() });
+        }
+        for name in disk::names_in(self.layout.root())? {
+            let directory = self.layout.root().join(&name);
+            // What an older tool laid out has its own metadata beside.
+            let is_older = directory.join("current_branch.json").exists();
+            let point = directory.join(layout::RUNNING_POINT);
+            if name != layout::PRIVATE && !is_older && point.is_symlink() {
+                return Err(StoreError::Missing { path: self.path.clone(), trace: point });
+            }
+        }
+        Ok(false)
     }
 
     /// Runs `body` on a snapshot. A pool that has no metadata yet reads as an empty one.
@@ -49,36 +110,52 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be opened, or what `body` returns.
     pub fn read<T, E: From<StoreError>>(&self, body: impl FnOnce(Rows<'_>) -> Result<T, E>) -> Result<T, E> {
-        if !self.path.exists() {
+        if !self.is_there()? {
             return self.read_empty(body);
         }
-        let guard = self.lock.shared(&self.waiting()).map_err(StoreError::from)?;
-        let database = match builder().open_read_only(&self.path) {
-            Ok(database) => database,
-            Err(DatabaseError::RepairAborted) => {
+        let state = State::default();
+        self.watched(&state, || {
+            let guard = self.lock.shared(&self.waiting()).map_err(StoreError::from)?;
+            let Some(database) = self.open_to_read(&state)? else {
                 drop(guard);
-                return self.read_after_repair(body);
+                return self.read_after_repair(&state, body);
+            };
+            let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
+            let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
+            if rows.number(SCHEMA_KEY)? == SCHEMA {
+                self.check_age(&rows)?;
+                return body(rows);
             }
-            Err(error) => return Err(self.failed("open", error).into()),
-        };
-        let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-        let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
-        if rows.number(SCHEMA_KEY)? == SCHEMA {
-            return body(rows);
+            drop(transaction);
+            drop(database);
+            drop(guard);
+            self.read_after_repair(&state, body)
+        })
+    }
+
+    /// The database as it lies there; none when a writer must look at it first.
+    fn open_to_read(&self, state: &State) -> Result<Option<ReadOnlyDatabase>, StoreError> {
+        let Some(blocks) = Blocks::load(&self.layout.metadata_sums()) else { return Ok(None) };
+        let file = std::fs::File::open(&self.path).at("open", &self.path)?;
+        if !blocks.are_of(&file).at("read", &self.path)? {
+            return Ok(None);
         }
-        drop(transaction);
-        drop(database);
-        drop(guard);
-        self.read_after_repair(body)
+        let backend = Backend::new(file, blocks, state.clone()).map_err(|e| self.failed("open", e))?;
+        match builder().open_read_only_with_backend(backend) {
+            Ok(database) => Ok(Some(database)),
+            Err(DatabaseError::RepairAborted) => Ok(None),
+            Err(error) => Err(self.failed("open", error)),
+        }
     }
 
     /// Opens the file for writing, which repairs it and brings it to this program's schema.
     fn read_after_repair<T, E: From<StoreError>>(
         &self,
+        state: &State,
         body: impl FnOnce(Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _guard = self.lock.exclusive(&self.waiting()).map_err(StoreError::from)?;
-        let database = self.open(&Done::default())?;
+        let _guard = self.exclusive()?;
+        let database = self.open(state)?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         body(Rows { transaction: Transaction::Read(&transaction), path: &self.path })
     }
@@ -89,7 +166,7 @@ impl Store {
     ) -> Result<T, E> {
         let memory = InMemoryBackend::new();
         let database = builder().create_with_backend(memory).map_err(|e| self.failed("open", e))?;
-        self.migrate(&database)?;
+        run_steps(&database, 0, SCHEMA).map_err(|e| self.failed("migrate", e))?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         body(Rows { transaction: Transaction::Read(&transaction), path: &self.path })
     }
@@ -103,87 +180,131 @@ impl Store {
         &self,
         body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _guard = self.lock.exclusive(&self.waiting()).map_err(StoreError::from)?;
-        let done = Done::default();
-        let database = self.open(&done)?;
-        let mut transaction = database.begin_write().map_err(|e| self.failed("write", e))?;
-        transaction.set_quick_repair(true);
-        let writer = Writer::new(&transaction, &self.path);
-        let value = body(&writer)?;
-        let generation = writer.next_generation()?;
-        fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
-        let committed = transaction.commit().map_err(|e| self.failed("commit", e));
-        if committed.is_ok() {
-            done.set();
-        }
-        drop(database);
-        if let Err(error) = committed {
-            // A sync that failed does not say whether the transaction holds: the file does.
-            if self.generation().ok() != Some(generation) {
-                return Err(error.into());
+        let _guard = self.exclusive()?;
+        let state = State::default();
+        self.watched(&state, || {
+            let database = self.open(&state)?;
+            let mut transaction = database.begin_write().map_err(|e| self.failed("write", e))?;
+            transaction.set_quick_repair(true);
+            let writer = Writer::new(&transaction, &self.path);
+            let value = body(&writer)?;
+            let generation = writer.next_generation()?;
+            if state.is_damaged() {
+                return Err(self.damaged(BLOCK).into());
             }
-        }
-        // A kill here is a kill after the commit point that its process never heard of.
-        fault::point("metadata.committed").ok();
-        Ok(value)
+            let changes = writer.take_changes();
+            let visible = are_visible(&changes);
+            self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
+            fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
+            let committed = transaction.commit().map_err(|e| self.failed("commit", e));
+            if committed.is_ok() {
+                state.done();
+            }
+            drop(database);
+            if let Err(error) = committed {
+                // A sync that failed does not say whether the transaction holds: the file does.
+                if self.generation().ok() != Some(generation) {
+                    return Err(error.into());
+                }
+            }
+            // A kill here is a kill after the commit point that its process never heard of.
+            fault::point("metadata.committed").ok();
+            self.backup.mark(COPIED_SCHEMA, generation);
+            Ok(value)
+        })
     }
 
     /// How many transactions were committed; the caller holds the lock.
     fn generation(&self) -> Result<u64, StoreError> {
-        let database = self.open(&Done::default())?;
+        let database = self.open(&State::default())?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         Rows { transaction: Transaction::Read(&transaction), path: &self.path }.number(GENERATION_KEY)
     }
 
-    fn open(&self, done: &Done) -> Result<Database, StoreError> {
-        if !self.path.exists() {
+    /// Refuses a database that is older than its second copy says.
+    fn check_age(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
+        let Some(tail) = self.backup.tail() else { return Ok(()) };
+        let generation = rows.number(GENERATION_KEY)?;
+        if generation + u64::from(!tail.committed) < tail.generation {
+            let reason = format!("it is of transaction {generation}, its second copy of {}", tail.generation);
+            return Err(self.damaged(reason));
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(&self, state: &State) -> Result<Database, StoreError> {
+        if !self.is_there()? {
             self.create()?;
         }
-        let database = self.open_file(&self.path, done)?;
+        let database = self.open_file(&self.path, state)?;
         self.migrate(&database)?;
+        let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
+        self.check_age(&Rows { transaction: Transaction::Read(&transaction), path: &self.path })?;
+        drop(transaction);
         Ok(database)
     }
 
     /// Makes the database beside its place and moves it there: a crash leaves none or a whole one.
     fn create(&self) -> Result<(), StoreError> {
+        let fresh = self.fresh()?;
+        let database = self.open_file(&fresh, &State::default())?;
+        run_steps(&database, 0, SCHEMA).map_err(|e| self.failed("migrate", e))?;
+        drop(database);
+        disk::rename(&fresh, &self.path)?;
+        Ok(disk::sync_directory(&self.layout.private())?)
+    }
+
+    /// Where a new database is made; nothing is there.
+    pub(super) fn fresh(&self) -> Result<PathBuf, StoreError> {
         let fresh = self.path.with_extension("new");
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
-        let database = self.open_file(&fresh, &Done::default())?;
-        self.migrate(&database)?;
-        drop(database);
-        disk::rename(&fresh, &self.path)?;
-        Ok(disk::sync_directory(self.path.parent().unwrap_or(Path::new(".")))?)
+        Ok(fresh)
     }
 
-    fn open_file(&self, path: &Path, done: &Done) -> Result<Database, StoreError> {
+    pub(super) fn open_file(&self, path: &Path, state: &State) -> Result<Database, StoreError> {
+        let is_new = path != self.path;
         let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.read(true).write(true).create(is_new).truncate(false).mode(0o600);
         let file = options.open(path).at("open", path)?;
-        Backend::new(file, done.clone())
-            .and_then(|backend| builder().create_with_backend(backend))
+        let length = file.metadata().at("look at", path)?.len();
+        if length == 0 && !is_new {
+            return Err(self.damaged("the file is empty"));
+        }
+        let sums = self.layout.metadata_sums();
+        let known = match Blocks::load(&sums).filter(|_| !is_new) {
+            Some(blocks) if blocks.are_of(&file).at("read", path)? => Some(blocks),
+            _ => None,
+        };
+        let mut builder = builder();
+        // What no checksum vouches for is checked by redb as a whole.
+        builder.set_check_integrity_on_open(known.is_none() && !is_new);
+        let blocks = known.unwrap_or_else(|| Blocks::unknown(&sums, length));
+        Backend::new(file, blocks, state.clone())
+            .and_then(|backend| builder.create_with_backend(backend))
             .map_err(|e| self.failed("open", e))
     }
 
     fn migrate(&self, database: &Database) -> Result<(), StoreError> {
         let found = schema_of(database).map_err(|e| self.failed("read", e))?;
-        if found == SCHEMA {
-            return Ok(());
+        match found {
+            0 => Err(self.damaged("it holds no schema")),
+            found if found > SCHEMA => {
+                Err(StoreError::Newer { path: self.path.clone(), found, known: SCHEMA })
+            }
+            SCHEMA => Ok(()),
+            found => run_steps(database, found, SCHEMA).map_err(|e| self.failed("migrate", e)),
         }
-        if found > SCHEMA {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known: SCHEMA });
-        }
-        run_steps(database, found).map_err(|e| self.failed("migrate", e))
     }
 
-    /// The database file.
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE);
     builder
@@ -200,14 +321,15 @@ fn schema_of(database: &Database) -> Result<u64, redb::Error> {
     Ok(redb::ReadableTable::get(&table, SCHEMA_KEY)?.map_or(0, |value| value.value()))
 }
 
-fn run_steps(database: &Database, found: u64) -> Result<(), redb::Error> {
+/// Runs the steps that lead from schema `found` to `wanted`.
+pub(super) fn run_steps(database: &Database, found: u64, wanted: u64) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    let done = usize::try_from(found).unwrap_or(usize::MAX);
-    for step in STEPS.iter().skip(done) {
+    let number = |schema| usize::try_from(schema).unwrap_or(usize::MAX);
+    for step in STEPS.iter().take(number(wanted)).skip(number(found)) {
         step(&transaction)?;
     }
-    transaction.open_table(META)?.insert(SCHEMA_KEY, SCHEMA)?;
+    transaction.open_table(META)?.insert(SCHEMA_KEY, wanted)?;
     transaction.commit()?;
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! Changing rows.
 
+use std::cell::RefCell;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use redb::{Key, TableDefinition, TableHandle as _, WriteTransaction};
+use redb::{TableDefinition, TableHandle as _, WriteTransaction};
 use serde::Serialize;
 
+use super::backup::{Bytes, Change, Key, Value};
 use super::codec::encode;
+use super::copies::Copied;
 use super::error::StoreError;
 use super::rows::{Rows, Transaction};
 use super::tables::{
@@ -19,6 +22,8 @@ use crate::model::{Binding, BranchRecord, CommitRecord, Operation, Row, RowChang
 pub struct Writer<'t> {
     rows: Rows<'t>,
     pub(super) transaction: &'t WriteTransaction,
+    /// What was changed so far, for the second copy.
+    changes: RefCell<Vec<Change>>,
 }
 
 impl<'t> Deref for Writer<'t> {
@@ -31,15 +36,21 @@ impl<'t> Deref for Writer<'t> {
 
 impl<'t> Writer<'t> {
     pub(super) fn new(transaction: &'t WriteTransaction, path: &'t Path) -> Self {
-        Writer { rows: Rows { transaction: Transaction::Write(transaction), path }, transaction }
+        let rows = Rows { transaction: Transaction::Write(transaction), path };
+        Writer { rows, transaction, changes: RefCell::default() }
+    }
+
+    /// Writes down what was changed, for the second copy.
+    fn note(&self, table: &str, key: Key, value: Option<Value>) {
+        self.changes.borrow_mut().push(Change { table: table.to_owned(), key, value });
+    }
+
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        self.changes.take()
     }
 
     pub(super) fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
-        StoreError::Database {
-            action: "write",
-            path: PathBuf::from(self.rows.path),
-            source: Box::new(error.into()),
-        }
+        StoreError::of("write", self.rows.path, error)
     }
 
     fn put<'k, K, T>(
@@ -49,19 +60,21 @@ impl<'t> Writer<'t> {
         record: Option<&T>,
     ) -> Result<(), StoreError>
     where
-        K: Key + 'static,
+        K: Copied,
         K::SelfType<'k>: std::fmt::Debug,
         T: Serialize,
     {
-        let name = format!("{key:?}");
+        let (name, copy) = (format!("{key:?}"), K::copy(&key));
         let mut table = self.transaction.open_table(definition).map_err(|e| self.failed(e))?;
         match record {
             Some(record) => {
                 let bytes = encode(definition.name(), &name, record)?;
                 table.insert(key, bytes.as_slice()).map_err(|e| self.failed(e))?;
+                self.note(definition.name(), copy, Some(Value::Record(Bytes(bytes))));
             }
             None => {
                 table.remove(key).map_err(|e| self.failed(e))?;
+                self.note(definition.name(), copy, None);
             }
         }
         Ok(())
@@ -115,6 +128,8 @@ impl<'t> Writer<'t> {
             Some(name) => table.insert(CURRENT_VOLUME_KEY, name.as_str()).map_err(|e| self.failed(e))?,
             None => table.remove(CURRENT_VOLUME_KEY).map_err(|e| self.failed(e))?,
         };
+        let value = name.map(|name| Value::Text(name.to_string()));
+        self.note(STATE.name(), Key::Name(CURRENT_VOLUME_KEY.to_owned()), value);
         Ok(())
     }
 
@@ -134,6 +149,8 @@ impl<'t> Writer<'t> {
             Some(value) => table.insert((owner, key), value).map_err(|e| self.failed(e))?,
             None => table.remove((owner, key)).map_err(|e| self.failed(e))?,
         };
+        let value = value.map(|value| Value::Text(value.to_owned()));
+        self.note(CONFIG.name(), Key::Owned(owner.to_owned(), key.to_owned()), value);
         Ok(())
     }
 
@@ -164,17 +181,22 @@ impl<'t> Writer<'t> {
     /// As [`Writer::set_current_volume`].
     pub fn next_operation(&self) -> Result<u64, StoreError> {
         let number = self.number(NEXT_OPERATION_KEY)?;
-        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
-        table.insert(NEXT_OPERATION_KEY, number + 1).map_err(|e| self.failed(e))?;
+        self.set_number(NEXT_OPERATION_KEY, number + 1)?;
         Ok(number)
     }
 
     /// Counts this transaction, and says which it is.
     pub(super) fn next_generation(&self) -> Result<u64, StoreError> {
         let generation = self.number(GENERATION_KEY)? + 1;
-        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
-        table.insert(GENERATION_KEY, generation).map_err(|e| self.failed(e))?;
+        self.set_number(GENERATION_KEY, generation)?;
         Ok(generation)
+    }
+
+    fn set_number(&self, key: &str, number: u64) -> Result<(), StoreError> {
+        let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
+        table.insert(key, number).map_err(|e| self.failed(e))?;
+        self.note(META.name(), Key::Name(key.to_owned()), Some(Value::Number(number)));
+        Ok(())
     }
 
     /// Writes an operation into the journal, over the entry of its number.

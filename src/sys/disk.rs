@@ -95,6 +95,15 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
     rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).at("rename into place", to)
 }
 
+/// Renames `from` to `to`, in place of what is there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn replace(from: &Path, to: &Path) -> Result<(), DiskError> {
+    fault::point("disk.rename").at("rename", from)?;
+    rustix::fs::rename(from, to).at("rename into place", to)
+}
+
 /// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`).
 ///
 /// # Errors

@@ -143,6 +143,28 @@ fn an_anonymous_volume_without_a_commit_leaves_nothing() {
 }
 
 #[test]
+fn a_volume_whose_metadata_is_damaged_is_still_there() {
+    let pool = Pool::with_commit();
+    let driver = Driver::start(&pool);
+    let metadata = pool.path().join(".dvol/metadata.redb");
+    for damage in
+        [&|| fs::write(&metadata, "nothing of ours").unwrap(), &|| fs::remove_file(&metadata).unwrap()]
+            as [&dyn Fn(); 2]
+    {
+        damage();
+        let answer = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
+        assert_eq!(answer["Err"], "", "an engine would make a local volume");
+        assert!(answer["Volume"]["Mountpoint"].as_str().unwrap().ends_with("db/running_point"));
+        assert_eq!(driver.call("VolumeDriver.List", &json!({}))["Volumes"].as_array().unwrap().len(), 1);
+        let mount = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "x"}));
+        assert!(mount["Err"].as_str().unwrap().contains("dvol fsck --repair"), "{mount}");
+        assert_eq!(pool.run(&["fsck", "--repair"]).code, Some(1));
+        assert_eq!(driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "x"}))["Err"], "");
+    }
+    driver.stop();
+}
+
+#[test]
 fn mount_waits_while_the_gate_is_shut() {
     let pool = Pool::with_commit();
     let driver = Driver::start(&pool);

@@ -1,0 +1,32 @@
+//! The database and its second copy.
+
+use super::{Repair, Report, Severity};
+use crate::pool::{Error, Pool};
+use crate::store::SecondCopy;
+
+/// Checks them; says whether the records can be read.
+pub(super) fn check(pool: &Pool, report: &mut Report) -> Result<bool, Error> {
+    match pool.store().examine() {
+        Ok(SecondCopy::Good) => Ok(true),
+        Ok(SecondCopy::Bad(why)) => {
+            let what = format!("the second copy of the metadata cannot be relied on: {why}");
+            report.add_repairable(Severity::Warning, None, "records.log", &what, Repair::SecondCopy);
+            Ok(true)
+        }
+        Err(error) if error.is_damage() => {
+            let what = match pool.store().rebuildable() {
+                Ok(copy) if copy.volumes > 0 => {
+                    let lacks = if copy.is_whole { "" } else { ", as far as that can be read" };
+                    format!(
+                        "{error}; its second copy holds {} volume(s) and {} commit(s){lacks}",
+                        copy.volumes, copy.commits
+                    )
+                }
+                _ => format!("{error}; there is no second copy: what the directories show is all there is"),
+            };
+            report.add_repairable(Severity::Error, None, "metadata", &what, Repair::Metadata);
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
