@@ -14,29 +14,12 @@ use std::sync::Arc;
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
-use super::difference::{Scratch, attributes_differ, entries_differ};
+use super::difference::{ChangeKind, Scratch, attributes_differ, entries_differ};
 use super::handle::{Inode, Node, Stat, open_root, refusal};
 use super::index::{Chunk, Index};
 use super::names::{Reader, Sorted};
 use crate::sys::error::{At as _, DiskError};
-
-/// How an entry differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// Only the new tree has it.
-    Added,
-    /// Same type, but other bytes, another link target, or another device number.
-    Modified,
-    /// Only the old tree has it.
-    Deleted,
-    /// A file has become a directory, and the like.
-    TypeChanged,
-    /// Same content; mode, owner, extended attributes, or the names it is hard-linked with differ.
-    Attributes,
-}
 
 /// An entry that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

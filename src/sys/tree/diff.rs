@@ -15,7 +15,8 @@ use rustix::fs::{FileType, major, minor, readlinkat};
 use rustix::io::{Errno, pread};
 
 use super::attributes::{Holder, is_label, names};
-use super::compare::{ChangeKind, Compare, Found, walk_both};
+use super::compare::{Compare, Found, walk_both};
+use super::difference::ChangeKind;
 use super::handle::{Node, magic_path, refusal};
 use super::index::FileTime;
 use crate::sys::error::DiskError;

@@ -4,11 +4,27 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, readlinkat};
 use rustix::io::{Errno, pread};
+use serde::{Deserialize, Serialize};
 
 use super::attributes::{Holder, is_label, names, room};
-use super::compare::ChangeKind;
 use super::content::{BUFFER, next_data};
 use super::handle::{Node, Stat, magic_path};
+
+/// How an entry differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Only the new tree has it.
+    Added,
+    /// Same type, but other bytes, another link target, or another device number.
+    Modified,
+    /// Only the old tree has it.
+    Deleted,
+    /// A file has become a directory, and the like.
+    TypeChanged,
+    /// Same content; mode, owner, extended attributes, or the names it is hard-linked with differ.
+    Attributes,
+}
 
 /// Buffers for both sides.
 #[derive(Default)]

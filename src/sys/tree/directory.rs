@@ -1,12 +1,15 @@
 //! A directory on its way: it is finished when the last of its entries is.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags, openat};
+
 use super::handle::Stat;
+use super::names::Reader;
 use super::reuse::Beside;
 
 /// A directory of the source and its copy. Whoever works on an entry shares it.
@@ -36,6 +39,20 @@ impl Directory {
             path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
         }
         path
+    }
+
+    /// Whether an entry that is in our way is an earlier copy of the same entry: a directory that changes
+    /// while it is read may list a name twice. Otherwise the file system takes two names for one.
+    pub(super) fn listed_twice(&self, name: &CStr) -> bool {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(again) = openat(&self.to, c".", flags, Mode::empty()) else { return false };
+        let mut reader = Reader::new();
+        let mut found = false;
+        while let Ok(true) = reader.chunk(again.as_fd(), |listed, _| {
+            found |= listed == name;
+            Ok(())
+        }) {}
+        found
     }
 
     /// Gives back one share of `directory`. If it was the last, `finish` is called with it, and so on for

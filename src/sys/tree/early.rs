@@ -20,7 +20,6 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, mkdirat, renameat, utimensat};
 use rustix::io::Errno;
 
 use super::attributes::{self, Scratch};
-use super::directory::Directory;
 use super::handle::{Stat, open_root};
 use super::index::FileTime;
 use super::measure::sync_filesystem;
@@ -74,21 +73,27 @@ impl EarlyCopies {
         })
     }
 
-    /// Moves the copy of the entry `name`, if there is one, to its place in `directory`; its size then.
-    pub(super) fn take(&self, directory: &Directory, name: &CStr) -> io::Result<Option<u64>> {
-        let Ok(stat) = Stat::of_name(directory.from.as_fd(), name) else { return Ok(None) };
-        let Some(early) = self.name(&stat).filter(|_| stat.same_mount(&directory.stat)) else {
+    /// Moves the copy of the entry `name` of `from`, which is `own`, to its place in `to`, if there is one; its size then.
+    pub(super) fn take(
+        &self,
+        from: &OwnedFd,
+        own: &Stat,
+        to: &OwnedFd,
+        name: &CStr,
+    ) -> io::Result<Option<u64>> {
+        let Ok(stat) = Stat::of_name(from.as_fd(), name) else { return Ok(None) };
+        let Some(early) = self.name(&stat).filter(|_| stat.same_mount(own)) else {
             return Ok(None);
         };
         fault::point("tree.rename")?;
-        match renameat(&self.handle, &early, &directory.to, name) {
+        match renameat(&self.handle, &early, to, name) {
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         }
         // It may have been read since, which leaves no mark but this.
-        let copy = Stat::of_name(directory.to.as_fd(), name)?;
+        let copy = Stat::of_name(to.as_fd(), name)?;
         if copy.times.last_access != stat.times.last_access {
-            utimensat(&directory.to, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?;
+            utimensat(to, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?;
         }
         Ok(Some(stat.size))
     }

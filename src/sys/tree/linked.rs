@@ -15,10 +15,9 @@ use std::thread;
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 
-use super::copy::workers;
 use super::handle::{Stat, open_directory, open_root, refusal};
 use super::names::Names;
-use super::queue::Queue;
+use super::queue::{Queue, workers};
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;

@@ -26,7 +26,7 @@
 //! | `handle` | opening an entry beneath its directory; what the kernel says about it |
 //! | `names` | lists of names in one block of memory; reading directories in pieces |
 //! | `options` | what a caller asks of a copy, and what it is told |
-//! | `copy`, `walker`, `worker`, `queue`, `directory` | the copy: one thread walks, several work |
+//! | `copy`, `run`, `walker`, `worker`, `queue`, `directory` | the copy: one thread walks, several work |
 //! | `content` | the copy ladder for the bytes of one file |
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
@@ -60,6 +60,7 @@ mod queue;
 mod refill;
 mod remove;
 mod reuse;
+mod run;
 mod shared;
 mod walker;
 mod worker;
@@ -68,9 +69,10 @@ mod worker;
 mod tests;
 
 pub use archive::{ArchiveStats, ArchiveWriter};
-pub use compare::{Change, ChangeKind, Compare, compare_trees, compare_with};
+pub use compare::{Change, Compare, compare_trees, compare_with};
 pub use copy::{copy_early, copy_tree, discard_early, update_tree};
 pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
+pub use difference::ChangeKind;
 pub use early::EarlyCopies;
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};

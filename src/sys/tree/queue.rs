@@ -6,6 +6,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// More threads than this only fight for the same directory and the same disk.
+const WORKERS_MAX: usize = 4;
 
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -78,5 +82,13 @@ impl<T> Queue<T> {
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many threads to use, if so many are `wanted`; 0 chooses by the number of processors.
+pub(super) fn workers(wanted: usize) -> usize {
+    match wanted {
+        0 => thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX),
+        wanted => wanted,
     }
 }

@@ -10,13 +10,14 @@ use rustix::fs::{AtFlags, Mode, fchmod, unlinkat};
 use rustix::io::Errno;
 
 use super::attributes::restore_times;
-use super::copy::{Batch, copy_batch};
+use super::copy::copy_batch;
 use super::directory::Directory;
 use super::handle::Stat;
 use super::linked::{descend, each_group};
 use super::names::Names;
 use super::options::{CopyOptions, CopyStats};
 use super::reuse::{Beside, Keep, Update};
+use super::run::Batch;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 

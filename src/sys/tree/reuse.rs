@@ -15,7 +15,6 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, linkat, unlinkat};
 use rustix::io::Errno;
 
-use super::directory::Directory;
 use super::early::EarlyCopies;
 use super::handle::{Stat, open_directory, open_root};
 use super::index::{Chunk, Index};
@@ -97,19 +96,14 @@ impl Beside {
         Beside { path, reused, known }
     }
 
-    /// Keeps or links the entry `name` of the source, if that may be. The source's entry is not looked at:
+    /// Keeps or links the entry `name` of the source, into the copy `to` of its directory, if that may be. The source's entry is not looked at:
     /// what the index trusts was a file with one name there too.
-    pub(super) fn spare(
-        &self,
-        directory: &Directory,
-        name: &CStr,
-        update: &Update<'_>,
-    ) -> io::Result<Spared> {
-        if update.keep == Keep::All && Stat::of_name(directory.to.as_fd(), name).is_ok() {
+    pub(super) fn spare(&self, to: &OwnedFd, name: &CStr, update: &Update<'_>) -> io::Result<Spared> {
+        if update.keep == Keep::All && Stat::of_name(to.as_fd(), name).is_ok() {
             return Ok(Spared::Kept);
         }
         match (&self.reused, &self.known, &update.reuse) {
-            (Some(from), Some(known), Some(reuse)) => link(from, known, directory, name, reuse.later),
+            (Some(from), Some(known), Some(reuse)) => link(from, known, to, name, reuse.later),
             _ => Ok(Spared::No),
         }
     }
@@ -120,13 +114,7 @@ impl Beside {
     }
 }
 
-fn link(
-    from: &OwnedFd,
-    known: &Chunk,
-    directory: &Directory,
-    name: &CStr,
-    later: bool,
-) -> io::Result<Spared> {
+fn link(from: &OwnedFd, known: &Chunk, to: &OwnedFd, name: &CStr, later: bool) -> io::Result<Spared> {
     let Ok(stat) = Stat::of_name(from.as_fd(), name) else { return Ok(Spared::No) };
     if stat.kind != FileType::RegularFile || !known.trusts(name, &stat) {
         return Ok(Spared::No);
@@ -135,20 +123,20 @@ fn link(
         return Ok(Spared::Later);
     }
     fault::point("tree.link")?;
-    match linkat(from, name, &directory.to, name, AtFlags::empty()) {
+    match linkat(from, name, to, name, AtFlags::empty()) {
         Ok(()) => {}
         // Vanished, or more names than an inode can have.
         Err(Errno::NOENT | Errno::MLINK | Errno::XDEV | Errno::PERM) => return Ok(Spared::No),
         Err(error) => return Err(error.into()),
     }
     // Another file may have taken the name between the look and the link.
-    let linked = Stat::of_name(directory.to.as_fd(), name)?;
+    let linked = Stat::of_name(to.as_fd(), name)?;
     let same = linked.inode == stat.inode
         && linked.size == stat.size
         && linked.times.last_modification == stat.times.last_modification;
     if same {
         return Ok(Spared::Linked);
     }
-    unlinkat(&directory.to, name, AtFlags::empty())?;
+    unlinkat(to, name, AtFlags::empty())?;
     Ok(Spared::No)
 }

@@ -12,12 +12,12 @@ use rustix::fs::{FileType, Mode, OFlags, fchmod, mkdirat, openat};
 use rustix::io::Errno;
 
 use super::attributes::Scratch;
-use super::copy::{Batch, Run};
 use super::directory::Directory;
 use super::handle::{Stat, open_directory, refusal};
 use super::names::{Names, Reader};
 use super::options::CopyStats;
 use super::reuse::{Beside, Keep};
+use super::run::{Batch, Run};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
@@ -142,7 +142,7 @@ impl<'a> Walker<'a> {
         match mkdirat(&parent.to, name, Mode::RWXU) {
             // An earlier pass made it, and has closed it again with its final mode.
             Err(Errno::EXIST) if run.update.keep == Keep::All => {}
-            Err(Errno::EXIST) if listed_twice(&parent, name) => return Ok(None),
+            Err(Errno::EXIST) if parent.listed_twice(name) => return Ok(None),
             other => other.map_err(|errno| failed(errno.into()))?,
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -156,18 +156,4 @@ impl<'a> Walker<'a> {
         let child = Directory { parent: Some(parent), name: name.to_owned(), from, to, stat, beside };
         Ok(Some(child))
     }
-}
-
-/// Whether an entry that is in our way is an earlier copy of the same entry: a directory that changes
-/// while it is read may list a name twice. Otherwise the file system takes two names for one.
-pub(super) fn listed_twice(directory: &Directory, name: &CStr) -> bool {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(again) = openat(&directory.to, c".", flags, Mode::empty()) else { return false };
-    let mut reader = Reader::new();
-    let mut found = false;
-    while let Ok(true) = reader.chunk(again.as_fd(), |listed, _| {
-        found |= listed == name;
-        Ok(())
-    }) {}
-    found
 }

@@ -10,14 +10,13 @@ use rustix::io::Errno;
 
 use super::attributes::{self, Scratch};
 use super::content::{Trouble, Way};
-use super::copy::{Batch, Run};
 use super::directory::Directory;
 use super::early::EarlyCopies;
 use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
 use super::reuse::{Keep, Spared};
-use super::walker::listed_twice;
+use super::run::{Batch, Run};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
@@ -97,13 +96,14 @@ impl<'a> Worker<'a> {
     fn spare(&mut self, directory: &Directory, name: &CStr, linked: &mut Names) -> Result<bool, DiskError> {
         let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
         if let Some(early) = self.run.update.early
-            && let Some(bytes) = early.take(directory, name).map_err(failed)?
+            && let Some(bytes) =
+                early.take(&directory.from, &directory.stat, &directory.to, name).map_err(failed)?
         {
             self.stats.kept += 1;
             self.untold += bytes;
             return Ok(true);
         }
-        match directory.beside.spare(directory, name, self.run.update).map_err(failed)? {
+        match directory.beside.spare(&directory.to, name, self.run.update).map_err(failed)? {
             Spared::No => return Ok(false),
             Spared::Later => {}
             Spared::Kept => self.stats.kept += 1,
@@ -246,7 +246,7 @@ impl Entry<'_> {
             }
         };
         match made {
-            Err(Errno::EXIST) if listed_twice(directory, name) => Ok(None),
+            Err(Errno::EXIST) if directory.listed_twice(name) => Ok(None),
             other => other.map(Some).map_err(|errno| self.target("make", errno.into())),
         }
     }

@@ -1,0 +1,149 @@
+//! The state of one copy, which the walker and the workers share.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::attributes::{self, Scratch};
+use super::content::Ladder;
+use super::directory::Directory;
+use super::early::EarlyCopies;
+use super::links::Links;
+use super::names::Names;
+use super::options::{CopyOptions, CopyStats};
+use super::queue::Queue;
+use super::reuse::Update;
+use crate::sys::error::DiskError;
+use crate::sys::fault;
+
+/// Batches that wait for a worker; each holds two directory handles.
+const QUEUE: usize = 64;
+
+/// A piece of work: some entries of one directory that are no directories.
+pub(super) struct Batch {
+    pub(super) directory: Arc<Directory>,
+    pub(super) names: Names,
+}
+
+/// What the threads of one copy share.
+pub(super) struct Run<'a> {
+    pub(super) src: &'a Path,
+    pub(super) dst: &'a Path,
+    pub(super) ladder: Ladder,
+    pub(super) update: &'a Update<'a>,
+    /// This is a first pass: files are copied to there, and nothing else is.
+    pub(super) ahead: Option<&'a EarlyCopies>,
+    pub(super) links: Links,
+    pub(super) queue: Queue<Batch>,
+    pub(super) options: &'a CopyOptions,
+    stopped: AtomicBool,
+    error: Mutex<Option<DiskError>>,
+    stats: Mutex<CopyStats>,
+    bytes: AtomicU64,
+    entries: AtomicU64,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        src: &'a Path,
+        dst: &'a Path,
+        options: &'a CopyOptions,
+        ladder: Ladder,
+        update: &'a Update<'a>,
+    ) -> Result<Self, DiskError> {
+        Ok(Run {
+            src,
+            dst,
+            update,
+            ahead: None,
+            options,
+            ladder,
+            links: Links::beside(dst)?,
+            queue: Queue::new(QUEUE),
+            stopped: AtomicBool::new(false),
+            error: Mutex::new(None),
+            stats: Mutex::new(CopyStats::default()),
+            bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+        })
+    }
+
+    /// Makes a first pass of it, which copies files to `early` and does nothing else.
+    pub(super) fn ahead(self, early: &'a EarlyCopies) -> Self {
+        Run { ahead: Some(early), ..self }
+    }
+}
+
+impl Run<'_> {
+    /// Ends the copy; the first error is the one that counts.
+    pub(super) fn fail(&self, error: DiskError) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop();
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.queue.close();
+    }
+
+    /// Held by each thread: one that panics must not leave the others waiting for it.
+    pub(super) fn stop_on_panic(&self) -> StopOnPanic<'_> {
+        StopOnPanic(self)
+    }
+
+    /// Whether to go on. Notices a cancellation.
+    pub(super) fn goes_on(&self) -> bool {
+        if self.options.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            let cancelled = io::Error::new(io::ErrorKind::Interrupted, "cancelled");
+            self.fail(DiskError::new("copy", self.src, cancelled));
+        }
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Counts what was done, and tells whoever wants to know.
+    pub(super) fn progress(&self, bytes: u64, entries: u64) {
+        if let Some(tell) = &self.options.progress {
+            let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            let entries = self.entries.fetch_add(entries, Ordering::Relaxed) + entries;
+            tell(bytes, entries);
+        }
+    }
+
+    pub(super) fn add(&self, stats: &CopyStats) {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) += stats;
+    }
+
+    /// Gives back one share of `directory`; the last one puts its attributes on it.
+    pub(super) fn release(&self, directory: Arc<Directory>, scratch: &mut Scratch) -> Result<(), DiskError> {
+        Directory::release(directory, |last| {
+            if !self.goes_on() || self.ahead.is_some() {
+                return Ok(());
+            }
+            fault::point("tree.attributes")
+                .and_then(|()| attributes::apply(&last.to, &last.stat, last.from.as_fd(), scratch))
+                .map_err(|error| DiskError::new("set the attributes of", last.path(self.dst, c""), error))
+        })
+    }
+
+    pub(super) fn finish(self) -> Result<CopyStats, DiskError> {
+        let removed = self.links.remove();
+        if let Some(error) = self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        removed?;
+        Ok(self.stats.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(super) struct StopOnPanic<'a>(&'a Run<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
