@@ -139,6 +139,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownRevision { volume, .. } | Error::PastRoot { volume, .. } => {
             format!("dvol log {volume} lists the commits there are")
         }
+        Error::Dropped { volume, is_last: true, .. } => format!("dvol undo {volume} brings it back"),
+        Error::Dropped { volume, operation, .. } => {
+            format!(
+                "dvol undo --operation {operation} {volume} brings it back, if nothing was built on it since"
+            )
+        }
         Error::NoSuchPast { volume, .. } => format!("dvol reflog {volume} lists the operations there were"),
         Error::AmbiguousRevision { .. } => "give more digits".to_owned(),
         Error::Dirty { volume, .. } => format!(

@@ -1,25 +1,22 @@
-//! A bar on standard error for copies of more than half a second, where a person looks on.
+//! Copies of more than half a second on standard error: a bar where a person looks on, else plain lines.
 
 use std::io::IsTerminal as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::globals::Globals;
 use super::output::say;
 use crate::pool::Watcher;
-use crate::report::Format;
 use crate::sys::tree::Usage;
 
-/// Who watches copies, as the flags say: a bar at a terminal, a line elsewhere when more is wanted.
+/// Who watches copies: a bar at a terminal, plain lines elsewhere, nobody with -q.
 pub(super) fn watcher(globals: &Globals) -> Option<Arc<dyn Watcher>> {
     if globals.quiet {
         return None;
     }
-    if std::io::stderr().is_terminal() && globals.format() == Format::Text {
-        return Some(Arc::new(Bar::default()));
-    }
-    (globals.verbose > 0).then(|| Arc::new(Line) as Arc<dyn Watcher>)
+    Some(if std::io::stderr().is_terminal() { Arc::new(Bar::default()) } else { Arc::new(Line::default()) })
 }
 
 #[derive(Default)]
@@ -59,16 +56,72 @@ impl Watcher for Bar {
     }
 }
 
-struct Line;
+/// A line every few seconds, for logs: the first once a copy has taken half a second.
+#[derive(Default)]
+struct Line(Mutex<Option<Told>>);
+
+struct Told {
+    total: Option<Usage>,
+    began: Instant,
+    last: Instant,
+}
+
+/// So long a log waits for the next line.
+const PAUSE: Duration = Duration::from_secs(5);
+
+impl Line {
+    fn told(&self) -> MutexGuard<'_, Option<Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Watcher for Line {
     fn start(&self, total: Option<Usage>) {
-        if let Some(total) = total {
-            say("note", &format!("copying {} entries, {} bytes", total.entries, total.bytes));
+        let now = Instant::now();
+        *self.told() = Some(Told { total, began: now, last: now });
+        match total {
+            Some(Usage { entries, bytes, .. }) => {
+                say("note", &format!("copying {} in {entries} entries", HumanBytes(bytes)));
+            }
+            None => say("note", "copying"),
         }
     }
 
-    fn at(&self, _bytes: u64, _entries: u64) {}
+    fn at(&self, bytes: u64, _entries: u64) {
+        let mut told = self.told();
+        let Some(told) = told.as_mut().filter(|told| told.last.elapsed() >= PAUSE) else { return };
+        told.last = Instant::now();
+        let line = line(bytes, told.total.as_ref().map(|total| total.bytes), told.began.elapsed());
+        say("note", &line);
+    }
 
-    fn end(&self) {}
+    fn end(&self) {
+        *self.told() = None;
+    }
+}
+
+/// How far a copy is after `elapsed`.
+fn line(bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let rate = (bytes as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
+    let done = format!("copied {}", HumanBytes(bytes));
+    match total {
+        None => format!("{done}, {}/s", HumanBytes(rate)),
+        Some(total) => {
+            let left = Duration::from_secs(total.saturating_sub(bytes) / rate.max(1));
+            format!("{done} of {}, {}/s, {} left", HumanBytes(total), HumanBytes(rate), HumanDuration(left))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_much_is_done_how_fast_and_how_long_it_will_take() {
+        let said = line(200 << 20, Some(1 << 30), Duration::from_secs(10));
+        assert_eq!(said, "copied 200.00 MiB of 1.00 GiB, 20.00 MiB/s, 41 seconds left");
+        assert_eq!(line(0, Some(0), Duration::ZERO), "copied 0 B of 0 B, 0 B/s, 0 seconds left");
+        assert_eq!(line(1 << 20, None, Duration::from_secs(1)), "copied 1.00 MiB, 1.00 MiB/s");
+    }
 }

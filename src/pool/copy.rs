@@ -45,7 +45,7 @@ impl Pool {
         let Some(watcher) = &self.options.watcher else { return copy() };
         let (over, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            scope.spawn(move || {
+            let starter = scope.spawn(move || {
                 if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SOON) {
                     // A walk beside the copy costs little, and a bar needs an end.
                     watcher.start(tree::measure_tree(source).ok());
@@ -53,6 +53,8 @@ impl Pool {
             });
             let result = copy();
             drop(over);
+            // Else it might begin to be shown after its end.
+            let _ = starter.join();
             watcher.end();
             result
         })

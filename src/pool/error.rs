@@ -91,6 +91,22 @@ pub enum Error {
         /// Some of the commits that begin so.
         candidates: Vec<CommitId>,
     },
+    /// A commit that was, until an operation dropped it.
+    #[error("'{revision}' is commit {}, which operation {operation} of volume {volume} dropped: {summary}", id.short())]
+    Dropped {
+        /// What was asked for.
+        revision: String,
+        /// Where.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+        /// The number of the operation.
+        operation: u64,
+        /// What it did.
+        summary: String,
+        /// Whether nothing was done to the volume since.
+        is_last: bool,
+    },
     /// More parents were asked for than there are.
     #[error(
         "'{revision}' goes past the root of volume {volume}: {start} has {ancestors} commit(s) before it"

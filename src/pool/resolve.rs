@@ -51,7 +51,10 @@ fn resolve_in(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Re
 fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<CommitRecord, Error> {
     let unknown = || Error::UnknownRevision { revision: revision.to_string(), volume: volume.name.clone() };
     let past = || Error::NoSuchPast { revision: revision.to_string(), volume: volume.name.clone() };
-    let find = |id: &CommitId| rows.commit(&volume.name, id)?.ok_or_else(unknown);
+    let find = |id: &CommitId| match rows.commit(&volume.name, id)? {
+        Some(commit) => Ok(commit),
+        None => Err(dropped(rows, &volume.name, revision, id.as_str())?.unwrap_or_else(unknown)),
+    };
     match &revision.base {
         Base::Head => head_of(rows, &volume.name, &volume.branch),
         Base::HeadBefore(0) => head_of(rows, &volume.name, &volume.branch),
@@ -79,7 +82,13 @@ fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<C
             {
                 return find(&tag.commit);
             }
-            by_prefix(rows, &volume.name, name)?.ok_or_else(unknown)
+            match by_prefix(rows, &volume.name, name)? {
+                Some(commit) => Ok(commit),
+                None if Revision::is_prefix(name) => {
+                    Err(dropped(rows, &volume.name, revision, name)?.unwrap_or_else(unknown))
+                }
+                None => Err(unknown()),
+            }
         }
     }
 }
@@ -108,6 +117,34 @@ fn by_prefix(rows: &Rows<'_>, volume: &VolumeName, text: &str) -> Result<Option<
             candidates: found.into_iter().map(|commit| commit.id).collect(),
         }),
     }
+}
+
+/// Who dropped the commit whose id begins with `prefix`: the operation log knows for as long as it goes back.
+fn dropped(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    revision: &Revision,
+    prefix: &str,
+) -> Result<Option<Error>, StoreError> {
+    let log = operations(rows, volume, |_| true)?;
+    let last = log.first().map(|operation| operation.number);
+    let found = log.into_iter().find_map(|operation| {
+        let id = operation.plan.changes.iter().find_map(|change| match (&change.before, &change.after) {
+            (Some(Row::Commit(commit)), None) if commit.id.as_str().starts_with(prefix) => {
+                Some(commit.id.clone())
+            }
+            _ => None,
+        })?;
+        Some(Error::Dropped {
+            revision: revision.to_string(),
+            volume: volume.clone(),
+            id,
+            operation: operation.number,
+            is_last: last == Some(operation.number),
+            summary: operation.summary,
+        })
+    });
+    Ok(found)
 }
 
 fn operations(

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::engine::{Container, Containers, Engine, Status};
-use super::harness::{Pool, said, snapshot};
+use super::harness::{Pool, json, said, snapshot};
 use super::trace::steps;
 
 #[test]
@@ -100,6 +100,16 @@ fn every_error_has_its_words_and_its_exit_code() {
     pool.write("state", "not committed");
     pool.ok(["checkout", "-f", "master"]);
     add(&pool, &["checkout", "-B", "side"]);
+    pool.commit("soon dropped");
+    pool.ok(["reset", "--hard", "HEAD^"]);
+    let dropped = pool.ok(["reflog", "db", "-n", "1", "--format", "json"]);
+    add(&pool, &["reset", "--hard", "ORIG_HEAD"]);
+    add(&pool, &["show", "HEAD@{1}"]);
+    add(&pool, &["show", json(&dropped)[0]["before"].as_str().unwrap()]);
+    pool.commit("soon amended");
+    pool.ok(["commit", "--amend", "-m", "Other words"]);
+    add(&pool, &["show", "HEAD@{1}"]);
+    add(&pool, &["show", "HEAD@{3}"]);
     snapshot("errors", &table);
 }
 
