@@ -8,6 +8,7 @@
 )]
 
 mod engine;
+mod model;
 mod power;
 mod random;
 mod scene;

@@ -1,0 +1,98 @@
+//! The commands of a scenario, in a form that can be shrunk and read.
+
+use std::fmt;
+use std::path::Path;
+
+/// When a command is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Killed {
+    No,
+    /// At so many-th step of dvol's own.
+    Step(u8),
+    /// At so many-th write of redb.
+    Inside(u8),
+}
+
+/// What a command does; numbers stand for names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Init,
+    Commit,
+    Amend,
+    Reset(u8),
+    CheckoutNew(u8),
+    Checkout { branch: u8, force: bool },
+    Branch(u8),
+    BranchDelete { branch: u8, force: bool },
+    BranchRename(u8),
+    Tag { force: bool },
+    TagDelete,
+    Undo,
+    Clone(u8),
+    Rename(u8),
+    Remove,
+    Config,
+    Switch,
+    Import,
+    Gc,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Command {
+    pub(super) volume: u8,
+    pub(super) what: What,
+    pub(super) killed: Killed,
+}
+
+pub(super) fn volume(number: u8) -> &'static str {
+    ["a", "b", "c"][usize::from(number) % 3]
+}
+
+pub(super) fn branch(number: u8) -> &'static str {
+    ["master", "dev", "fix"][usize::from(number) % 3]
+}
+
+impl Command {
+    /// What is typed. `number` is the command's own in its scenario, which its messages tell.
+    pub(super) fn words(&self, number: usize, archive: &Path) -> Vec<String> {
+        let name = volume(self.volume);
+        let forced = |force: bool, yes: &'static str, no: &'static str| if force { yes } else { no };
+        let line = match self.what {
+            What::Init => format!("init {name}"),
+            What::Commit => format!("commit -m m{number} {name}"),
+            What::Amend => format!("commit --amend -m m{number} {name}"),
+            What::Reset(back) => format!("reset --hard HEAD~{back} {name}"),
+            What::CheckoutNew(to) => format!("checkout -b {} {name}", branch(to)),
+            What::Checkout { branch: to, force } => {
+                format!("checkout {} {} {name}", forced(force, "-f", ""), branch(to))
+            }
+            What::Branch(to) => format!("branch -C {name} {}", branch(to)),
+            What::BranchDelete { branch: which, force } => {
+                format!("branch -C {name} {} {}", forced(force, "-D", "-d"), branch(which))
+            }
+            What::BranchRename(to) => format!("branch -C {name} -m {}", branch(to)),
+            What::Tag { force } => format!("tag -C {name} {} t", forced(force, "-f", "")),
+            What::TagDelete => format!("tag -C {name} -d t"),
+            What::Undo => format!("undo {name}"),
+            What::Clone(to) => format!("clone {name} {}", volume(to)),
+            What::Rename(to) => format!("rename {name} {}", volume(to)),
+            What::Remove => format!("rm -f {name}"),
+            What::Config => format!("config -C {name} user.name n{number}"),
+            What::Switch => format!("switch {name}"),
+            What::Import => format!("import {} {name}", archive.display()),
+            What::Gc => "gc".to_owned(),
+        };
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.words(0, Path::new("ARCHIVE")).join(" ");
+        match self.killed {
+            Killed::No => write!(f, "`{words}`"),
+            Killed::Step(at) => write!(f, "`{words}` killed at {at}"),
+            Killed::Inside(at) => write!(f, "`{words}` killed at {at}:redb"),
+        }
+    }
+}
