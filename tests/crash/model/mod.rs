@@ -168,7 +168,7 @@ fn holds(scenario: Scenario) -> TestResult {
 #[test]
 fn any_commands_at_once_and_any_kills_give_what_some_order_of_them_gives() {
     let seed = seed();
-    let kills = amount("DVOL_MODEL_KILLS", 60);
+    let kills = amount("DVOL_MODEL_KILLS", 50);
     println!("until {kills} kills, DVOL_TEST_SEED={seed}");
     let mut scenarios = 0;
     while KILLS.load(Ordering::Relaxed) < kills {

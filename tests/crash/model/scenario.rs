@@ -45,9 +45,9 @@ impl Arbitrary for Command {
             38 => What::Import,
             _ => What::Gc,
         };
-        let killed = match below(random, 6) {
-            0 | 1 => Killed::Step(1 + below(random, 50)),
-            2 => Killed::Inside(1 + below(random, 120)),
+        let killed = match below(random, 4) {
+            0 => Killed::Step(1 + below(random, 40)),
+            1 => Killed::Inside(1 + below(random, 60)),
             _ => Killed::No,
         };
         // One volume is in demand.
