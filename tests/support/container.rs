@@ -88,6 +88,7 @@ impl<'e> Container<'e> {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// As one word of a command line.
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

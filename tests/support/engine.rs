@@ -4,13 +4,14 @@
 //! another. An engine ends with this process, however that ends: tools/engine watches it, the
 //! kernel kills the driver, and the pool lies in the directory that is deleted then.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -19,11 +20,14 @@ use super::{Outcome, eventually};
 
 const DVOL: &str = env!("CARGO_BIN_EXE_dvol");
 const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/engine");
+const DATABASE_TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/database-image");
 
 /// An engine, a pool, and the driver between them.
 pub(crate) struct Engine {
     dir: PathBuf,
     driver: Mutex<Option<Child>>,
+    /// The images that were made in it so far.
+    images: Mutex<BTreeSet<String>>,
 }
 
 impl Engine {
@@ -61,9 +65,19 @@ impl Engine {
             .keep();
         tool(&["start", "--watch", &std::process::id().to_string(), utf8(&dir)]);
         tool(&["image", utf8(&dir)]);
-        let engine = Engine { dir, driver: Mutex::new(None) };
+        let engine = Engine { dir, driver: Mutex::new(None), images: Mutex::default() };
         engine.start_driver();
         engine
+    }
+
+    /// Makes the image of a database in it, once.
+    #[track_caller]
+    pub(crate) fn make_image(&self, kind: &str) {
+        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        if !images.contains(kind) {
+            self.sh(&format!("'{DATABASE_TOOL}' {kind}")).ok();
+            images.insert(kind.to_owned());
+        }
     }
 
     /// Starts the driver and returns when it serves its socket.

@@ -2,11 +2,13 @@
 //! and the containers in it.
 
 mod container;
+mod database;
 mod engine;
 mod process;
 mod trace;
 
-pub(crate) use container::Container;
+pub(crate) use container::{Container, quoted};
+pub(crate) use database::{Database, MARIADB, POSTGRES, REDIS};
 pub(crate) use engine::Engine;
 pub(crate) use process::{Outcome, eventually};
 pub(crate) use trace::steps;

@@ -1,0 +1,144 @@
+//! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all that
+//! their volume goes through.
+
+use crate::support::{Database, Engine, MARIADB, POSTGRES, REDIS, quoted};
+
+/// What a journey says to its database. Statements are the database's own.
+struct Words {
+    load: &'static str,
+    migrate: &'static str,
+    ruin: &'static str,
+    /// Tells the loaded data, and whether they were migrated.
+    ask: &'static str,
+    loaded: &'static str,
+    migrated: &'static str,
+}
+
+/// Create, load, commit, break, reset, query; branch, migrate on the branch, check out back and forth.
+fn journey(database: &Database<'_>, engine: &Engine, words: &Words) {
+    let name = &database.name;
+    let dvol = |verb: &str| {
+        let said = engine.sh(&format!("dvol {verb} -C {name}")).ok();
+        database.assert_well(verb);
+        said
+    };
+    database.query(words.load);
+    assert_eq!(database.query(words.ask), words.loaded);
+    dvol("commit -m loaded");
+    assert_eq!(database.query(words.ask), words.loaded, "a commit changes nothing");
+
+    database.query(words.ruin);
+    assert_ne!(database.query(words.ask), words.loaded);
+    dvol("reset --hard HEAD");
+    assert_eq!(database.query(words.ask), words.loaded);
+
+    dvol("checkout -b schema");
+    database.query(words.migrate);
+    assert_eq!(database.query(words.ask), words.migrated);
+    dvol("commit -m migrated");
+    // A server that merely ran may have written: its changes stay in the branch.
+    dvol("checkout -f master");
+    assert_eq!(database.query(words.ask), words.loaded);
+    dvol("checkout -f schema");
+    assert_eq!(database.query(words.ask), words.migrated);
+    dvol("undo");
+    assert_eq!(database.query(words.ask), words.loaded);
+}
+
+#[test]
+fn postgresql_goes_through_a_journey() {
+    let Some(engine) = Engine::shared() else { return };
+    let Some(database) = Database::run(engine, POSTGRES, "journey_pg") else { return };
+    let words = Words {
+        load: "create table item (id serial primary key, name text); insert into item (name) select 'item ' || n from generate_series(1, 2000) n",
+        migrate: "alter table item add price int not null default 7; create index on item (name)",
+        ruin: "delete from item where id % 2 = 0; drop table item cascade; create table item (id int, name text)",
+        ask: "select count(*), max(name), count(*) filter (where to_jsonb(item) ? 'price') from item",
+        loaded: "2000|item 999|0",
+        migrated: "2000|item 999|2000",
+    };
+    journey(&database, engine, &words);
+    database.remove();
+}
+
+#[test]
+fn mariadb_goes_through_a_journey() {
+    let Some(engine) = Engine::shared() else { return };
+    let Some(database) = Database::run(engine, MARIADB, "journey_maria") else { return };
+    let words = Words {
+        load: "create database shop; create table shop.item (id serial, name text) engine=innodb; \
+            insert into shop.item (name) select concat('item ', seq) from seq_1_to_2000",
+        migrate: "alter table shop.item add price int not null default 7, algorithm=copy",
+        ruin: "drop table shop.item; create table shop.item (id int, name text)",
+        ask: "select count(*), max(name) from shop.item; \
+            select count(*) from information_schema.columns where table_schema = 'shop' and column_name = 'price'",
+        loaded: "2000\titem 999\n0",
+        migrated: "2000\titem 999\n1",
+    };
+    journey(&database, engine, &words);
+    database.remove();
+}
+
+#[test]
+fn redis_goes_through_a_journey() {
+    let Some(engine) = Engine::shared() else { return };
+    let Some(database) = Database::run(engine, REDIS, "journey_redis") else { return };
+    let words = Words {
+        load: "eval \"for n = 1, 2000 do redis.call('rpush', 'item', n) end\" 0",
+        migrate: "set schema 2",
+        ruin: "flushall",
+        ask: "llen item\nexists schema",
+        loaded: "2000\n0",
+        migrated: "2000\n1",
+    };
+    journey(&database, engine, &words);
+    database.remove();
+}
+
+/// A server that is its container's first process takes an orphan that fails for a crash of its own, so this one succeeds.
+/// Writers wait while this holds their tables, and what they wrote is in the tables' files. No other way does for `none`:
+/// files that are copied one after the other while somebody writes to them are of different moments.
+const HOLD: &str = "(psql -qc 'begin; lock table pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history \
+        in exclusive mode; select pg_sleep(60) /* held */'; true) >/dev/null 2>&1 & \
+    until [ \"$(psql -qAtc \"select count(*) from pg_locks where granted and mode = 'ExclusiveLock' \
+        and relation = 'pgbench_history'::regclass\")\" = 1 ]; do sleep 0.05; done; psql -qc checkpoint";
+const LET_GO: &str = "psql -qAtc \"select pg_terminate_backend(pid) from pg_stat_activity \
+    where query like '%held%' and pid <> pg_backend_pid()\" | grep -q t";
+
+/// Whatever a transaction of pgbench does, it adds the same sum to each of its tables.
+const SUMS: &str = "select (select sum(abalance) from pgbench_accounts) = (select sum(delta) from pgbench_history), \
+    (select sum(tbalance) from pgbench_tellers) = (select sum(delta) from pgbench_history), \
+    (select sum(bbalance) from pgbench_branches) = (select sum(delta) from pgbench_history)";
+
+#[test]
+fn postgresql_under_load_is_committed_whole_in_each_way_of_quiescing() {
+    let Some(engine) = Engine::shared() else { return };
+    let Some(database) = Database::run(engine, POSTGRES, "loaded_pg") else { return };
+    database.exec("pgbench -i -q").ok();
+    for (key, command) in [("pre", HOLD), ("post", LET_GO)] {
+        engine.sh(&format!("dvol config -C loaded_pg containers.{key}-commit {}", quoted(command))).ok();
+    }
+    // A stop ends the clients too: new ones come at once.
+    let load = "while :; do docker exec loaded_pg pgbench -n -c 4 -t 500 || sleep 0.1; done";
+    let mut clients = engine.spawn("bash", &["-c", load]);
+    let written = || database.query("select count(*) from pgbench_history").parse::<u64>().expect("a number");
+
+    let mut before = 0;
+    for mode in ["stop", "pause", "none", "pause"] {
+        crate::support::eventually("the clients write", || written() > before);
+        before = written();
+        engine.sh("docker exec loaded_pg psql -qc checkpoint").ok();
+        let commit = engine.sh(&format!("dvol --quiesce {mode} commit -m {mode} loaded_pg")).ok();
+
+        let copy = database.clone_of(&commit, "loaded_copy");
+        assert!(mode == "pause" || mode == "none" || !copy.has_recovered(), "{mode}: not a clean end");
+        let count: u64 = copy.query("select count(*) from pgbench_history").parse().expect("a number");
+        assert!(count >= before, "{mode}: what was written before the commit is not in it");
+        assert_eq!(copy.query(SUMS), "t|t|t", "{mode}");
+        copy.exec("pg_amcheck --install-missing --heapallindexed --all").ok();
+        copy.remove();
+    }
+    let _ = clients.kill();
+    let _ = clients.wait();
+    database.remove();
+}

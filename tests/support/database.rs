@@ -1,0 +1,118 @@
+//! Databases in containers, each on a volume of dvol's, made of Debian's packages (tools/database-image).
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::container::quoted;
+use super::{Engine, eventually};
+
+/// A database that the journeys know.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// Its image.
+    pub(crate) image: &'static str,
+    /// Where it keeps its data.
+    data: &'static str,
+    /// Its own user's number.
+    uid: &'static str,
+    /// The client that reads statements from its standard input.
+    client: &'static str,
+    /// What its log says when it finds that it did not end cleanly.
+    recovery: &'static str,
+}
+
+pub(crate) const POSTGRES: Kind = Kind {
+    image: "postgres",
+    data: "/var/lib/postgresql/data",
+    uid: "999",
+    client: "psql -qAt -v ON_ERROR_STOP=1",
+    recovery: "automatic recovery in progress",
+};
+pub(crate) const MARIADB: Kind = Kind {
+    image: "mariadb",
+    data: "/var/lib/mysql",
+    uid: "998",
+    client: "mariadb -BN mysql",
+    recovery: "Starting crash recovery",
+};
+pub(crate) const REDIS: Kind =
+    Kind { image: "redis", data: "/data", uid: "997", client: "redis-cli -e", recovery: "Bad file format" };
+
+/// A database of a journey's engine.
+pub(crate) struct Database<'e> {
+    engine: &'e Engine,
+    kind: Kind,
+    /// Its container's name and its volume's.
+    pub(crate) name: String,
+}
+
+impl<'e> Database<'e> {
+    /// Runs one on the volume of its name, which need not be there. None, with a message, where there are no packages to make it of;
+    /// that is a failure in CI.
+    #[track_caller]
+    pub(crate) fn run(engine: &'e Engine, kind: Kind, name: &str) -> Option<Self> {
+        if !Path::new("/usr/bin/dpkg-query").exists() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must have Debian's packages");
+            let _ = writeln!(std::io::stderr(), "skipped: {name}: databases are made of Debian's packages");
+            return None;
+        }
+        engine.make_image(kind.image);
+        let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
+        engine.sh(&format!("docker run -d --name {name} --network none {volume} {}", kind.image)).ok();
+        let database = Database { engine, kind, name: name.to_owned() };
+        eventually(&format!("{name} is healthy"), || database.health() == "healthy");
+        Some(database)
+    }
+
+    /// What it answers to statements.
+    #[track_caller]
+    pub(crate) fn query(&self, statements: &str) -> String {
+        self.exec(&format!("echo {} | {}", quoted(statements), self.kind.client)).ok()
+    }
+
+    /// Runs a command line inside its container.
+    pub(crate) fn exec(&self, line: &str) -> super::Outcome {
+        self.engine.sh(&format!("docker exec {} sh -c {}", self.name, quoted(line)))
+    }
+
+    fn health(&self) -> String {
+        self.engine.sh(&format!("docker inspect -f '{{{{.State.Health.Status}}}}' {}", self.name)).ok()
+    }
+
+    /// Whether it had to repair its data at its last start.
+    #[track_caller]
+    pub(crate) fn has_recovered(&self) -> bool {
+        // It may have written before the engine calls it started.
+        let ended =
+            self.engine.sh(&format!("docker inspect -f '{{{{.State.FinishedAt}}}}' {}", self.name)).ok();
+        let since = if ended.starts_with("0001") { String::new() } else { format!("--since {ended}") };
+        let log = self.engine.sh(&format!("docker logs {since} {} 2>&1", self.name)).ok();
+        assert!(!log.is_empty(), "{} has no log", self.name);
+        log.contains(self.kind.recovery)
+    }
+
+    /// It answers already, started without a repair, and its directory is still its own alone.
+    #[track_caller]
+    pub(crate) fn assert_well(&self, after: &str) {
+        assert_eq!(self.health(), "healthy", "after {after}: the command returned too early");
+        assert!(!self.has_recovered(), "after {after}: it did not find what a clean end leaves");
+        let owner = self.exec(&format!("stat -c '%u %a' {}", self.kind.data)).ok();
+        assert_eq!(owner, format!("{} 700", self.kind.uid), "after {after}");
+        let mut users = self.exec("ps -o user,comm | grep -v -e root -e USER | sort -u").ok();
+        users.retain(|c| c != ' ');
+        assert!(users.starts_with(self.kind.image), "after {after}: its own user does not run it: {users}");
+    }
+
+    /// Makes a volume `name` of one of its commits and runs a database on that.
+    #[track_caller]
+    pub(crate) fn clone_of(&self, commit: &str, name: &str) -> Database<'e> {
+        self.engine.sh(&format!("dvol clone {}:{commit} {name}", self.name)).ok();
+        Database::run(self.engine, self.kind, name).expect("it was there before")
+    }
+
+    /// Ends it for good.
+    #[track_caller]
+    pub(crate) fn remove(self) {
+        self.engine.sh(&format!("docker rm -f {0} && dvol rm -f {0}", self.name)).ok();
+    }
+}
