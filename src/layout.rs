@@ -123,6 +123,11 @@ pub fn trash_of(operation: &OperationId) -> PathBuf {
     Path::new(PRIVATE).join("trash").join(operation.as_str())
 }
 
+/// One operation's place in lost+found, relative to the pool.
+pub fn lost_and_found_of(operation: &OperationId) -> PathBuf {
+    Path::new(PRIVATE).join("lost+found").join(operation.as_str())
+}
+
 /// A volume's directory, relative to the pool.
 pub fn volume(volume: &VolumeName) -> PathBuf {
     PathBuf::from(volume.as_str())

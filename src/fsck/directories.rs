@@ -1,43 +1,82 @@
 //! The pool's own directories: their modes, and what lies about in them.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
-use walkdir::WalkDir;
-
-use super::{Report, Severity};
+use super::{Repair, Report, Severity};
 use crate::layout;
-use crate::model::VolumeRecord;
+use crate::model::VolumeName;
 use crate::pool::{Error, Pool};
+use crate::sys::disk;
 
-/// Checks the pool's directory.
-pub(super) fn check(pool: &Pool, volumes: &[VolumeRecord], report: &mut Report) -> Result<(), Error> {
+/// Checks the pool's directory. What no record names has a record made for it with `adopt`, where it has the look of a
+/// volume.
+pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(), Error> {
     if !pool.layout().root().exists() {
         return Ok(());
     }
-    let modes = [
-        (pool.layout().root().to_path_buf(), layout::POOL_MODE),
-        (pool.layout().private(), layout::PRIVATE_MODE),
-    ];
-    for (path, allowed) in modes {
+    modes(pool, report);
+    // Names first: what is made after that is in neither.
+    let names = disk::names_in(pool.layout().root())?;
+    let known: BTreeSet<String> = pool.store().read(|rows| {
+        // What a volume is being made or deleted while we look is in the journal.
+        let busy = rows.journal()?.into_iter().map(|operation| operation.volume.to_string());
+        Ok::<_, Error>(rows.volumes()?.into_iter().map(|v| v.name.to_string()).chain(busy).collect())
+    })?;
+    for name in names {
+        let text = name.to_string_lossy();
+        let path = pool.layout().root().join(&name);
+        if text == layout::PRIVATE || known.contains(&*text) || disk::inode(&path)?.is_none() {
+            continue;
+        }
+        let looks_like_one = path.join(layout::BRANCHES).is_dir() && !path.is_symlink();
+        match text.parse::<VolumeName>() {
+            Ok(volume) if adopt && looks_like_one => {
+                super::records::check(pool, &volume, true, report)?;
+            }
+            _ => {
+                let what = "an entry that is no volume: no record names it";
+                report.add_repairable(Severity::Warning, None, &text, what, Repair::SetAside(path));
+            }
+        }
+    }
+    trash(pool, report)
+}
+
+fn modes(pool: &Pool, report: &mut Report) {
+    let layout = pool.layout();
+    let owned = [layout.staging(), layout.trash(), layout.locks(), layout.lost_and_found(), layout.private()];
+    let files = [layout.metadata(), layout.metadata_sums(), layout.records()];
+    let all = [(layout.root().to_path_buf(), layout::POOL_MODE)]
+        .into_iter()
+        .chain(owned.map(|path| (path, layout::PRIVATE_MODE)))
+        .chain(files.map(|path| (path, 0o600)));
+    for (path, allowed) in all {
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & !allowed != 0 {
             let what = format!("its mode is {mode:04o}: more than {allowed:04o}");
-            let remedy = format!("chmod {allowed:04o} {}", path.display());
-            report.add(Severity::Error, None, &path.display().to_string(), &what, &remedy);
+            let subject = path.display().to_string();
+            report.add_repairable(Severity::Error, None, &subject, &what, Repair::Mode(path, allowed));
         }
     }
-    // What a volume is being made or deleted while we look is in the journal.
-    let busy = pool.store().read(|rows| rows.journal())?;
-    for entry in WalkDir::new(pool.layout().root()).min_depth(1).max_depth(1).sort_by_file_name() {
-        let Ok(entry) = entry else { continue };
-        let name = entry.file_name().to_string_lossy();
-        let known = name == layout::PRIVATE
-            || volumes.iter().any(|volume| volume.name.as_str() == name)
-            || busy.iter().any(|operation| operation.volume.as_str() == name);
-        if !known {
-            let remedy = "no record names it: move it out of the pool, or delete it when it is not needed";
-            report.add(Severity::Warning, None, &name, "an entry that is no volume", remedy);
+}
+
+/// What is in trash and no operation has put there.
+fn trash(pool: &Pool, report: &mut Report) -> Result<(), Error> {
+    let trash = pool.layout().trash();
+    let names = disk::names_in(&trash)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let known = pool.store().read(|rows| rows.operation_ids())?;
+    for name in names {
+        let path = trash.join(&name);
+        let is_known = name.to_str().is_some_and(|name| known.contains(name));
+        if !is_known && disk::inode(&path)?.is_some() {
+            let subject = format!("trash/{}", name.to_string_lossy());
+            let what = "no operation put this into trash";
+            report.add_repairable(Severity::Warning, None, &subject, what, Repair::SetAside(path));
         }
     }
     Ok(())

@@ -5,9 +5,12 @@
 //! [`repair`] carries out. No repair deletes data that no record explains.
 
 mod directories;
+mod mend;
 mod metadata;
+mod mounts;
 mod records;
 mod repair;
+mod survey;
 
 use std::fmt;
 
@@ -131,16 +134,25 @@ pub fn check(pool: &Pool, volume: Option<&VolumeName>) -> Result<Report, Error> 
         pool.select(Some(volume))?;
     }
     recover(pool, &mut report)?;
-    let volumes = pool.store().read(|rows| match volume {
-        Some(volume) => Ok(rows.volume(volume)?.into_iter().collect()),
-        None => rows.volumes(),
+    let (volumes, adopt) = pool.store().read(|rows| {
+        let volumes = match volume {
+            Some(volume) => rows.volume(volume)?.into_iter().collect(),
+            None => rows.volumes()?,
+        };
+        Ok::<_, Error>((volumes, rows.is_rebuilt()?))
     })?;
     report.volumes = volumes.len();
     for record in &volumes {
-        records::check(pool, record, &mut report)?;
+        records::check(pool, &record.name, adopt, &mut report)?;
+        mounts::check(pool, &record.name, &mut report)?;
     }
     if volume.is_none() {
-        directories::check(pool, &volumes, &mut report)?;
+        directories::check(pool, adopt, &mut report)?;
+        mounts::index(pool, &mut report)?;
+        if adopt && report.plan().next().is_none() {
+            // Nothing is left that only the directories show.
+            pool.store().write(|writer| writer.set_rebuilt(false))?;
+        }
     }
     Ok(report)
 }

@@ -1,7 +1,11 @@
 //! What is done about findings. Each repair can be repeated, and a crash in one leaves it to be found again.
 
-use super::{Report, Severity};
+use std::path::PathBuf;
+
+use super::{Report, Severity, mend};
+use crate::model::VolumeName;
 use crate::pool::{Error, Pool};
+use crate::sys::disk;
 
 /// What is done about one finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +14,23 @@ pub enum Repair {
     Metadata,
     /// The second copy is written anew from the database.
     SecondCopy,
+    /// All that is wrong with one volume is put right, in one operation.
+    Volume {
+        /// The volume.
+        name: VolumeName,
+        /// What that does about this finding.
+        about: &'static str,
+        /// Whether what has the look of a commit or a branch gets a record.
+        adopt: bool,
+    },
+    /// A file or directory of the pool's own gets the mode that it should have.
+    Mode(PathBuf, u32),
+    /// Something that no record names moves to lost+found.
+    SetAside(PathBuf),
+    /// A mount that has ended is forgotten.
+    Binding(VolumeName, String),
+    /// Rows of the stat index whose branch or commit is gone are forgotten.
+    Index,
 }
 
 impl Repair {
@@ -18,6 +39,10 @@ impl Repair {
         match self {
             Repair::Metadata => "rebuilds it, and keeps what is there in .dvol/lost+found".to_owned(),
             Repair::SecondCopy => "writes it anew".to_owned(),
+            Repair::Volume { about, .. } => (*about).to_owned(),
+            Repair::Mode(path, mode) => format!("does chmod {mode:04o} {}", path.display()),
+            Repair::SetAside(_) => "moves it to .dvol/lost+found".to_owned(),
+            Repair::Binding(..) | Repair::Index => "forgets it".to_owned(),
         }
     }
 
@@ -31,16 +56,42 @@ impl Repair {
                 pool.store().renew_second_copy()?;
                 Ok("written anew".to_owned())
             }
+            Repair::Volume { name, about, adopt } => {
+                mend::mend(pool, name, *adopt)?;
+                Ok(format!("done: {about}"))
+            }
+            Repair::Mode(path, mode) => {
+                disk::set_mode(path, *mode)?;
+                Ok(format!("has mode {mode:04o} now"))
+            }
+            Repair::SetAside(path) => Ok(format!("is {} now", pool.set_aside(path)?.display())),
+            Repair::Binding(volume, id) => {
+                pool.store().write(|writer| writer.unbind(volume, id))?;
+                Ok("forgotten".to_owned())
+            }
+            Repair::Index => {
+                pool.store().write(|writer| Ok::<_, Error>(writer.forget_stale_index()?))?;
+                Ok("forgotten".to_owned())
+            }
         }
     }
 }
 
 /// Carries out the plan of `report`. The findings say afterwards what became of them.
 pub fn repair(pool: &Pool, report: &mut Report) {
+    let mut mended: Vec<VolumeName> = Vec::new();
     for finding in &mut report.findings {
         let Some(repair) = finding.repair.take() else { continue };
-        match repair.run(pool) {
+        let result = match &repair {
+            // One operation mends all of a volume.
+            Repair::Volume { name, about, .. } if mended.contains(name) => Ok(format!("done: {about}")),
+            other => other.run(pool),
+        };
+        match result {
             Ok(done) => {
+                if let Repair::Volume { name, .. } = repair {
+                    mended.push(name);
+                }
                 finding.severity = Severity::Corrected;
                 finding.remedy = done;
             }

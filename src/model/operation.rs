@@ -41,6 +41,8 @@ pub enum Verb {
     Remove,
     /// Takes another operation back.
     Undo,
+    /// Puts right what fsck found.
+    Repair,
 }
 
 impl fmt::Display for Verb {
@@ -61,6 +63,7 @@ impl fmt::Display for Verb {
             Verb::Rollback => "run --rollback",
             Verb::Remove => "rm",
             Verb::Undo => "undo",
+            Verb::Repair => "fsck --repair",
         })
     }
 }

@@ -105,6 +105,23 @@ impl<'d> Draft<'d> {
         Ok(())
     }
 
+    /// Moves what is at `place` to lost+found. What comes to its place later is not in its way.
+    pub fn set_aside(&mut self, place: PathBuf) -> Result<(), Error> {
+        self.count += 1;
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        disk::ensure_directory(&self.layout.lost_and_found(), layout::PRIVATE_MODE)?;
+        let to = layout::lost_and_found_of(self.id).join(format!("{name}-{}", self.count));
+        self.relocate(place, to)
+    }
+
+    /// A symlink that will be at `place`, where nothing is, and say `target`.
+    pub fn bring_link(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
+        let from = self.next_place("link");
+        disk::make_symlink(target, &self.layout.full(&from))?;
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
+        Ok(())
+    }
+
     /// Says which operation this one takes back.
     pub(super) fn undoes(&mut self, number: u64) {
         self.plan.undoes = Some(number);

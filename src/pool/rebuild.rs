@@ -1,8 +1,13 @@
 //! Metadata made anew from its second copy, and what of that the disk knows better.
 
+use std::path::{Path, PathBuf};
+
 use super::{Error, Pool, moves};
-use crate::model::{Operation, Phase};
+use crate::layout;
+use crate::model::{Operation, Phase, VolumeName};
 use crate::store::Rebuildable;
+use crate::sys::disk;
+use crate::sys::locks::{LockFile, LockGuard};
 
 impl Pool {
     /// Makes the metadata anew from its second copy. What was lost with the end of that copy is on disk still: fsck
@@ -24,6 +29,41 @@ impl Pool {
         }
         self.store.renew_second_copy()?;
         Ok(rebuilt)
+    }
+
+    /// The lock of a volume that no operation works on.
+    ///
+    /// # Errors
+    /// When the lock's file cannot be opened.
+    pub fn try_lock(&self, volume: &VolumeName) -> Result<Option<LockGuard>, Error> {
+        self.prepare_directories()?;
+        Ok(LockFile::new(self.layout.volume_lock(volume)).try_exclusive("fsck")?)
+    }
+
+    /// Moves `path`, which is in the pool and which no record names, to lost+found; gives where it is then.
+    ///
+    /// # Errors
+    /// When a record names it meanwhile, or it cannot be moved.
+    pub fn set_aside(&self, path: &Path) -> Result<PathBuf, Error> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let _lock = match name.parse::<VolumeName>() {
+            Ok(volume) if path.parent() == Some(self.layout.root()) => {
+                let lock = self.try_lock(&volume)?;
+                let is_known = self.store.read(|rows| rows.volume(&volume))?.is_some();
+                if lock.is_none() || is_known {
+                    return Err(Error::Inconsistent(format!("{name} is a volume by now")));
+                }
+                lock
+            }
+            _ => None,
+        };
+        let folder = self.layout.lost_and_found();
+        disk::ensure_directory(&folder, layout::PRIVATE_MODE)?;
+        let free = (1..).map(|n| folder.join(format!("{name}.{n}"))).find(|free| !free.exists());
+        let place = free.unwrap_or_default();
+        disk::rename(path, &place)?;
+        disk::sync_directory(&folder)?;
+        Ok(place)
     }
 
     fn take_back_publication(&self, operation: &Operation) -> Result<(), Error> {

@@ -1,12 +1,14 @@
 //! The rows of stat indexes: one record for each working tree, one row for each piece of its directories, and beside
 //! each commit the paths that it changed.
 
+use std::collections::BTreeSet;
+
 use redb::{ReadableTable as _, TableHandle as _};
 
 use super::codec::encode;
 use super::error::StoreError;
 use super::rows::{Rows, Transaction, with_table};
-use super::tables::{CHANGED, INDEX, INDEX_DIRECTORIES};
+use super::tables::{BRANCHES, CHANGED, COMMITS, INDEX, INDEX_DIRECTORIES};
 use super::write::Writer;
 use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
 use crate::sys::spool::{Records, Spool};
@@ -97,7 +99,94 @@ impl Rows<'_> {
     }
 }
 
+/// The rows of a stat index that are of nothing any more.
+#[derive(Default)]
+struct Stale {
+    trees: BTreeSet<(String, String)>,
+    commits: BTreeSet<(String, String)>,
+}
+
+impl Rows<'_> {
+    fn find_stale(&self) -> Result<Stale, StoreError> {
+        let mut stale = Stale::default();
+        let (mut branches, mut commits) = (BTreeSet::new(), BTreeSet::new());
+        with_table!(self, BRANCHES, |table| {
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                let (volume, name) = owned(row.map_err(|e| self.failed(e))?.0.value());
+                branches.insert((volume, name));
+            }
+        });
+        with_table!(self, COMMITS, |table| {
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                commits.insert(owned(row.map_err(|e| self.failed(e))?.0.value()));
+            }
+        });
+        with_table!(self, INDEX, |table| {
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                stale.trees.insert(owned(row.map_err(|e| self.failed(e))?.0.value()));
+            }
+        });
+        with_table!(self, INDEX_DIRECTORIES, |table| {
+            // One row of each tree is enough: the next one that is asked for is behind all of its rows.
+            let mut next = (String::new(), String::new());
+            while let Some(row) = table
+                .range::<(&str, &str, &[u8], u32)>((next.0.as_str(), next.1.as_str(), &[][..], 0)..)
+                .map_err(|e| self.failed(e))?
+                .next()
+            {
+                let (key, _) = row.map_err(|e| self.failed(e))?;
+                let (volume, branch, _, _) = key.value();
+                stale.trees.insert(owned((volume, branch)));
+                next = (volume.to_owned(), format!("{branch}\0"));
+            }
+        });
+        with_table!(self, CHANGED, |table| {
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                stale.commits.insert(owned(row.map_err(|e| self.failed(e))?.0.value()));
+            }
+        });
+        stale.trees.retain(|tree| !branches.contains(tree));
+        stale.commits.retain(|commit| !commits.contains(commit));
+        Ok(stale)
+    }
+
+    /// How many trees and commits that are gone the stat index still knows.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn stale_index(&self) -> Result<usize, StoreError> {
+        self.find_stale().map(|stale| stale.trees.len() + stale.commits.len())
+    }
+}
+
+fn owned((volume, name): (&str, &str)) -> (String, String) {
+    (volume.to_owned(), name.to_owned())
+}
+
 impl Writer<'_> {
+    /// Forgets what the stat index knows of trees and commits that are gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn forget_stale_index(&self) -> Result<(), StoreError> {
+        let stale = self.find_stale()?;
+        let mut records = self.transaction.open_table(INDEX).map_err(|e| self.failed(e))?;
+        let mut directories = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;
+        for (volume, branch) in &stale.trees {
+            let (volume, branch, end) = (volume.as_str(), branch.as_str(), format!("{branch}\0"));
+            let range = (volume, branch, &[][..], 0)..(volume, end.as_str(), &[][..], 0);
+            directories
+                .retain_in::<(&str, &str, &[u8], u32), _>(range, |_, _| false)
+                .map_err(|e| self.failed(e))?;
+            records.remove((volume, branch)).map_err(|e| self.failed(e))?;
+        }
+        let mut changed = self.transaction.open_table(CHANGED).map_err(|e| self.failed(e))?;
+        for (volume, commit) in &stale.commits {
+            changed.remove((volume.as_str(), commit.as_str())).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
+    }
+
     /// Replaces the index of a branch's working tree by the record and by pieces in the order of their keys; none forgets
     /// it. What is as it was is not written again.
     ///

@@ -12,8 +12,8 @@ use super::error::StoreError;
 use super::guard::caught;
 use super::rows::{Rows, Transaction};
 use super::tables::{
-    BINDINGS, BRANCHES, COMMITS, GENERATION_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS, SCHEMA, TAGS,
-    VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, GENERATION_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS, REBUILT_KEY,
+    SCHEMA, STATE, TAGS, VOLUMES,
 };
 use super::transaction::{Store, run_steps};
 use crate::layout;
@@ -174,6 +174,8 @@ fn number(copy: &mut Records) {
     };
     set(NEXT_OPERATION_KEY, next);
     set(GENERATION_KEY, copy.generation + 1);
+    let rebuilt = (STATE.name().to_owned(), Key::Name(REBUILT_KEY.to_owned()));
+    copy.rows.insert(rebuilt, Value::Text(String::new()));
 }
 
 /// Whether each record can be read.

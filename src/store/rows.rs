@@ -1,5 +1,6 @@
 //! Reading rows, in a read or a write transaction alike.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::ops::Bound;
 use std::path::Path;
@@ -10,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::codec::decode;
 use super::error::StoreError;
 use super::tables::{
-    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, OPERATIONS, Owned, Record, STATE,
-    TAGS, VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, JOURNAL, META, OPERATIONS, Owned, REBUILT_KEY,
+    Record, STATE, TAGS, VOLUMES,
 };
 use crate::model::{
     Binding, BranchName, BranchRecord, CommitId, CommitRecord, Operation, TagName, TagRecord, VolumeName,
@@ -128,6 +129,14 @@ impl Rows<'_> {
         });
         let Some(name) = name.and_then(|text| text.parse().ok()) else { return Ok(None) };
         Ok(self.volume(&name)?.map(|record| record.name))
+    }
+
+    /// Whether the metadata was rebuilt and something may be on disk that it does not name.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn is_rebuilt(&self) -> Result<bool, StoreError> {
+        with_table!(self, STATE, |table| Ok(table.get(REBUILT_KEY).map_err(|e| self.failed(e))?.is_some()))
     }
 
     /// The record of a branch.
@@ -269,6 +278,23 @@ impl Rows<'_> {
             }
             Ok(found)
         })
+    }
+
+    /// The ids of all operations there are, done or not.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn operation_ids(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut found: BTreeSet<String> = self.journal()?.iter().map(|o| o.id.to_string()).collect();
+        with_table!(self, OPERATIONS, |table| {
+            for row in table.iter().map_err(|e| self.failed(e))? {
+                let (key, value) = row.map_err(|e| self.failed(e))?;
+                let name = key.value().1.to_string();
+                let operation: Operation = decode(OPERATIONS.name(), &name, value.value())?;
+                found.insert(operation.id.to_string());
+            }
+        });
+        Ok(found)
     }
 
     /// A number of the whole pool.

@@ -24,10 +24,13 @@ pub(super) const NEXT_OPERATION_KEY: &str = "next_operation";
 /// In `META`: how many transactions were committed.
 pub(super) const GENERATION_KEY: &str = "generation";
 
-/// Words of the whole pool. Key: [`CURRENT_VOLUME_KEY`].
+/// Words of the whole pool. Key: [`CURRENT_VOLUME_KEY`] or [`REBUILT_KEY`].
 pub(super) const STATE: TableDefinition<'static, &str, &str> = TableDefinition::new("state");
 /// In `STATE`: the name of the current volume.
 pub(super) const CURRENT_VOLUME_KEY: &str = "current_volume";
+
+/// In `STATE`: there, with no word, from a rebuild until fsck has found nothing any more that only the directories show.
+pub(super) const REBUILT_KEY: &str = "rebuilt";
 
 /// Key: volume. Value: `VolumeRecord`.
 pub(super) const VOLUMES: TableDefinition<'static, &str, Record> = TableDefinition::new("volumes");

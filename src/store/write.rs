@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::rows::{Rows, Transaction};
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
-    NEXT_OPERATION_KEY, OPERATIONS, Record, STATE, TAGS, VOLUMES,
+    NEXT_OPERATION_KEY, OPERATIONS, REBUILT_KEY, Record, STATE, TAGS, VOLUMES,
 };
 use crate::model::{Binding, BranchRecord, CommitRecord, Operation, Row, RowChange, VolumeName};
 
@@ -123,13 +123,25 @@ impl<'t> Writer<'t> {
     /// # Errors
     /// When the database fails; so for all methods here.
     pub fn set_current_volume(&self, name: Option<&VolumeName>) -> Result<(), StoreError> {
+        self.set_word(CURRENT_VOLUME_KEY, name.map(VolumeName::as_str))
+    }
+
+    /// Says whether the metadata was rebuilt and something may be on disk that it does not name.
+    ///
+    /// # Errors
+    /// As [`Writer::set_current_volume`].
+    pub fn set_rebuilt(&self, rebuilt: bool) -> Result<(), StoreError> {
+        self.set_word(REBUILT_KEY, rebuilt.then_some(""))
+    }
+
+    fn set_word(&self, key: &str, word: Option<&str>) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(STATE).map_err(|e| self.failed(e))?;
-        match name {
-            Some(name) => table.insert(CURRENT_VOLUME_KEY, name.as_str()).map_err(|e| self.failed(e))?,
-            None => table.remove(CURRENT_VOLUME_KEY).map_err(|e| self.failed(e))?,
+        match word {
+            Some(word) => table.insert(key, word).map_err(|e| self.failed(e))?,
+            None => table.remove(key).map_err(|e| self.failed(e))?,
         };
-        let value = name.map(|name| Value::Text(name.to_string()));
-        self.note(STATE.name(), Key::Name(CURRENT_VOLUME_KEY.to_owned()), value);
+        let value = word.map(|word| Value::Text(word.to_owned()));
+        self.note(STATE.name(), Key::Name(key.to_owned()), value);
         Ok(())
     }
 

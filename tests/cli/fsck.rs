@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::Pool;
+use crate::harness::{Pool, json};
 
 #[test]
 fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
@@ -17,6 +17,96 @@ fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
     for words in ["tree of this commit is missing", "stranger", "running point", "lost"] {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }
+}
+
+/// What fsck says, as lines of severity and subject.
+fn found(pool: &Pool, args: &[&str]) -> Vec<String> {
+    let run = pool.run(&[&["fsck", "--format", "json"], args].concat());
+    assert!(matches!(run.code, Some(0 | 1 | 4)), "{}", run.err);
+    let line = |line: &str| {
+        let line = json(line);
+        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {} {}", word("severity"), word("volume"), word("subject"))
+    };
+    run.out.lines().map(line).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_volume_is_put_right_and_can_be_taken_back() {
+    let pool = Pool::with_commit();
+    pool.write("db", "data", "two");
+    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.run(&["tag", "v2"]).ok();
+    pool.run(&["branch", "other"]).ok();
+    pool.run(&["checkout", "-b", "dev"]).ok();
+    let (ids, volume) = (pool.ids("db"), pool.path().join("db"));
+    let (first, second) = (ids[1].clone(), ids[0].clone());
+    let whole = pool.run(&["log", "--format", "json"]).ok();
+    fs::rename(volume.join("commits").join(&second), pool.path().join(".dvol/kept")).unwrap();
+    fs::remove_dir_all(volume.join("branches/other")).unwrap();
+    fs::remove_file(volume.join("running_point")).unwrap();
+    fs::create_dir(volume.join("branches/mine")).unwrap();
+    fs::write(volume.join("branches/mine/letter"), "dear").unwrap();
+    fs::write(volume.join("note"), "a note").unwrap();
+    fs::create_dir(pool.path().join("lost")).unwrap();
+    fs::create_dir(pool.path().join(".dvol/trash/0123")).unwrap();
+    let expected = [
+        "error db other".to_owned(),
+        format!("error db {second}"),
+        "error db running_point".to_owned(),
+        "warning db note".to_owned(),
+        "warning db branches/mine".to_owned(),
+        "warning  lost".to_owned(),
+        "warning  trash/0123".to_owned(),
+    ];
+    assert_eq!(found(&pool, &[]), expected);
+    let corrected =
+        expected.map(|line| line.replace("error ", "corrected ").replace("warning ", "corrected "));
+    assert_eq!(found(&pool, &["--repair"]), corrected);
+    assert_eq!(found(&pool, &[]), Vec::<String>::new());
+    assert_eq!(pool.ids("db"), [first]);
+    assert_eq!(fs::read_to_string(volume.join("branches/other/data")).unwrap(), "one");
+    assert_eq!(pool.read("db", "data"), "two", "the working tree was left alone");
+    let kept: Vec<_> = walkdir::WalkDir::new(pool.path().join(".dvol/lost+found"))
+        .into_iter()
+        .filter_map(|entry| entry.unwrap().file_name().to_str().map(str::to_owned))
+        .collect();
+    for name in ["letter", "note-", "lost.1", "0123.1"] {
+        assert!(kept.iter().any(|kept| kept.starts_with(name)), "{name}: {kept:?}");
+    }
+    // The tree was found after all: the records come back for it.
+    fs::rename(pool.path().join(".dvol/kept"), volume.join("commits").join(&second)).unwrap();
+    pool.run(&["undo"]).ok();
+    assert_eq!(pool.run(&["log", "--format", "json"]).ok(), whole);
+}
+
+#[test]
+fn what_no_copy_of_the_metadata_names_gets_records_from_the_directories() {
+    let pool = Pool::with_commit();
+    pool.write("db", "data", "two");
+    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.run(&["init", "other"]).ok();
+    pool.run(&["commit", "-m", "a", "other"]).ok();
+    pool.run(&["checkout", "-b", "dev", "-C", "other"]).ok();
+    let ids = pool.ids("db");
+    for name in ["metadata.redb", "records.log"] {
+        fs::remove_file(pool.path().join(".dvol").join(name)).unwrap();
+    }
+    pool.run(&["list"]).fails(1, "is missing");
+    pool.run(&["fsck"]).fails(4, "");
+    let run = pool.run(&["fsck", "--repair"]);
+    assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
+    assert_eq!(pool.run(&["fsck"]).ok(), "2 volumes: clean\n");
+    assert_eq!(pool.ids("db"), ids, "in the order in which they were made");
+    assert_eq!(pool.run(&["status", "db"]).code, Some(0));
+    assert_eq!(pool.run(&["branch", "--show-current", "-C", "other"]).ok(), "dev\n");
+    assert!(pool.run(&["tag", "-C", "other"]).ok().contains("found-1"));
+    pool.run(&["reset", "--hard", "HEAD~1", "db"]).ok();
+    assert_eq!(pool.read("db", "data"), "one");
+    // From here on what no record names is no volume's any more.
+    fs::create_dir_all(pool.path().join("third/branches/master")).unwrap();
+    assert_eq!(found(&pool, &["--repair"]), ["corrected  third"]);
+    assert!(pool.path().join(".dvol/lost+found/third.1/branches/master").is_dir());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod engine;
 mod model;
 mod power;
 mod random;
+mod repair;
 mod scene;
 mod state;
 mod sweep;

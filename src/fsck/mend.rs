@@ -1,0 +1,283 @@
+//! One operation that puts a volume right: journalled as any other, so a crash leaves all of it or nothing, and `dvol undo`
+//! takes it back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::survey::{Records, find_loop, strangers};
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, TagName, TagRecord,
+    Verb, VolumeName, VolumeRecord,
+};
+use crate::pool::{Draft, Error, Pool};
+use crate::sys::disk;
+
+/// What the author of a commit is called whose words are lost.
+const UNKNOWN: &str = "unknown";
+/// Its message.
+const LOST: &str = "Found by fsck; its message is lost";
+
+/// A working tree that is made anew.
+struct Fresh {
+    place: PathBuf,
+    head: Option<CommitId>,
+}
+
+/// Puts the volume right. With `adopt`, what has the look of a branch or a commit gets a record; else it goes to
+/// lost+found, as all else does that no record names.
+pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Error> {
+    let session = pool.begin(Verb::Repair, name)?;
+    let root = pool.layout().full(&layout::volume(name));
+    let is_gone = !root.is_dir();
+    if !is_gone {
+        for folder in ["", layout::BRANCHES, layout::COMMITS] {
+            disk::ensure_directory(&root.join(folder), layout::VOLUME_MODE)?;
+            disk::set_mode(&root.join(folder), layout::VOLUME_MODE)?;
+        }
+    }
+    let (pending, fresh) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
+        let before = Records::of(rows, name)?;
+        if is_gone {
+            if rows.current_volume()?.as_ref() == Some(name) {
+                draft.change(RowChange::delete(Row::CurrentVolume(name.clone())));
+            }
+            for (key, value) in rows.settings(Some(name))? {
+                draft.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
+            }
+            change(draft, &before, &Records::default());
+            draft.move_head(None);
+            return Ok(Vec::new());
+        }
+        let mut mender = Mender { pool, name, root: &root, now: before.clone() };
+        let strange = mender.adopt(adopt)?;
+        mender.commits()?;
+        mender.heads();
+        let fresh = mender.branches(draft)?;
+        for relative in strange {
+            draft.set_aside(layout::volume(name).join(relative))?;
+        }
+        change(draft, &before, &mender.now);
+        let current = mender.now.volume.as_ref().and_then(|volume| mender.now.branches.get(&volume.branch));
+        draft.move_head(current.and_then(|branch| branch.head.clone()));
+        Ok(fresh)
+    })?;
+    for Fresh { place, head } in fresh {
+        match head {
+            Some(head) => {
+                let source = pool.layout().full(&layout::commit_tree(name, &head));
+                pool.copy_tree(&source, &place)?;
+            }
+            None => disk::set_mode(&place, layout::WORKING_TREE_MODE)?,
+        }
+    }
+    pending.publish()?.finish()?;
+    Ok(())
+}
+
+/// When a tree was put where it is.
+fn since(path: &Path) -> Instant {
+    let changed = std::fs::symlink_metadata(path)
+        .map_or(0, |found| found.ctime() * 1_000_000 + found.ctime_nsec() / 1000);
+    Instant { micros: changed, offset: 0 }
+}
+
+struct Mender<'m> {
+    pool: &'m Pool,
+    name: &'m VolumeName,
+    root: &'m Path,
+    now: Records,
+}
+
+impl Mender<'_> {
+    /// Makes records for what lies about, where that is wanted; gives what stays without one.
+    fn adopt(&mut self, adopt: bool) -> Result<Vec<PathBuf>, Error> {
+        let mut strange = strangers(self.root, &self.now)?;
+        if !adopt {
+            return Ok(strange);
+        }
+        let mut commits = Vec::new();
+        strange.retain(|relative| {
+            let path = self.root.join(relative);
+            let name = relative.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !path.is_dir() || path.is_symlink() {
+                return true;
+            }
+            if relative.starts_with(layout::COMMITS)
+                && let Ok(id) = name.parse::<CommitId>()
+            {
+                commits.push((since(&path), id));
+                return false;
+            }
+            if relative.starts_with(layout::BRANCHES)
+                && let Ok(name) = BranchName::from_directory(name)
+            {
+                let volume = self.name.clone();
+                let branch = BranchRecord { volume, name: name.clone(), head: None, created: since(&path) };
+                self.now.branches.insert(name, branch);
+                return false;
+            }
+            true
+        });
+        commits.sort();
+        let mut parent = None;
+        for (date, id) in commits {
+            let author = Signature { name: UNKNOWN.to_owned(), email: String::new() };
+            let (volume, message) = (self.name.clone(), LOST.to_owned());
+            let record = CommitRecord { volume, id: id.clone(), parent, message, author, date, code: None };
+            self.now.commits.insert(id.clone(), record);
+            parent = Some(id);
+        }
+        if let Some(newest) = parent {
+            self.hold(newest);
+        }
+        Ok(strange)
+    }
+
+    /// Names the newest of the found commits, so that no reset drops it.
+    fn hold(&mut self, newest: CommitId) {
+        let mut branches = self.now.branches.values_mut();
+        if let (Some(only), None) = (branches.next(), branches.next())
+            && only.head.is_none()
+        {
+            only.head = Some(newest);
+            return;
+        }
+        let free = |name: &TagName| {
+            !self.now.tags.contains_key(name)
+                && !self.now.branches.keys().any(|b| b.as_str() == name.as_str())
+        };
+        let names = (1..).filter_map(|n| format!("found-{n}").parse::<TagName>().ok());
+        let Some(name) = names.into_iter().find(free) else { return };
+        let tag = TagRecord {
+            volume: self.name.clone(),
+            name: name.clone(),
+            commit: newest,
+            created: self.pool.now(),
+            tagger: Signature { name: "dvol fsck".to_owned(), email: String::new() },
+            message: "The newest of the commits that no record named".to_owned(),
+        };
+        self.now.tags.insert(name, tag);
+    }
+
+    /// Forgets commits without a tree, and parents without a record.
+    fn commits(&mut self) -> Result<(), Error> {
+        let mut gone: BTreeMap<CommitId, Option<CommitId>> = BTreeMap::new();
+        for commit in self.now.commits.values() {
+            if !self.pool.layout().full(&layout::commit_tree(self.name, &commit.id)).is_dir() {
+                gone.insert(commit.id.clone(), commit.parent.clone());
+            }
+        }
+        self.now.commits.retain(|id, _| !gone.contains_key(id));
+        let recorded: BTreeSet<CommitId> = self.now.commits.keys().cloned().collect();
+        // The nearest before it that is there.
+        let nearest = |mut id: Option<CommitId>| {
+            let mut seen = BTreeSet::new();
+            while let Some(lost) = id.as_ref().filter(|id| !recorded.contains(*id)) {
+                id = if seen.insert(lost.clone()) { gone.get(lost).cloned().flatten() } else { None };
+            }
+            id
+        };
+        for commit in self.now.commits.values_mut() {
+            commit.parent = nearest(commit.parent.take());
+        }
+        for branch in self.now.branches.values_mut() {
+            branch.head = nearest(branch.head.take());
+        }
+        self.now.tags.retain(|_, tag| match nearest(Some(tag.commit.clone())) {
+            Some(commit) => {
+                tag.commit = commit;
+                true
+            }
+            None => false,
+        });
+        while let Some(start) = find_loop(&self.now.commits) {
+            if let Some(commit) = self.now.commits.get_mut(&start) {
+                commit.parent = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is a volume with a current branch.
+    fn heads(&mut self) {
+        let pointed = disk::read_symlink(&self.root.join(layout::RUNNING_POINT)).ok().flatten();
+        let pointed =
+            pointed.and_then(|target| BranchName::from_directory(target.file_name()?.to_str()?).ok());
+        let volume = self.now.volume.take().unwrap_or_else(|| VolumeRecord {
+            name: self.name.clone(),
+            created: since(self.root),
+            branch: pointed.clone().unwrap_or_else(BranchName::master),
+            options: BTreeMap::new(),
+        });
+        let is_there = |name: &BranchName| self.now.branches.contains_key(name);
+        let named = [Some(volume.branch.clone()), pointed].into_iter().flatten().find(is_there);
+        let branch =
+            named.or_else(|| self.now.branches.keys().next().cloned()).unwrap_or(volume.branch.clone());
+        self.now.branches.entry(branch.clone()).or_insert_with(|| BranchRecord {
+            volume: self.name.clone(),
+            name: branch.clone(),
+            head: None,
+            created: volume.created,
+        });
+        self.now.volume = Some(VolumeRecord { branch, ..volume });
+    }
+
+    /// Plans the missing working trees and the running point.
+    fn branches(&self, draft: &mut Draft<'_>) -> Result<Vec<Fresh>, Error> {
+        let mut fresh = Vec::new();
+        for branch in self.now.branches.values() {
+            let place = layout::working_tree(self.name, &branch.name);
+            let full = self.pool.layout().full(&place);
+            if full.is_dir() {
+                continue;
+            }
+            if disk::inode(&full)?.is_some() {
+                draft.set_aside(place.clone())?;
+            }
+            fresh.push(Fresh { place: draft.bring_in(place)?, head: branch.head.clone() });
+        }
+        let Some(volume) = &self.now.volume else { return Ok(fresh) };
+        let (place, target) =
+            (layout::running_point(self.name), layout::running_point_target(&volume.branch));
+        let full = self.pool.layout().full(&place);
+        if disk::read_symlink(&full)? != Some(target.clone()) {
+            if full.is_symlink() {
+                draft.point(place, &target)?;
+            } else {
+                if disk::inode(&full)?.is_some() {
+                    draft.set_aside(place.clone())?;
+                }
+                draft.bring_link(place, &target)?;
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+/// The changes that lead from `before` to `after`.
+fn change(draft: &mut Draft<'_>, before: &Records, after: &Records) {
+    fn each<K: Ord + Clone, R: Clone + PartialEq>(
+        before: &BTreeMap<K, R>,
+        after: &BTreeMap<K, R>,
+        row: impl Fn(R) -> Row,
+        draft: &mut Draft<'_>,
+    ) {
+        let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
+        for key in keys {
+            let (before, after) = (before.get(key), after.get(key));
+            if before != after {
+                draft
+                    .change(RowChange { before: before.cloned().map(&row), after: after.cloned().map(&row) });
+            }
+        }
+    }
+    each(&before.branches, &after.branches, Row::Branch, draft);
+    each(&before.commits, &after.commits, Row::Commit, draft);
+    each(&before.tags, &after.tags, Row::Tag, draft);
+    if before.volume != after.volume {
+        let (before, after) = (before.volume.clone(), after.volume.clone());
+        draft.change(RowChange { before: before.map(Row::Volume), after: after.map(Row::Volume) });
+    }
+}

@@ -1,0 +1,42 @@
+//! What the driver was told, against what the engine says; and rows of what is gone.
+
+use super::{Repair, Report, Severity};
+use crate::containers::State;
+use crate::model::VolumeName;
+use crate::pool::{Error, Pool};
+
+/// A mount that is younger may be of a container that is just being started, in microseconds.
+const YOUNG: i64 = 60_000_000;
+
+/// Checks the mounts of a volume: some container must run on it.
+pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Result<(), Error> {
+    if !pool.containers().is_enabled() {
+        return Ok(());
+    }
+    let bindings = pool.store().read(|rows| rows.bindings(volume))?;
+    if bindings.is_empty() {
+        return Ok(());
+    }
+    // An engine that is down says nothing of its containers.
+    let Ok(users) = pool.containers().users_of(volume) else { return Ok(()) };
+    if users.iter().any(|user| user.state != State::Stopped) {
+        return Ok(());
+    }
+    let now = pool.now().micros;
+    for binding in bindings.into_iter().filter(|binding| now.saturating_sub(binding.since.micros) > YOUNG) {
+        let what = "is mounted by the records, but no container runs on the volume";
+        let repair = Repair::Binding(volume.clone(), binding.id.clone());
+        report.add_repairable(Severity::Warning, Some(volume), &binding.id, what, repair);
+    }
+    Ok(())
+}
+
+/// Checks that the stat index knows nothing of what is gone.
+pub(super) fn index(pool: &Pool, report: &mut Report) -> Result<(), Error> {
+    let stale = pool.store().read(|rows| rows.stale_index())?;
+    if stale > 0 {
+        let what = format!("{stale} row(s) of the stat index are of branches or commits that are gone");
+        report.add_repairable(Severity::Warning, None, "index", &what, Repair::Index);
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! One volume's records against its directories, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Severity;
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, TagName, TagRecord, VolumeName, VolumeRecord,
+};
+use crate::pool::{Error, Pool};
+use crate::store::Rows;
+use crate::sys::disk;
+
+/// The records of one volume.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Records {
+    /// None for a directory that no record names.
+    pub(super) volume: Option<VolumeRecord>,
+    pub(super) branches: BTreeMap<BranchName, BranchRecord>,
+    pub(super) commits: BTreeMap<CommitId, CommitRecord>,
+    pub(super) tags: BTreeMap<TagName, TagRecord>,
+}
+
+impl Records {
+    pub(super) fn of(rows: &Rows<'_>, name: &VolumeName) -> Result<Self, Error> {
+        Ok(Records {
+            volume: rows.volume(name)?,
+            branches: rows.branches(name)?.into_iter().map(|branch| (branch.name.clone(), branch)).collect(),
+            commits: rows.commits(name)?.into_iter().map(|commit| (commit.id.clone(), commit)).collect(),
+            tags: rows.tags(name)?.into_iter().map(|tag| (tag.name.clone(), tag)).collect(),
+        })
+    }
+}
+
+/// One thing that is wrong with a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A directory that no record names, though it is a volume by the look of it.
+    Unrecorded,
+    /// The whole directory is missing.
+    Gone,
+    /// `branches` or `commits` is missing.
+    Folder(PathBuf),
+    /// The current branch has no record.
+    Current(BranchName),
+    /// A working tree is missing.
+    WorkingTree(BranchName),
+    /// A branch's head has no record.
+    Head(BranchName, CommitId),
+    /// A tag's commit has no record.
+    Tag(TagName, CommitId),
+    /// A commit's tree is missing.
+    Tree(CommitId),
+    /// A commit's parent has no record.
+    Parent(CommitId, CommitId),
+    /// A commit's parents lead back to it.
+    Loop(CommitId),
+    /// The running point does not name the current branch.
+    RunningPoint,
+    /// Something that no record names, relative to the volume.
+    Stranger(PathBuf),
+    /// A directory of the volume has another mode, relative to it.
+    Mode(PathBuf, u32),
+}
+
+impl Fault {
+    pub(super) fn severity(&self) -> Severity {
+        match self {
+            Fault::Unrecorded | Fault::Stranger(_) => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+
+    pub(super) fn subject(&self) -> String {
+        match self {
+            Fault::Unrecorded | Fault::Gone => "volume".to_owned(),
+            Fault::Folder(path) | Fault::Stranger(path) | Fault::Mode(path, _) => path.display().to_string(),
+            Fault::Current(branch) | Fault::WorkingTree(branch) | Fault::Head(branch, _) => {
+                branch.to_string()
+            }
+            Fault::Tag(tag, _) => tag.to_string(),
+            Fault::Tree(id) | Fault::Parent(id, _) | Fault::Loop(id) => id.to_string(),
+            Fault::RunningPoint => layout::RUNNING_POINT.to_owned(),
+        }
+    }
+
+    pub(super) fn what(&self) -> String {
+        match self {
+            Fault::Unrecorded => "a volume without a record".to_owned(),
+            Fault::Gone => "its directory is missing with all that was in it".to_owned(),
+            Fault::Folder(_) => "this directory is missing".to_owned(),
+            Fault::Current(_) => "the current branch has no record".to_owned(),
+            Fault::WorkingTree(_) => "the working tree of this branch is missing".to_owned(),
+            Fault::Head(_, head) => format!("its head {head} has no record"),
+            Fault::Tag(_, commit) => format!("its commit {commit} has no record"),
+            Fault::Tree(_) => "the tree of this commit is missing".to_owned(),
+            Fault::Parent(_, parent) => format!("its parent {parent} has no record"),
+            Fault::Loop(_) => "its parents lead back to itself".to_owned(),
+            Fault::RunningPoint => "the running point does not name the current branch".to_owned(),
+            Fault::Stranger(_) => "no record names it".to_owned(),
+            Fault::Mode(_, mode) => format!("its mode is {mode:04o} and not {:04o}", layout::VOLUME_MODE),
+        }
+    }
+
+    /// What `--repair` does about it.
+    pub(super) fn remedy(&self, adopt: bool) -> &'static str {
+        match self {
+            Fault::Unrecorded => "makes records for what is in it",
+            Fault::Gone => "forgets it; restore it from a backup of the pool before, if there is one",
+            Fault::Folder(_) => "makes it",
+            Fault::Current(_) => "makes the branch of the running point, else the first one, the current one",
+            Fault::WorkingTree(_) => "makes one from the head of the branch, or an empty one",
+            Fault::Head(..) | Fault::Tag(..) => "names the nearest commit before it that is there, or none",
+            Fault::Tree(_) => "forgets the commit; restore its tree from a backup before, if there is one",
+            Fault::Parent(..) | Fault::Loop(_) => "makes it a commit without a parent",
+            Fault::RunningPoint => "makes it name that branch",
+            Fault::Stranger(_) if adopt => "makes a record for it, or moves it to .dvol/lost+found",
+            Fault::Stranger(_) => "moves it to .dvol/lost+found",
+            Fault::Mode(..) => "gives it the right one",
+        }
+    }
+}
+
+/// All that is wrong with the volume `name`.
+pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &Records) -> Result<Vec<Fault>, Error> {
+    let root = pool.layout().full(&layout::volume(name));
+    let Some(volume) = &records.volume else { return Ok(vec![Fault::Unrecorded]) };
+    if !root.is_dir() {
+        return Ok(vec![Fault::Gone]);
+    }
+    let mut faults = Vec::new();
+    for folder in ["", layout::BRANCHES, layout::COMMITS] {
+        match std::fs::symlink_metadata(root.join(folder)) {
+            Ok(found) if found.is_dir() => {
+                let mode = found.permissions().mode() & 0o7777;
+                if mode != layout::VOLUME_MODE {
+                    let name = if folder.is_empty() { "." } else { folder };
+                    faults.push(Fault::Mode(PathBuf::from(name), mode));
+                }
+            }
+            _ => faults.push(Fault::Folder(PathBuf::from(folder))),
+        }
+    }
+    let full = |relative: &Path| pool.layout().full(relative);
+    let is_recorded = |id: &CommitId| records.commits.contains_key(id);
+    if !records.branches.contains_key(&volume.branch) {
+        faults.push(Fault::Current(volume.branch.clone()));
+    }
+    for branch in records.branches.values() {
+        if !full(&layout::working_tree(name, &branch.name)).is_dir() {
+            faults.push(Fault::WorkingTree(branch.name.clone()));
+        }
+        if let Some(head) = branch.head.as_ref().filter(|head| !is_recorded(head)) {
+            faults.push(Fault::Head(branch.name.clone(), head.clone()));
+        }
+    }
+    for tag in records.tags.values().filter(|tag| !is_recorded(&tag.commit)) {
+        faults.push(Fault::Tag(tag.name.clone(), tag.commit.clone()));
+    }
+    for commit in records.commits.values() {
+        if !full(&layout::commit_tree(name, &commit.id)).is_dir() {
+            faults.push(Fault::Tree(commit.id.clone()));
+        }
+        if let Some(parent) = commit.parent.as_ref().filter(|parent| !is_recorded(parent)) {
+            faults.push(Fault::Parent(commit.id.clone(), parent.clone()));
+        }
+    }
+    faults.extend(find_loop(&records.commits).map(Fault::Loop));
+    let point = disk::read_symlink(&full(&layout::running_point(name)))?;
+    if point != Some(layout::running_point_target(&volume.branch)) {
+        faults.push(Fault::RunningPoint);
+    }
+    faults.extend(strangers(&root, records)?.into_iter().map(Fault::Stranger));
+    Ok(faults)
+}
+
+/// A commit that is among its own ancestors.
+pub(super) fn find_loop(commits: &BTreeMap<CommitId, CommitRecord>) -> Option<CommitId> {
+    let mut cleared = BTreeSet::new();
+    for start in commits.keys() {
+        let mut path = BTreeSet::new();
+        let mut next = Some(start);
+        while let Some(id) = next.filter(|id| !cleared.contains(*id)) {
+            if !path.insert(id) {
+                return Some(id.clone());
+            }
+            next = commits.get(id).and_then(|commit| commit.parent.as_ref());
+        }
+        cleared.extend(path);
+    }
+    None
+}
+
+/// What lies in a volume's directory and no record names.
+pub(super) fn strangers(root: &Path, records: &Records) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    let mut look = |folder: &str, is_known: &dyn Fn(&str) -> bool| {
+        for name in disk::names_in(&root.join(folder))? {
+            if !name.to_str().is_some_and(is_known) {
+                found.push(
+                    PathBuf::from(if folder.is_empty() { OsString::new() } else { folder.into() }).join(name),
+                );
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    look("", &|name| matches!(name, layout::BRANCHES | layout::COMMITS | layout::RUNNING_POINT))?;
+    look(layout::BRANCHES, &|name| {
+        BranchName::from_directory(name).is_ok_and(|branch| records.branches.contains_key(&branch))
+    })?;
+    look(layout::COMMITS, &|name| {
+        name.parse::<CommitId>().is_ok_and(|id| records.commits.contains_key(&id))
+    })?;
+    Ok(found)
+}
