@@ -127,7 +127,11 @@ struct Driver {
 }
 
 fn options() -> Options {
-    Options { grace: Duration::from_millis(500), sweep_every: Duration::from_millis(10) }
+    Options {
+        grace: Duration::from_millis(500),
+        sweep_every: Duration::from_millis(10),
+        ..Options::default()
+    }
 }
 
 /// Serves until told to stop, on a runtime with the driver's number of blocking threads.

@@ -28,7 +28,7 @@ mod service;
 mod socket;
 mod volumes;
 
-pub use server::{Options, ServeError, serve, serve_until};
+pub use server::{Options, Phase, ServeError, serve, serve_until};
 pub use service::{VolumeInfo, VolumeService};
-pub use socket::SocketError;
+pub use socket::{Place, SocketError};
 pub use volumes::PoolService;

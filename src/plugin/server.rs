@@ -1,11 +1,10 @@
 //! The server: runtime, connections, signals, the sweep.
 //!
-//! It ends in this order: the socket's name goes, so that nobody new comes; who waits at the
-//! socket is let in; running calls have [`Options::grace`] to end, and those that have not are
+//! It ends in this order: the socket's name goes, so that nobody new comes (unless the name is
+//! systemd's, which keeps new ones waiting for the next driver); who waits at the socket is let in; running calls have [`Options::grace`] to end, and those that have not are
 //! told that the driver stops; then the connections close.
 
 use std::io;
-use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +22,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::call::{Dispatcher, what_failed};
 use super::protocol::{Answer, CONTENT_TYPE};
 use super::service::VolumeService;
-use super::socket::{self, SocketError};
+use super::socket::{self, Place, SocketError};
 
 /// How many calls may block at once.
 pub(super) const BLOCKING_THREADS: usize = 512;
@@ -62,19 +61,34 @@ pub struct Options {
     pub grace: Duration,
     /// The time between two sweeps.
     pub sweep_every: Duration,
+    /// Told when the driver has come so far; must not block.
+    pub phase: fn(Phase),
+}
+
+/// How far the driver is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// What had died is cleared up, and calls are answered.
+    Serving,
+    /// It was told to stop, or cannot go on.
+    Stopping,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { grace: Duration::from_secs(5), sweep_every: Duration::from_secs(2) }
+        Options { grace: Duration::from_secs(5), sweep_every: Duration::from_secs(2), phase: |_| {} }
     }
 }
 
-/// Serves `service` at `socket` until SIGTERM or SIGINT. Must not be called inside a runtime.
+/// Serves `service` at `place` until SIGTERM or SIGINT. Must not be called inside a runtime.
 ///
 /// # Errors
 /// When it cannot start, or a second signal came before running calls had ended.
-pub fn serve(socket: &Path, service: Arc<dyn VolumeService>, options: &Options) -> Result<(), ServeError> {
+pub fn serve(
+    place: impl Into<Place>,
+    service: Arc<dyn VolumeService>,
+    options: &Options,
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dvol-driver")
@@ -85,7 +99,7 @@ pub fn serve(socket: &Path, service: Arc<dyn VolumeService>, options: &Options) 
         let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Start)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let mut serving = pin!(serve_until(socket, service, options, async {
+        let mut serving = pin!(serve_until(place, service, options, async {
             let _ = stopped.await;
         }));
         let mut stop = Some(stop);
@@ -106,19 +120,19 @@ pub fn serve(socket: &Path, service: Arc<dyn VolumeService>, options: &Options) 
     served
 }
 
-/// Serves `service` at `socket` until `shutdown` is ready, inside a runtime of the caller's.
+/// Serves `service` at `place` until `shutdown` is ready, inside a runtime of the caller's.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn serve_until(
-    socket: &Path,
+    place: impl Into<Place>,
     service: Arc<dyn VolumeService>,
     options: &Options,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let mut shutdown = pin!(shutdown);
-    // Claimed first: who calls during the recovery waits, instead of finding nobody.
-    let (listener, claim) = socket::claim(socket).await?;
+    // Had first: who calls during the recovery waits, instead of finding nobody.
+    let (listener, claim) = socket::listen_at(place.into()).await?;
     let recovered = tokio::select! {
         () = guarded(Arc::clone(&service), "recovery", VolumeService::recover) => true,
         () = &mut shutdown => false,
@@ -131,13 +145,15 @@ pub async fn serve_until(
     let mut served = Ok(());
     if recovered {
         let sweeper = tokio::spawn(sweep_forever(service, options.sweep_every));
-        tracing::info!(socket = %socket.display(), "serving");
+        tracing::info!(socket = %claim.path().display(), "serving");
+        (options.phase)(Phase::Serving);
         tokio::select! {
             ended = &mut connections => served = joined(ended),
             () = &mut shutdown => tracing::info!("stopping"),
         }
         sweeper.abort();
     }
+    (options.phase)(Phase::Stopping);
     claim.release();
     if served.is_ok() {
         tokio::time::sleep(LET_IN).await;

@@ -2,7 +2,8 @@
 //!
 //! The socket appears under its name at once, listening and closed to all but its owner: it is
 //! bound in a private directory beside, and renamed into place. It is removed at the end only if
-//! it is still this one. None of this is durable or part of a pool, so it passes no fault point.
+//! it is still this one. A socket that listens already, given by whoever started the driver
+//! (systemd's socket activation), is used as it is and left in place. None of this is durable or part of a pool, so it passes no fault point.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -37,16 +38,51 @@ pub enum SocketError {
     Disk(#[from] DiskError),
 }
 
+/// Where the driver listens.
+#[derive(Debug)]
+pub enum Place {
+    /// At a path, which it claims and gives back at the end.
+    Path(PathBuf),
+    /// At a socket that listens already and whose name is somebody else's.
+    Given(std::os::unix::net::UnixListener),
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Place::Path(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(path: &PathBuf) -> Self {
+        Place::Path(path.clone())
+    }
+}
+
 /// A listening socket's name in the file system; [`Claim::release`] takes it away.
 #[derive(Debug)]
 #[must_use = "the socket's name stays until it is released"]
 pub(super) struct Claim {
     path: PathBuf,
-    identity: (u64, u64),
+    /// None where the name is not ours to take away.
+    identity: Option<(u64, u64)>,
 }
 
-/// Listens at `path`, in place of whoever listened there and is dead. Inside a runtime only.
-pub(super) async fn claim(path: &Path) -> Result<(UnixListener, Claim), SocketError> {
+/// Listens at `place`. Inside a runtime only.
+pub(super) async fn listen_at(place: Place) -> Result<(UnixListener, Claim), SocketError> {
+    let listener = match place {
+        Place::Path(path) => return claim(&path).await,
+        Place::Given(listener) => listener,
+    };
+    let address = listener.local_addr().ok();
+    let path = address.and_then(|address| address.as_pathname().map(Path::to_owned)).unwrap_or_default();
+    listener.set_nonblocking(true).at("use the given socket", &path)?;
+    let listener = UnixListener::from_std(listener).at("use the given socket", &path)?;
+    Ok((listener, Claim { path, identity: None }))
+}
+
+/// Listens at `path`, in place of whoever listened there and is dead.
+async fn claim(path: &Path) -> Result<(UnixListener, Claim), SocketError> {
     // A relative path of one part has the empty parent.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();
@@ -66,7 +102,7 @@ fn listen(private: &Path, path: &Path) -> Result<(UnixListener, Claim), SocketEr
     let listener = UnixListener::bind(private).at("listen at", private)?;
     std::fs::set_permissions(private, std::fs::Permissions::from_mode(0o600))
         .at("set the mode of", private)?;
-    let claim = Claim { path: path.to_owned(), identity: identity(private).at("look at", private)? };
+    let claim = Claim { path: path.to_owned(), identity: Some(identity(private).at("look at", private)?) };
     match rustix::fs::renameat_with(CWD, private, CWD, path, RenameFlags::NOREPLACE) {
         Ok(()) => Ok((listener, claim)),
         // Another driver started at the same time, and was faster.
@@ -113,9 +149,14 @@ async fn remove_stale(path: &Path) -> Result<(), SocketError> {
 }
 
 impl Claim {
-    /// Takes the name away, unless it is somebody else's by now.
+    /// Where that is; empty for a socket without a name.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the name away, unless it is somebody else's, or has become so.
     pub(super) fn release(self) {
-        let is_ours = identity(&self.path).is_ok_and(|identity| identity == self.identity);
+        let is_ours = self.identity.is_some_and(|ours| identity(&self.path).is_ok_and(|found| found == ours));
         if is_ours && let Err(error) = rustix::fs::unlinkat(CWD, &self.path, AtFlags::empty()) {
             tracing::warn!(socket = %self.path.display(), %error, "the socket stays behind");
         }

@@ -59,8 +59,14 @@ impl Pool {
     }
 
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
+        let mut command = self.command_of(env!("CARGO_BIN_EXE_dvol"));
         command.arg("--pool").arg(self.path()).arg("--disable-docker-integration");
+        command
+    }
+
+    /// Another program in the same surroundings.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         // Outside of any git work tree, whose state a commit would record.
         command.current_dir(self.dir.path());
         command

@@ -15,5 +15,6 @@ mod harness;
 mod loop_image;
 mod memory;
 mod space;
+mod systemd;
 mod unchanged;
 mod words;
