@@ -176,8 +176,12 @@ fn hint(error: &Error) -> Option<String> {
             "nothing was changed; --stop-timeout SECONDS gives it another limit".to_owned()
         }
         Error::Lock(LockError::TimedOut { .. }) => "--lock-timeout SECONDS waits longer".to_owned(),
-        Error::Unstoppable(_) => {
+        Error::Unstoppable { freezable: true, .. } => {
             "--pause freezes them instead, and restarts them where a tree is swapped".to_owned()
+        }
+        Error::Unstoppable { .. } => {
+            "this engine starts no such container on another tree: stop them, and run them again afterwards"
+                .to_owned()
         }
         Error::NotQuiesced(_) => "--quiesce stop or --pause holds them".to_owned(),
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),

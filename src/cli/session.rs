@@ -165,12 +165,16 @@ pub(super) fn open_pool(
     Ok(Pool::new(Layout::new(root), options))
 }
 
-/// The engine: where `DOCKER_HOST` or `CONTAINER_HOST` says, else Docker's usual socket.
+/// The engine: where `DOCKER_HOST` or `CONTAINER_HOST` says, else Docker's usual socket. Not podman's where
+/// Docker's is missing: containers of a Docker that is only down for a moment may well run.
 fn containers(globals: &Globals) -> Arc<dyn ContainerRuntime> {
     if globals.disable_docker_integration {
         return Arc::new(NoContainers);
     }
-    let endpoint = environment("DOCKER_HOST").or_else(|| environment("CONTAINER_HOST"));
+    let mut endpoint = environment("DOCKER_HOST").or_else(|| environment("CONTAINER_HOST"));
+    if environment("DOCKER_TLS_VERIFY").is_some() {
+        endpoint = endpoint.map(|endpoint| endpoint.replacen("tcp://", "https://", 1));
+    }
     Arc::new(Docker::new(endpoint.as_deref()))
 }
 
@@ -223,7 +227,8 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
     };
     let filter = environment("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colors = io::stderr().is_terminal() && environment("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
 }
 
 /// The same for who wants to hear of trouble only.

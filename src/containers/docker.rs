@@ -20,8 +20,8 @@ use std::time::Duration;
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerSummary, HealthStatusEnum};
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, ListVolumesOptions, RestartContainerOptions,
-    StartContainerOptions, StopContainerOptions,
+    InspectContainerOptions, ListContainersOptions, ListPluginsOptions, ListVolumesOptions,
+    RestartContainerOptions, StartContainerOptions, StopContainerOptions,
 };
 
 use self::connection::{CallError, Connection};
@@ -168,6 +168,24 @@ impl Docker {
         Err(self.error(action, id, error))
     }
 
+    /// The volume drivers that are managed plugins and enabled; none where an engine knows no such thing.
+    fn managed_drivers(&self) -> impl Iterator<Item = String> {
+        let listed = self
+            .connection
+            .call(PROMPT, |client| async move { client.list_plugins(None::<ListPluginsOptions>).await });
+        let is_driver = |kind: &String| kind.starts_with("docker.volumedriver/");
+        let enabled = listed.unwrap_or_default().into_iter().filter(|plugin| plugin.enabled);
+        enabled
+            .filter(move |plugin| plugin.config.interface.types.iter().any(is_driver))
+            .map(|plugin| plugin.name)
+    }
+
+    fn is_podman(&self) -> Result<bool, ContainerError> {
+        let answer = self.connection.call(PROMPT, |client| async move { client.version().await });
+        let version = answer.map_err(|error| self.unreachable(error.to_string()))?;
+        Ok(version.components.iter().flatten().any(|component| component.name.starts_with("Podman")))
+    }
+
     /// How long a stop without a timeout of its own may take.
     fn own_stop_timeout(&self, id: &str) -> Duration {
         let id = id.to_owned();
@@ -216,8 +234,12 @@ impl ContainerRuntime for Docker {
         let answer = self.connection.call(PROMPT, |client| async move { client.info().await });
         let info = answer.map_err(|error| self.unreachable(error.to_string()))?;
         let version = info.server_version.unwrap_or_else(|| "of unknown version".to_owned());
-        let drivers = info.plugins.and_then(|plugins| plugins.volume).unwrap_or_default();
-        Ok(Engine { version: format!("engine {version} at {}", self.connection.endpoint()), drivers })
+        let mut drivers = info.plugins.and_then(|plugins| plugins.volume).unwrap_or_default();
+        drivers.extend(self.managed_drivers());
+        let is_podman = self.is_podman()?;
+        let kind = if is_podman { "podman" } else { "engine" };
+        let version = format!("{kind} {version} at {}", self.connection.endpoint());
+        Ok(Engine { version, drivers, finds_drivers: !is_podman })
     }
 
     fn foreign_volume(&self, name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
@@ -326,6 +348,11 @@ impl ContainerRuntime for Docker {
             client.unpause_container(&id).await
         })?;
         self.unless_in(State::Running, "unpause", id, answer)
+    }
+
+    /// Podman counts a volume's users itself, and mounts it again only when none of them is left.
+    fn restart_mounts_anew(&self) -> Result<bool, ContainerError> {
+        Ok(!self.is_podman()?)
     }
 
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {

@@ -104,6 +104,9 @@ pub struct Engine {
     pub version: String,
     /// The volume drivers that it knows.
     pub drivers: Vec<String>,
+    /// Whether it finds a driver by its socket when somebody names it; else its own configuration
+    /// must say where that is.
+    pub finds_drivers: bool,
 }
 
 /// How a stop ended.
@@ -141,7 +144,7 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine does not answer.
     fn about(&self) -> Result<Engine, ContainerError> {
-        Ok(Engine { version: "none".to_owned(), drivers: Vec::new() })
+        Ok(Engine { version: "none".to_owned(), drivers: Vec::new(), finds_drivers: false })
     }
 
     /// A volume of any driver, for taking it over; none when the engine has none of that name.
@@ -196,6 +199,15 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine refuses, or the command takes longer.
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError>;
+
+    /// Whether [`ContainerRuntime::restart`] asks the volume driver where the volume is by then. One
+    /// that does not brings the container up on what is mounted already.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn restart_mounts_anew(&self) -> Result<bool, ContainerError> {
+        Ok(true)
+    }
 
     /// Stops and starts a container in one call, so that a `--rm` one is kept.
     ///

@@ -144,6 +144,11 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
         }
     };
     let mut checks = vec![check("engine", Health::Good, about.version, "")];
+    if let Some(managed) = about.drivers.iter().find(|driver| driver.starts_with("dvol:")) {
+        // Its socket lies where only the engine looks.
+        checks.push(check("driver", Health::Good, format!("the engine runs it as the plugin {managed}"), ""));
+        return checks;
+    }
     let serving = UnixStream::connect(socket);
     checks.push(match &serving {
         Ok(_) => check("socket", Health::Good, format!("the driver answers at {}", socket.display()), ""),
@@ -152,8 +157,15 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
             check("socket", Health::Bad, format!("nobody answers at {}: {error}", socket.display()), remedy)
         }
     });
-    let registered = about.drivers.iter().any(|driver| driver == "dvol" || driver.starts_with("dvol:"));
+    let registered = about.drivers.iter().any(|driver| driver == "dvol");
     checks.push(match (registered, serving.is_ok()) {
+        (false, _) if !about.finds_drivers => {
+            let remedy = format!(
+                "write under [engine.volume_plugins] in /etc/containers/containers.conf: dvol = \"{}\"",
+                socket.display()
+            );
+            check("driver", Health::Bad, "the engine does not know the volume driver dvol", &remedy)
+        }
         (true, _) => check("driver", Health::Good, "the engine knows the volume driver dvol", ""),
         // Docker finds a driver by its socket when it is first named.
         (false, true) => {

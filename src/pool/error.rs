@@ -263,8 +263,13 @@ pub enum Error {
         with: String,
     },
     /// Containers that cannot be stopped for a while.
-    #[error("container(s) {} cannot be stopped: they were run with --rm and would be deleted", _0.join(", "))]
-    Unstoppable(Vec<String>),
+    #[error("container(s) {} cannot be stopped: they were run with --rm and would be deleted", containers.join(", "))]
+    Unstoppable {
+        /// Their names.
+        containers: Vec<String>,
+        /// Whether freezing them instead would do.
+        freezable: bool,
+    },
     /// Containers would go on with a working tree that is another's by then.
     #[error("container(s) {} run, and without being held would go on with the old working tree", _0.join(", "))]
     NotQuiesced(Vec<String>),

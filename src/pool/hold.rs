@@ -152,12 +152,15 @@ impl<'p> Holder<'p> {
                 // One that waits for its next start has nothing to freeze.
                 (_, Quiesce::Pause) if container.restarting => Hold::Stop,
                 (Purpose::Copy, Quiesce::Pause) => Hold::Pause,
-                (Purpose::Swap, Quiesce::Pause) => Hold::Restart,
-                (_, Quiesce::Stop) if details.auto_remove => {
+                (Purpose::Swap, Quiesce::Pause) if self.pool.containers().restart_mounts_anew()? => {
+                    Hold::Restart
+                }
+                (_, Quiesce::Stop | Quiesce::Pause) if details.auto_remove => {
                     vanishing.push(container.name);
                     continue;
                 }
-                (_, Quiesce::Stop) => Hold::Stop,
+                // Also where a restart would bring it up on the old tree.
+                (_, Quiesce::Stop | Quiesce::Pause) => Hold::Stop,
             };
             let comes_up = matches!(hold, Hold::Stop | Hold::Restart) && !was_paused;
             let expected = matches!(details.health, Some(Health::Starting | Health::Healthy));
@@ -178,7 +181,8 @@ impl<'p> Holder<'p> {
             });
         }
         if !vanishing.is_empty() {
-            return Err(Error::Unstoppable(vanishing));
+            let freezable = self.purpose == Purpose::Copy || self.pool.containers().restart_mounts_anew()?;
+            return Err(Error::Unstoppable { containers: vanishing, freezable });
         }
         if !misled.is_empty() {
             return Err(Error::NotQuiesced(misled));

@@ -20,6 +20,7 @@ mod killed_command;
 mod no_engine;
 mod order;
 mod paused;
+mod podman;
 mod quiesce;
 mod restart;
 mod rm;

@@ -208,14 +208,21 @@ impl Drop for Engine {
 /// on CI that is a failure.
 #[track_caller]
 fn is_possible() -> bool {
+    is_installed("journeys with containers", "dockerd")
+}
+
+/// The same for what needs another engine.
+#[track_caller]
+pub(crate) fn is_installed(what: &str, program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     let missing = if !geteuid().is_root() {
-        "journeys with containers need root"
-    } else if !path.split(':').any(|dir| Path::new(dir).join("dockerd").exists()) {
-        "journeys with containers need dockerd"
+        "root"
+    } else if !path.split(':').any(|dir| Path::new(dir).join(program).exists()) {
+        program
     } else {
         return true;
     };
+    let missing = format!("{what} need {missing}");
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}, and CI must not skip them");
     let test = thread::current().name().unwrap_or_default().to_owned();
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");

@@ -4,11 +4,13 @@
 mod container;
 mod database;
 mod engine;
+mod podman;
 mod process;
 mod trace;
 
 pub(crate) use container::{Container, quoted};
 pub(crate) use database::{Database, MARIADB, POSTGRES, REDIS};
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, is_installed};
+pub(crate) use podman::Podman;
 pub(crate) use process::{Outcome, eventually};
 pub(crate) use trace::steps;

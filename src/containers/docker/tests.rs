@@ -153,7 +153,9 @@ fn an_engine_that_is_not_there_is_named_at_once() {
         (missing.display().to_string(), "No such file"),
         (format!("unix://{}", stale.display()), "refused"),
         ("tcp://127.0.0.1:1".to_owned(), "refused"),
-        ("ssh://host".to_owned(), "starts with unix://"),
+        ("docker.sock".to_owned(), "starts with unix://"),
+        ("ssh://host".to_owned(), "run dvol on the engine's machine"),
+        ("https://host:2376".to_owned(), "run dvol on the engine's machine"),
     ] {
         let error = Docker::new(Some(&endpoint)).users().unwrap_err();
         assert!(matches!(error, ContainerError::Unreachable { .. }), "{error:?}");
@@ -161,6 +163,23 @@ fn an_engine_that_is_not_there_is_named_at_once() {
         assert!(text.contains(&endpoint) && text.contains(reason), "{text}");
     }
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn podman_is_told_by_its_version() {
+    for (component, is_podman) in [("Engine", false), ("Podman Engine", true)] {
+        let version = json!({"Components": [{"Name": component, "Version": "4.3.1"}]});
+        let info = json!({"ServerVersion": "4.3.1", "Plugins": {"Volume": ["local"]}});
+        let plugins = json!({"message": "not found"});
+        let engine = FakeEngine::new(vec![
+            ("GET /version", 200, version),
+            ("GET /info", 200, info),
+            ("GET /plugins", 404, plugins),
+        ]);
+        assert_eq!(engine.docker().restart_mounts_anew().unwrap(), !is_podman);
+        let about = engine.docker().about().unwrap();
+        assert_eq!((about.finds_drivers, about.version.starts_with("podman 4.3.1")), (!is_podman, is_podman));
+    }
 }
 
 #[test]

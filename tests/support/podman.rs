@@ -1,0 +1,135 @@
+//! Podman with a store, a service and a driver of our own; the machine's own is not touched.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{Outcome, eventually, is_installed};
+
+const DVOL: &str = env!("CARGO_BIN_EXE_dvol");
+const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/test-image");
+
+/// Podman, a pool, and the driver between them.
+pub(crate) struct Podman {
+    dir: TempDir,
+    children: Vec<Child>,
+}
+
+impl Podman {
+    /// Podman on a store of its own, or none where there is no podman.
+    pub(crate) fn start() -> Option<Self> {
+        if !is_installed("journeys with podman", "podman") {
+            return None;
+        }
+        let dir = tempfile::Builder::new().prefix("dvol-podman.").tempdir().expect("a temporary directory");
+        let mut podman = Podman { dir, children: Vec::new() };
+        podman.configure();
+        let log = podman.path("driver.log");
+        let driver =
+            podman.background(DVOL, &["plugin", "--socket", &podman.path("plugins/dvol.sock")], &log);
+        podman.children.push(driver);
+        podman.await_socket("plugins/dvol.sock");
+        let log = podman.path("service.log");
+        let (program, socket) = (podman.path("bin/podman"), format!("unix://{}", podman.path("podman.sock")));
+        let service = podman.background(&program, &["system", "service", "--time", "0", &socket], &log);
+        podman.children.push(service);
+        podman.await_socket("podman.sock");
+        podman.sh(&format!("'{IMAGE}' --with podman busybox")).ok();
+        Some(podman)
+    }
+
+    /// What a person would write into containers.conf, and a store without kernel modules.
+    fn configure(&self) {
+        fs::create_dir(self.dir.path().join("bin")).expect("it can be written");
+        let socket = self.path("plugins/dvol.sock");
+        let containers = "netns = \"none\"\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]";
+        let engine = "cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"";
+        let configuration = format!(
+            "[containers]\n{containers}\n[engine]\n{engine}\n[engine.volume_plugins]\ndvol = \"{socket}\"\n"
+        );
+        fs::write(self.path("containers.conf"), configuration).expect("it can be written");
+        let program = format!(
+            "#!/bin/sh\nexport CONTAINERS_CONF={0}/containers.conf\nunset CONTAINER_HOST DOCKER_HOST\n\
+             exec {1} --root {0}/root --runroot {0}/run --tmpdir {0}/tmp --storage-driver vfs \"$@\"\n",
+            self.dir.path().display(),
+            real_podman().display()
+        );
+        fs::write(self.path("bin/podman"), program).expect("it can be written");
+        fs::set_permissions(self.path("bin/podman"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().expect("temporary directories have plain names").to_owned()
+    }
+
+    fn background(&self, program: &str, arguments: &[&str], log: &str) -> Child {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", program]).args(arguments);
+        self.environment(&mut command);
+        let log = File::create(log).expect("it can be written");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("setpriv is installed")
+    }
+
+    fn await_socket(&self, name: &str) {
+        eventually(name, || UnixStream::connect(self.path(name)).is_ok());
+    }
+
+    fn environment(&self, command: &mut Command) {
+        let beside = Path::new(DVOL).parent().expect("a program lies in a directory").display();
+        let path = std::env::var("PATH").unwrap_or_default();
+        for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DVOL_FAULT", "DVOL_FAULT_TRACE"] {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(std::env::temp_dir())
+            .env("PATH", format!("{}:{beside}:{path}", self.path("bin")))
+            .env("CONTAINER_HOST", format!("unix://{}", self.path("podman.sock")))
+            .env("DVOL_POOL", self.path("pool"));
+    }
+
+    /// Runs a command line as a user of this podman and pool would type it.
+    pub(crate) fn sh(&self, line: &str) -> Outcome {
+        Outcome::of(line, |command| self.environment(command))
+    }
+
+    /// A container of busybox on `volume`, which adds a line to /data/starts when it starts.
+    #[track_caller]
+    pub(crate) fn serve(&self, name: &str, volume: &str, options: &str) {
+        let program = "trap \"exit 0\" TERM; echo up >> /data/starts; while :; do sleep 1000 & wait $!; done";
+        let line =
+            format!("podman run -d --name {name} {options} -v {volume}:/data busybox sh -c '{program}'");
+        self.sh(&line).ok();
+        eventually("the container has started", || self.inside(name, "ls /data/starts").code == 0);
+    }
+
+    /// Runs a command in a container.
+    pub(crate) fn inside(&self, name: &str, command: &str) -> Outcome {
+        self.sh(&format!("podman exec {name} {command}"))
+    }
+
+    /// The current working tree of a volume.
+    pub(crate) fn running_point(&self, volume: &str) -> PathBuf {
+        self.dir.path().join("pool").join(volume).join("running_point")
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        self.sh("podman rm --all --force --time 0");
+        for child in self.children.iter_mut().rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The machine's podman; ours, by the same name, comes before it in the PATH.
+fn real_podman() -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = path.split(':').map(|dir| Path::new(dir).join("podman")).find(|program| program.exists());
+    found.expect("podman is installed")
+}
