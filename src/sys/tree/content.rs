@@ -24,10 +24,14 @@ const RANGE: u64 = 8 * 1024 * 1024;
 const CLONE_TRIES: u32 = 5;
 const CLONE_PAUSE: Duration = Duration::from_millis(20);
 
+/// Makes the second file share the blocks of the first.
+pub(super) type Share = fn(&OwnedFd, &OwnedFd) -> rustix::io::Result<()>;
+
 /// Which rungs are still worth a try.
 pub(super) struct Ladder {
     clone: AtomicBool,
     range: AtomicBool,
+    share: Share,
 }
 
 /// How the bytes of a file came across.
@@ -68,7 +72,14 @@ struct Transfer<'a> {
 
 impl Ladder {
     pub(super) fn new(clone: bool, range: bool) -> Self {
-        Ladder { clone: AtomicBool::new(clone), range: AtomicBool::new(range) }
+        let share = |from: &OwnedFd, to: &OwnedFd| ioctl_ficlone(to, from);
+        Ladder { clone: AtomicBool::new(clone), range: AtomicBool::new(range), share }
+    }
+
+    /// A ladder whose first rung is `share`.
+    #[cfg(test)]
+    pub(super) fn sharing(share: Share) -> Self {
+        Ladder { share, ..Ladder::new(true, true) }
     }
 
     /// Copies the bytes of `from`, up to the size in `stat`, to `to`, which is empty.
@@ -96,7 +107,7 @@ impl Ladder {
 
     fn cloned(&self, from: &OwnedFd, to: &OwnedFd) -> Result<bool, Trouble> {
         for _ in 0..CLONE_TRIES {
-            match ioctl_ficlone(to, from) {
+            match (self.share)(from, to) {
                 Ok(()) => return Ok(true),
                 Err(Errno::AGAIN) => sleep(CLONE_PAUSE),
                 Err(Errno::INTR) => {}
@@ -105,7 +116,7 @@ impl Ladder {
                     return Ok(false);
                 }
                 // btrfs shares no blocks between a file without copy-on-write and one with it.
-                Err(Errno::INVAL) => return Ok(follow_no_cow(from, to) && ioctl_ficlone(to, from).is_ok()),
+                Err(Errno::INVAL) => return Ok(follow_no_cow(from, to) && (self.share)(from, to).is_ok()),
                 Err(error @ (Errno::NOSPC | Errno::DQUOT)) => return Err(Trouble::Target(error.into())),
                 Err(_) => return Ok(false),
             }
@@ -156,7 +167,7 @@ impl Transfer<'_> {
                     offset += length as u64;
                     self.moved(length as u64)?;
                 }
-                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(Errno::INTR) => {}
                 Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::NOSYS) => {
                     self.ladder.range.store(false, Ordering::Relaxed);
                     self.range = false;

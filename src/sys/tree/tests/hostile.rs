@@ -122,6 +122,91 @@ fn a_fifo_is_never_opened() {
     });
 }
 
+/// Opening a device that nobody drives is an error, and opening others has effects.
+#[test]
+fn a_device_is_never_opened() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = Pair::new();
+    let home = pair.src.parent().unwrap();
+    make_file(&pair.src.join("file"), b"content");
+    make_node(&home.join("device"), FileType::CharacterDevice, rustix::fs::makedev(511, 77));
+    assert!(fs::File::open(home.join("device")).is_err());
+    while_swapping(&pair.src.join("file"), &home.join("device"), || {
+        for round in 0..150 {
+            let dst = home.join(format!("copy-{round}"));
+            make_dir(&dst);
+            copy_tree(&pair.src, &dst, &CopyOptions::default()).unwrap();
+            compare_trees(&pair.src, &dst, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+        }
+    });
+}
+
+/// Does `change` to the file `live` again and again, and copies the tree meanwhile, by each rung; gives the copies.
+fn copies_while(pair: &Pair, rounds: usize, change: impl Fn(&fs::File, u64) + Sync) -> Vec<Vec<u8>> {
+    let stop = AtomicBool::new(false);
+    let file = fs::OpenOptions::new().write(true).open(pair.src.join("live")).unwrap();
+    let mut copies = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for step in 0.. {
+                change(&file, step);
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let _end = StopAtEnd(&stop);
+        for round in 0..rounds {
+            let dst = pair.src.with_file_name(format!("copy-{round}"));
+            make_dir(&dst);
+            let ladder = Ladder::new(round % 3 == 0, round % 3 != 2);
+            copy_with(&pair.src, &dst, &CopyOptions::default(), ladder).unwrap();
+            compare_trees(&pair.src, &dst, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+            copies.push(fs::read(dst.join("live")).unwrap());
+        }
+    });
+    copies
+}
+
+/// A copy that went on to the end of the file would never come to it.
+#[test]
+fn a_file_that_grows_without_end_is_copied_up_to_where_it_was() {
+    let pair = Pair::new();
+    make_file(&pair.src.join("live"), b"");
+    let block = vec![b'x'; 256 * 1024];
+    let copies = copies_while(&pair, 12, |file, step| {
+        use std::os::unix::fs::FileExt as _;
+        // Not the whole disk, if the copy is slow.
+        file.write_all_at(&block, (step % 400) * block.len() as u64).unwrap();
+        if step % 400 == 0 {
+            file.set_len(0).unwrap();
+        }
+    });
+    assert!(copies.iter().any(|copy| !copy.is_empty()));
+    assert!(copies.iter().all(|copy| copy.len() <= 400 * block.len()));
+}
+
+#[test]
+fn a_file_that_is_truncated_while_it_is_read_gives_what_there_is() {
+    let pair = Pair::new();
+    let content = noise(8_000_000);
+    make_file(&pair.src.join("live"), &content);
+    let copies = copies_while(&pair, 30, |file, step| {
+        use std::os::unix::fs::FileExt as _;
+        match step % 2 {
+            0 => file.set_len(1_000 + step % 5_000_000).unwrap(),
+            _ => file.write_all_at(&content, 0).unwrap(),
+        }
+    });
+    for copy in copies {
+        // Only bytes that were there at some time: those of the file, or a hole's.
+        let strange = copy.iter().zip(&content).position(|(byte, was)| byte != was && *byte != 0);
+        assert!(copy.len() <= content.len() && strange.is_none(), "{} bytes, {strange:?}", copy.len());
+    }
+}
+
 #[test]
 fn a_mount_inside_is_refused_and_named() {
     if !root_or_skip() {

@@ -1,6 +1,9 @@
 //! The copy ladder, each rung by itself, and files that change under it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::io::Errno;
 
 use super::*;
 use crate::sys::tree::content::{Copied, Way};
@@ -36,6 +39,63 @@ fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File))
     let copied = ladder.copy(&source, &target, &stat, &mut Vec::new(), &mut |_| true);
     let Ok(copied) = copied else { panic!("the copy failed") };
     (copied, fs::read(&to).unwrap())
+}
+
+/// ZFS says so for a while of what it has not written yet.
+#[test]
+fn a_clone_that_is_put_off_is_tried_again() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let ladder = Ladder::sharing(|from, to| {
+        if ASKED.fetch_add(1, Ordering::Relaxed) < 2 {
+            return Err(Errno::AGAIN);
+        }
+        // What the kernel does at last, on a file system that shares no blocks.
+        rustix::fs::copy_file_range(from, Some(&mut 0), to, Some(&mut 0), 1 << 20).map(|_| ())
+    });
+    let content = noise(10_000);
+    let (copied, read) = copy_changed(&content, &ladder, |_| ());
+    assert_eq!((copied.way, copied.moved), (Some(Way::Cloned), 10_000));
+    assert_eq!(ASKED.load(Ordering::Relaxed), 3);
+    assert!(read == content);
+}
+
+#[test]
+fn a_clone_that_is_always_put_off_is_a_copy_and_is_called_one() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let ladder = Ladder::sharing(|_, _| {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        Err(Errno::AGAIN)
+    });
+    let content = noise(10_000);
+    let mut asked = 0;
+    // Also the second time: it may succeed for another file, so it is not given up for good.
+    for _ in 0..2 {
+        let (copied, read) = copy_changed(&content, &ladder, |_| ());
+        assert_eq!((copied.way, copied.moved), (Some(Way::Ranged), 10_000));
+        assert!(read == content);
+        let now = ASKED.load(Ordering::Relaxed);
+        assert!(now - asked > 1 && now - asked < 20, "asked {} times", now - asked);
+        asked = now;
+    }
+}
+
+#[test]
+fn a_file_system_that_cannot_clone_is_asked_once() {
+    for refusal in [Errno::OPNOTSUPP, Errno::NOTTY, Errno::XDEV, Errno::NOSYS] {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        static REFUSAL: AtomicU32 = AtomicU32::new(0);
+        ASKED.store(0, Ordering::Relaxed);
+        REFUSAL.store(refusal.raw_os_error().unsigned_abs(), Ordering::Relaxed);
+        let ladder = Ladder::sharing(|_, _| {
+            ASKED.fetch_add(1, Ordering::Relaxed);
+            Err(Errno::from_raw_os_error(REFUSAL.load(Ordering::Relaxed).cast_signed()))
+        });
+        for _ in 0..2 {
+            let (copied, read) = copy_changed(b"content", &ladder, |_| ());
+            assert_eq!((copied.way, &read[..]), (Some(Way::Ranged), &b"content"[..]));
+        }
+        assert_eq!(ASKED.load(Ordering::Relaxed), 1, "{refusal}");
+    }
 }
 
 #[test]
