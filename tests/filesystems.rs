@@ -6,7 +6,7 @@ mod loop_image;
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -212,6 +212,31 @@ fn what_is_in_memory_is_never_taken_over_unread() {
     assert_eq!(taken_over(&memory), 0);
     let Some(disk) = LoopImage::new("xfs", &["-q"], 400) else { return };
     assert_eq!(taken_over(&disk), 3);
+}
+
+/// On a file system that nobody else makes files on, so that the number is free when it is wanted.
+#[test]
+fn an_inode_number_that_is_used_again_is_another_file() {
+    for kind in ["ext4", "xfs"] {
+        let Some(image) = LoopImage::new(kind, &["-q"], 400) else { return };
+        assert_eq!(taken_over(&image), 3);
+        let pool = image.path().join("pool");
+        let data = pool.join("v/running_point/a");
+        let before = fs::metadata(&data).unwrap();
+        let is_again = || {
+            rustix::fs::unlink(&data).unwrap();
+            fs::File::create(&data).unwrap().write_all_at(b"z", 0).unwrap();
+            fs::metadata(&data).unwrap().ino() == before.ino()
+        };
+        assert!((0..1000).any(|_| is_again()), "{kind} did not use the number again");
+        let times = fs::FileTimes::new()
+            .set_modified(before.modified().unwrap())
+            .set_accessed(before.accessed().unwrap());
+        fs::File::options().write(true).open(&data).unwrap().set_times(times).unwrap();
+        assert_eq!(dvol(&pool, &["status", "--short"]), "M a\n");
+        dvol(&pool, &["reset", "--hard", "HEAD"]);
+        assert_eq!(fs::read(&data).unwrap(), b"a");
+    }
 }
 
 /// A subvolume is no mount point: it is copied as the directory that it looks like.

@@ -338,7 +338,75 @@ impl Bounds {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{Mode, lstat};
+
     use super::*;
+
+    /// A look at a file that was made long enough ago, and bounds taken after that.
+    fn known() -> (tempfile::TempDir, Stat, Bounds) {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::File::create(home.path().join("file")).unwrap();
+        let now = FileTime::a_tick_after(FileTime::fine());
+        let handle = open_root(home.path()).unwrap();
+        let stat = Stat::of_name(handle.as_fd(), c"file").unwrap();
+        assert_eq!(stat.inode.number, lstat(home.path().join("file")).unwrap().st_ino);
+        (home, stat, Bounds { modified: now, changed: now })
+    }
+
+    fn chunk(bounds: Bounds, stat: &Stat) -> Chunk {
+        Chunk::new(bounds, hash(c"file", stat).to_vec())
+    }
+
+    #[test]
+    fn what_looks_otherwise_in_anything_is_not_trusted() {
+        let (_home, stat, bounds) = known();
+        let known = chunk(bounds, &stat);
+        assert!(known.trusts(c"file", &stat));
+        assert!(!known.trusts(c"other", &stat));
+        let changes: [fn(&mut Stat); 12] = [
+            |stat| stat.inode.number += 1,
+            |stat| stat.size += 1,
+            |stat| stat.times.last_modification.tv_sec -= 1,
+            |stat| stat.times.last_modification.tv_nsec ^= 1,
+            // Older than the bounds all the same, as when the clock was set back.
+            |stat| stat.changed.tv_sec -= 1,
+            |stat| stat.changed.tv_nsec ^= 1,
+            |stat| stat.mode ^= Mode::WOTH,
+            |stat| stat.uid += 1,
+            |stat| stat.gid += 1,
+            |stat| stat.links += 1,
+            |stat| stat.kind = FileType::Fifo,
+            |stat| stat.device += 1,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut other = stat.clone();
+            change(&mut other);
+            assert!(!known.trusts(c"file", &other), "change {number}");
+        }
+        // Nor is a name of an inode with several, or a directory, also if it was known.
+        for change in [|stat: &mut Stat| stat.links = 2, |stat: &mut Stat| stat.kind = FileType::Directory] {
+            let mut other = stat.clone();
+            change(&mut other);
+            assert!(!chunk(bounds, &other).trusts(c"file", &other));
+        }
+    }
+
+    #[test]
+    fn what_is_as_young_as_the_bounds_is_not_trusted() {
+        let (_home, stat, bounds) = known();
+        let (modified, changed) =
+            (FileTime::from(stat.times.last_modification), FileTime::from(stat.changed));
+        for young in [Bounds { modified, ..bounds }, Bounds { changed, ..bounds }] {
+            assert!(!chunk(young, &stat).trusts(c"file", &stat), "{young:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_excepted_is_not_trusted() {
+        let (_home, stat, bounds) = known();
+        let names: HashSet<Box<[u8]>> = [Box::from(&b"file"[..])].into();
+        assert!(!chunk(bounds, &stat).except(Some(Arc::new(names))).trusts(c"file", &stat));
+    }
 
     #[test]
     fn a_clock_that_was_set_back_makes_bounds_lie_ahead() {
