@@ -25,7 +25,9 @@ const INTERRUPTED: u8 = 130;
 pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
     match failure {
         Failure::Pool(error) => {
-            say("error", &error.to_string());
+            // Which file was being copied when Ctrl-C came helps nobody.
+            let text = if is_interrupt(error) { "interrupted".to_owned() } else { error.to_string() };
+            say("error", &text);
             for hint in hints(error, pool) {
                 say("hint", &hint);
             }

@@ -115,7 +115,7 @@ enum Verb {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    CompleteEnv::with_factory(help::command).complete();
+    CompleteEnv::with_factory(completion::command).complete();
     let app = match parse() {
         Ok(app) => app,
         Err(code) => return code,

@@ -30,7 +30,7 @@ impl Bar {
 
 impl Watcher for Bar {
     fn start(&self, total: Option<Usage>) {
-        let words = "copying {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+        let words = "copying {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
         let style = ProgressStyle::with_template(words).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.with(|shown| {
             let bar = shown.get_or_insert_with(ProgressBar::hidden);

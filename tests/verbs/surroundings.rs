@@ -29,6 +29,10 @@ fn a_shell_completes_volumes_branches_and_tags() {
     assert_eq!(offered(&pool, &["config", "user.n"]), ["user.name"]);
     assert_eq!(offered(&pool, &["-C", "d"]), ["db"]);
     assert_eq!(offered(&pool, &["comm"]), ["commit"]);
+    // Options of all verbs do not stand among the branches, but are there when they are typed.
+    let after_checkout = offered(&pool, &["checkout", ""]);
+    assert!(after_checkout.contains(&"bugfix".to_owned()) && !after_checkout.contains(&"--pool".to_owned()));
+    assert_eq!(offered(&pool, &["checkout", "--po"]), ["--pool"]);
     // A pool that cannot be read completes nothing, and says nothing.
     let root = pool.root().join("nosuch").display().to_string();
     assert!(!offered(&pool, &["-p", &root, "switch", ""]).contains(&"db".to_owned()));
@@ -44,8 +48,18 @@ fn every_verb_has_a_man_page() {
     pool.ok(["man", "man1"]);
     for page in ["dvol.1", "dvol-commit.1", "dvol-log.1", "dvol-hook-install.1"] {
         let text = std::fs::read_to_string(pool.dir().join("man1").join(page)).unwrap();
-        assert!(text.contains(".TH"), "{page}");
+        assert!(text.contains(".TH") && text.contains(".SH EXAMPLES"), "{page}: {text}");
+        let is_whole = page == "dvol.1";
+        assert_eq!(text.contains("lock\\-timeout"), is_whole, "{page}: {text}");
+        assert_eq!(
+            text.contains(".SH \"EXIT STATUS\"") || text.contains(".SH EXIT STATUS"),
+            is_whole,
+            "{page}"
+        );
     }
+    // Again into the same directory, as a build does.
+    pool.ok(["man", "man1"]);
+    assert!(std::fs::read_dir(pool.dir().join("man1")).unwrap().count() > 25);
 }
 
 #[test]
