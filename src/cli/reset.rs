@@ -32,7 +32,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let held = !done.containers.is_empty();
     session.note_copy(&done.copied, &done.quiesced, held, done.downtime_ms);
     session.done(&done)?;
-    if session.is_text() {
+    if session.is_text() && !session.globals.quiet {
         output::say("hint", &format!("dvol undo {} takes this back", done.volume));
     }
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::Outcome;
-use super::output::Failure;
+use super::output::{Failure, say};
 use super::session::{Session, catch_interrupts};
 use crate::model::VolumeName;
 use crate::ops::{self, Guard};
@@ -32,7 +32,11 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         return Ok(ExitCode::FAILURE);
     }
     catch_interrupts(&session.pool)?;
-    session.done(&ops::remove(&session.pool, &args.volume, Guard::Ask)?)?;
+    let removed = ops::remove(&session.pool, &args.volume, Guard::Ask)?;
+    session.done(&removed)?;
+    if removed.kept && session.is_text() && !session.globals.quiet {
+        say("hint", &format!("dvol undo {} brings it back", removed.volume));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

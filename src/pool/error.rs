@@ -109,7 +109,7 @@ pub enum Error {
     },
     /// More parents were asked for than there are.
     #[error(
-        "'{revision}' goes past the root of volume {volume}: {start} has {ancestors} commit(s) before it"
+        "'{revision}' goes past the root of volume {volume}: {}", before(start, *ancestors)
     )]
     PastRoot {
         /// What was asked for.
@@ -324,6 +324,14 @@ pub enum Error {
     /// The container engine.
     #[error(transparent)]
     Container(#[from] ContainerError),
+}
+
+fn before(start: &CommitId, ancestors: u64) -> String {
+    match ancestors {
+        0 => format!("{} is the first commit", start.short()),
+        1 => format!("{} has one commit before it", start.short()),
+        n => format!("{} has {n} commits before it", start.short()),
+    }
 }
 
 fn list(ids: &[CommitId]) -> String {

@@ -6,6 +6,7 @@ use tabwriter::TabWriter;
 
 use super::Layout;
 use super::json::Parsed;
+use super::undo::size;
 use crate::fsck::Report;
 use crate::model::{CommitId, Signature};
 use crate::ops::{
@@ -66,6 +67,10 @@ impl Text for Parsed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.name.as_deref().unwrap_or_default())
     }
+}
+
+fn entries(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "entry" } else { "entries" })
 }
 
 pub(super) fn author(author: &Signature) -> String {
@@ -170,14 +175,14 @@ impl Text for Vec<Check> {
 impl Text for Exported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (volume, id) = (&self.volume, self.id.short());
-        writeln!(out, "Exported {volume}:{id}: {} entries, {} bytes", self.entries, self.bytes)
+        writeln!(out, "Exported {volume}:{id}: {}, {}", entries(self.entries), size(self.bytes))
     }
 }
 
 impl Text for Imported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (volume, id) = (&self.volume, self.id.short());
-        writeln!(out, "Imported volume {volume} at {id}: {} entries, {} bytes", self.entries, self.bytes)
+        writeln!(out, "Imported volume {volume} at {id}: {}, {}", entries(self.entries), size(self.bytes))
     }
 }
 
