@@ -1,28 +1,28 @@
-# dvol's volume driver as a container, for hosts that have Docker and nothing else.
+# dvol's volume driver and command line as a container, for hosts that have Docker and nothing else.
 #
 #   docker build -t dvol .
-#   docker run -d --name dvol --restart always \
-#       -v /run/docker/plugins:/run/docker/plugins \
+#   docker run -d --name dvol --restart always --network none --cap-add SYS_ADMIN \
 #       -v /var/lib/dvol:/var/lib/dvol \
+#       -v /run/docker/plugins:/run/docker/plugins \
 #       -v /var/run/docker.sock:/var/run/docker.sock dvol
+#   docker cp dvol:/client /usr/local/bin/dvol
 #
 # The pool must have one path inside and outside, since the engine looks for volumes at the path
-# that the driver tells it. The command line is in there too:
-#   docker exec dvol /dvol list
+# that the driver tells it.
 #
 # A driver in a container starts after the engine: containers of other volumes that the engine
 # restarts by itself at boot may come up late, and those on dvol's volumes not at all until they
 # are started again. Where you can, run `dvol plugin` as a service before docker.service instead.
 
-FROM rust:1-bookworm AS build
+# Any image with cargo, rustc, a linker and the static C library will do.
+ARG BASE=rust:1-bookworm
+
+FROM $BASE AS build
 WORKDIR /src
 COPY . .
-# Static, so that the image needs nothing else; --target keeps the flag away from build scripts.
-RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" \
-    && cp "target/$target/release/dvol" /dvol
+RUN cp "$(tools/package/static)" /dvol
 
 FROM scratch
-COPY --from=build /dvol /dvol
+COPY --from=build /dvol /src/tools/package/client /
 ENTRYPOINT ["/dvol"]
 CMD ["plugin"]

@@ -16,6 +16,7 @@ mod driver_restart;
 mod failure;
 mod gate;
 mod import;
+mod installed;
 mod killed_command;
 mod no_engine;
 mod order;

@@ -57,7 +57,18 @@ impl Engine {
         is_possible().then(Engine::start)
     }
 
+    /// An engine for a journey that brings the driver in a way of its own.
+    pub(crate) fn without_driver() -> Option<Engine> {
+        is_possible().then(Engine::start_alone)
+    }
+
     fn start() -> Self {
+        let engine = Self::start_alone();
+        engine.start_driver();
+        engine
+    }
+
+    fn start_alone() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("dvol-test.")
             .tempdir()
@@ -65,9 +76,12 @@ impl Engine {
             .keep();
         tool(&["start", "--watch", &std::process::id().to_string(), utf8(&dir)]);
         tool(&["image", utf8(&dir)]);
-        let engine = Engine { dir, driver: Mutex::new(None), images: Mutex::default() };
-        engine.start_driver();
-        engine
+        Engine { dir, driver: Mutex::new(None), images: Mutex::default() }
+    }
+
+    /// Where all that belongs to the engine lies.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Makes the image of a database in it, once.

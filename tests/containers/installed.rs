@@ -1,0 +1,123 @@
+//! Ways to install the driver in which the engine runs it: as a container beside a script for the
+//! command line, and as a managed plugin. Both take the static dvol that tools/package/static builds.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::support::Engine;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The static dvol, or none where none was built.
+#[track_caller]
+fn static_dvol() -> Option<PathBuf> {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(ROOT).join("target"), PathBuf::from);
+    let triple = format!("{}-unknown-linux-{}", std::env::consts::ARCH, env_of_libc());
+    let dvol = target.join(triple).join("release/dvol");
+    if dvol.exists() {
+        return Some(dvol);
+    }
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{} is not there, and CI must have it",
+        dvol.display()
+    );
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: tools/package/static has built none");
+    None
+}
+
+fn env_of_libc() -> &'static str {
+    if cfg!(target_env = "musl") { "musl" } else { "gnu" }
+}
+
+/// What a person does first, with the command line `dvol` and a driver that the engine runs.
+#[track_caller]
+fn walk_through(engine: &Engine, dvol: &str) {
+    let pool = engine.dir().join("dvol/volumes");
+    let sh = |line: &str| engine.sh(&format!("export DVOL_POOL={}; {line}", pool.display())).ok();
+    let run = "docker run --network none -v shop:/data --volume-driver=dvol";
+    sh(&format!("{dvol} init shop"));
+    sh(&format!("{run} --rm busybox sh -c 'echo hello > /data/file'"));
+    let serve = "trap \"exit 0\" TERM; echo up >> /data/starts; while :; do sleep 1000 & wait $!; done";
+    sh(&format!("{run} -d --name server busybox sh -c '{serve}'"));
+    assert!(sh(&format!("{dvol} list")).contains("server"));
+    sh(&format!("{dvol} commit -m Hello shop"));
+    sh(&format!("{run} --rm busybox sh -c 'echo world > /data/file'"));
+    sh(&format!("{dvol} reset --hard HEAD shop"));
+    assert_eq!(sh(&format!("{run} --rm busybox cat /data/file")), "hello");
+    // Up when it was made and after both, of which the reset has taken the line of the second start.
+    assert_eq!(sh("docker exec server cat /data/starts | wc -l"), "2");
+    sh(&format!("{dvol} checkout -b tests shop"));
+    sh("docker exec server touch /data/on_tests");
+    assert!(
+        pool.join("shop/branches/tests/on_tests").exists(),
+        "its data is not where the host has the pool"
+    );
+    sh("docker volume create -d dvol -o from=shop:HEAD worker");
+    assert_eq!(sh("docker run --rm -v worker:/data busybox cat /data/file"), "hello");
+    sh("docker volume rm worker");
+    sh(&format!("{dvol} undo worker"));
+    assert!(sh(&format!("{dvol} doctor || true")).contains("ok    driver"));
+}
+
+#[test]
+fn the_driver_in_a_container_with_a_script_for_the_command_line() {
+    let (Some(dvol), Some(engine)) = (static_dvol(), Engine::without_driver()) else { return };
+    let (dir, image) = (engine.dir().display(), engine.dir().join("image"));
+    fs::create_dir(&image).expect("it can be made");
+    fs::copy(dvol, image.join("dvol")).expect("it can be copied");
+    fs::copy(Path::new(ROOT).join("tools/package/client"), image.join("client")).expect("it can be copied");
+    engine
+        .sh(&format!(
+            "tar -C {} -c . | docker import -c 'ENTRYPOINT [\"/dvol\"]' -c 'CMD [\"plugin\"]' - dvol",
+            image.display()
+        ))
+        .ok();
+    // As the Dockerfile says, but for where this engine and its pool are.
+    engine
+        .sh(&format!(
+            "docker run -d --name dvol --restart always --network none --cap-add SYS_ADMIN \
+             -v {dir}/dvol:{dir}/dvol -e DVOL_POOL={dir}/dvol/volumes \
+             -v /run/docker/plugins:/run/docker/plugins -v {dir}/docker.sock:/var/run/docker.sock dvol \
+             && docker cp dvol:/client {dir}/client"
+        ))
+        .ok();
+    let client = format!("{dir}/client");
+    walk_through(&engine, &client);
+    // Files of the directory that it is called in are at hand, and exit codes are dvol's.
+    let sh = |line: &str| engine.sh(&format!("export DVOL_POOL={dir}/dvol/volumes; cd {dir}/image; {line}"));
+    sh(&format!("{client} export shop shop.tar && {client} import - copy < shop.tar")).ok();
+    assert_eq!(sh(&format!("{client} nosuch")).code, 2);
+    // A driver that is gone, and comes back, serves what was there.
+    engine.sh("docker rm -f server && docker restart -t 5 dvol").ok();
+    assert_eq!(
+        engine.sh("docker run --rm -v copy:/data --volume-driver=dvol busybox cat /data/file").ok(),
+        "hello"
+    );
+}
+
+#[test]
+fn the_driver_as_a_managed_plugin_keeps_data_and_containers_when_it_is_upgraded() {
+    let (Some(dvol), Some(engine)) = (static_dvol(), Engine::without_driver()) else { return };
+    let dir = engine.dir().display();
+    fs::create_dir(engine.dir().join("dvol")).expect("it can be made");
+    engine.sh(&format!("{ROOT}/tools/package/plugin {dir}/plugin {}", dvol.display())).ok();
+    let install = format!(
+        "docker plugin create dvol {dir}/plugin \
+         && docker plugin set dvol pool.source={dir}/dvol engine.source={dir}/docker.sock && docker plugin enable dvol"
+    );
+    engine.sh(&install).ok();
+    walk_through(&engine, "dvol");
+
+    let upgrade = format!("docker plugin disable -f dvol && docker plugin rm -f dvol && {install}");
+    engine.sh(&upgrade).ok();
+    engine.sh("docker exec server touch /data/upgraded").ok();
+    assert!(engine.dir().join("dvol/volumes/shop/branches/tests/upgraded").exists());
+    let commit = engine.sh(&format!("DVOL_POOL={dir}/dvol/volumes dvol commit -m upgraded shop"));
+    commit.ok();
+    let listed = engine.sh("docker run --rm -v shop:/data --volume-driver=dvol busybox ls /data/upgraded");
+    assert_eq!(listed.ok(), "/data/upgraded");
+}
