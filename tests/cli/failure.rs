@@ -50,6 +50,21 @@ fn an_unreachable_engine_is_named_with_the_way_out_and_nothing_changes() {
 }
 
 #[test]
+fn an_engine_behind_tls_is_refused_with_the_way_out() {
+    let pool = Pool::with_commit();
+    for environment in [
+        &[("DOCKER_HOST", "tcp://127.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")][..],
+        &[("CONTAINER_HOST", "ssh://root@127.0.0.1/run/podman/podman.sock")],
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
+        command.env_remove("DOCKER_HOST").env_remove("CONTAINER_HOST").envs(environment.iter().copied());
+        let output = command.arg("-p").arg(pool.path()).args(["commit", "-m", "x"]).output().unwrap();
+        Run::from(output).fails(1, "run dvol on the engine's machine");
+    }
+    assert_eq!(pool.ids("db").len(), 1);
+}
+
+#[test]
 fn an_unreadable_file_is_named_and_nothing_is_left_behind() {
     let pool = Pool::with_commit();
     if rustix::process::geteuid().is_root() {
