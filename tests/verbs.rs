@@ -18,6 +18,7 @@ mod verbs {
     pub(crate) mod harness;
     mod hook;
     mod log;
+    mod projects;
     mod revisions;
     mod run;
     mod surroundings;

@@ -56,8 +56,8 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         return rename(session, &args.operands);
     }
     let listed = match args.operands.as_slice() {
-        [] => Some(session.volume(None)?.cloned()),
-        [word] if args.show_current => Some(session.volume(Some(&word.parse()?))?.cloned()),
+        [] => Some(session.volume(None)?),
+        [word] if args.show_current => Some(session.volume(Some(&word.parse()?))?),
         [word] if session.globals.volume.is_none() => match word.parse::<VolumeName>() {
             Ok(name) if pool.store().read(|rows| rows.volume(&name))?.is_some() => Some(Some(name)),
             _ => None,
@@ -91,7 +91,7 @@ fn rename(session: &Session, words: &[String]) -> Outcome {
         [from, to, volume] => (Some(from.parse()?), to, Some(volume.parse()?)),
         _ => return Err(Failure::Usage("-m takes [OLD] NEW [VOLUME]".to_owned())),
     };
-    let volume = session.volume(volume.as_ref())?.cloned();
+    let volume = session.volume(volume.as_ref())?;
     catch_interrupts(&session.pool)?;
     let from: Option<BranchName> = from;
     session.done(&ops::rename_branch(&session.pool, volume.as_ref(), from.as_ref(), &to.parse()?)?)?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::output::Failure;
+use super::project::ProjectArg;
 use super::session::{Session, catch_interrupts};
 use super::{Outcome, operands};
 use crate::model::{Base, Revision, VolumeName};
@@ -18,7 +19,8 @@ use crate::ops::{self, CheckoutRequest, Target};
   dvol checkout master
   dvol checkout -
   dvol checkout -b bugfix HEAD~2 frob_mysql
-  dvol checkout -B experiment v1")]
+  dvol checkout -B experiment v1
+  dvol checkout -b experiment --project shop")]
 pub(super) struct Args {
     /// Make the branch first, from START (HEAD when none is named)
     #[arg(short = 'b')]
@@ -31,6 +33,8 @@ pub(super) struct Args {
     /// thrown away)
     #[arg(short, long)]
     force: bool,
+    #[command(flatten)]
+    project: ProjectArg,
     /// The branch; - is the one that was current before
     #[arg(add = super::complete::branches())]
     branch: String,
@@ -40,7 +44,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    let (create, volume) = if args.create || args.recreate {
+    let project = args.project.read(session, None)?;
+    let (create, volume) = if project.is_some() {
+        let start = operands::only_revision(&args.operands)?;
+        if start.is_some() && !args.create && !args.recreate {
+            return Err(Failure::Usage("a start for the branch goes with -b".to_owned()));
+        }
+        let creates = args.create || args.recreate;
+        (creates.then(|| start.unwrap_or_else(Revision::head)), None)
+    } else if args.create || args.recreate {
         let operands = operands::read(session, &args.operands)?;
         (Some(operands.revision.unwrap_or_else(Revision::head)), operands.volume)
     } else {
@@ -49,11 +61,19 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
             [word] => Some(word.parse()?),
             _ => return Err(Failure::Usage("a start for the branch goes with -b".to_owned())),
         };
-        (None, session.volume(word.as_ref())?.cloned())
+        (None, session.volume(word.as_ref())?)
     };
     let branch = target(&args.branch)?;
     let request = CheckoutRequest { volume, branch, create, replace: args.recreate, force: args.force };
     catch_interrupts(&session.pool)?;
+    if let Some(project) = project {
+        let done = ops::checkout_project(&session.pool, &project, &request)?;
+        if let Some(first) = done.iter().find(|done| !done.containers.is_empty()) {
+            session.note_containers("restarted", &first.containers);
+        }
+        session.done(&done)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let done = ops::checkout(&session.pool, &request)?;
     session.note_containers("restarted", &done.containers);
     session.done(&done)?;

@@ -24,17 +24,20 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    let (source, revision) = source(&args.source)?;
+    let (source, revision) = source(session, &args.source)?;
     catch_interrupts(&session.pool)?;
     session.done(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reads `VOLUME[:REVISION]`.
-pub(super) fn source(text: &str) -> Result<(VolumeName, Revision), super::output::Failure> {
+pub(super) fn source(
+    session: &Session,
+    text: &str,
+) -> Result<(VolumeName, Revision), super::output::Failure> {
     let (volume, revision) = match text.split_once(':') {
         Some((volume, revision)) => (volume, revision.parse()?),
         None => (text, Revision::head()),
     };
-    Ok((volume.parse()?, revision))
+    Ok((session.find(&volume.parse()?)?, revision))
 }

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use super::message::Message;
+use super::project::{self, ProjectArg};
 use super::session::{Session, catch_interrupts};
 use super::{Outcome, author, code, log};
-use crate::model::{Daytime, Revision, VolumeName};
+use crate::model::{Daytime, Instant, ProjectName, Revision, Signature, VolumeName};
 use crate::ops::{self, AmendRequest, CommitRequest};
 
 /// Keep the state of the current branch as a commit
@@ -19,11 +20,14 @@ use crate::ops::{self, AmendRequest, CommitRequest};
 #[command(after_help = "Example:
   dvol commit -m 'Before the migration'
   dvol commit -m 'Hello' frob_mysql
+  dvol commit --project shop -m 'Before the migration'
   git log -1 --format=%B | dvol commit -F -
   dvol commit --amend -m 'Before the second migration'")]
 pub(super) struct Args {
     #[command(flatten)]
     message: Message,
+    #[command(flatten)]
+    project: ProjectArg,
     /// Who commits, as 'Name <email>'
     #[arg(long)]
     author: Option<String>,
@@ -31,7 +35,7 @@ pub(super) struct Args {
     #[arg(long)]
     date: Option<String>,
     /// Give the newest commit another message (and with --author and --date those); its tree stays as it is
-    #[arg(long)]
+    #[arg(long, conflicts_with = "project")]
     amend: bool,
     /// Taken for those who are used to it: a commit is allowed when nothing changed, as always
     #[arg(long)]
@@ -48,8 +52,11 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let pool = &session.pool;
     let author = args.author.as_deref().map(author::parse).transpose()?;
     let date = args.date.as_deref().map(|text| log::date(pool, text, Daytime::Start)).transpose()?;
+    if let Some(project) = args.project.read(session, args.volume.as_ref())? {
+        return commit_project(session, args, &project, author, date);
+    }
     // Refused before anybody is asked for a message.
-    let volume = pool.select(session.volume(args.volume.as_ref())?)?;
+    let volume = pool.select(session.volume(args.volume.as_ref())?.as_ref())?;
     if args.amend {
         let old = ops::rev_parse(pool, Some(&volume), &Revision::head())?;
         let about = format!("Other words for commit {} of volume {volume}.", old.id.short());
@@ -60,14 +67,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let message = args.message.get("", &format!("What is this state of volume {volume}?"))?;
-    let request = CommitRequest {
-        volume: Some(volume),
-        message,
-        author,
-        fallback: author::from_surroundings(),
-        date,
-        code: if args.no_code { None } else { code::state() },
-    };
+    let request = request(args, Some(volume), message, author, date);
     catch_interrupts(pool)?;
     let committed = ops::commit(pool, &request)?;
     session.note_containers("stopped and started", &committed.containers);
@@ -75,4 +75,40 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     session.note_copy(&committed.copied, &committed.quiesced, held, committed.downtime_ms);
     session.done(&committed)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn commit_project(
+    session: &Session,
+    args: &Args,
+    project: &ProjectName,
+    author: Option<Signature>,
+    date: Option<Instant>,
+) -> Outcome {
+    let pool = &session.pool;
+    // Refused before anybody is asked for a message.
+    pool.volumes_of_project(project)?;
+    let message = args.message.get("", &format!("What is this state of project {project}?"))?;
+    let request = request(args, None, message, author, date);
+    catch_interrupts(pool)?;
+    let committed = ops::commit_project(pool, project, &request)?;
+    if let Some(first) = committed.first() {
+        session.note_containers("stopped and started", &first.containers);
+    }
+    for one in &committed {
+        session.note_copy(&one.copied, &one.quiesced, !one.containers.is_empty(), one.downtime_ms);
+    }
+    project::note(session, project, committed.iter().map(|one| &one.volume));
+    session.done(&committed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(
+    args: &Args,
+    volume: Option<VolumeName>,
+    message: String,
+    author: Option<Signature>,
+    date: Option<Instant>,
+) -> CommitRequest {
+    let code = if args.no_code { None } else { code::state() };
+    CommitRequest { volume, message, author, fallback: author::from_surroundings(), date, code }
 }

@@ -36,7 +36,8 @@ fn known() -> String {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    let volume = session.globals.volume.as_ref();
+    let volume = session.volume(None)?;
+    let volume = volume.as_ref();
     let pool = &session.pool;
     match (&args.key, &args.value) {
         (None, _) => session.print(&ops::settings(pool, volume)?)?,

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use super::output::Failure;
 use super::session::Session;
 use super::{Outcome, errors, operands};
-use crate::model::Range;
 use crate::ops::{self, DiffEntry, DiffRequest};
 use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
 
@@ -92,15 +91,18 @@ fn request(session: &Session, words: &[String]) -> Result<DiffRequest, Failure> 
     if let [word, rest @ ..] = words
         && operands::is_range(session, word)
     {
-        let range: Range = word.parse()?;
+        let range = session.range(word)?;
         let volume = operands::only_volume(session, rest)?;
         return Ok(DiffRequest { volume, from: Some(range.from), to: Some(range.to), texts: false });
     }
     let (from, last) = match words {
-        [from, last] => (Some(from.parse()?), operands::last(session, last)?),
+        [from, last] => (Some(session.revision(from)?), operands::last(session, last)?),
         [from, to, volume] => {
-            let volume = session.volume(Some(&volume.parse()?))?.cloned();
-            (Some(from.parse()?), operands::Operands { revision: Some(to.parse()?), volume })
+            let volume = session.volume(Some(&volume.parse()?))?;
+            (
+                Some(session.revision(from)?),
+                operands::Operands { revision: Some(session.revision(to)?), volume },
+            )
         }
         [word] => (None, operands::last(session, word)?),
         words => (None, operands::read(session, words)?),

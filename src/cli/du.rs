@@ -24,6 +24,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    session.page(&ops::du(&session.pool, session.volume(args.volume.as_ref())?)?)?;
+    session.page(&ops::du(&session.pool, session.volume(args.volume.as_ref())?.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -166,6 +166,15 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoMessage => "dvol commit -m MESSAGE".to_owned(),
         Error::NotConfirmed { .. } => "-f does it without asking".to_owned(),
         Error::NoSpace { .. } => NO_SPACE.to_owned(),
+        Error::NotJoint { .. } => {
+            "dvol log --project NAME lists the commits, with their volumes; a branch, a tag and HEAD~N are looked \
+             up in each volume"
+                .to_owned()
+        }
+        Error::NoProject(_) => {
+            "docker compose up makes those with driver: dvol; dvol list shows the volumes there are".to_owned()
+        }
+        Error::AmbiguousVolume { .. } => "name it in full".to_owned(),
         Error::UnknownSetting(_) => {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))

@@ -46,7 +46,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
             "export wants VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
         ));
     };
-    let (volume, revision) = clone::source(source)?;
+    let (volume, revision) = clone::source(session, source)?;
     let to_stdout = file == "-";
     if to_stdout && io::stdout().is_terminal() {
         return Err(Failure::Usage(

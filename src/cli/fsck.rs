@@ -39,6 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let volume = session.volume(args.volume.as_ref())?;
+    let volume = volume.as_ref();
     let found = if args.repair { mend(session, args, volume)? } else { fsck::check(&session.pool, volume) };
     match found {
         Ok(report) => {

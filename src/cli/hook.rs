@@ -82,7 +82,7 @@ fn is_ours(path: &Path) -> bool {
 }
 
 fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcome {
-    let volume = session.pool.select(session.volume(volume)?)?;
+    let volume = session.pool.select(session.volume(volume)?.as_ref())?;
     let path = hook_path()?;
     let root = session.pool.layout().root().to_string_lossy().replace('\'', "'\\''");
     let alone = if session.globals.disable_docker_integration { " --disable-docker-integration" } else { "" };
@@ -129,7 +129,7 @@ fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
     if words.get(2).is_some_and(|flag| flag == "0") {
         return Ok(());
     }
-    let volume = pool.select(session.globals.volume.as_ref())?;
+    let volume = pool.select(session.volume(None)?.as_ref())?;
     if ops::setting(pool, Some(&volume), "hook.enabled")?.value == "off" {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Outcome;
+use super::output::Failure;
 use super::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
@@ -20,9 +21,12 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let found = if args.volumes.is_empty() {
-        vec![ops::inspect(&session.pool, session.volume(None)?)?]
+        vec![ops::inspect(&session.pool, session.volume(None)?.as_ref())?]
     } else {
-        let named = args.volumes.iter().map(|volume| ops::inspect(&session.pool, Some(volume)));
+        let named = args
+            .volumes
+            .iter()
+            .map(|volume| Ok::<_, Failure>(ops::inspect(&session.pool, Some(&session.find(volume)?))?));
         named.collect::<Result<_, _>>()?
     };
     session.page(&found)?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use regex::{Regex, RegexBuilder};
 
 use super::output::Failure;
+use super::project::ProjectArg;
 use super::session::Session;
 use super::{Outcome, code, operands};
 use crate::model::{Daytime, Instant};
@@ -25,15 +26,18 @@ use crate::report::{LogStyle, LogView};
   dvol log v1..experiment
   dvol log --since '2 weeks ago' --grep migration
   dvol log --format '{short} {date} {subject}'
-  dvol log --code HEAD")]
+  dvol log --code HEAD
+  dvol log --oneline --project shop")]
 pub(super) struct Args {
     /// Show so many commits at most; -N is the same
     #[arg(short = 'n', long, value_name = "N")]
     max_count: Option<usize>,
     #[command(flatten)]
     look: Look,
+    #[command(flatten)]
+    project: ProjectArg,
     /// Draw the lines that join commits and their parents
-    #[arg(long)]
+    #[arg(long, conflicts_with = "project")]
     graph: bool,
     /// Begin at every branch and every tag
     #[arg(long)]
@@ -101,7 +105,10 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let style = args.look.style(session)?;
     let (numbers, words): (Vec<_>, Vec<_>) =
         args.operands.iter().cloned().partition(|word| minus(word).is_some());
-    let (start, volume) = start(session, &words, args.all || args.code.is_some())?;
+    let project = args.project.read(session, None)?;
+    let all = args.all || args.code.is_some();
+    let (start, volume) =
+        if project.is_some() { (start_in_each(&words, all)?, None) } else { start(session, &words, all)? };
     let pattern = |text: &Option<String>| -> Result<Option<Regex>, Failure> {
         let Some(text) = text else { return Ok(None) };
         let built = RegexBuilder::new(text).case_insensitive(args.regexp_ignore_case).build();
@@ -120,7 +127,10 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         reverse: args.reverse,
         stat: args.stat,
     };
-    let log = ops::log(&session.pool, &request)?;
+    let log = match &project {
+        Some(project) => ops::log_project(&session.pool, project, &request)?,
+        None => ops::log(&session.pool, &request)?,
+    };
     session.page(&LogView { log, style, decorate: args.look.decorates(), graph: args.graph })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -139,7 +149,7 @@ fn start(
         && operands::is_range(session, range)
     {
         let volume = operands::only_volume(session, rest)?;
-        return Ok((LogStart::Range(range.parse()?), volume));
+        return Ok((LogStart::Range(session.range(range)?), volume));
     }
     let operands = operands::read(session, words)?;
     match operands.revision {
@@ -147,6 +157,21 @@ fn start(
         Some(revision) => Ok((LogStart::Revision(revision), operands.volume)),
         None if all => Ok((LogStart::All, operands.volume)),
         None => Ok((LogStart::Head, operands.volume)),
+    }
+}
+
+/// The same where all volumes of a project are meant.
+fn start_in_each(words: &[String], all: bool) -> Result<LogStart, Failure> {
+    if let [range] = words
+        && range.contains("..")
+    {
+        return Ok(LogStart::Range(range.parse()?));
+    }
+    match operands::only_revision(words)? {
+        Some(_) if all => Err(Failure::Usage("--all begins everywhere: name no revision".to_owned())),
+        Some(revision) => Ok(LogStart::Revision(revision)),
+        None if all => Ok(LogStart::All),
+        None => Ok(LogStart::Head),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::output::Failure;
 use super::session::Session;
 use crate::model::{BranchName, Revision, TagName, VolumeName};
-use crate::pool::Error;
+use crate::pool::{Error, existing, resolve};
 
 /// What the words after a verb name.
 #[derive(Debug, Default)]
@@ -15,15 +15,15 @@ pub(super) struct Operands {
 /// Tells `[REVISION] [VOLUME]` apart. One word alone is the volume of that name when there is one,
 /// unless `-C` names the volume already.
 pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Failure> {
-    let flag = session.globals.volume.as_ref();
+    let flag = session.volume(None)?;
     match words {
-        [] => Ok(Operands { revision: None, volume: flag.cloned() }),
+        [] => Ok(Operands { revision: None, volume: flag }),
         [revision, volume] => {
             let volume: VolumeName = volume.parse()?;
-            let volume = session.volume(Some(&volume))?.cloned();
-            Ok(Operands { revision: Some(revision.parse()?), volume })
+            let volume = session.volume(Some(&volume))?;
+            Ok(Operands { revision: Some(session.revision(revision)?), volume })
         }
-        [word] if flag.is_some() => Ok(Operands { revision: Some(word.parse()?), volume: flag.cloned() }),
+        [word] if flag.is_some() => Ok(Operands { revision: Some(session.revision(word)?), volume: flag }),
         [word] => one(session, word),
         _ => Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
     }
@@ -32,9 +32,20 @@ pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Fail
 /// The words that may only be a volume.
 pub(super) fn only_volume(session: &Session, words: &[String]) -> Result<Option<VolumeName>, Failure> {
     match words {
-        [] => Ok(session.volume(None)?.cloned()),
-        [word] => Ok(session.volume(Some(&word.parse()?))?.cloned()),
+        [] => session.volume(None),
+        [word] => session.volume(Some(&word.parse()?)),
         _ => Err(Failure::Usage(format!("too many words: {}", words.join(" ")))),
+    }
+}
+
+/// The words that may only be a revision, where all volumes of a project are meant.
+pub(super) fn only_revision(words: &[String]) -> Result<Option<Revision>, Failure> {
+    match words {
+        [] => Ok(None),
+        [word] => Ok(Some(word.parse()?)),
+        _ => {
+            Err(Failure::Usage("--project means all volumes of the project: name none beside it".to_owned()))
+        }
     }
 }
 
@@ -42,7 +53,7 @@ pub(super) fn only_volume(session: &Session, words: &[String]) -> Result<Option<
 pub(super) fn is_range(session: &Session, word: &str) -> bool {
     let is_branch = || {
         let branch = word.parse::<BranchName>().ok()?;
-        let volume = session.pool.select(session.globals.volume.as_ref()).ok()?;
+        let volume = session.pool.select(session.volume(None).ok()?.as_ref()).ok()?;
         session.pool.store().read(|rows| rows.branch(&volume, &branch)).ok()?
     };
     word.contains("..") && is_branch().is_none()
@@ -50,9 +61,9 @@ pub(super) fn is_range(session: &Session, word: &str) -> bool {
 
 /// A last word, which names a volume or a revision, as alone.
 pub(super) fn last(session: &Session, word: &str) -> Result<Operands, Failure> {
-    let flag = session.globals.volume.as_ref();
+    let flag = session.volume(None)?;
     if flag.is_some() || word.contains(':') {
-        return Ok(Operands { revision: Some(word.parse()?), volume: flag.cloned() });
+        return Ok(Operands { revision: Some(session.revision(word)?), volume: flag });
     }
     one(session, word)
 }
@@ -79,12 +90,38 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
         }
         (Some(volume), Some(current)) if is_tag && volume != current => Err(both(word, "tag", &current)),
         (Some(volume), _) => Ok(Operands { revision: None, volume: Some(volume) }),
+        (None, current) => match short_name(session, word, current.as_ref())? {
+            Some(volume) => Ok(Operands { revision: None, volume: Some(volume) }),
+            None => no_volume(session, word, current.as_ref()),
+        },
+    }
+}
+
+/// The volume that the compose project of this directory calls so, unless the word names a commit.
+fn short_name(
+    session: &Session,
+    word: &str,
+    current: Option<&VolumeName>,
+) -> Result<Option<VolumeName>, Failure> {
+    let Ok(name) = word.parse::<VolumeName>() else { return Ok(None) };
+    let commit = current.zip(word.parse::<Revision>().ok()).map(|(volume, revision)| {
+        session.pool.store().read(|rows| resolve(&rows, &existing(&rows, volume)?, &revision))
+    });
+    if commit.is_some_and(|found| found.is_ok()) {
+        return Ok(None);
+    }
+    let found = session.find(&name)?;
+    Ok((found != name).then_some(found))
+}
+
+fn no_volume(session: &Session, word: &str, current: Option<&VolumeName>) -> Result<Operands, Failure> {
+    match current {
         // Without a current volume the word can only have meant one.
-        (None, None) => match word.parse::<VolumeName>() {
+        None => match word.parse::<VolumeName>() {
             Ok(volume) => Err(Error::NoVolume(volume).into()),
             Err(_) => Err(Error::NoCurrentVolume.into()),
         },
-        (None, Some(_)) => Ok(Operands { revision: Some(word.parse()?), volume: None }),
+        Some(_) => Ok(Operands { revision: Some(session.revision(word)?), volume: None }),
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let volume = session.volume(args.volume.as_ref())?;
+    let volume = volume.as_ref();
     session.print(&ops::reflog(&session.pool, volume, args.max_count.unwrap_or(usize::MAX))?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,6 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     catch_interrupts(&session.pool)?;
-    session.done(&ops::rename(&session.pool, &args.old, &args.new)?)?;
+    session.done(&ops::rename(&session.pool, &session.find(&args.old)?, &args.new)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let operands = match args.operands.as_slice() {
         // One word is always the revision here.
         [word] => {
-            operands::Operands { revision: Some(word.parse()?), volume: session.volume(None)?.cloned() }
+            operands::Operands { revision: Some(session.revision(word)?), volume: session.volume(None)? }
         }
         words => operands::read(session, words)?,
     };

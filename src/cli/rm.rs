@@ -25,14 +25,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    if session.pool.store().read(|rows| rows.volume(&args.volume))?.is_none() {
-        return Err(Error::NoVolumeToRemove(args.volume.clone()).into());
+    let volume = session.find(&args.volume)?;
+    if session.pool.store().read(|rows| rows.volume(&volume))?.is_none() {
+        return Err(Error::NoVolumeToRemove(volume).into());
     }
-    if !args.force && !confirmed(&args.volume)? {
+    if !args.force && !confirmed(&volume)? {
         return Ok(ExitCode::FAILURE);
     }
     catch_interrupts(&session.pool)?;
-    let removed = ops::remove(&session.pool, &args.volume, Guard::Ask)?;
+    let removed = ops::remove(&session.pool, &volume, Guard::Ask)?;
     session.done(&removed)?;
     if removed.kept && session.is_text() && !session.globals.quiet {
         say("hint", &format!("dvol undo {} brings it back", removed.volume));

@@ -58,6 +58,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         ids.push(signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(failed)?);
     }
     let volume = session.volume(args.volume.as_ref())?;
+    let volume = volume.as_ref();
     let snapshot = ops::snapshot(pool, volume, &note, &author::from_surroundings())?;
 
     // From here on a signal is the command's, and what comes after it is not to be interrupted.

@@ -1,5 +1,6 @@
 //! One run of the command: the pool as the flags say, and where its words go.
 
+use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
+use super::compose::{self, Compose};
 use super::globals::{Globals, environment};
 use super::output::{Failure, say};
 use super::{pager, progress};
 use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
-use crate::model::VolumeName;
+use crate::model::{Range, Revision, VolumeName};
 use crate::pool::{Notice, Options, Pool};
 use crate::report::{self, Format, Layout as Fitting, Lines, Text};
 use crate::sys::clock::{Clock, SystemClock};
@@ -23,25 +25,65 @@ use crate::sys::tree::{CopyStats, Rung};
 pub(super) struct Session {
     pub(super) globals: Globals,
     pub(super) pool: Pool,
+    /// The compose project of the directory, once somebody asks for it.
+    compose: OnceCell<Option<Compose>>,
 }
 
 impl Session {
     pub(super) fn open(globals: Globals) -> Result<Self, Failure> {
         let pool = open_pool(&globals, if globals.quiet { Arc::new(tell_warnings) } else { Arc::new(tell) })?;
-        Ok(Session { globals, pool })
+        Ok(Session { globals, pool, compose: OnceCell::new() })
     }
 
     /// The volume that `-C` or the last word names; none means the current one.
-    pub(super) fn volume<'a>(
-        &'a self,
-        word: Option<&'a VolumeName>,
-    ) -> Result<Option<&'a VolumeName>, Failure> {
-        match (&self.globals.volume, word) {
+    pub(super) fn volume(&self, word: Option<&VolumeName>) -> Result<Option<VolumeName>, Failure> {
+        let find = |name: Option<&VolumeName>| name.map(|name| self.find(name)).transpose();
+        match (find(self.globals.volume.as_ref())?, find(word)?) {
             (Some(flag), Some(word)) if flag != word => Err(Failure::Usage(format!(
                 "-C names volume {flag} and the last word volume {word}: name one"
             ))),
-            (flag, word) => Ok(flag.as_ref().or(word)),
+            (flag, word) => Ok(flag.or(word)),
         }
+    }
+
+    /// The volume of this name, else the one that the compose project of this directory knows by it, else the
+    /// name as it is, which is no volume's.
+    pub(super) fn find(&self, name: &VolumeName) -> Result<VolumeName, Failure> {
+        let is_there =
+            |name: &VolumeName| Ok::<_, Failure>(self.pool.store().read(|rows| rows.volume(name))?.is_some());
+        if is_there(name)? {
+            return Ok(name.clone());
+        }
+        let Some(compose) = self.compose() else { return Ok(name.clone()) };
+        let found = match compose.volume_called(name) {
+            Some(called) if is_there(&called)? => Some(called),
+            _ => self.pool.short_name(name, &compose.project)?,
+        };
+        if let Some(found) = found.as_ref().filter(|_| self.globals.verbose > 0) {
+            say("note", &format!("{name} is volume {found}"));
+        }
+        Ok(found.unwrap_or_else(|| name.clone()))
+    }
+
+    /// A revision that was typed; the volume that it names is looked for as any.
+    pub(super) fn revision(&self, text: &str) -> Result<Revision, Failure> {
+        let mut revision: Revision = text.parse()?;
+        revision.volume = revision.volume.as_ref().map(|name| self.find(name)).transpose()?;
+        Ok(revision)
+    }
+
+    /// The same for both sides of `A..B`.
+    pub(super) fn range(&self, text: &str) -> Result<Range, Failure> {
+        let mut range: Range = text.parse()?;
+        for side in [&mut range.from, &mut range.to] {
+            side.volume = side.volume.as_ref().map(|name| self.find(name)).transpose()?;
+        }
+        Ok(range)
+    }
+
+    /// The compose project of this directory.
+    pub(super) fn compose(&self) -> Option<&Compose> {
+        self.compose.get_or_init(compose::here).as_ref()
     }
 
     /// Writes a result to standard output in the format that was asked for.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Outcome;
+use super::project::ProjectArg;
 use super::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
@@ -16,18 +17,27 @@ use crate::report::StatusView;
 #[command(after_help = "Example:
   dvol status
   dvol status --short
-  dvol status frob_mysql --format json")]
+  dvol status frob_mysql --format json
+  dvol status --short --project shop")]
 pub(super) struct Args {
     /// Show one line a path: its letter, a space, the path
     #[arg(short, long)]
     short: bool,
+    #[command(flatten)]
+    project: ProjectArg,
     /// The volume; the current one when none is named
     #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    let status = ops::status(&session.pool, session.volume(args.volume.as_ref())?)?;
-    session.page(&StatusView { status, short: args.short })?;
+    let (all, of_project) = match args.project.read(session, args.volume.as_ref())? {
+        Some(project) => (ops::status_project(&session.pool, &project)?, true),
+        None => {
+            let volume = session.volume(args.volume.as_ref())?;
+            (vec![ops::status(&session.pool, volume.as_ref())?], false)
+        }
+    };
+    session.page(&StatusView { all, of_project, short: args.short })?;
     Ok(ExitCode::SUCCESS)
 }

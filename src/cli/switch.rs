@@ -20,9 +20,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    ops::switch(&session.pool, &args.volume)?;
+    let volume = session.find(&args.volume)?;
+    ops::switch(&session.pool, &volume)?;
     if session.is_text() && !session.globals.quiet {
-        say("note", &format!("{} is the current volume", args.volume));
+        say("note", &format!("{volume} is the current volume"));
     }
     Ok(ExitCode::SUCCESS)
 }

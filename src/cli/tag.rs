@@ -40,8 +40,8 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let pool = &session.pool;
     let last_word = || -> Result<Option<VolumeName>, Failure> {
         match args.operands.as_slice() {
-            [] => Ok(session.volume(None)?.cloned()),
-            [word] => Ok(session.volume(Some(&word.parse()?))?.cloned()),
+            [] => Ok(session.volume(None)?),
+            [word] => Ok(session.volume(Some(&word.parse()?))?),
             _ => Err(Failure::Usage("a revision goes with a new tag only".to_owned())),
         }
     };
@@ -52,7 +52,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
             session.done(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?)?)?;
         }
         None if args.delete => return Err(Failure::Usage("-d wants the tag's name".to_owned())),
-        None => session.print(&ops::tags(pool, session.volume(None)?, None)?)?,
+        None => session.print(&ops::tags(pool, session.volume(None)?.as_ref(), None)?)?,
         Some(pattern) if args.list => {
             session.print(&ops::tags(pool, last_word()?.as_ref(), Some(pattern))?)?;
         }

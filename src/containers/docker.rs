@@ -26,8 +26,8 @@ use bollard::query_parameters::{
 
 use self::connection::{CallError, Connection};
 use super::{
-    Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume, Health, State,
-    StopOutcome,
+    ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
+    Health, State, StopOutcome,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -267,11 +267,11 @@ impl ContainerRuntime for Docker {
         }))
     }
 
-    fn volumes_of_project(&self, project: &str) -> Result<Vec<String>, ContainerError> {
-        let label = format!("{}project={project}", summary::COMPOSE);
+    fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {
+        let label = format!("{}project", summary::COMPOSE);
         let containers = self.list(Some(("label", &label)))?;
-        let mut names: BTreeSet<String> =
-            summary::volumes(&containers, &self.drivers).map(str::to_owned).collect();
+        let mut found: BTreeSet<ComposeVolume> =
+            summary::compose_volumes(&containers, &self.drivers).collect();
         // Also those of a project that is down.
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
         let options = ListVolumesOptions { filters: Some(filters) };
@@ -283,8 +283,11 @@ impl ContainerRuntime for Docker {
                 refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
             })?;
         let ours = made.volumes.into_iter().flatten().filter(|volume| self.drivers.contains(&volume.driver));
-        names.extend(ours.map(|volume| volume.name));
-        Ok(names.into_iter().collect())
+        found.extend(ours.filter_map(|volume| {
+            let label = |name: &str| volume.labels.get(&format!("{}{name}", summary::COMPOSE)).cloned();
+            Some(ComposeVolume { project: label("project")?, key: label("volume"), volume: volume.name })
+        }));
+        Ok(found.into_iter().collect())
     }
 
     fn details(&self, id: &str) -> Result<Details, ContainerError> {

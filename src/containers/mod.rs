@@ -66,6 +66,17 @@ pub struct Dependency {
     pub healthy: bool,
 }
 
+/// A volume's part in a compose project, as the labels of the volume or of a container on it tell.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ComposeVolume {
+    /// The volume's name.
+    pub volume: String,
+    /// The project.
+    pub project: String,
+    /// What the compose file calls it, where compose made it.
+    pub key: Option<String>,
+}
+
 /// What a container's health check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -155,11 +166,11 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(None)
     }
 
-    /// The names of the dvol volumes that the compose project `project` uses or has made, sorted.
+    /// The volumes of dvol's driver that compose projects have made or that their containers use.
     ///
     /// # Errors
     /// When the engine does not answer or refuses.
-    fn volumes_of_project(&self, _project: &str) -> Result<Vec<String>, ContainerError> {
+    fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {
         Ok(Vec::new())
     }
 

@@ -31,6 +31,9 @@ pub enum NameError {
         "'{0}' is not a valid tag name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
     )]
     Tag(String),
+    /// Not a compose project's name.
+    #[error("'{0}' is not a valid project name: use a-z 0-9 _ and -, with a letter or digit among them")]
+    Project(String),
     /// A word that names a revision already.
     #[error("'{0}' cannot name a branch or a tag: the word names a revision")]
     Reserved(String),
@@ -56,6 +59,11 @@ fn is_valid_part(part: &str) -> bool {
 #[serde(try_from = "String", into = "String")]
 pub struct VolumeName(String);
 
+/// The name of a compose project, valid by construction: a run of `a-z 0-9 _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProjectName(String);
+
 /// The name of a branch, valid by construction.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -70,6 +78,41 @@ impl TagName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl ProjectName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The project that compose makes of a directory's name, or of what somebody calls it: in small letters, and
+    /// without what may not be in one.
+    pub fn normalized(text: &str) -> Option<Self> {
+        let kept = text.to_lowercase().chars().filter(|c| is_project_char(*c)).collect::<String>();
+        kept.parse().ok()
+    }
+
+    /// What the name of a volume begins with that compose makes for this project.
+    pub fn volume_prefix(&self) -> String {
+        format!("{}_", self.0.trim_start_matches(['-', '_']))
+    }
+}
+
+fn is_project_char(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-')
+}
+
+impl FromStr for ProjectName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text.chars().all(is_project_char) && text.chars().any(|c| c.is_ascii_alphanumeric()) {
+            Ok(ProjectName(text.to_owned()))
+        } else {
+            Err(NameError::Project(text.to_owned()))
+        }
     }
 }
 
@@ -173,6 +216,7 @@ macro_rules! text_newtype {
 text_newtype!(VolumeName);
 text_newtype!(BranchName);
 text_newtype!(TagName);
+text_newtype!(ProjectName);
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +240,18 @@ mod tests {
         assert!("0a".repeat(32).parse::<VolumeName>().unwrap().is_anonymous());
         assert!(!"0A".repeat(32).parse::<VolumeName>().unwrap().is_anonymous());
         assert!(!"0a".parse::<VolumeName>().unwrap().is_anonymous());
+    }
+
+    #[test]
+    fn a_project_is_called_as_compose_calls_it() {
+        let project = |text| ProjectName::normalized(text).map(String::from);
+        assert_eq!(project("My.Shop 2").as_deref(), Some("myshop2"));
+        assert_eq!(project("_web-shop").as_deref(), Some("_web-shop"));
+        assert_eq!(project("..."), None);
+        assert_eq!("_web-shop".parse::<ProjectName>().unwrap().volume_prefix(), "web-shop_");
+        for name in ["", "Shop", "a b", "-", "../x", "é"] {
+            assert!(name.parse::<ProjectName>().is_err(), "{name:?}");
+        }
     }
 
     quickcheck! {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Instant, OperationId, RowChange, VolumeName};
+use super::{CommitId, Instant, OperationId, ProjectName, RowChange, VolumeName};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +158,17 @@ pub struct Plan {
     pub undoes: Option<u64>,
 }
 
+/// What an operation is part of, when it was made together with others: all of them hold, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joint {
+    /// The same in all of them.
+    pub id: OperationId,
+    /// The compose project whose volumes they are on.
+    pub project: ProjectName,
+    /// All volumes, sorted.
+    pub volumes: Vec<VolumeName>,
+}
+
 /// An operation in the journal, and later in the operation log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -190,4 +201,7 @@ pub struct Operation {
     /// How often recovery has tried to let containers go.
     #[serde(default)]
     pub attempts: u32,
+    /// What it is part of.
+    #[serde(default)]
+    pub joint: Option<Joint>,
 }

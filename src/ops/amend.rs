@@ -81,7 +81,7 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
     })?;
     if let Some(staged) = staged {
         let source = pool.layout().full(&old_tree);
-        pool.check_space(&source)?;
+        pool.check_space([&*source])?;
         pool.copy_tree(&source, &staged)?;
     }
     pending.publish()?.finish()?;

@@ -51,7 +51,7 @@ pub fn create_branch(
         Ok((head, draft.bring_in(layout::working_tree(&volume, name))?))
     })?;
     let source = pool.layout().full(&layout::commit_tree(&volume, &head));
-    pool.check_space(&source)?;
+    pool.check_space([&*source])?;
     pool.copy_tree(&source, &staged)?;
     pending.publish()?.finish()?;
     Ok(CreatedBranch { volume, branch: name.clone(), head })

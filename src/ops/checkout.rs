@@ -1,5 +1,7 @@
 //! `checkout`: switch a volume to another branch, and make it first where asked.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
@@ -7,9 +9,12 @@ use super::held::{drop_commits, unheld};
 use super::status::is_dirty;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, Instant, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
+    BranchName, BranchRecord, CommitId, CommitRecord, Instant, ProjectName, Revision, Row, RowChange, Verb,
+    VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Pool, Purpose, branch_before, existing, resolve};
+use crate::pool::{
+    Error, Group, Pending, Pool, Purpose, Session, branch_before, existing, finish_all, resolve,
+};
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
 
@@ -54,9 +59,12 @@ pub struct CheckedOut {
     pub replaced: bool,
     /// The commits that nothing holds any more, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted.
+    /// The containers that were restarted for it, and for all that was checked out with it.
     pub containers: Vec<String>,
 }
+
+/// A place for a new working tree, and the commits that nothing holds any more.
+type Staged = (Option<PathBuf>, Vec<CommitRecord>);
 
 /// What a checkout is about to do.
 struct Plan {
@@ -74,67 +82,131 @@ struct Plan {
 /// current branch has uncommitted changes and `force` is not set; nothing is changed then.
 pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Error> {
     let volume = pool.select(request.volume.as_ref())?;
-    pool.store().read(|rows| plan(&rows, &volume, request, pool.now()))?;
-    let session = pool.begin(Verb::Checkout, &volume)?;
-    let plan = pool.store().read(|rows| plan(&rows, &volume, request, pool.now()))?;
-    let (record, target) = (&plan.volume, &plan.target);
-    let creates = request.create.is_some();
-    let mut done = CheckedOut {
-        volume: volume.clone(),
-        from: record.branch.clone(),
-        branch: target.name.clone(),
-        head: target.head.clone(),
-        created: creates,
-        replaced: plan.replaced.is_some(),
-        dropped: Vec::new(),
-        containers: Vec::new(),
-    };
-    if target.name == record.branch && !creates {
-        return Ok(done);
-    }
-    if !request.force {
-        check_clean(pool, &plan, creates)?;
-    }
-    let source = target.head.as_ref().map(|head| pool.layout().full(&layout::commit_tree(&volume, head)));
-    if let Some(source) = source.as_ref().filter(|_| creates) {
-        pool.check_space(source)?;
-    }
+    Ok(checkout_all(pool, &[volume], None, request)?.swap_remove(0))
+}
 
-    let summary = format!("checkout: moving from {} to {}", record.branch, target.name);
-    let (mut pending, (staged, dropped)) = session.intend(summary, |rows, draft| {
-        draft.move_head(target.head.clone());
-        let (mut staged, mut dropped) = (None, Vec::new());
-        let working_tree = layout::working_tree(&volume, &target.name);
-        if let Some(old) = &plan.replaced {
-            dropped = unheld(rows, old, target.head.as_ref())?;
-            drop_commits(draft, &dropped)?;
-            draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
-            staged = Some(draft.replace(working_tree)?);
-        } else if creates {
-            draft.change(RowChange::insert(Row::Branch(target.clone())));
-            staged = Some(draft.bring_in(working_tree)?);
-        }
-        if target.name != record.branch {
-            let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
-            draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
-            draft.point(layout::running_point(&volume), &layout::running_point_target(&target.name))?;
-        }
-        Ok((staged, dropped))
-    })?;
-    pool.will_hold(&volume, Purpose::Swap)?;
+/// The same for all volumes of a compose project; those that are on the branch already stay as they are.
+///
+/// # Errors
+/// As [`checkout`], and when no volume belongs to the project.
+pub fn checkout_project(
+    pool: &Pool,
+    project: &ProjectName,
+    request: &CheckoutRequest,
+) -> Result<Vec<CheckedOut>, Error> {
+    checkout_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
+}
+
+fn checkout_all(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    project: Option<&ProjectName>,
+    request: &CheckoutRequest,
+) -> Result<Vec<CheckedOut>, Error> {
+    let plans = || {
+        pool.store().read(|rows| {
+            let plan = |volume| plan(&rows, volume, request, pool.now());
+            volumes.iter().map(plan).collect::<Result<Vec<_>, Error>>()
+        })
+    };
+    plans()?;
+    let sessions = pool.begin_all(Verb::Checkout, volumes, project)?;
+    let plans = plans()?;
+    let mut done: Vec<CheckedOut> = plans.iter().map(|plan| plan.outcome(request.create.is_some())).collect();
+    let has_work = |(_, plan): &(Session<'_>, Plan)| request.create.is_some() || !plan.stays();
+    let work: Vec<(Session<'_>, Plan)> = sessions.into_iter().zip(plans).filter(has_work).collect();
+    if !request.force {
+        work.iter().try_for_each(|(_, plan)| check_clean(pool, plan, request.create.is_some()))?;
+    }
+    let sources: Vec<Option<PathBuf>> = work
+        .iter()
+        .map(|(_, Plan { target, .. })| {
+            let head = target.head.as_ref().filter(|_| request.create.is_some())?;
+            Some(pool.layout().full(&layout::commit_tree(&target.volume, head)))
+        })
+        .collect();
+    pool.check_space(sources.iter().flatten().map(PathBuf::as_path))?;
+
+    let (mut all, mut planned) = (Vec::new(), Vec::new());
+    for (session, plan) in work {
+        let (pending, (staged, dropped)) = plan.intend(session, request.create.is_some())?;
+        all.push(pending);
+        planned.push((plan, staged, dropped));
+    }
+    let mut group = Group::from(all);
+    pool.will_hold(planned.iter().map(|(plan, ..)| &plan.volume.name), Purpose::Swap)?;
     let begun = Bounds::now();
-    if let (Some(source), Some(staged)) = (&source, &staged) {
-        pool.copy_tree(source, staged)?;
+    for (source, (_, staged, _)) in sources.iter().zip(&planned) {
+        if let (Some(source), Some(staged)) = (source, staged) {
+            pool.copy_tree(source, staged)?;
+        }
     }
     let made = FileTime::fine();
-    pending.quiesce(Purpose::Swap)?;
-    done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
-    let mut published = pending.publish()?;
-    if let (Some(_), Some(head)) = (&staged, &target.head) {
-        published.remember_new(&volume, &target.name, head, begun, made);
+    group.quiesce(Purpose::Swap)?;
+    let mut published = group.publish()?;
+    for (published, (plan, staged, _)) in published.iter_mut().zip(&planned) {
+        let BranchRecord { volume, name, head, .. } = &plan.target;
+        if let (Some(_), Some(head)) = (staged, head) {
+            published.remember_new(volume, name, head, begun, made);
+        }
     }
-    done.containers = published.finish()?.containers;
+    let containers = finish_all(published)?.containers;
+    for (plan, _, dropped) in planned {
+        let done = done.iter_mut().find(|done| done.volume == plan.volume.name);
+        let done = done.expect("each volume has one");
+        done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
+        done.containers.clone_from(&containers);
+    }
     Ok(done)
+}
+
+impl Plan {
+    /// Whether the branch is the current one already.
+    fn stays(&self) -> bool {
+        self.target.name == self.volume.branch
+    }
+
+    fn outcome(&self, creates: bool) -> CheckedOut {
+        CheckedOut {
+            volume: self.volume.name.clone(),
+            from: self.volume.branch.clone(),
+            branch: self.target.name.clone(),
+            head: self.target.head.clone(),
+            created: creates,
+            replaced: self.replaced.is_some(),
+            dropped: Vec::new(),
+            containers: Vec::new(),
+        }
+    }
+
+    /// Writes the plan down. Gives where the new working tree is to be made, if one is, and the commits that go.
+    fn intend<'p>(&self, session: Session<'p>, creates: bool) -> Result<(Pending<'p>, Staged), Error> {
+        let Plan { volume: record, target, replaced } = self;
+        let summary = format!("checkout: moving from {} to {}", record.branch, target.name);
+        session.intend(summary, |rows, draft| {
+            draft.move_head(target.head.clone());
+            let (mut staged, mut dropped) = (None, Vec::new());
+            let working_tree = layout::working_tree(&record.name, &target.name);
+            if let Some(old) = replaced {
+                dropped = unheld(rows, old, target.head.as_ref())?;
+                drop_commits(draft, &dropped)?;
+                draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
+                staged = Some(draft.replace(working_tree)?);
+            } else if creates {
+                draft.change(RowChange::insert(Row::Branch(target.clone())));
+                staged = Some(draft.bring_in(working_tree)?);
+            }
+            if !self.stays() {
+                let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
+                draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
+                draft.point(
+                    layout::running_point(&record.name),
+                    &layout::running_point_target(&target.name),
+                )?;
+            }
+            Ok((staged, dropped))
+        })
+    }
 }
 
 fn check_clean(pool: &Pool, plan: &Plan, creates: bool) -> Result<(), Error> {

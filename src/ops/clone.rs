@@ -88,7 +88,7 @@ pub(super) fn clone_as(
         draft.move_head(head);
         draft.bring_in(layout::volume(to))
     })?;
-    pool.check_space(&tree)?;
+    pool.check_space([&*tree])?;
     let working_tree = super::init::furnish(&staged, &branch)?;
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;

@@ -1,15 +1,17 @@
 //! `commit`: keep the working tree of the current branch.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::restore::millis;
-use super::snapshot::Snapshot;
+use super::snapshot::{self, Snapshot};
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb,
-    VolumeName,
+    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Row, RowChange,
+    Signature, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, Setting, existing};
+use crate::pool::{Error, Pool, Setting, current_branch, existing};
 use crate::sys::tree::CopyStats;
 
 /// What to commit, and in whose words.
@@ -40,7 +42,7 @@ pub struct Committed {
     pub id: CommitId,
     /// The commit before it.
     pub parent: Option<CommitId>,
-    /// The containers that were stopped or paused for it.
+    /// The containers that were stopped or paused for it, and for all that was committed with it.
     pub containers: Vec<String>,
     /// What was copied while containers still ran, and how; all of it when none ran.
     pub copied: CopyStats,
@@ -56,55 +58,84 @@ pub struct Committed {
 /// When the message is blank, the space does not suffice, a container cannot be held, or the copy
 /// fails; nothing is changed then.
 pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> {
+    let volume = pool.select(request.volume.as_ref())?;
+    Ok(commit_all(pool, &[volume], None, request)?.swap_remove(0))
+}
+
+/// The same for all volumes of a compose project, whose new commits have one id.
+///
+/// # Errors
+/// As [`commit`], and when no volume belongs to the project.
+pub fn commit_project(
+    pool: &Pool,
+    project: &ProjectName,
+    request: &CommitRequest,
+) -> Result<Vec<Committed>, Error> {
+    commit_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
+}
+
+fn commit_all(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    project: Option<&ProjectName>,
+    request: &CommitRequest,
+) -> Result<Vec<Committed>, Error> {
     if request.message.trim().is_empty() {
         return Err(Error::NoMessage);
     }
-    let volume = pool.select(request.volume.as_ref())?;
-    let session = pool.begin(Verb::Commit, &volume)?;
+    let sessions = pool.begin_all(Verb::Commit, volumes, project)?;
     let id = pool.new_commit_id();
+    let date = request.date.unwrap_or_else(|| pool.now());
     let summary = format!("commit: {}", request.message.lines().next().unwrap_or_default());
-    let (record, branch) = pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
-        let branch = rows.branch(&volume, &record.branch)?;
-        let branch =
-            branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
-        Ok::<_, Error>((record, branch))
+    let branches = pool.store().read(|rows| {
+        let current = |volume| current_branch(&rows, &existing(&rows, volume)?);
+        volumes.iter().map(current).collect::<Result<Vec<_>, Error>>()
     })?;
-    let working_tree = pool.layout().full(&layout::working_tree(&volume, &record.branch));
-    pool.check_space(&working_tree)?;
+    let tree =
+        |branch: &BranchRecord| pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
+    let trees: Vec<PathBuf> = branches.iter().map(tree).collect();
+    pool.check_space(trees.iter().map(PathBuf::as_path))?;
 
-    let (pending, staged) = session.intend(summary, |rows, draft| {
-        let commit = CommitRecord {
-            volume: volume.clone(),
-            id: id.clone(),
-            parent: branch.head.clone(),
-            message: request.message.trim_end().to_owned(),
-            author: match &request.author {
-                Some(author) => author.clone(),
-                None => configured_author(rows, &volume, &request.fallback)?,
-            },
-            date: request.date.unwrap_or_else(|| pool.now()),
-            code: request.code.clone(),
-        };
-        let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
-        draft.change(RowChange::insert(Row::Commit(commit)));
-        draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
-        draft.move_head(Some(id.clone()));
-        draft.bring_in(layout::commit_tree(&volume, &id))
-    })?;
-    let snapshot =
-        Snapshot { pool, working_tree: &working_tree, staged: &staged, branch: &branch, commit: &id };
-    let (outcome, copied, quiesced) = snapshot.run(pending)?;
-    Ok(Committed {
-        volume,
-        branch: record.branch,
-        id,
+    let (mut all, mut staged) = (Vec::new(), Vec::new());
+    for (session, branch) in sessions.into_iter().zip(&branches) {
+        let (pending, place) = session.intend(summary.clone(), |rows, draft| {
+            let commit = CommitRecord {
+                volume: branch.volume.clone(),
+                id: id.clone(),
+                parent: branch.head.clone(),
+                message: request.message.trim_end().to_owned(),
+                author: match &request.author {
+                    Some(author) => author.clone(),
+                    None => configured_author(rows, &branch.volume, &request.fallback)?,
+                },
+                date,
+                code: request.code.clone(),
+            };
+            let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
+            draft.change(RowChange::insert(Row::Commit(commit)));
+            draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
+            draft.move_head(Some(id.clone()));
+            draft.bring_in(layout::commit_tree(&branch.volume, &id))
+        })?;
+        all.push(pending);
+        staged.push(place);
+    }
+    let each = branches.iter().zip(&trees).zip(&staged);
+    let snapshots: Vec<Snapshot<'_>> = each
+        .map(|((branch, working_tree), staged)| Snapshot { pool, working_tree, staged, branch, commit: &id })
+        .collect();
+    let (outcome, copied) = snapshot::run(&snapshots, all.into())?;
+    let done = branches.into_iter().zip(copied).map(|(branch, copied)| Committed {
+        volume: branch.volume,
+        branch: branch.name,
+        id: id.clone(),
         parent: branch.head,
-        containers: outcome.containers,
-        copied,
-        quiesced,
+        containers: outcome.containers.clone(),
+        copied: copied.early,
+        quiesced: copied.quiesced,
         downtime_ms: millis(outcome.downtime),
-    })
+    });
+    Ok(done.collect())
 }
 
 pub(super) fn configured_author(

@@ -80,7 +80,7 @@ pub fn import_volume(
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
     make(pool, volume, None, message, author, |pending, kept| {
-        pool.check_space(&foreign.mountpoint)?;
+        pool.check_space([&*foreign.mountpoint])?;
         pending.hold_others(&foreign.users)?;
         let copied = pool.copy_tree(&foreign.mountpoint, kept)?;
         let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;

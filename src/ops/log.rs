@@ -83,6 +83,9 @@ pub struct LogEntry {
     pub tags: Vec<TagName>,
     /// Whether it is the head of the current branch.
     pub head: bool,
+    /// In the log of a compose project: the volumes that it was made of; `volume` and `parent` are the first one's then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<VolumeName>,
     /// What it changed, where that was asked for. Of a first commit: what its root holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<StatusChange>>,
@@ -134,7 +137,7 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
     Ok(log)
 }
 
-fn named_volume(start: &LogStart) -> Option<&VolumeName> {
+pub(super) fn named_volume(start: &LogStart) -> Option<&VolumeName> {
     match start {
         LogStart::Head | LogStart::All => None,
         LogStart::Revision(revision) => revision.volume.as_ref(),
@@ -254,13 +257,14 @@ impl Names {
             author: commit.author,
             date: commit.date,
             code: commit.code,
+            volumes: Vec::new(),
             changes: None,
         }
     }
 }
 
 /// What a commit changed; of a first one what its root holds.
-fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
+pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
     let tree = pool.layout().full(&layout::commit_tree(&entry.volume, &entry.id));
     let mut changes = Vec::new();
     let Some(parent) = &entry.parent else {

@@ -1,14 +1,16 @@
 //! `reset --hard`: make the working tree equal to a commit, and that commit the head.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::held::{drop_commits, unheld};
-use super::restore::{Restore, millis};
+use super::restore::{self, Restore, millis};
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
+    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, existing, resolve};
+use crate::pool::{Error, Pool, current_branch, existing, resolve_in_each};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -38,7 +40,7 @@ pub struct ResetDone {
     pub message: String,
     /// The commits that nothing holds any more, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted.
+    /// The containers that were restarted for it, and for all that was reset with it.
     pub containers: Vec<String>,
     /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
@@ -56,55 +58,96 @@ pub struct ResetDone {
 /// a container cannot be held, or the copy fails; nothing is changed then.
 pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     let volume = pool.select(request.volume.as_ref())?;
+    Ok(reset_all(pool, &[volume], None, request)?.swap_remove(0))
+}
+
+/// The same for all volumes of a compose project. The revision is looked up in each of them; the id of a commit
+/// that was made of the whole project names that commit of each.
+///
+/// # Errors
+/// As [`reset`], also when an id names a commit in some of the volumes only, or other commits; and when no volume
+/// belongs to the project.
+pub fn reset_project(
+    pool: &Pool,
+    project: &ProjectName,
+    request: &ResetRequest,
+) -> Result<Vec<ResetDone>, Error> {
+    reset_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
+}
+
+/// A volume's branch and the commit that it goes to.
+struct Target {
+    branch: BranchRecord,
+    commit: CommitRecord,
+}
+
+fn reset_all(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    project: Option<&ProjectName>,
+    request: &ResetRequest,
+) -> Result<Vec<ResetDone>, Error> {
     if !request.hard {
-        return Err(Error::HardRequired(volume));
+        return Err(Error::HardRequired(volumes.to_vec()));
     }
     // A revision that names nothing is refused before anything is locked.
-    pool.store().read(|rows| target(&rows, &volume, &request.revision))?;
-    let session = pool.begin(Verb::Reset, &volume)?;
-    let (commit, _) = pool.store().read(|rows| target(&rows, &volume, &request.revision))?;
-    let source = pool.layout().full(&layout::commit_tree(&volume, &commit.id));
-    pool.check_space(&source)?;
+    pool.store().read(|rows| targets(&rows, volumes, &request.revision))?;
+    let sessions = pool.begin_all(Verb::Reset, volumes, project)?;
+    let targets = pool.store().read(|rows| targets(&rows, volumes, &request.revision))?;
+    let source = |to: &Target| pool.layout().full(&layout::commit_tree(&to.commit.volume, &to.commit.id));
+    let sources: Vec<PathBuf> = targets.iter().map(source).collect();
+    pool.check_space(sources.iter().map(PathBuf::as_path))?;
 
-    let summary = format!("reset: moving to {}", request.revision);
-    let (pending, (staged, branch, dropped)) = session.intend(summary, |rows, draft| {
-        let (commit, branch) = target(rows, &volume, &request.revision)?;
-        let head = BranchRecord { head: Some(commit.id.clone()), ..branch.clone() };
-        draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
-        let dropped = unheld(rows, &branch, Some(&commit.id))?;
-        drop_commits(draft, &dropped)?;
-        draft.move_head(Some(commit.id));
-        let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
-        Ok((staged, branch, dropped))
-    })?;
-    let restored = Restore { pool, source: &source, staged: &staged, branch: &branch, commit: &commit.id };
-    let (outcome, copied, quiesced) = restored.run(pending)?;
-    Ok(ResetDone {
-        volume,
+    let (mut all, mut planned) = (Vec::new(), Vec::new());
+    for (session, Target { branch, commit }) in sessions.into_iter().zip(&targets) {
+        let summary = format!("reset: moving to {}", request.revision);
+        let (pending, plan) = session.intend(summary, |rows, draft| {
+            let head = BranchRecord { head: Some(commit.id.clone()), ..branch.clone() };
+            draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
+            let dropped = unheld(rows, branch, Some(&commit.id))?;
+            drop_commits(draft, &dropped)?;
+            draft.move_head(Some(commit.id.clone()));
+            let staged = draft.replace(layout::working_tree(&branch.volume, &branch.name))?;
+            Ok((staged, dropped))
+        })?;
+        all.push(pending);
+        planned.push(plan);
+    }
+    let each = targets.iter().zip(&sources).zip(&planned);
+    let restores: Vec<Restore<'_>> = each
+        .map(|((to, source), (staged, _))| Restore {
+            pool,
+            source,
+            staged,
+            branch: &to.branch,
+            commit: &to.commit.id,
+        })
+        .collect();
+    let (outcome, copied) = restore::run(&restores, all.into())?;
+    let each = targets.into_iter().zip(planned).zip(copied);
+    let done = each.map(|((Target { branch, commit }, (_, dropped)), copied)| ResetDone {
+        volume: branch.volume,
         branch: branch.name,
         from: branch.head,
         to: commit.id,
         message: commit.message,
         dropped: dropped.into_iter().map(|commit| commit.id).collect(),
-        containers: outcome.containers,
-        copied,
-        quiesced,
+        containers: outcome.containers.clone(),
+        copied: copied.early,
+        quiesced: copied.quiesced,
         downtime_ms: millis(outcome.downtime),
-    })
+    });
+    Ok(done.collect())
 }
 
-fn target(
-    rows: &Rows<'_>,
-    volume: &VolumeName,
-    revision: &Revision,
-) -> Result<(CommitRecord, BranchRecord), Error> {
-    let record = existing(rows, volume)?;
-    if revision.volume.as_ref().is_some_and(|other| other != volume) {
-        return Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() });
+fn targets(rows: &Rows<'_>, volumes: &[VolumeName], revision: &Revision) -> Result<Vec<Target>, Error> {
+    let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
+    for volume in volumes {
+        if revision.volume.as_ref().is_some_and(|other| other != volume) {
+            return Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() });
+        }
     }
-    let commit = resolve(rows, &record, revision)?;
-    let branch = rows.branch(volume, &record.branch)?;
-    let branch =
-        branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", record.branch)))?;
-    Ok((commit, branch))
+    let commits = resolve_in_each(rows, &records, revision)?;
+    let both = records.iter().zip(commits);
+    both.map(|(record, commit)| Ok(Target { branch: current_branch(rows, record)?, commit })).collect()
 }

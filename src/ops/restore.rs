@@ -5,13 +5,13 @@
 //! are only made while containers are held, and taken apart again (out of the old tree) before they
 //! are let go: at no time can one inode be written through two trees.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
-use crate::sys::tree::{self, Bounds, CopyStats, Keep, Reuse, Update, update_tree};
+use crate::pool::{Error, Group, Outcome, Pending, Pool, Purpose, StoredIndex, finish_all};
+use crate::sys::tree::{self, Bounds, CopyStats, Keep, LinkedFiles, Reuse, Update, update_tree};
 
 /// Replaces the working tree of `branch` by `commit`'s.
 pub(super) struct Restore<'r> {
@@ -24,40 +24,70 @@ pub(super) struct Restore<'r> {
     pub(super) commit: &'r CommitId,
 }
 
-impl Restore<'_> {
-    /// Runs the operation to its end. Gives what was copied before containers were held, and after.
-    pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
-        let (pool, volume, branch) = (self.pool, &self.branch.volume, &self.branch.name);
-        let working_tree = pool.layout().full(&layout::working_tree(volume, branch));
-        let early = pool.will_hold(volume, Purpose::Swap)?;
-        let index = pool.tree_index(volume, branch, self.commit)?;
-        let begun = Bounds::now();
-        // From here on a store through an old mapping leaves its mark on the file.
-        tree::sync_filesystem(self.staged)?;
+/// What was copied for one working tree, before containers were held and after.
+#[derive(Default)]
+pub(super) struct Restored {
+    pub(super) early: CopyStats,
+    pub(super) quiesced: CopyStats,
+}
 
-        let linked = pending.linked_files(&layout::working_tree(volume, branch))?;
-        let reuse = |index, later| Reuse { tree: &working_tree, index, linked: &linked, later };
+/// Runs the operations to their end, which is one: containers are held once for all of them.
+pub(super) fn run(restores: &[Restore<'_>], mut group: Group<'_>) -> Result<(Outcome, Vec<Restored>), Error> {
+    let Some(pool) = restores.first().map(|first| first.pool) else { return Ok(Default::default()) };
+    let early = pool.will_hold(restores.iter().map(|restore| &restore.branch.volume), Purpose::Swap)?;
+    let index =
+        |restore: &Restore<'_>| pool.tree_index(&restore.branch.volume, &restore.branch.name, restore.commit);
+    let indexes = restores.iter().map(index).collect::<Result<Vec<_>, _>>()?;
+    let begun = Bounds::now();
+    // From here on a store through an old mapping leaves its mark on the file.
+    tree::sync_filesystem(restores[0].staged)?;
 
-        let mut copied = CopyStats::default();
-        if early {
-            copied = self.pass(Keep::Nothing, index.as_ref().map(|index| reuse(index, true)))?;
+    let linked = |(restore, pending): (&Restore<'_>, &Pending<'_>)| pending.linked_files(&restore.place());
+    let linked = restores.iter().zip(group.iter()).map(linked).collect::<Result<Vec<_>, _>>()?;
+    let each =
+        || restores.iter().zip(&indexes).zip(&linked).map(|((one, index), linked)| (one, index, linked));
+
+    let mut done: Vec<Restored> = restores.iter().map(|_| Restored::default()).collect();
+    if early {
+        for ((restore, index, linked), done) in each().zip(&mut done) {
+            done.early = restore.pass(Keep::Nothing, index.as_ref(), linked, true)?;
         }
-        pending.quiesce(Purpose::Swap)?;
+    }
+    group.quiesce(Purpose::Swap)?;
+    let keep = if early { Keep::All } else { Keep::Nothing };
+    for (at, ((restore, index, linked), done)) in each().zip(&mut done).enumerate() {
         // A container that is only frozen still has the old files open.
-        let index = index.as_ref().filter(|_| !pending.has_frozen());
-        let keep = if early { Keep::All } else { Keep::Nothing };
-        let quiesced = self.pass(keep, index.map(|index| reuse(index, false)))?;
-        linked.finish()?;
+        let index = index.as_ref().filter(|_| !group[at].has_frozen());
+        done.quiesced = restore.pass(keep, index, linked, false)?;
+    }
+    linked.into_iter().try_for_each(LinkedFiles::finish)?;
 
-        let mut published = pending.publish()?;
+    let mut published = group.publish()?;
+    for (restore, published) in restores.iter().zip(&mut published) {
         // Only speed depends on what follows, so it does not fail the reset: the old tree goes anyway.
         if let Ok(stripped) = published.retire() {
-            published.remember_new(volume, branch, self.commit, begun, stripped);
+            let BranchRecord { volume, name, .. } = restore.branch;
+            published.remember_new(volume, name, restore.commit, begun, stripped);
         }
-        Ok((published.finish()?, copied, quiesced))
+    }
+    Ok((finish_all(published)?, done))
+}
+
+impl Restore<'_> {
+    /// The working tree, relative to the pool.
+    fn place(&self) -> PathBuf {
+        layout::working_tree(&self.branch.volume, &self.branch.name)
     }
 
-    fn pass(&self, keep: Keep, reuse: Option<Reuse<'_>>) -> Result<CopyStats, Error> {
+    fn pass(
+        &self,
+        keep: Keep,
+        index: Option<&StoredIndex<'_>>,
+        linked: &LinkedFiles,
+        later: bool,
+    ) -> Result<CopyStats, Error> {
+        let tree = self.pool.layout().full(&self.place());
+        let reuse = index.map(|index| Reuse { tree: &tree, index, linked, later });
         let (options, update) = (self.pool.copy_options(), Update { keep, reuse, early: None });
         Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
     }

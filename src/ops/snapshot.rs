@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Error, Outcome, Pending, Pool, Purpose};
+use crate::pool::{Error, Group, Outcome, Pool, Purpose, finish_all};
 use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, FileTime, Update};
 
 /// What was written to later is left to the second pass: a direct write takes no longer.
@@ -20,36 +20,59 @@ pub(super) struct Snapshot<'s> {
     pub(super) commit: &'s CommitId,
 }
 
-impl Snapshot<'_> {
-    /// Runs the operation to its end. Gives what was copied before containers were held, and after.
-    pub(super) fn run(&self, mut pending: Pending<'_>) -> Result<(Outcome, CopyStats, CopyStats), Error> {
-        let (pool, volume) = (self.pool, &self.branch.volume);
-        let is_worth_it =
-            pool.will_hold(volume, Purpose::Copy)? && tree::marks_mapped_stores(self.working_tree);
-        let early = if is_worth_it { self.ahead()? } else { None };
-        let begun = Bounds::now();
-        // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass
-        // made is written out before containers have to wait for it.
-        tree::sync_filesystem(self.staged)?;
-        pending.quiesce(Purpose::Copy)?;
+/// What was copied into one commit.
+pub(super) struct Copied {
+    /// While containers still ran; all of it when none ran.
+    pub(super) early: CopyStats,
+    /// While they were held.
+    pub(super) quiesced: CopyStats,
+}
+
+/// Runs the operations to their end, which is one: containers are held once for all of them.
+pub(super) fn run(snapshots: &[Snapshot<'_>], mut group: Group<'_>) -> Result<(Outcome, Vec<Copied>), Error> {
+    let Some(pool) = snapshots.first().map(|first| first.pool) else { return Ok(Default::default()) };
+    let volumes = snapshots.iter().map(|snapshot| &snapshot.branch.volume);
+    let mut early = Vec::new();
+    if pool.will_hold(volumes, Purpose::Copy)? {
+        early = snapshots.iter().map(Snapshot::ahead).collect::<Result<Vec<_>, _>>()?;
+    }
+    early.resize_with(snapshots.len(), || None);
+    let begun = Bounds::now();
+    // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass
+    // made is written out before containers have to wait for it.
+    tree::sync_filesystem(snapshots[0].staged)?;
+    group.quiesce(Purpose::Copy)?;
+    let mut copied = Vec::new();
+    for (snapshot, early) in snapshots.iter().zip(early) {
         let (early, ahead) = early.unzip();
-        let options = pool.copy_options();
-        let update = Update { early: early.as_ref(), ..Update::default() };
-        let copied = pool.watched(self.working_tree, || {
+        let rest = snapshot.copy(early.as_ref())?;
+        copied.push(match ahead {
+            Some(ahead) => Copied { early: ahead, quiesced: rest },
+            None => Copied { early: rest, quiesced: CopyStats::default() },
+        });
+    }
+    let mut published = group.publish()?;
+    for (snapshot, published) in snapshots.iter().zip(&mut published) {
+        let BranchRecord { volume, name, head, .. } = snapshot.branch;
+        published.remember(volume, name, snapshot.commit, head.as_ref(), begun);
+    }
+    Ok((finish_all(published)?, copied))
+}
+
+impl Snapshot<'_> {
+    fn copy(&self, early: Option<&EarlyCopies>) -> Result<CopyStats, Error> {
+        let (options, update) = (self.pool.copy_options(), Update { early, ..Update::default() });
+        Ok(self.pool.watched(self.working_tree, || {
             tree::update_tree(self.working_tree, self.staged, &options, &update)
-        })?;
-        let mut published = pending.publish()?;
-        published.remember(volume, &self.branch.name, self.commit, self.branch.head.as_ref(), begun);
-        let outcome = published.finish()?;
-        Ok(match ahead {
-            Some(ahead) => (outcome, ahead, copied),
-            None => (outcome, copied, CopyStats::default()),
-        })
+        })?)
     }
 
     /// The first pass. It needs more space than a copy alone, if much of what it copied changes: where
     /// there is none, the copy is made in one pass.
     fn ahead(&self) -> Result<Option<(EarlyCopies, CopyStats)>, Error> {
+        if !tree::marks_mapped_stores(self.working_tree) {
+            return Ok(None);
+        }
         let (pool, options) = (self.pool, self.pool.copy_options());
         let settled = FileTime::now().earlier(QUIET);
         let copied = pool.watched(self.working_tree, || {

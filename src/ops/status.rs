@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::paths::{folded, printable};
 use crate::layout;
-use crate::model::{BranchName, CommitId, VolumeName, VolumeRecord};
+use crate::model::{BranchName, CommitId, ProjectName, VolumeName, VolumeRecord};
 use crate::pool::{Error, Pool, existing};
 use crate::sys::tree::{self, Change, ChangeKind, Compare, Index};
 
@@ -58,6 +58,14 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
         ControlFlow::Continue(())
     })?;
     Ok(Status { volume, branch: record.branch, head, clean: changes.is_empty(), changes })
+}
+
+/// The same for each volume of a compose project.
+///
+/// # Errors
+/// As [`status`], and when no volume belongs to the project.
+pub fn status_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Status>, Error> {
+    pool.volumes_of_project(project)?.iter().map(|volume| status(pool, Some(volume))).collect()
 }
 
 /// Whether anything differs; stops at the first difference.

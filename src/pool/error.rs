@@ -2,7 +2,9 @@
 //! where the message says what holds.
 
 use crate::containers::ContainerError;
-use crate::model::{BranchName, CommitId, IdError, NameError, RevisionError, TagName, Verb, VolumeName};
+use crate::model::{
+    BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName,
+};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -107,6 +109,30 @@ pub enum Error {
         /// Whether nothing was done to the volume since.
         is_last: bool,
     },
+    /// An id that names several commits in a compose project, or one in some of its volumes only.
+    #[error("'{revision}' does not name the same commit in all volumes of the project: {}", candidates.join(", "))]
+    NotJoint {
+        /// What was asked for.
+        revision: String,
+        /// What it names in which volume.
+        candidates: Vec<String>,
+    },
+    /// No volume belongs to a compose project.
+    #[error("no volume of dvol's belongs to the compose project '{0}'")]
+    NoProject(ProjectName),
+    /// A short name that is one of several volumes'.
+    #[error(
+        "'{name}' may be one of several volumes of the compose project '{project}': {}",
+        names(candidates)
+    )]
+    AmbiguousVolume {
+        /// What was asked for.
+        name: VolumeName,
+        /// The project.
+        project: ProjectName,
+        /// The volumes that the project knows by that name.
+        candidates: Vec<VolumeName>,
+    },
     /// More parents were asked for than there are.
     #[error(
         "'{revision}' goes past the root of volume {volume}: {}", before(start, *ancestors)
@@ -157,8 +183,8 @@ pub enum Error {
         branch: BranchName,
     },
     /// `reset` without `--hard`.
-    #[error("a reset replaces the working tree of volume {0}, which only --hard may do")]
-    HardRequired(VolumeName),
+    #[error("a reset replaces the working tree of volume {}, which only --hard may do", names(_0))]
+    HardRequired(Vec<VolumeName>),
     /// Containers use the volume.
     #[error("volume {volume} is used by container(s) {}", containers.join(", "))]
     InUse {
@@ -188,8 +214,8 @@ pub enum Error {
         commits: usize,
     },
     /// There is no operation to undo.
-    #[error("nothing was done to volume {0} that could be undone")]
-    NothingToUndo(VolumeName),
+    #[error("nothing was done to {0} that could be undone")]
+    NothingToUndo(String),
     /// An operation cannot be taken back any more.
     #[error("cannot undo operation {number} of volume {volume} ({summary}): {reason}")]
     CannotUndo {
@@ -288,12 +314,12 @@ pub enum Error {
         output: String,
     },
     /// All is done but a container does not start.
-    #[error("the {verb} of volume {volume} is done, but {}", problems.join("; "))]
+    #[error("the {verb} of volume {} is done, but {}", names(volumes), problems.join("; "))]
     NotReleased {
         /// What was done.
         verb: Verb,
-        /// The volume.
-        volume: VolumeName,
+        /// The volumes.
+        volumes: Vec<VolumeName>,
         /// What is wrong with which container.
         problems: Vec<String>,
     },
@@ -332,6 +358,10 @@ fn before(start: &CommitId, ancestors: u64) -> String {
         1 => format!("{} has one commit before it", start.short()),
         n => format!("{} has {n} commits before it", start.short()),
     }
+}
+
+fn names(volumes: &[VolumeName]) -> String {
+    volumes.iter().map(VolumeName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn list(ids: &[CommitId]) -> String {

@@ -57,8 +57,10 @@ impl Care {
     fn and(&mut self, other: Care) {
         self.quiesce = self.quiesce.max(other.quiesce);
         self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
-        self.pre.extend(other.pre);
-        self.post.extend(other.post);
+        // What both say, as when it is the pool's setting, is run once.
+        for (own, theirs) in [(&mut self.pre, other.pre), (&mut self.post, other.post)] {
+            own.extend(theirs.into_iter().filter(|command| !own.contains(command)).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -92,7 +94,14 @@ impl<'p> Holder<'p> {
 
     /// Whether containers go on as they are.
     pub(super) fn leaves_all(&self) -> bool {
-        self.purpose == Purpose::Copy && self.volumes.iter().all(|(_, care)| care.quiesce == Quiesce::None)
+        self.volumes.iter().all(|(volume, _)| self.leaves(volume))
+    }
+
+    /// Whether containers of this volume go on as they are, unless another volume of theirs asks for more.
+    pub(super) fn leaves(&self, volume: &VolumeName) -> bool {
+        let is_left = |care: &Care| care.quiesce == Quiesce::None;
+        self.purpose == Purpose::Copy
+            && self.volumes.iter().any(|(name, care)| name == volume && is_left(care))
     }
 
     /// The containers that run and have to be held, the first to be held first; `held` are held already.
@@ -366,7 +375,9 @@ mod tests {
         care.quiesce = Quiesce::None;
         let mut other = care.clone();
         (other.quiesce, other.stop_timeout) = (Quiesce::Pause, Some(3));
+        (care.pre, other.pre) = (vec!["sync".to_owned()], vec!["sync".to_owned(), "flush".to_owned()]);
         care.and(other);
         assert_eq!((care.quiesce, care.stop_timeout), (Quiesce::Pause, Some(3)));
+        assert_eq!(care.pre, ["sync", "flush"]);
     }
 }

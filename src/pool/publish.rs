@@ -122,9 +122,10 @@ pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
     let Some(first) = all.first() else { return Ok(Outcome::default()) };
     let pool = first.pending.session.pool;
     let downtime = first.pending.quiesced.map(|since| since.elapsed()).unwrap_or_default();
-    let (verb, volume) = (first.pending.operation.verb, first.pending.operation.volume.clone());
+    let verb = first.pending.operation.verb;
+    let volumes: Vec<VolumeName> = all.iter().map(|one| one.pending.operation.volume.clone()).collect();
     let held = first.pending.operation.held.clone();
-    let patience = pool.patience(&volume, &held).unwrap_or_default();
+    let patience = pool.patience(&volumes, &held).unwrap_or_default();
     let mut problems = pool.release(&held, true, patience);
     for published in &all {
         if let Err(error) = published.clear_up(problems.is_empty()) {
@@ -137,7 +138,7 @@ pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
     drop(all);
     problems.extend(pool.await_all(&held, patience));
     if !problems.is_empty() {
-        return Err(Error::NotReleased { verb, volume, problems });
+        return Err(Error::NotReleased { verb, volumes, problems });
     }
     let names = held.into_iter().filter(|held| held.hold != Hold::Leave).map(|held| held.name);
     Ok(Outcome { downtime, containers: names.collect() })

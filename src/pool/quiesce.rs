@@ -40,11 +40,12 @@ pub(super) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) -> Result<(
     let volumes = pending.iter().map(|pending| pending.session.volume.clone());
     let mut holder = Holder::new(pool, purpose, volumes)?;
     let mut found = holder.find(&[])?;
+    for pending in &mut *pending {
+        pending.is_written_to = holder.leaves(&pending.session.volume);
+    }
     if holder.leaves_all() {
         note(&mut pending[0], &found)?;
-        holder.run_before(&found)?;
-        pending.iter_mut().for_each(|pending| pending.is_written_to = true);
-        return Ok(());
+        return holder.run_before(&found);
     }
     for _ in 0..ROUNDS {
         note(&mut pending[0], &found)?;
@@ -148,13 +149,17 @@ impl Pending<'_> {
 }
 
 impl Pool {
-    /// Refuses what [`Pending::quiesce`] would refuse, before much is done. Says whether a container
-    /// will be held, so that a first pass before that is worth it.
+    /// Refuses what [`Group::quiesce`](super::Group::quiesce) would refuse, before much is done. Says whether a
+    /// container will be held, so that a first pass before that is worth it.
     ///
     /// # Errors
-    /// When a container on the volume cannot be held as it should, or the engine does not answer.
-    pub fn will_hold(&self, volume: &VolumeName, purpose: Purpose) -> Result<bool, Error> {
-        let mut holder = Holder::new(self, purpose, std::iter::once(volume.clone()))?;
+    /// When a container on one of the volumes cannot be held as it should, or the engine does not answer.
+    pub fn will_hold<'v>(
+        &self,
+        volumes: impl IntoIterator<Item = &'v VolumeName>,
+        purpose: Purpose,
+    ) -> Result<bool, Error> {
+        let mut holder = Holder::new(self, purpose, volumes.into_iter().cloned())?;
         let found = holder.find(&[])?;
         Ok(!holder.leaves_all() && found.iter().any(|held| !held.was_paused))
     }

@@ -111,6 +111,7 @@ impl Pool {
             let finished = operation.phase == Phase::Published;
             let settled = operation.phase == Phase::Settled;
             self.settle_operation(&mut operation, None)?;
+            self.recover_others(&operation)?;
             self.let_go(&mut operation)?;
             if !settled {
                 let verb = operation.verb;
@@ -124,6 +125,15 @@ impl Pool {
             }
         }
         Ok(recovered)
+    }
+
+    /// Containers that are let go may be on other volumes of the same joint operation, whose trees come first.
+    fn recover_others(&self, operation: &Operation) -> Result<(), Error> {
+        let others = operation.joint.iter().flat_map(|joint| &joint.volumes);
+        let is_held = !operation.held.is_empty();
+        others
+            .filter(|other| is_held && **other != operation.volume)
+            .try_for_each(|other| self.recover_trees(other))
     }
 
     fn pending(&self, volume: &VolumeName) -> Result<Vec<Operation>, Error> {

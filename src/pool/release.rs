@@ -70,13 +70,18 @@ impl Pool {
         if held.was_paused && frozen_again { containers.pause(&held.id) } else { Ok(()) }
     }
 
-    /// How long to wait for the health checks of containers that were started.
-    pub(super) fn patience(&self, volume: &VolumeName, held: &[Held]) -> Result<Duration, Error> {
+    /// How long to wait for the health checks of containers that were started: the longest that is set for one
+    /// of the volumes.
+    pub(super) fn patience(&self, volumes: &[VolumeName], held: &[Held]) -> Result<Duration, Error> {
         if self.options.wait == Some(false) || held.iter().all(|held| !held.has_health) {
             return Ok(Duration::ZERO);
         }
         let setting = Setting::find("containers.wait")?;
-        let seconds = self.store.read(|rows| setting.value(&rows, Some(volume)))?.parse().unwrap_or_default();
+        let set = self.store.read(|rows| {
+            let values = volumes.iter().map(|volume| setting.value(&rows, Some(volume)));
+            values.collect::<Result<Vec<_>, _>>()
+        })?;
+        let seconds = set.iter().filter_map(|value| value.parse().ok()).max().unwrap_or_default();
         let asked =
             if seconds == 0 && self.options.wait == Some(true) { setting.default.parse().ok() } else { None };
         Ok(Duration::from_secs(asked.unwrap_or(seconds)))

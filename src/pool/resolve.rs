@@ -24,6 +24,47 @@ pub fn resolve(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> R
     resolve_in(rows, volume, revision)
 }
 
+/// The commits that `revision` names in each of these volumes. An id, or the prefix of one, must be the same
+/// commit's in all of them: the one of a commit that was made of all at once.
+///
+/// # Errors
+/// As [`resolve`]; and [`Error::NotJoint`].
+pub(crate) fn resolve_in_each(
+    rows: &Rows<'_>,
+    volumes: &[VolumeRecord],
+    revision: &Revision,
+) -> Result<Vec<CommitRecord>, Error> {
+    let is_name = |text: &str, record: &VolumeRecord| {
+        let branch = text.parse().ok().map(|name| rows.branch(&record.name, &name)).transpose()?.flatten();
+        let tag = text.parse().ok().map(|name| rows.tag(&record.name, &name)).transpose()?.flatten();
+        Ok::<_, StoreError>(branch.is_some() || tag.is_some())
+    };
+    if let Base::Name(text) = &revision.base
+        && volumes.len() > 1
+        && Revision::is_prefix(text)
+    {
+        let mut named = Vec::new();
+        for record in volumes {
+            if is_name(text, record)? {
+                return volumes.iter().map(|record| resolve(rows, record, revision)).collect();
+            }
+            named.push((record, by_prefix(rows, &record.name, text)?));
+        }
+        let same = named.iter().all(|(_, commit)| {
+            commit.as_ref().map(|commit| &commit.id) == named[0].1.as_ref().map(|commit| &commit.id)
+        });
+        if !same {
+            let what = |commit: &Option<CommitRecord>| {
+                commit.as_ref().map_or("none", |commit| commit.id.short()).to_owned()
+            };
+            let candidates =
+                named.iter().map(|(record, commit)| format!("{} in {}", what(commit), record.name)).collect();
+            return Err(Error::NotJoint { revision: revision.to_string(), candidates });
+        }
+    }
+    volumes.iter().map(|record| resolve(rows, record, revision)).collect()
+}
+
 fn resolve_in(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<CommitRecord, Error> {
     let start = base(rows, volume, revision)?;
     let mut commit = start.clone();

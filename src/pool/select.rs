@@ -1,7 +1,7 @@
 //! Which volume a command means.
 
 use super::{Error, Pool};
-use crate::model::{VolumeName, VolumeRecord};
+use crate::model::{BranchRecord, VolumeName, VolumeRecord};
 use crate::store::Rows;
 
 impl Pool {
@@ -20,4 +20,10 @@ impl Pool {
 /// The record of a volume that must be there.
 pub(crate) fn existing(rows: &Rows<'_>, name: &VolumeName) -> Result<VolumeRecord, Error> {
     rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))
+}
+
+/// The record of a volume's current branch.
+pub(crate) fn current_branch(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<BranchRecord, Error> {
+    let branch = rows.branch(&volume.name, &volume.branch)?;
+    branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", volume.branch)))
 }

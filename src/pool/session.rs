@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::{Error, Notice, Pool};
-use crate::model::{Operation, Phase, Verb, VolumeName};
+use crate::model::{Joint, Operation, Phase, ProjectName, Verb, VolumeName};
 use crate::store::Rows;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
@@ -12,6 +12,7 @@ pub struct Session<'p> {
     pub(super) pool: &'p Pool,
     pub(super) volume: VolumeName,
     pub(super) verb: Verb,
+    pub(super) joint: Option<Joint>,
     pub(super) _lock: LockGuard,
 }
 
@@ -45,7 +46,28 @@ impl Pool {
             notice: &|holder| self.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
         })?;
         self.recover_locked(volume, &lock)?;
-        Ok(Session { pool: self, volume: volume.clone(), verb, _lock: lock })
+        Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })
+    }
+
+    /// The same for several volumes, sorted by name, so that nobody who locks some of them waits in a circle;
+    /// for a compose project where one is named.
+    ///
+    /// # Errors
+    /// As [`Pool::begin`].
+    pub fn begin_all(
+        &self,
+        verb: Verb,
+        volumes: &[VolumeName],
+        project: Option<&ProjectName>,
+    ) -> Result<Vec<Session<'_>>, Error> {
+        debug_assert!(volumes.is_sorted(), "volumes are locked in the order of their names");
+        let joint = project.map(|project| Joint {
+            id: self.new_operation_id(),
+            project: project.clone(),
+            volumes: volumes.to_vec(),
+        });
+        let begin = |volume| Ok(Session { joint: joint.clone(), ..self.begin(verb, volume)? });
+        volumes.iter().map(begin).collect()
     }
 }
 
@@ -85,6 +107,7 @@ impl<'p> Session<'p> {
                 plan: plan.plan,
                 held: Vec::new(),
                 attempts: 0,
+                joint: self.joint.clone(),
             };
             writer.journal_put(&operation)?;
             Ok::<_, Error>((operation, value))

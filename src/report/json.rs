@@ -76,41 +76,27 @@ impl Lines for Listing {
     }
 }
 
-impl Lines for Vec<Inspection> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
+macro_rules! one_line_each {
+    ($($report:ty),*) => {$(
+        impl Lines for Vec<$report> {
+            fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+                lines(out, self)
+            }
+        }
+    )*};
 }
-
-impl Lines for Vec<MetadataLine> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
-
-impl Lines for Vec<Check> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
-
-impl Lines for Vec<TagEntry> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
-
-impl Lines for Vec<ReflogEntry> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
-
-impl Lines for Vec<SettingEntry> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
+one_line_each!(
+    Check,
+    CheckedOut,
+    Committed,
+    Inspection,
+    MetadataLine,
+    ReflogEntry,
+    ResetDone,
+    SettingEntry,
+    TagEntry,
+    Undone
+);
 
 impl Lines for Report {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -8,7 +8,7 @@ use super::status::letter;
 use super::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
 use super::template::Template;
 use super::text::{Text, author, plain};
-use crate::model::{BranchName, CodeState};
+use crate::model::{BranchName, CodeState, VolumeName};
 use crate::ops::{Log, LogEntry, StatusChange, shown};
 use crate::sys::tree::ChangeKind;
 
@@ -82,7 +82,9 @@ impl LogView {
             LogStyle::Full => full(entry, &names),
             LogStyle::Oneline => {
                 let subject = entry.message.lines().next().unwrap_or_default();
-                vec![format!("{COMMIT}{}{COMMIT:#}{names} {}", entry.id.short(), plain(subject))]
+                let volumes =
+                    if entry.volumes.is_empty() { String::new() } else { format!(" [{}]", volumes(entry)) };
+                vec![format!("{COMMIT}{}{COMMIT:#}{names} {}{volumes}", entry.id.short(), plain(subject))]
             }
             LogStyle::Template(template) => {
                 template.render(entry, current).split('\n').map(str::to_owned).collect()
@@ -105,12 +107,19 @@ fn full(entry: &LogEntry, names: &str) -> Vec<String> {
     if let Some(code) = &entry.code {
         body.push(format!("Code:   {}", plain(&code_line(code))));
     }
+    if !entry.volumes.is_empty() {
+        body.push(format!("Volumes: {}", volumes(entry)));
+    }
     body.push(String::new());
     let message = entry.message.lines();
     body.extend(
         message.map(|line| if line.is_empty() { String::new() } else { format!("    {}", plain(line)) }),
     );
     body
+}
+
+fn volumes(entry: &LogEntry) -> String {
+    entry.volumes.iter().map(VolumeName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn code_line(code: &CodeState) -> String {

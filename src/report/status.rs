@@ -2,17 +2,19 @@
 
 use std::io::{self, Write};
 
-use super::json::{Lines, line};
+use super::json::{Lines, lines};
 use super::style::RED;
 use super::text::Text;
 use crate::ops::{Status, shown};
 use crate::sys::tree::ChangeKind;
 
-/// A status and how it is shown to people; in JSON it is one object.
+/// What status says of one volume or several, and how that is shown to people; in JSON each is one object.
 #[derive(Debug, Clone)]
 pub struct StatusView {
-    /// The status.
-    pub status: Status,
+    /// Of each volume.
+    pub all: Vec<Status>,
+    /// Whether each volume is named, and stands before its paths.
+    pub of_project: bool,
     /// One line a path, and nothing else.
     pub short: bool,
 }
@@ -30,36 +32,54 @@ pub(super) fn letter(kind: ChangeKind) -> char {
 
 impl Lines for StatusView {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        line(out, &self.status)
+        lines(out, &self.all)
     }
 }
 
 impl Text for StatusView {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let status = &self.status;
-        if self.short {
-            return status.changes.iter().try_for_each(|change| {
-                writeln!(out, "{RED}{}{RED:#} {}", letter(change.kind), shown(&change.path))
-            });
-        }
-        writeln!(out, "On branch {}", status.branch)?;
-        if status.head.is_none() {
-            writeln!(out, "No commits yet")?;
-        }
-        if status.clean {
-            return writeln!(out, "nothing to commit, working tree clean");
-        }
-        writeln!(out, "Changes since the last commit:")?;
-        for change in &status.changes {
-            let word = match change.kind {
-                ChangeKind::Added => "new:",
-                ChangeKind::Modified => "modified:",
-                ChangeKind::Deleted => "deleted:",
-                ChangeKind::TypeChanged => "typechange:",
-                ChangeKind::Attributes => "attributes:",
-            };
-            writeln!(out, "        {RED}{word:<12}{}{RED:#}", shown(&change.path))?;
+        for (at, status) in self.all.iter().enumerate() {
+            if self.short {
+                self.short(status, out)?;
+                continue;
+            }
+            if self.of_project {
+                let space = if at > 0 { "\n" } else { "" };
+                writeln!(out, "{space}Volume {}", status.volume)?;
+            }
+            long(status, out)?;
         }
         Ok(())
     }
+}
+
+impl StatusView {
+    fn short(&self, status: &Status, out: &mut dyn Write) -> io::Result<()> {
+        let volume = if self.of_project { format!("{}/", status.volume) } else { String::new() };
+        status.changes.iter().try_for_each(|change| {
+            writeln!(out, "{RED}{}{RED:#} {volume}{}", letter(change.kind), shown(&change.path))
+        })
+    }
+}
+
+fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "On branch {}", status.branch)?;
+    if status.head.is_none() {
+        writeln!(out, "No commits yet")?;
+    }
+    if status.clean {
+        return writeln!(out, "nothing to commit, working tree clean");
+    }
+    writeln!(out, "Changes since the last commit:")?;
+    for change in &status.changes {
+        let word = match change.kind {
+            ChangeKind::Added => "new:",
+            ChangeKind::Modified => "modified:",
+            ChangeKind::Deleted => "deleted:",
+            ChangeKind::TypeChanged => "typechange:",
+            ChangeKind::Attributes => "attributes:",
+        };
+        writeln!(out, "        {RED}{word:<12}{}{RED:#}", shown(&change.path))?;
+    }
+    Ok(())
 }

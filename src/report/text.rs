@@ -63,6 +63,38 @@ impl Text for Committed {
     }
 }
 
+impl Text for Vec<Committed> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        // Made as one, they have one id.
+        self.first().map_or(Ok(()), |committed| committed.text(out))
+    }
+}
+
+impl Text for Vec<CheckedOut> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        each(out, self.iter().map(|done| (done.volume.as_str(), done)))
+    }
+}
+
+impl Text for Vec<ResetDone> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        each(out, self.iter().map(|done| (done.volume.as_str(), done)))
+    }
+}
+
+/// What was done to several volumes: each line behind the volume's name.
+fn each<'a, T: Text + 'a>(
+    out: &mut dyn Write,
+    all: impl Iterator<Item = (&'a str, &'a T)>,
+) -> io::Result<()> {
+    for (volume, done) in all {
+        let mut text = Vec::new();
+        done.text(&mut text)?;
+        String::from_utf8_lossy(&text).lines().try_for_each(|line| writeln!(out, "{volume}: {line}"))?;
+    }
+    Ok(())
+}
+
 impl Text for Parsed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.name.as_deref().unwrap_or_default())

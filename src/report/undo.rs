@@ -24,6 +24,12 @@ impl Text for Undone {
     }
 }
 
+impl Text for Vec<Undone> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.iter().try_for_each(|undone| undone.text(out))
+    }
+}
+
 impl Text for Vec<ReflogEntry> {
     fn layout(&self) -> Layout {
         Layout::Table

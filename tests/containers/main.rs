@@ -11,6 +11,7 @@ mod support;
 
 mod auto_remove;
 mod commit;
+mod compose;
 mod databases;
 mod driver_restart;
 mod failure;

@@ -19,6 +19,7 @@ pub(crate) enum Status {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Container {
+    /// The names of the volumes that it mounts, with spaces between them.
     pub(crate) volume: &'static str,
     pub(crate) status: Status,
     /// The engine deletes it when it stops.
@@ -89,6 +90,12 @@ fn answer(containers: &mut Containers, method: &Method, path: &str) -> (u16, Val
         let list = containers.iter().map(|(name, container)| listed(name, container)).collect();
         return (200, Value::Array(list));
     }
+    if path.ends_with("/version") {
+        return (200, json!({"Version": "20.10.24", "ApiVersion": "1.41"}));
+    }
+    if path.ends_with("/volumes") {
+        return (200, json!({"Volumes": []}));
+    }
     let [id, verb] = words[..] else { return (500, json!({"message": format!("unexpected {path}")})) };
     let Some(name) = containers.keys().find(|name| id_of(name) == id).cloned() else {
         return (404, json!({"message": "No such container"}));
@@ -122,8 +129,11 @@ fn listed(name: &str, container: &Container) -> Value {
         Status::Paused => ("paused", "Up 2 minutes (Paused)"),
         Status::Stopped => ("exited", "Exited (0) 2 minutes ago"),
     };
-    let mount = json!({"Type": "volume", "Name": container.volume, "Driver": "dvol", "Source": "",
-        "Destination": "/d", "Mode": "z", "RW": true, "Propagation": ""});
+    let mount = |volume| {
+        json!({"Type": "volume", "Name": volume, "Driver": "dvol", "Source": "",
+        "Destination": format!("/{volume}"), "Mode": "z", "RW": true, "Propagation": ""})
+    };
+    let mounts: Vec<Value> = container.volume.split(' ').map(mount).collect();
     json!({"Id": id_of(name), "Names": [format!("/{name}")], "Created": 1_700_000_000, "State": state,
-        "Status": status, "Mounts": [mount], "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
+        "Status": status, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
 }

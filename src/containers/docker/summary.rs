@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed, MountPoint};
 
-use crate::containers::{Container, Dependency, Service, State};
+use crate::containers::{ComposeVolume, Container, Dependency, Service, State};
 
 /// What the names of compose's labels begin with.
 pub(super) const COMPOSE: &str = "com.docker.compose.";
@@ -39,14 +39,22 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
     users
 }
 
-/// The volumes of `drivers` that containers of a list mount.
-pub(super) fn volumes<'a>(
+/// The volumes of `drivers` that containers of compose projects in a list mount.
+pub(super) fn compose_volumes<'a>(
     list: &'a [ContainerSummary],
     drivers: &'a [String],
-) -> impl Iterator<Item = &'a str> {
-    list.iter()
-        .flat_map(|summary| summary.mounts.iter().flatten())
-        .filter_map(|mount| volume_of(mount, drivers))
+) -> impl Iterator<Item = ComposeVolume> + 'a {
+    let project = |summary: &ContainerSummary| Some(summary.labels.as_ref().and_then(service)?.project);
+    list.iter().filter_map(move |summary| Some((summary, project(summary)?))).flat_map(
+        |(summary, project)| {
+            let volumes = summary.mounts.iter().flatten().filter_map(|mount| volume_of(mount, drivers));
+            volumes.map(move |volume| ComposeVolume {
+                volume: volume.to_owned(),
+                project: project.clone(),
+                key: None,
+            })
+        },
+    )
 }
 
 /// What compose's labels say. `depends_on` is a list of `service:condition:restart`.

@@ -1,0 +1,144 @@
+//! `log` of a compose project: the logs of its volumes as one, with a commit that was made of several of them
+//! only once.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+
+use super::log::{Log, LogEntry, LogRequest, LogStart, changes_of, log, named_volume};
+use super::status::StatusChange;
+use crate::model::{CommitId, ProjectName};
+use crate::pool::{Error, Pool};
+
+/// The commits of all volumes of `project` that `request` asks for.
+///
+/// # Errors
+/// As [`log`], and when no volume belongs to the project.
+pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> Result<Log, Error> {
+    let volumes = pool.volumes_of_project(project)?;
+    if let (Some(_), LogStart::Revision(revision)) = (named_volume(&request.start), &request.start) {
+        return Err(Error::OtherVolume { revision: revision.to_string(), volume: volumes[0].clone() });
+    }
+    let logs = volumes.iter().map(|volume| {
+        let request = LogRequest { volume: Some(volume.clone()), ..request.clone() };
+        // Which are the newest of all is known when all are merged.
+        log(pool, &LogRequest { most: None, reverse: false, stat: false, ..request })
+    });
+    let logs = logs.collect::<Result<Vec<_>, _>>()?;
+    let current = logs[0].current.clone();
+    let is_common = logs.iter().all(|log| log.current == current);
+    let mut entries = Vec::new();
+    for parts in merge(logs.into_iter().map(|log| log.entries.into()).collect(), request.most) {
+        let mut entry = joined(&parts);
+        entry.head &= is_common;
+        if request.stat {
+            entry.changes = Some(changes(pool, &parts)?);
+        }
+        entries.push(entry);
+    }
+    if request.reverse {
+        entries.reverse();
+    }
+    Ok(Log { volume: volumes[0].clone(), current, entries })
+}
+
+/// The newest of all first, but none before one that follows it in the log of a volume. What has one id comes
+/// together.
+fn merge(mut logs: Vec<VecDeque<LogEntry>>, most: Option<usize>) -> Vec<Vec<LogEntry>> {
+    let mut waiting: HashMap<CommitId, usize> = HashMap::new();
+    for entry in logs.iter().flatten() {
+        *waiting.entry(entry.id.clone()).or_default() += 1;
+    }
+    let mut merged = Vec::new();
+    while merged.len() < most.unwrap_or(usize::MAX) {
+        let fronts = || logs.iter().filter_map(VecDeque::front);
+        let is_free = |entry: &&LogEntry| {
+            fronts().filter(|other| other.id == entry.id).count()
+                == waiting.get(&entry.id).copied().unwrap_or(0)
+        };
+        let newest = fronts().filter(is_free).max_by_key(|entry| entry.date.micros);
+        // No log can contradict another, but a damaged pool's is shown, too.
+        let newest = newest.or_else(|| fronts().max_by_key(|entry| entry.date.micros));
+        let Some(id) = newest.map(|entry| entry.id.clone()) else { break };
+        let at_front = logs.iter_mut().filter(|log| log.front().is_some_and(|entry| entry.id == id));
+        let parts: Vec<LogEntry> = at_front.filter_map(VecDeque::pop_front).collect();
+        waiting.entry(id).and_modify(|count| *count -= parts.len());
+        merged.push(parts);
+    }
+    merged
+}
+
+/// One commit of its parts in several volumes.
+fn joined(parts: &[LogEntry]) -> LogEntry {
+    let mut entry = parts[0].clone();
+    entry.volumes = parts.iter().map(|part| part.volume.clone()).collect();
+    entry.head = parts.iter().all(|part| part.head);
+    for part in &parts[1..] {
+        entry.branches.extend(part.branches.iter().cloned());
+        entry.tags.extend(part.tags.iter().cloned());
+    }
+    entry.branches.sort();
+    entry.branches.dedup();
+    entry.tags.sort();
+    entry.tags.dedup();
+    entry
+}
+
+fn changes(pool: &Pool, parts: &[LogEntry]) -> Result<Vec<StatusChange>, Error> {
+    let mut all = Vec::new();
+    for part in parts {
+        let inside = |change: StatusChange| StatusChange {
+            path: Path::new(part.volume.as_str()).join(change.path),
+            ..change
+        };
+        all.extend(changes_of(pool, part)?.into_iter().map(inside));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Instant, Signature, VolumeName};
+
+    /// A log of `volume`: the number of each commit and the minute that it was made in.
+    fn entries(volume: &str, commits: &[(u8, i64)]) -> VecDeque<LogEntry> {
+        let entry = |(id, minute): &(u8, i64)| LogEntry {
+            volume: volume.parse().unwrap(),
+            id: format!("{id:032x}").parse().unwrap(),
+            parent: None,
+            message: String::new(),
+            author: Signature { name: String::new(), email: String::new() },
+            date: Instant { micros: minute * 60_000_000, offset: 0 },
+            code: None,
+            branches: Vec::new(),
+            tags: Vec::new(),
+            head: false,
+            volumes: Vec::new(),
+            changes: None,
+        };
+        commits.iter().map(entry).collect()
+    }
+
+    fn merged(most: Option<usize>, logs: Vec<VecDeque<LogEntry>>) -> Vec<String> {
+        let told = |parts: Vec<LogEntry>| {
+            let entry = joined(&parts);
+            let volumes: Vec<_> = entry.volumes.iter().map(VolumeName::as_str).collect();
+            format!("{} {}", entry.id.as_str().trim_start_matches('0'), volumes.join(","))
+        };
+        merge(logs, most).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_was_made_at_once_stands_once_and_in_the_order_of_each_volume() {
+        let cache = || entries("cache", &[(5, 50), (3, 30), (1, 10)]);
+        let db = || entries("db", &[(5, 50), (4, 40), (1, 10)]);
+        assert_eq!(merged(None, vec![cache(), db()]), ["5 cache,db", "4 db", "3 cache", "1 cache,db"]);
+        assert_eq!(merged(Some(2), vec![cache(), db()]), ["5 cache,db", "4 db"]);
+        // A date that somebody made up does not bring a commit before one that follows it.
+        let late = entries("late", &[(4, 5), (1, 10)]);
+        assert_eq!(merged(None, vec![entries("db", &[(1, 10)]), late]), ["4 late", "1 db,late"]);
+        // Nobody waits for ever.
+        let (one, two) = (entries("one", &[(1, 10), (2, 20)]), entries("two", &[(2, 20), (1, 10)]));
+        assert_eq!(merged(None, vec![one, two]).len(), 3);
+    }
+}

@@ -1,0 +1,132 @@
+//! A compose project: its volumes by their short names, all of them as one, and a copy for each test worker.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::support::{Engine, Outcome, steps};
+
+/// A database and an application that uses two volumes; one of them has a name of its own.
+const PROJECT: &str = r#"
+version: "3.7"
+x-service: &service
+  image: busybox
+  network_mode: none
+  command: sh -c 'trap "exit 0" TERM; while :; do sleep 1000 & wait $$!; done'
+services:
+  db:
+    <<: *service
+    volumes: ["db:/db"]
+  app:
+    <<: *service
+    depends_on: [db]
+    volumes: ["db:/db", "uploads:/uploads"]
+volumes:
+  db: {driver: dvol}
+  uploads: {driver: dvol, name: frob_files}
+"#;
+
+/// A test worker with a copy of its own of the database.
+const WORKER: &str = r#"
+version: "3.7"
+services:
+  worker:
+    image: busybox
+    network_mode: none
+    command: cat /db/file
+    volumes: ["db:/db"]
+volumes:
+  db:
+    driver: dvol
+    driver_opts: {from: "shop_db:master"}
+"#;
+
+struct Project<'e> {
+    engine: &'e Engine,
+    home: PathBuf,
+}
+
+impl<'e> Project<'e> {
+    fn new(engine: &'e Engine, name: &str, file: &str) -> Self {
+        let home = engine.pool().with_file_name(name);
+        fs::create_dir(&home).expect("the engine's directory can be written");
+        fs::write(home.join("docker-compose.yml"), file).expect("the directory was just made");
+        Project { engine, home }
+    }
+
+    /// Runs a command line in the project's directory.
+    fn sh(&self, line: &str) -> Outcome {
+        self.engine.sh(&format!("cd {} && {line}", self.home.display()))
+    }
+
+    fn write(&self, text: &str) {
+        self.sh(&format!("docker exec shop_app_1 sh -c 'echo {text} >/db/file; echo {text} >/uploads/file'"))
+            .ok();
+    }
+
+    fn read(&self) -> String {
+        self.sh("docker exec shop_app_1 cat /db/file /uploads/file").ok().replace('\n', " ")
+    }
+}
+
+#[test]
+fn a_compose_project_is_committed_and_reset_as_one() {
+    let Some(engine) = Engine::shared() else { return };
+    let shop = Project::new(engine, "shop", PROJECT);
+    shop.sh("docker-compose up -d").ok();
+    shop.write("one");
+
+    // Each container is stopped once, also one that is on both volumes.
+    let trace = engine.pool().with_file_name("trace-of-shop");
+    let traced = format!("DVOL_FAULT_TRACE={} dvol commit --project shop -m one", trace.display());
+    let committed = engine.sh(&traced);
+    assert!(committed.stderr.contains("the volumes of project shop are frob_files, shop_db"), "{committed}");
+    let one = committed.ok();
+    let stops = steps(&trace).lines().filter(|step| *step == "container.stop").count();
+    assert_eq!(stops, 2);
+
+    // In its directory the project and its volumes need no long names.
+    shop.write("two");
+    shop.sh("dvol commit --project . -m two").ok();
+    assert_eq!(shop.sh("dvol log --format '{subject}' db").ok(), "two\none");
+    assert_eq!(shop.sh("dvol log --format '{subject}' uploads").ok(), "two\none");
+    shop.write("three");
+    assert_eq!(shop.sh("dvol status --short --project .").ok(), "M frob_files/file\nM shop_db/file");
+    shop.sh(&format!("dvol reset --hard {one} --project .")).ok();
+    assert_eq!(shop.read(), "one one");
+    shop.sh("dvol undo --project .").ok();
+    assert_eq!(shop.read(), "three three");
+    shop.sh("dvol checkout -b dev --project .").ok();
+    assert_eq!(shop.read(), "two two");
+
+    // A name that may mean two is refused.
+    let labels = "--label com.docker.compose.project=shop --label com.docker.compose.volume=db";
+    engine.sh(&format!("docker volume create -d dvol {labels} second")).ok();
+    let said = shop.sh("dvol log db").refused();
+    let both = "'db' may be one of several volumes of the compose project 'shop': second, shop_db";
+    assert!(said.contains(both), "{said}");
+    shop.sh("docker volume rm second").ok();
+
+    // Refused before a container is touched: one volume has no such branch.
+    shop.sh("dvol branch -C db only && dvol checkout -f master --project .").ok();
+    let started = || shop.sh("docker inspect -f '{{.State.StartedAt}}' shop_app_1 shop_db_1").ok();
+    let before = started();
+    let said = shop.sh("dvol checkout -f only --project .").refused();
+    assert!(said.contains("branch 'only' does not exist in volume frob_files"), "{said}");
+    assert_eq!((started(), shop.read().as_str()), (before, "three three"));
+
+    // The same options are seen again by the second up.
+    let worker = Project::new(engine, "worker", WORKER);
+    worker.sh("docker-compose up -d && docker-compose up -d").ok();
+    assert_eq!(worker.sh("docker wait worker_worker_1 && docker logs -n 1 worker_worker_1").ok(), "0\ntwo");
+    worker.sh("docker-compose down -v").ok();
+
+    // The project is known also when it is down; what down -v deletes comes back.
+    shop.sh("docker-compose down").ok();
+    shop.sh("dvol commit --project shop -m three").ok();
+    assert_eq!(engine.sh("dvol log -1 --format '{subject}' frob_files").ok(), "three");
+    shop.sh("docker-compose down -v").ok();
+    engine.sh("dvol undo shop_db && dvol undo frob_files").ok();
+    shop.sh("docker-compose up -d").ok();
+    assert_eq!(shop.read(), "three three");
+    shop.sh("docker-compose down").ok();
+}
