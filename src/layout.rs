@@ -7,6 +7,7 @@
 //! <pool>/.dvol/metadata.redb             all metadata
 //! <pool>/.dvol/metadata.sums             a checksum of each of its blocks
 //! <pool>/.dvol/records.log               a second copy of its records, to rebuild it from
+//! <pool>/.dvol/adopted                   an older tool's volumes were taken over
 //! <pool>/.dvol/locks/…                   lock files; made once, never deleted
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
@@ -34,6 +35,16 @@ pub const RUNNING_POINT: &str = "running_point";
 pub const BRANCHES: &str = "branches";
 /// The directory of commits in a volume.
 pub const COMMITS: &str = "commits";
+
+/// Where an older tool kept its metadata. These files are read once and stay until somebody removes them: in the pool
+/// or beside it, which volume was current.
+pub const OLDER_CURRENT_VOLUME: &str = "current_volume.json";
+/// In the pool or beside it, the older tool's settings.
+pub const OLDER_SETTINGS: &str = "config.yml";
+/// In a volume, which branch was current.
+pub const OLDER_CURRENT_BRANCH: &str = "current_branch.json";
+/// What the name of a branch's list of commits ends in, which lies beside its working tree.
+pub const OLDER_COMMITS: &str = ".json";
 
 /// The paths of one pool.
 #[derive(Debug, Clone)]
@@ -75,6 +86,11 @@ impl Layout {
     /// The second copy of the database's records.
     pub fn records(&self) -> PathBuf {
         self.private().join("records.log")
+    }
+
+    /// Says that what an older tool left was taken over: its files are history.
+    pub fn adopted(&self) -> PathBuf {
+        self.private().join("adopted")
     }
 
     /// What fsck found and no record explains.

@@ -25,6 +25,10 @@ pub(super) struct Args {
     /// Take over this volume of the container engine
     #[arg(long, value_name = "NAME")]
     from_docker: Option<String>,
+    /// Take over the volumes of an older tool's pool (per-branch JSON files) that could not be taken over when
+    /// the pool was first used
+    #[arg(long, conflicts_with_all = ["from_docker", "operands"])]
+    older_layout: bool,
     /// The archive (- is standard input), and the name of the new volume; with --from-docker the
     /// name alone (the same name when there is none)
     #[arg(num_args = 0..=2, value_names = ["FILE", "VOLUME"])]
@@ -33,6 +37,13 @@ pub(super) struct Args {
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let pool = &session.pool;
+    if args.older_layout {
+        let taken = pool.adopt_rest()?;
+        if taken.is_empty() {
+            say("note", "nothing more of the older layout was taken over");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let author = author::from_surroundings();
     let imported = if let Some(name) = &args.from_docker {
         let volume: VolumeName = match args.operands.as_slice() {

@@ -134,6 +134,10 @@ pub fn main() -> ExitCode {
         Ok(session) => session,
         Err(failure) => return errors::exit(&failure, None),
     };
+    let needs_pool = !matches!(app.verb, Verb::Completion(_) | Verb::Man(_) | Verb::Doctor(_));
+    if needs_pool && let Err(error) = session.pool.adopt_older() {
+        return errors::exit(&error.into(), Some(&session.pool));
+    }
     let result = match &app.verb {
         Verb::Init(args) => init::run(&session, args),
         Verb::List(args) => list::run(&session, args),

@@ -72,6 +72,11 @@ fn log(notice: &Notice) {
         Notice::PostFailed { container, command, reason } => {
             tracing::warn!(container, command, reason, "the command after the commit failed");
         }
+        Notice::Adopted { volume } => tracing::info!(%volume, "took over a volume of the older layout"),
+        Notice::NotAdopted { volume, reason } => {
+            tracing::warn!(volume, reason, "a volume of the older layout is not taken over");
+        }
+        Notice::Flawed { flaw } => tracing::warn!("{flaw}"),
         Notice::NotReleased { container, reason } => {
             tracing::warn!(container, reason, "is not running again");
         }

@@ -275,7 +275,10 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
 
 /// The same for who wants to hear of trouble only.
 fn tell_warnings(notice: &Notice) {
-    if !matches!(notice, Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. }) {
+    if !matches!(
+        notice,
+        Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. } | Notice::Adopted { .. }
+    ) {
         tell(notice);
     }
 }
@@ -299,6 +302,19 @@ pub(super) fn tell(notice: &Notice) {
         Notice::PostFailed { container, command, reason } => {
             say("warning", &format!("'{command}' failed in container {container}: {reason}"));
         }
+        Notice::Adopted { volume } => {
+            say(
+                "note",
+                &format!(
+                    "took over volume {volume} from the older layout; its .json files are not needed any more"
+                ),
+            );
+        }
+        Notice::NotAdopted { volume, reason } => {
+            say("warning", &format!("volume {volume} of the older layout is not taken over: {reason}"));
+            say("hint", "mend it, then dvol import --older-layout takes it over");
+        }
+        Notice::Flawed { flaw } => say("warning", flaw),
         Notice::NotReleased { container, reason } => {
             say("warning", &format!("container {container} is not running again: {reason}"));
         }

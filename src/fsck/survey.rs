@@ -207,9 +207,17 @@ pub(super) fn strangers(root: &Path, records: &Records) -> Result<Vec<PathBuf>, 
         }
         Ok::<_, Error>(())
     };
-    look("", &|name| matches!(name, layout::BRANCHES | layout::COMMITS | layout::RUNNING_POINT))?;
+    look("", &|name| {
+        matches!(
+            name,
+            layout::BRANCHES | layout::COMMITS | layout::RUNNING_POINT | layout::OLDER_CURRENT_BRANCH
+        )
+    })?;
     look(layout::BRANCHES, &|name| {
-        BranchName::from_directory(name).is_ok_and(|branch| records.branches.contains_key(&branch))
+        let is_older =
+            || name.ends_with(layout::OLDER_COMMITS) && root.join(layout::BRANCHES).join(name).is_file();
+        is_older()
+            || BranchName::from_directory(name).is_ok_and(|branch| records.branches.contains_key(&branch))
     })?;
     look(layout::COMMITS, &|name| {
         name.parse::<CommitId>().is_ok_and(|id| records.commits.contains_key(&id))

@@ -8,6 +8,7 @@
 //! undone; a process that dies at any point is finished or undone by whoever comes next
 //! ([`Pool::recover`]).
 
+mod adopt;
 mod bindings;
 mod copy;
 mod draft;

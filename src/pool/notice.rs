@@ -1,6 +1,6 @@
 //! What a person should hear while an operation runs. The library says it, the command line words it.
 
-use crate::model::Verb;
+use crate::model::{Verb, VolumeName};
 
 /// Something worth a line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,23 @@ pub enum Notice {
         command: String,
         /// Its exit code and what it said, or why it did not run.
         reason: String,
+    },
+    /// A volume of an older tool was taken over.
+    Adopted {
+        /// The volume.
+        volume: VolumeName,
+    },
+    /// A volume of an older tool could not be taken over.
+    NotAdopted {
+        /// The name of its directory.
+        volume: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something that an older tool left is missing or wrong.
+    Flawed {
+        /// What.
+        flaw: String,
     },
     /// A container could not be let go.
     NotReleased {

@@ -9,6 +9,7 @@
 //! | `tables`, `codec` | what is stored, and how |
 //! | `transaction`, `rows`, `write`, `index` | reading and writing it |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
+//! | `older` | what an older tool kept in files |
 //! | `backup`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
 //!
 //! Every commit is durable (two-phase, with the allocator state saved), so that an open after a
@@ -22,6 +23,7 @@ mod copies;
 mod error;
 mod guard;
 mod index;
+mod older;
 mod rebuild;
 mod rows;
 mod tables;
@@ -38,6 +40,7 @@ mod migrations;
 pub use backup::Records;
 pub use error::StoreError;
 pub use index::{IndexPage, piece_key};
+pub use older::{Older, OlderCommit, OlderVolume, is_older_volume, older_files, read_older};
 pub use rebuild::{Rebuildable, SecondCopy};
 pub use rows::Rows;
 pub use transaction::Store;

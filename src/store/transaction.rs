@@ -14,6 +14,7 @@ use super::copies::are_visible;
 use super::error::StoreError;
 use super::guard::caught;
 use super::migrations::STEPS;
+use super::older::is_older_volume;
 use super::rows::{Rows, Transaction};
 use super::tables::{GENERATION_KEY, META, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;
@@ -95,10 +96,10 @@ impl Store {
         }
         for name in disk::names_in(self.layout.root())? {
             let directory = self.layout.root().join(&name);
-            // What an older tool laid out has its own metadata beside.
-            let is_older = directory.join("current_branch.json").exists();
             let point = directory.join(layout::RUNNING_POINT);
-            if name != layout::PRIVATE && !is_older && point.is_symlink() {
+            // What an older tool laid out has its own metadata beside, until it was taken over.
+            let is_older = is_older_volume(&directory) && !self.layout.adopted().exists();
+            if name != layout::PRIVATE && point.is_symlink() && !is_older {
                 return Err(StoreError::Missing { path: self.path.clone(), trace: point });
             }
         }
@@ -252,6 +253,36 @@ impl Store {
         drop(database);
         disk::rename(&fresh, &self.path)?;
         Ok(disk::sync_directory(&self.layout.private())?)
+    }
+
+    /// Makes the database with what `body` writes, if there is none yet: a crash leaves none or all of it. Gives
+    /// nothing where somebody was faster.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written, or what `body` returns; there is no database then.
+    pub fn create_with<T, E: From<StoreError>>(
+        &self,
+        body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let guard = self.exclusive()?;
+        if self.is_there()? {
+            return Ok(None);
+        }
+        let fresh = self.fresh()?;
+        let database = self.open_file(&fresh, &State::default())?;
+        run_steps(&database, 0, SCHEMA).map_err(|e| self.failed("migrate", e))?;
+        let mut transaction = database.begin_write().map_err(|e| self.failed("write", e))?;
+        transaction.set_quick_repair(true);
+        let writer = Writer::new(&transaction, &fresh);
+        let value = body(&writer)?;
+        writer.next_generation()?;
+        transaction.commit().map_err(|e| self.failed("commit", e))?;
+        drop(database);
+        disk::rename(&fresh, &self.path).map_err(StoreError::from)?;
+        disk::sync_directory(&self.layout.private()).map_err(StoreError::from)?;
+        drop(guard);
+        self.renew_second_copy()?;
+        Ok(Some(value))
     }
 
     /// Where a new database is made; nothing is there.

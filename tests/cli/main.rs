@@ -14,6 +14,7 @@ mod harness;
 #[path = "../support/loop_image.rs"]
 mod loop_image;
 mod memory;
+mod older;
 mod space;
 mod systemd;
 mod unchanged;

@@ -1,0 +1,167 @@
+//! Taking over the volumes of an older tool: nothing but metadata is made, its files stay, and a
+//! crash leaves either no metadata or all of it.
+
+use super::{Error, Notice, Pool, Setting};
+use crate::layout;
+use crate::model::{
+    BranchRecord, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName, VolumeRecord,
+};
+use crate::store::{Older, OlderVolume, Writer, read_older};
+use crate::sys::disk;
+
+/// Who made a commit that says nothing of it.
+const NOBODY: &str = "unknown";
+
+impl Pool {
+    /// Takes over all that an older tool left, where the pool has no metadata yet. Gives the volumes.
+    ///
+    /// # Errors
+    /// When the pool cannot be read or written; nothing is taken over then.
+    pub fn adopt_older(&self) -> Result<Vec<VolumeName>, Error> {
+        // Metadata that is lost is for fsck to find.
+        if !matches!(self.store.is_there(), Ok(false)) {
+            return Ok(Vec::new());
+        }
+        let Some(older) = read_older(&self.layout)? else { return Ok(Vec::new()) };
+        self.prepare_directories()?;
+        // The older tool left the pool open to all.
+        disk::set_mode(self.layout.root(), layout::POOL_MODE)?;
+        // Under the lock of the metadata, so that of two that come at once only one does it.
+        let adopted = self.store.create_with(|writer| {
+            older.volumes.iter().try_for_each(|volume| self.furnish_older(volume))?;
+            self.insert_older(writer, &older)
+        })?;
+        let Some(adopted) = adopted else { return Ok(Vec::new()) };
+        if !self.layout.adopted().exists() {
+            disk::write_new(&self.layout.adopted(), b"", 0o600)?;
+        }
+        self.tell_adopted(&older, &adopted);
+        Ok(adopted)
+    }
+
+    /// Takes over the volumes of an older tool that could not be taken over before. Gives them.
+    ///
+    /// # Errors
+    /// When the pool cannot be read or written.
+    pub fn adopt_rest(&self) -> Result<Vec<VolumeName>, Error> {
+        let Some(mut older) = read_older(&self.layout)? else { return Ok(Vec::new()) };
+        let known = self.store.read(|rows| rows.volumes())?;
+        let is_known = |name: &str| known.iter().any(|volume| volume.name.as_str() == name);
+        older.volumes.retain(|volume| !is_known(volume.name.as_str()));
+        older.refused.retain(|(name, _)| !is_known(name));
+        let mut all = Vec::new();
+        for volume in std::mem::take(&mut older.volumes) {
+            let session = self.begin(Verb::Import, &volume.name)?;
+            self.furnish_older(&volume)?;
+            let one = Older { volumes: vec![volume], ..Older::default() };
+            all.extend(self.store.write(|writer| self.insert_older(writer, &one))?);
+            drop(session);
+        }
+        self.tell_adopted(&older, &all);
+        Ok(all)
+    }
+
+    /// Makes what a volume must have and an older tool may not have left.
+    fn furnish_older(&self, volume: &OlderVolume) -> Result<(), Error> {
+        let directory = self.layout.full(&layout::volume(&volume.name));
+        disk::ensure_directory(&directory.join(layout::COMMITS), layout::VOLUME_MODE)?;
+        for folder in [layout::COMMITS, layout::BRANCHES, "."] {
+            disk::set_mode(&directory.join(folder), layout::VOLUME_MODE)?;
+        }
+        for (branch, head) in &volume.branches {
+            let tree = self.layout.full(&layout::working_tree(&volume.name, branch));
+            if !tree.exists() {
+                disk::ensure_directory(&tree, layout::WORKING_TREE_MODE)?;
+                let way =
+                    if head.is_some() { ": dvol reset --hard fills it from its newest commit" } else { "" };
+                let flaw =
+                    format!("the working tree of {}/{branch} is missing: it is empty now{way}", volume.name);
+                self.tell(&Notice::Flawed { flaw });
+            }
+        }
+        let point = directory.join(layout::RUNNING_POINT);
+        let target = layout::running_point_target(&volume.branch);
+        if disk::read_symlink(&point)? == Some(target.clone()) {
+            return Ok(());
+        }
+        if disk::inode(&point)?.is_none() {
+            disk::make_symlink(&target, &point)?;
+        } else {
+            // The older tool's is absolute, and holds in its own place only.
+            let staged = self.layout.staging().join(format!("{}.link", self.new_operation_id().as_str()));
+            disk::make_symlink(&target, &staged)?;
+            disk::exchange(&staged, &point)?;
+            disk::remove_file(&staged)?;
+        }
+        Ok(disk::sync_directory(&directory)?)
+    }
+
+    fn insert_older(&self, writer: &Writer<'_>, older: &Older) -> Result<Vec<VolumeName>, Error> {
+        let mut adopted = Vec::new();
+        for (key, value) in &older.settings {
+            match Setting::find(key) {
+                Ok(setting) if setting.check(value).is_ok() => {
+                    writer.set_setting(None, setting.key, Some(value))?;
+                }
+                _ => self.tell(&Notice::Flawed {
+                    flaw: format!("the setting {key} is left out: there is no such one here"),
+                }),
+            }
+        }
+        let of = |key: &str| Ok::<_, Error>(writer.setting(None, key)?.unwrap_or_default());
+        let mut author = Signature { name: of("user.name")?, email: of("user.email")? };
+        if author.name.is_empty() {
+            NOBODY.clone_into(&mut author.name);
+        }
+        for volume in &older.volumes {
+            if writer.volume(&volume.name)?.is_some() {
+                continue;
+            }
+            for row in rows_of(volume, &author) {
+                writer.apply(&RowChange::insert(row))?;
+            }
+            adopted.push(volume.name.clone());
+        }
+        if let Some(current) = &older.current {
+            writer.set_current_volume(Some(current))?;
+        }
+        Ok(adopted)
+    }
+
+    fn tell_adopted(&self, older: &Older, adopted: &[VolumeName]) {
+        for flaw in &older.flaws {
+            self.tell(&Notice::Flawed { flaw: flaw.clone() });
+        }
+        for volume in adopted {
+            self.tell(&Notice::Adopted { volume: volume.clone() });
+        }
+        for (volume, reason) in &older.refused {
+            self.tell(&Notice::NotAdopted { volume: volume.clone(), reason: reason.clone() });
+        }
+    }
+}
+
+fn rows_of(volume: &OlderVolume, author: &Signature) -> Vec<Row> {
+    let (name, created): (&VolumeName, Instant) = (&volume.name, volume.created);
+    let mut rows = vec![Row::Volume(VolumeRecord {
+        name: name.clone(),
+        created,
+        branch: volume.branch.clone(),
+        options: std::collections::BTreeMap::new(),
+    })];
+    rows.extend(volume.branches.iter().map(|(branch, head)| {
+        Row::Branch(BranchRecord { volume: name.clone(), name: branch.clone(), head: head.clone(), created })
+    }));
+    rows.extend(volume.commits.iter().map(|commit| {
+        Row::Commit(CommitRecord {
+            volume: name.clone(),
+            id: commit.id.clone(),
+            parent: commit.parent.clone(),
+            message: commit.message.clone(),
+            author: author.clone(),
+            date: commit.date,
+            code: None,
+        })
+    }));
+    rows
+}

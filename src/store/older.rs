@@ -1,0 +1,263 @@
+//! The metadata of an older tool, which had the same trees but kept its records in files:
+//!
+//! ```text
+//! <pool>/<volume>/branches/<branch>.json    [{"id": 40 hex digits, "message": text}, …], oldest first
+//! <pool>/<volume>/current_branch.json       {"current_branch": name}
+//! <pool>/current_volume.json                {"current_volume": name}; or beside the pool
+//! <pool>/config.yml                         settings, such as user: {name, email}; or beside the pool
+//! ```
+//!
+//! Only reads, and tells what it could not read. A volume whose files can be mended is not read by half; what
+//! nobody can bring back (a missing tree, the name of the current branch) is gone without.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::layout::{self, Layout};
+use crate::model::{BranchName, CommitId, Instant, VolumeName};
+use crate::sys::disk;
+use crate::sys::error::{At as _, DiskError};
+
+/// All that an older tool left in a pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Older {
+    /// The volumes that can be taken over.
+    pub volumes: Vec<OlderVolume>,
+    /// The volume that was current, if it is one of these.
+    pub current: Option<VolumeName>,
+    /// Its settings: keys with dots, and values.
+    pub settings: Vec<(String, String)>,
+    /// The volumes that cannot be taken over as they are, and why.
+    pub refused: Vec<(String, String)>,
+    /// What is missing or wrong and does no harm to the rest.
+    pub flaws: Vec<String>,
+}
+
+/// A volume of an older tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OlderVolume {
+    /// Its name.
+    pub name: VolumeName,
+    /// The branch that is current.
+    pub branch: BranchName,
+    /// When it was made, as far as its directory tells.
+    pub created: Instant,
+    /// Its branches, each with its newest commit.
+    pub branches: Vec<(BranchName, Option<CommitId>)>,
+    /// The commits of all branches, each once.
+    pub commits: Vec<OlderCommit>,
+}
+
+/// A commit of an older tool. It had no author, and no date but that of its tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OlderCommit {
+    /// Its id.
+    pub id: CommitId,
+    /// The commit before it.
+    pub parent: Option<CommitId>,
+    /// What its author said.
+    pub message: String,
+    /// When its tree was made.
+    pub date: Instant,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    id: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// Whether a directory is a volume of an older tool.
+pub fn is_older_volume(directory: &Path) -> bool {
+    directory.join(layout::OLDER_CURRENT_BRANCH).exists() || !lists(directory).is_empty()
+}
+
+/// The names of a volume's lists of commits, without their ending.
+fn lists(directory: &Path) -> Vec<String> {
+    let branches = directory.join(layout::BRANCHES);
+    let names = disk::names_in(&branches).unwrap_or_default();
+    let names = names.iter().filter(|name| branches.join(name).is_file());
+    names.filter_map(|name| Some(name.to_str()?.strip_suffix(layout::OLDER_COMMITS)?.to_owned())).collect()
+}
+
+/// Reads what an older tool left in the pool; none where it left no volume.
+///
+/// # Errors
+/// When the pool's directory cannot be read.
+pub fn read_older(layout: &Layout) -> Result<Option<Older>, DiskError> {
+    let mut older = Older::default();
+    for name in disk::names_in(layout.root())? {
+        let directory = layout.root().join(&name);
+        if name == layout::PRIVATE || !is_older_volume(&directory) {
+            continue;
+        }
+        let text = name.to_string_lossy().into_owned();
+        match volume(&directory, &text, &mut older.flaws) {
+            Ok(volume) => older.volumes.push(volume),
+            Err(why) => older.refused.push((text, why)),
+        }
+    }
+    if older.volumes.is_empty() && older.refused.is_empty() {
+        return Ok(None);
+    }
+    let places: Vec<&Path> = [Some(layout.root()), layout.root().parent()].into_iter().flatten().collect();
+    let find = |name: &str| places.iter().map(|place| place.join(name)).find(|path| path.is_file());
+    if let Some(path) = find(layout::OLDER_CURRENT_VOLUME) {
+        let named = text_of(&path).and_then(|text| word(&text, "current_volume"));
+        let known = |name: &String| older.volumes.iter().find(|volume| volume.name.as_str() == name);
+        older.current = named.as_ref().ok().and_then(known).map(|volume| volume.name.clone());
+        match named {
+            Err(why) => older.flaws.push(format!("{}: {why}: no volume is current", path.display())),
+            Ok(name) if older.current.is_none() => {
+                older.flaws.push(format!("{}: there is no volume '{name}': none is current", path.display()));
+            }
+            Ok(_) => {}
+        }
+    }
+    if let Some(path) = find(layout::OLDER_SETTINGS) {
+        match text_of(&path).and_then(|text| settings(&text)) {
+            Ok(settings) => older.settings = settings,
+            Err(why) => older.flaws.push(format!("{}: {why}: its settings are left out", path.display())),
+        }
+    }
+    Ok(Some(older))
+}
+
+fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<OlderVolume, String> {
+    let name: VolumeName = name.parse().map_err(|error| format!("{error}: rename its directory"))?;
+    let directories = disk::names_in(&directory.join(layout::BRANCHES)).map_err(|error| error.to_string())?;
+    let directories = directories.iter().filter(|name| directory.join(layout::BRANCHES).join(name).is_dir());
+    let mut names: BTreeSet<String> = lists(directory).into_iter().collect();
+    names.extend(directories.map(|name| name.to_string_lossy().into_owned()));
+    let mut commits: BTreeMap<CommitId, OlderCommit> = BTreeMap::new();
+    let mut order = Vec::new();
+    let mut branches = Vec::new();
+    for text in names {
+        let branch = BranchName::from_directory(&text)
+            .map_err(|error| format!("{error}: rename branches/{text} and branches/{text}.json"))?;
+        let list = directory.join(layout::BRANCHES).join(format!("{text}{}", layout::OLDER_COMMITS));
+        let mut head: Option<CommitId> = None;
+        let mut chain = BTreeSet::new();
+        for entry in entries(&list)? {
+            let id: CommitId = entry.id.parse().map_err(|error| format!("{}: {error}", list.display()))?;
+            let tree = directory.join(layout::COMMITS).join(id.as_str());
+            if !tree.is_dir() {
+                flaws.push(format!("commit {id} of {name}/{branch} has no tree any more and is left out"));
+                continue;
+            }
+            if !chain.insert(id.clone()) {
+                flaws.push(format!("{}: it lists commit {id} twice", list.display()));
+                continue;
+            }
+            match commits.get(&id) {
+                Some(known) if known.parent != head => flaws.push(format!(
+                    "commit {id} of {name}/{branch} comes after another commit on another branch: it is kept as there"
+                )),
+                Some(_) => {}
+                None => {
+                    let (message, date) = (entry.message, changed(&tree)?);
+                    let commit = OlderCommit { id: id.clone(), parent: head.clone(), message, date };
+                    commits.insert(id.clone(), commit);
+                    order.push(id.clone());
+                }
+            }
+            head = Some(id);
+        }
+        branches.push((branch, head));
+    }
+    if branches.is_empty() {
+        return Err("it has no branch".to_owned());
+    }
+    let branch = current_branch(directory, &name, &branches, flaws);
+    let commits = order.iter().filter_map(|id| commits.remove(id)).collect();
+    Ok(OlderVolume { name, branch, created: changed(directory)?, branches, commits })
+}
+
+fn entries(list: &Path) -> Result<Vec<Entry>, String> {
+    if !list.exists() {
+        return Ok(Vec::new());
+    }
+    let text = text_of(list)?;
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        format!("{}: {error}: a list of {{\"id\": …, \"message\": …}} is expected", list.display())
+    })
+}
+
+/// What is written down, else what the running point says, else master, else the first there is.
+fn current_branch(
+    directory: &Path,
+    name: &VolumeName,
+    branches: &[(BranchName, Option<CommitId>)],
+    flaws: &mut Vec<String>,
+) -> BranchName {
+    let known =
+        |text: &str| branches.iter().map(|(branch, _)| branch).find(|branch| branch.to_directory() == text);
+    let written = text_of(&directory.join(layout::OLDER_CURRENT_BRANCH))
+        .and_then(|text| word(&text, "current_branch"))
+        .and_then(|name| known(&name).cloned().ok_or_else(|| format!("there is no branch '{name}'")));
+    let why = match written {
+        Ok(branch) => return branch,
+        Err(why) => why,
+    };
+    let point = disk::read_symlink(&directory.join(layout::RUNNING_POINT)).ok().flatten();
+    let pointed = point.and_then(|path| known(path.file_name()?.to_str()?).cloned());
+    let branch = pointed.or_else(|| known(BranchName::master().as_str()).cloned());
+    let branch = branch.unwrap_or_else(|| branches[0].0.clone());
+    flaws.push(format!("the current branch of {name} is not known ({why}): {branch} is taken for it"));
+    branch
+}
+
+/// The text of a file.
+fn text_of(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).at("read", path);
+    text.map_err(|error: DiskError| error.to_string())
+}
+
+/// A name in JSON: alone, or as `key` of an object.
+fn word(text: &str, key: &str) -> Result<String, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let named = value.get(key).unwrap_or(&value).as_str();
+    named.map(str::to_owned).ok_or_else(|| format!("it does not say {key}"))
+}
+
+/// The settings of a YAML file, as keys with dots.
+fn settings(text: &str) -> Result<Vec<(String, String)>, String> {
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let mut found = Vec::new();
+    flatten("", &value, &mut found);
+    Ok(found)
+}
+
+fn flatten(key: &str, value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                flatten(&key, value, found);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => found.push((key.to_owned(), text.clone())),
+        other => found.push((key.to_owned(), other.to_string())),
+    }
+}
+
+/// When a directory itself was last changed: a copy of it was made no later.
+fn changed(path: &Path) -> Result<Instant, String> {
+    let metadata = std::fs::symlink_metadata(path).at("look at", path);
+    let metadata = metadata.map_err(|error: DiskError| error.to_string())?;
+    Ok(Instant { micros: metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1000, offset: 0 })
+}
+
+/// The paths in the pool's directory that are not volumes.
+pub fn older_files(layout: &Layout) -> [PathBuf; 2] {
+    [layout::OLDER_CURRENT_VOLUME, layout::OLDER_SETTINGS].map(|name| layout.root().join(name))
+}
