@@ -239,6 +239,28 @@ fn an_inode_number_that_is_used_again_is_another_file() {
     }
 }
 
+/// A reset exchanges two directories. What that does to their times must neither show nor spoil the stat index.
+#[test]
+fn each_reset_keeps_the_times_of_the_root_and_takes_files_over() {
+    for kind in ["ext4", "xfs", "btrfs"] {
+        let Some(image) = LoopImage::new(kind, &["-q"], 400) else { return };
+        assert_eq!(taken_over(&image), 3, "{kind}");
+        let pool = image.path().join("pool");
+        let root = fs::canonicalize(pool.join("v/running_point")).unwrap();
+        let commit = fs::read_dir(pool.join("v/commits")).unwrap().next().unwrap().unwrap().path();
+        let times = |path: &Path| {
+            let metadata = fs::metadata(path).unwrap();
+            (metadata.mtime(), metadata.mtime_nsec())
+        };
+        for round in 0..3 {
+            assert_eq!(times(&root), times(&commit), "{kind}, after {round} more");
+            let done = dvol(&pool, &["reset", "--hard", "HEAD", "--format", "json"]);
+            let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+            assert_eq!(done["quiesced"]["reused"], 3, "{kind}, {round}: {done}");
+        }
+    }
+}
+
 /// A subvolume is no mount point: it is copied as the directory that it looks like.
 #[test]
 fn a_btrfs_subvolume_inside_is_a_directory() {

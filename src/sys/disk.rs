@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, lstat, utimensat};
 
 use super::error::{At as _, DiskError};
 use super::fault;
@@ -104,13 +104,37 @@ pub fn replace(from: &Path, to: &Path) -> Result<(), DiskError> {
     rustix::fs::rename(from, to).at("rename into place", to)
 }
 
-/// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`).
+/// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`). Both keep their times: XFS gives a directory that
+/// is exchanged with one in another directory a new time of modification.
 ///
 /// # Errors
 /// When one is missing, or the file system cannot exchange.
 pub fn exchange(a: &Path, b: &Path) -> Result<(), DiskError> {
     fault::point("disk.exchange").at("exchange", b)?;
-    rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).at("exchange atomically", b)
+    let (of_a, of_b) = (times(a)?, times(b)?);
+    rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).at("exchange atomically", b)?;
+    set_times_if_other(a, &of_b)?;
+    set_times_if_other(b, &of_a)
+}
+
+/// The times of access and modification of `path` itself.
+fn times(path: &Path) -> Result<Timestamps, DiskError> {
+    let stat = lstat(path).at("look at", path)?;
+    let time = |seconds, nanoseconds: u64| Timespec {
+        tv_sec: seconds,
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
+    };
+    Ok(Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    })
+}
+
+fn set_times_if_other(path: &Path, wanted: &Timestamps) -> Result<(), DiskError> {
+    if times(path)?.last_modification == wanted.last_modification {
+        return Ok(());
+    }
+    utimensat(CWD, path, wanted, AtFlags::SYMLINK_NOFOLLOW).at("set the times of", path)
 }
 
 /// Makes the names in a directory durable.
