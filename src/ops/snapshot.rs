@@ -1,4 +1,5 @@
 //! The tree of a commit: what nobody writes to is copied while containers still run, the rest while they are held.
+//! They are let go when all is copied: what is left, to make it durable and to publish it, needs no container to stand still.
 
 use std::path::Path;
 use std::time::Duration;
@@ -51,11 +52,12 @@ pub(super) fn run(snapshots: &[Snapshot<'_>], mut group: Group<'_>) -> Result<(O
             None => Copied { early: rest, quiesced: CopyStats::default() },
         });
     }
-    let mut published = group.publish()?;
-    for (snapshot, published) in snapshots.iter().zip(&mut published) {
+    for (snapshot, pending) in snapshots.iter().zip(group.iter_mut()) {
         let BranchRecord { volume, name, head, .. } = snapshot.branch;
-        published.remember(volume, name, snapshot.commit, head.as_ref(), begun);
+        pending.remember(volume, name, snapshot.commit, head.as_ref(), begun);
     }
+    group.release_early()?;
+    let published = group.publish()?;
     Ok((finish_all(published)?, copied))
 }
 

@@ -4,7 +4,7 @@
 //! cleans up after the dead and gives a [`Session`]; [`Session::intend`] writes the plan into the
 //! journal and gives a [`Pending`]; [`Pending::quiesce`] keeps containers from writing;
 //! [`Pending::publish`] moves trees and metadata over and gives a [`Published`];
-//! [`Published::finish`] lets containers go and clears up. A `Pending` that is dropped instead is
+//! [`Published::finish`] lets containers go and clears up ([`Group::release_early`] lets them go before, where trees were only read). A `Pending` that is dropped instead is
 //! undone; a process that dies at any point is finished or undone by whoever comes next
 //! ([`Pool::recover`]).
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::index::TreeIndex;
+use super::release::Released;
 use super::{Error, Group, Notice, Pending, Pool, moves, trash};
 use crate::layout;
 use crate::model::{BranchName, CommitId, Hold, Operation, Phase, VolumeName};
@@ -12,8 +12,6 @@ use crate::sys::tree::{self, Bounds, FileTime};
 #[must_use = "a published operation is to be finished"]
 pub struct Published<'p> {
     pub(super) pending: Pending<'p>,
-    /// What is known of the working tree, written with the operation log.
-    index: Option<TreeIndex>,
 }
 
 /// How an operation ended.
@@ -64,15 +62,16 @@ impl<'p> Group<'p> {
         let published = self.take().into_iter().zip(operations).map(|(mut pending, operation)| {
             pending.operation = operation;
             pending.published = true;
-            Published { pending, index: None }
+            Published { pending }
         });
         Ok(published.collect())
     }
 }
 
-impl Published<'_> {
+impl Pending<'_> {
     /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
-    /// `bounds` has the content of `commit`, which was just made of it, if its `parent` is named. Only speed depends on it, so a failure is none.
+    /// `bounds` has the content of `commit`, which was just made of it, if its `parent` is named. It is known once the
+    /// operation holds. Only speed depends on it, so a failure is none.
     pub fn remember(
         &mut self,
         volume: &VolumeName,
@@ -81,13 +80,16 @@ impl Published<'_> {
         parent: Option<&CommitId>,
         bounds: Bounds,
     ) {
-        if self.pending.is_written_to {
+        if self.is_written_to {
             return;
         }
-        self.index = self.pending.session.pool.look_at_tree(volume, branch, commit, bounds, parent).ok();
+        self.index = self.session.pool.look_at_tree(volume, branch, commit, bounds, parent).ok();
     }
+}
 
-    /// The same for a working tree that was made from `commit` since `begun`, and last changed before `until`.
+impl Published<'_> {
+    /// The same as [`Pending::remember`] for a working tree that was made from `commit` since `begun`, and last changed
+    /// before `until`.
     pub fn remember_new(
         &mut self,
         volume: &VolumeName,
@@ -97,7 +99,7 @@ impl Published<'_> {
         until: FileTime,
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.remember(volume, branch, commit, None, bounds);
+        self.pending.remember(volume, branch, commit, None, bounds);
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever
@@ -115,18 +117,14 @@ impl Published<'_> {
 /// # Errors
 /// As there.
 pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
-    // The gates go before containers come: their start waits for them in Mount.
-    for published in &mut all {
-        drop(published.pending.gate.take());
-    }
-    let Some(first) = all.first() else { return Ok(Outcome::default()) };
-    let pool = first.pending.session.pool;
-    let downtime = first.pending.quiesced.map(|since| since.elapsed()).unwrap_or_default();
-    let verb = first.pending.operation.verb;
+    let Some(first) = all.first_mut() else { return Ok(Outcome::default()) };
+    let (pool, verb) = (first.pending.session.pool, first.pending.operation.verb);
+    let released = match first.pending.released.take() {
+        Some(released) => released,
+        None => Released::all_of(pool, &mut all.iter_mut().map(|one| &mut one.pending).collect::<Vec<_>>()),
+    };
+    let Released { held, mut problems, patience, downtime } = released;
     let volumes: Vec<VolumeName> = all.iter().map(|one| one.pending.operation.volume.clone()).collect();
-    let held = first.pending.operation.held.clone();
-    let patience = pool.patience(&volumes, &held).unwrap_or_default();
-    let mut problems = pool.release(&held, true, patience);
     for published in &all {
         if let Err(error) = published.clear_up(problems.is_empty()) {
             let (volume, reason) = (published.pending.operation.volume.to_string(), error.to_string());
@@ -149,7 +147,7 @@ impl Published<'_> {
         let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
         pool.clear(operation)?;
         Ok(pool.store.write(|writer| {
-            if let Some(index) = &self.index {
+            if let Some(index) = &self.pending.index {
                 index.write(writer)?;
             }
             writer.log_operation(operation)?;

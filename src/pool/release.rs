@@ -4,12 +4,67 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::hold::stop_timeout;
-use super::{Error, Notice, Pool, Setting};
+use super::{Error, Group, Notice, Pending, Pool, Setting};
 use crate::containers::{ContainerError, Health};
 use crate::model::{Held, Hold, VolumeName};
 
 /// How often a container is asked for its health.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// Containers that were let go.
+pub(super) struct Released {
+    pub(super) held: Vec<Held>,
+    /// A line for each that is not up.
+    pub(super) problems: Vec<String>,
+    /// How long to wait for their health.
+    pub(super) patience: Duration,
+    /// How long they were held.
+    pub(super) downtime: Duration,
+}
+
+impl Released {
+    /// Opens the gates of these operations and lets the containers go.
+    pub(super) fn all_of(pool: &Pool, pending: &mut [&mut Pending<'_>]) -> Self {
+        // The gates go before containers come: their start waits for them in Mount.
+        for one in &mut *pending {
+            drop(one.gate.take());
+        }
+        let volumes: Vec<VolumeName> = pending.iter().map(|one| one.operation.volume.clone()).collect();
+        let first = pending.first();
+        let held = first.map(|first| first.operation.held.clone()).unwrap_or_default();
+        let downtime =
+            first.and_then(|first| first.quiesced).map(|since| since.elapsed()).unwrap_or_default();
+        let patience = pool.patience(&volumes, &held).unwrap_or_default();
+        let problems = pool.release(&held, true, patience);
+        Released { held, problems, patience, downtime }
+    }
+}
+
+impl Group<'_> {
+    /// Lets the containers go before the operations hold, for those that only read the working trees: what was copied
+    /// need not be on disk for that. Where their start has to wait for a health check, [`finish_all`](super::finish_all) does it.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn release_early(&mut self) -> Result<(), Error> {
+        let waits = |held: &Held| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
+        let Some(first) = self.first() else { return Ok(()) };
+        if first.operation.held.iter().any(waits) {
+            return Ok(());
+        }
+        let pool = first.session.pool;
+        let released = Released::all_of(pool, &mut self.iter_mut().collect::<Vec<_>>());
+        let first = &mut self[0];
+        if released.problems.is_empty() && !released.held.is_empty() {
+            // Nothing is owed to them any more, whatever happens.
+            first.operation.held.clear();
+            let operation = &first.operation;
+            pool.store.write(|writer| writer.journal_put(operation))?;
+        }
+        first.released = Some(released);
+        Ok(())
+    }
+}
 
 impl Pool {
     /// Lets all go, even when one cannot be; gives a line for each that is not up. `swapped` says

@@ -1,6 +1,8 @@
 //! The first half of an operation: lock, intend, prepare.
 
 use super::draft::Draft;
+use super::index::TreeIndex;
+use super::release::Released;
 use super::{Error, Notice, Pool};
 use crate::model::{Joint, Operation, Phase, ProjectName, Verb, VolumeName};
 use crate::store::Rows;
@@ -28,6 +30,10 @@ pub struct Pending<'p> {
     pub(super) has_frozen: bool,
     /// Whether containers go on writing while trees are read.
     pub(super) is_written_to: bool,
+    /// What is known of the working tree, written with the operation log.
+    pub(super) index: Option<TreeIndex>,
+    /// The containers that were let go already.
+    pub(super) released: Option<Released>,
 }
 
 impl Pool {
@@ -122,6 +128,8 @@ impl<'p> Session<'p> {
                     quiesced: None,
                     has_frozen: false,
                     is_written_to: false,
+                    index: None,
+                    released: None,
                 },
                 value,
             )),
