@@ -39,6 +39,8 @@ pub enum Verb {
     Rollback,
     /// Deletes a volume.
     Remove,
+    /// Sets a setting of a volume; never in the journal.
+    Config,
     /// Takes another operation back.
     Undo,
     /// Puts right what fsck found.
@@ -62,6 +64,7 @@ impl fmt::Display for Verb {
             Verb::Import => "import",
             Verb::Rollback => "run --rollback",
             Verb::Remove => "rm",
+            Verb::Config => "config",
             Verb::Undo => "undo",
             Verb::Repair => "fsck --repair",
         })

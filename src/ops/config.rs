@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::VolumeName;
+use crate::model::{Verb, VolumeName};
 use crate::pool::{Error, Pool, SETTINGS, Setting, existing};
 
 /// One setting as it holds.
@@ -59,9 +59,14 @@ pub fn set_setting(
     if let Some(value) = value {
         known.check(value)?;
     }
-    if let Some(volume) = volume {
-        pool.select(Some(volume))?;
-    }
-    pool.prepare_directories()?;
-    Ok(pool.store().write(|writer| writer.set_setting(volume, known.key, value))?)
+    let write = || Ok(pool.store().write(|writer| writer.set_setting(volume, known.key, value))?);
+    let Some(volume) = volume else {
+        pool.prepare_directories()?;
+        return write();
+    };
+    // An operation that moves or deletes the volume has its settings in its plan.
+    pool.select(Some(volume))?;
+    let _session = pool.begin(Verb::Config, volume)?;
+    pool.select(Some(volume))?;
+    write()
 }

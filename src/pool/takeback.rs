@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Draft, Error, Pool};
 use crate::layout;
-use crate::model::{Move, Operation, Row, VolumeName};
+use crate::model::{Move, Operation, Row, RowChange, VolumeName};
 use crate::store::Rows;
 use crate::sys::disk;
 
@@ -49,8 +49,16 @@ pub fn take_back(
         if now != back.before {
             return Err(cannot(format!("{} was changed since", describe(row))));
         }
-        if let (Some(Row::Volume(_)), None) = (&back.before, &back.after) {
+        if let (Some(Row::Volume(volume)), None) = (&back.before, &back.after) {
             touched.removes_volume = true;
+            // What was set since is no operation's, and must not outlive the volume.
+            let named = |change: &RowChange, wanted: &str| matches!(&change.after, Some(Row::Setting { volume: of, key, .. }) if *of == volume.name && key == wanted);
+            for (key, value) in rows.settings(Some(&volume.name))? {
+                if !operation.plan.changes.iter().any(|change| named(change, &key)) {
+                    let volume = volume.name.clone();
+                    draft.change(RowChange::delete(Row::Setting { volume, key, value }));
+                }
+            }
         }
         draft.change(back);
     }

@@ -11,6 +11,7 @@ mod exact;
 mod failure;
 mod fsck;
 mod harness;
+mod locks;
 #[path = "../support/loop_image.rs"]
 mod loop_image;
 mod memory;

@@ -1,7 +1,7 @@
 //! A container engine in memory, on a socket as a real one: it remembers which containers run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -43,8 +43,13 @@ impl Engine {
         let listener = tokio::net::UnixListener::bind(directory.path().join("engine.sock")).unwrap();
         let containers = Arc::new(Mutex::new(Containers::new()));
         let shared = Arc::clone(&containers);
+        // What every volume of another driver holds.
+        let foreign = directory.path().join("foreign");
+        std::fs::create_dir(&foreign).unwrap();
+        std::fs::write(foreign.join("file"), "from elsewhere").unwrap();
         let app = Router::new().fallback(move |request: Request| {
-            let answer = answer(&mut shared.lock().unwrap(), request.method(), request.uri().path());
+            let answer =
+                answer(&mut shared.lock().unwrap(), &foreign, request.method(), request.uri().path());
             async move { (StatusCode::from_u16(answer.0).unwrap(), answer.1.to_string()) }
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
@@ -84,7 +89,12 @@ fn id_of(name: &str) -> String {
         .collect()
 }
 
-fn answer(containers: &mut Containers, method: &Method, path: &str) -> (u16, Value) {
+fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &str) -> (u16, Value) {
+    if let Some((_, name)) = path.split_once("/volumes/") {
+        let volume = json!({"Name": name, "Driver": "local", "Mountpoint": foreign, "Labels": {}, "Options": {},
+            "Scope": "local"});
+        return (200, volume);
+    }
     let words: Vec<&str> = path.split('/').skip_while(|word| *word != "containers").skip(1).collect();
     if words == ["json"] {
         let list = containers.iter().map(|(name, container)| listed(name, container)).collect();
@@ -130,7 +140,8 @@ fn listed(name: &str, container: &Container) -> Value {
         Status::Stopped => ("exited", "Exited (0) 2 minutes ago"),
     };
     let mount = |volume| {
-        json!({"Type": "volume", "Name": volume, "Driver": "dvol", "Source": "",
+        let driver = if volume == "foreign" { "local" } else { "dvol" };
+        json!({"Type": "volume", "Name": volume, "Driver": driver, "Source": "",
         "Destination": format!("/{volume}"), "Mode": "z", "RW": true, "Propagation": ""})
     };
     let mounts: Vec<Value> = container.volume.split(' ').map(mount).collect();

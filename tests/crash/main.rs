@@ -20,8 +20,14 @@ use engine::{Container, Containers, Status};
 use sweep::{Case, Points, sweep};
 
 fn check(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
-    let runs =
-        sweep(&Case { before, words, containers: Containers::new(), points: Points::Steps, deep: true });
+    let runs = sweep(&Case {
+        before,
+        words,
+        containers: Containers::new(),
+        points: Points::Steps,
+        deep: true,
+        resumed: None,
+    });
     println!("{words:?}: {runs} faults");
 }
 
@@ -294,4 +300,59 @@ fn containers_come_up_when_the_trees_of_all_their_volumes_are_in_order() {
         (last(&points, "disk.exchange").unwrap(), last(&points, "container.start").unwrap());
     let both = points.iter().filter(|point| *point == "disk.exchange").count();
     assert!(both == 2 && exchanged < started, "{points:?}");
+}
+
+#[test]
+fn undo_of_an_init() {
+    check(&[&["init", "fresh"]], &["undo", "fresh"]);
+}
+
+#[test]
+fn undo_of_a_clone() {
+    check(&[&["clone", "db", "fresh"]], &["undo", "fresh"]);
+}
+
+#[test]
+fn undo_of_a_branch_that_got_another_name() {
+    check(&[&["branch", "-C", "db", "-m", "main"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_an_amended_commit() {
+    check(&[&["commit", "--amend", "-m", "better", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn undo_of_a_deleted_tag() {
+    check(&[&["tag", "-C", "db", "here"], &["tag", "-C", "db", "-d", "here"]], &["undo", "db"]);
+}
+
+#[test]
+fn a_tag_that_alone_holds_its_commit_is_deleted() {
+    check(
+        &[&["tag", "-C", "db", "here"], &["reset", "--hard", "HEAD~1", "db"]],
+        &["tag", "-C", "db", "-d", "here"],
+    );
+}
+
+#[test]
+fn an_archive_is_imported() {
+    check(&[], &["import", "ARCHIVE", "fresh"]);
+}
+
+#[test]
+fn a_volume_of_another_driver_is_imported() {
+    let container = |volume, status| Container { volume, status, auto_remove: false };
+    let containers = Containers::from([
+        ("runs".to_owned(), container("foreign", Status::Running)),
+        ("elsewhere".to_owned(), container("db", Status::Running)),
+    ]);
+    let words = &["import", "--from-docker", "foreign", "fresh"];
+    let runs = sweep(&Case { before: &[], words, containers, points: Points::Deaths, deep: false });
+    println!("{words:?} with containers: {runs} faults");
+}
+
+#[test]
+fn gc() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"]], &["gc", "--all"]);
 }

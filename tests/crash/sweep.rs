@@ -169,10 +169,10 @@ impl Sweep<'_> {
 
     /// Recovery gives the state before or after, leaves nothing, and finds nothing a second time.
     fn recovered(&self, run: &Run<'_>, what: &str) {
-        let first = run.run(&["fsck"]);
-        assert!(matches!(first.status.code(), Some(0 | 1)), "{what}: fsck {}", told(&first));
-        let second = run.run(&["fsck"]);
-        assert!(second.status.success(), "{what}: second fsck {}", told(&second));
+        let (code, found) = run.fsck();
+        assert!(matches!(code, 0 | 1), "{what}: fsck {found}");
+        let (code, found) = run.fsck();
+        assert_eq!(code, 0, "{what}: second fsck {found}");
         let now = state(run.pool);
         assert!(
             now == self.before || now == self.after,
