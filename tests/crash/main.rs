@@ -20,14 +20,8 @@ use engine::{Container, Containers, Status};
 use sweep::{Case, Points, sweep};
 
 fn check(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
-    let runs = sweep(&Case {
-        before,
-        words,
-        containers: Containers::new(),
-        points: Points::Steps,
-        deep: true,
-        resumed: None,
-    });
+    let runs =
+        sweep(&Case { before, words, containers: Containers::new(), points: Points::Steps, deep: true });
     println!("{words:?}: {runs} faults");
 }
 
@@ -350,9 +344,4 @@ fn a_volume_of_another_driver_is_imported() {
     let words = &["import", "--from-docker", "foreign", "fresh"];
     let runs = sweep(&Case { before: &[], words, containers, points: Points::Deaths, deep: false });
     println!("{words:?} with containers: {runs} faults");
-}
-
-#[test]
-fn gc() {
-    check(&[&["reset", "--hard", "HEAD~1", "db"]], &["gc", "--all"]);
 }
