@@ -11,6 +11,7 @@
 //! <pool>/.dvol/locks/…                   lock files; made once, never deleted
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
+//! <pool>/.dvol/checksums/<volume>.<id>   checksums of all that is in a commit
 //! <pool>/.dvol/lost+found/               what fsck found and no record explains
 //! ```
 
@@ -91,6 +92,11 @@ impl Layout {
     /// Says that what an older tool left was taken over: its files are history.
     pub fn adopted(&self) -> PathBuf {
         self.private().join("adopted")
+    }
+
+    /// Checksums of commits, a file for each.
+    pub fn checksums(&self) -> PathBuf {
+        self.private().join("checksums")
     }
 
     /// What fsck found and no record explains.

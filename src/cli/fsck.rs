@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Outcome;
 use super::output::Failure;
-use super::session::Session;
+use super::session::{Session, catch_interrupts};
 use super::{errors, output};
 use crate::fsck::{self, Report, Severity};
 use crate::model::VolumeName;
@@ -22,7 +22,7 @@ const ROUNDS: u32 = 5;
 /// 1 errors corrected, 4 errors left, 8 could not check.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  dvol fsck\n  dvol fsck frob_mysql --format json\n  dvol fsck --repair --yes"
+    after_help = "Example:\n  dvol fsck\n  dvol fsck frob_mysql --format json\n  dvol fsck --repair --yes\n  dvol fsck --deep"
 )]
 pub(super) struct Args {
     /// Mend what can be mended; on a terminal it shows its plan and asks first. What no record
@@ -32,6 +32,10 @@ pub(super) struct Args {
     /// With --repair: do not ask
     #[arg(short, long, requires = "repair")]
     yes: bool,
+    /// Compare the contents of all commits with their checksums, and take the checksums of those
+    /// that have none yet: reads everything
+    #[arg(long)]
+    deep: bool,
     /// The volume; the whole pool when none is named
     #[arg(add = super::complete::volumes())]
     volume: Option<VolumeName>,
@@ -40,7 +44,12 @@ pub(super) struct Args {
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
-    let found = if args.repair { mend(session, args, volume)? } else { fsck::check(&session.pool, volume) };
+    catch_interrupts(&session.pool)?;
+    let found = if args.repair {
+        mend(session, args, volume)?
+    } else {
+        fsck::check(&session.pool, volume, args.deep)
+    };
     match found {
         Ok(report) => {
             session.print(&report)?;
@@ -63,7 +72,7 @@ fn mend(
 ) -> Result<Result<Report, Error>, Failure> {
     let mut corrected = Vec::new();
     for round in 1.. {
-        let mut report = match fsck::check(&session.pool, volume) {
+        let mut report = match fsck::check(&session.pool, volume, args.deep) {
             Ok(report) => report,
             Err(error) => return Ok(Err(error)),
         };

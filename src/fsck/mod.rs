@@ -4,6 +4,7 @@
 //! before any is reported. A finding that can be mended carries its repair; together these are the plan, which
 //! [`repair`] carries out. No repair deletes data that no record explains.
 
+mod deep;
 mod directories;
 mod mend;
 mod metadata;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::model::VolumeName;
 use crate::pool::{Error, Pool};
 
+pub use deep::Deep;
 pub use repair::{Repair, repair};
 
 /// How bad a finding is.
@@ -68,6 +70,8 @@ pub struct Report {
     pub volumes: usize,
     /// In the order in which they were found.
     pub findings: Vec<Finding>,
+    /// What was compared with checksums, where that was asked for.
+    pub deep: Option<Deep>,
 }
 
 impl Report {
@@ -121,11 +125,11 @@ impl Report {
     }
 }
 
-/// Checks the whole pool, or one volume of it.
+/// Checks the whole pool, or one volume of it; `deep` reads the contents of all commits too.
 ///
 /// # Errors
 /// When there is no such volume, or it cannot be looked at.
-pub fn check(pool: &Pool, volume: Option<&VolumeName>) -> Result<Report, Error> {
+pub fn check(pool: &Pool, volume: Option<&VolumeName>, deep: bool) -> Result<Report, Error> {
     let mut report = Report::default();
     if !metadata::check(pool, &mut report)? {
         return Ok(report);
@@ -145,6 +149,10 @@ pub fn check(pool: &Pool, volume: Option<&VolumeName>) -> Result<Report, Error> 
     for record in &volumes {
         records::check(pool, &record.name, adopt, &mut report)?;
         mounts::check(pool, &record.name, &mut report)?;
+    }
+    if deep {
+        let names: Vec<VolumeName> = volumes.iter().map(|record| record.name.clone()).collect();
+        deep::check(pool, &names, &mut report)?;
     }
     if volume.is_none() {
         directories::check(pool, adopt, &mut report)?;

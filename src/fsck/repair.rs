@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Report, Severity, mend};
-use crate::model::VolumeName;
+use crate::model::{CommitId, VolumeName};
 use crate::pool::{Error, Pool};
 use crate::sys::disk;
 
@@ -29,6 +29,8 @@ pub enum Repair {
     SetAside(PathBuf),
     /// A mount that has ended is forgotten.
     Binding(VolumeName, String),
+    /// Damaged checksums of a commit are taken anew.
+    Checksums(VolumeName, CommitId),
     /// Rows of the stat index whose branch or commit is gone are forgotten.
     Index,
 }
@@ -42,6 +44,7 @@ impl Repair {
             Repair::Volume { about, .. } => (*about).to_owned(),
             Repair::Mode(path, mode) => format!("does chmod {mode:04o} {}", path.display()),
             Repair::SetAside(_) => "moves it to .dvol/lost+found".to_owned(),
+            Repair::Checksums(..) => "takes them anew, from what the commit holds now".to_owned(),
             Repair::Binding(..) | Repair::Index => "forgets it".to_owned(),
         }
     }
@@ -68,6 +71,11 @@ impl Repair {
             Repair::Binding(volume, id) => {
                 pool.store().write(|writer| writer.unbind(volume, id))?;
                 Ok("forgotten".to_owned())
+            }
+            Repair::Checksums(volume, id) => {
+                pool.forget_checksums_of(volume, id)?;
+                pool.take_checksums(None)?;
+                Ok("taken anew".to_owned())
             }
             Repair::Index => {
                 pool.store().write(|writer| Ok::<_, Error>(writer.forget_stale_index()?))?;

@@ -125,6 +125,12 @@ fn commit_all(
         .map(|((branch, working_tree), staged)| Snapshot { pool, working_tree, staged, branch, commit: &id })
         .collect();
     let (outcome, copied) = snapshot::run(&snapshots, all.into())?;
+    for volume in volumes {
+        if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
+            // The commit holds; what is not taken now, somebody takes later.
+            let _ = pool.take_checksums(Some(volume));
+        }
+    }
     let done = branches.into_iter().zip(copied).map(|(branch, copied)| Committed {
         volume: branch.volume,
         branch: branch.name,

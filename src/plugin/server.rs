@@ -144,7 +144,8 @@ pub async fn serve_until(
     let mut connections = spawn_server(listener, Dispatcher::new(Arc::clone(&service), leaving), closing);
     let mut served = Ok(());
     if recovered {
-        let sweeper = tokio::spawn(sweep_forever(service, options.sweep_every));
+        let sweeper = tokio::spawn(sweep_forever(Arc::clone(&service), options.sweep_every));
+        let behind = tokio::spawn(work_behind(service, options.sweep_every * SPARE));
         tracing::info!(socket = %claim.path().display(), "serving");
         (options.phase)(Phase::Serving);
         tokio::select! {
@@ -152,6 +153,7 @@ pub async fn serve_until(
             () = &mut shutdown => tracing::info!("stopping"),
         }
         sweeper.abort();
+        behind.abort();
     }
     (options.phase)(Phase::Stopping);
     claim.release();
@@ -230,10 +232,20 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// So many sweeps come before what can wait.
+const SPARE: u32 = 3;
+
 async fn sweep_forever(service: Arc<dyn VolumeService>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         guarded(Arc::clone(&service), "sweep", VolumeService::sweep).await;
+    }
+}
+
+async fn work_behind(service: Arc<dyn VolumeService>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        guarded(Arc::clone(&service), "spare time", VolumeService::spare_time).await;
     }
 }
 

@@ -69,6 +69,9 @@ pub trait VolumeService: Send + Sync + 'static {
     /// answered. Must not start a container: the engine would ask this driver to mount, and wait.
     fn recover(&self);
 
+    /// Work that can wait, while serving: now and then, beside everything else, never twice at once.
+    fn spare_time(&self) {}
+
     /// Recovery while serving, containers included: every few seconds, never twice at once.
     fn sweep(&self);
 }

@@ -8,6 +8,9 @@ use crate::model::VolumeName;
 use crate::ops::{self, Description, Guard};
 use crate::pool::{Pool, Sweep};
 
+/// The nice value of what can wait.
+const LEAST: i32 = 19;
+
 /// A pool behind the driver.
 pub struct PoolService(Pool);
 
@@ -102,6 +105,18 @@ impl VolumeService for PoolService {
 
     fn recover(&self) {
         report(self.0.recover_all_trees());
+    }
+
+    fn spare_time(&self) {
+        // A thread of its own, as it stays the least important one.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _ = rustix::process::setpriority_process(None, LEAST);
+                if let Err(error) = self.0.take_checksums_behind() {
+                    tracing::warn!(%error, "the checksums of commits cannot be taken now");
+                }
+            });
+        });
     }
 
     fn sweep(&self) {

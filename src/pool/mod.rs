@@ -10,6 +10,7 @@
 
 mod adopt;
 mod bindings;
+mod checksums;
 mod copy;
 mod draft;
 mod error;
@@ -49,6 +50,7 @@ use crate::sys::ids::IdSource;
 
 use bindings::Bindings;
 pub use bindings::Bound;
+pub use checksums::{Damage, Verified};
 pub use copy::Watcher;
 pub use draft::Draft;
 pub use error::Error;

@@ -19,7 +19,14 @@ pub struct Setting {
 }
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 10] = [
+pub const SETTINGS: [Setting; 11] = [
+    Setting {
+        key: "checksums",
+        about: "when the checksums of a commit are taken, which fsck --deep compares",
+        default: "background",
+        rule: "background (by the driver), commit (before the command ends, after containers run again) or off",
+        is_valid: |text| matches!(text, "background" | "commit" | "off"),
+    },
     Setting {
         key: "containers.post-commit",
         about: "command that is run inside each running container after a commit",

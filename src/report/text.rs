@@ -288,6 +288,10 @@ impl Text for Report {
         if self.findings.is_empty() {
             writeln!(out, "{}: clean", count(self.volumes, "volume"))?;
         }
+        if let Some(deep) = self.deep {
+            let (verified, taken) = (count(deep.verified, "commit"), deep.taken);
+            writeln!(out, "{verified} as their checksums say; checksums of {taken} more taken")?;
+        }
         Ok(())
     }
 }

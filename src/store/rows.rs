@@ -285,16 +285,27 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn operation_ids(&self) -> Result<BTreeSet<String>, StoreError> {
-        let mut found: BTreeSet<String> = self.journal()?.iter().map(|o| o.id.to_string()).collect();
+        let mut found = BTreeSet::new();
+        self.each_operation(&mut |operation| {
+            found.insert(operation.id.to_string());
+        })?;
+        Ok(found)
+    }
+
+    /// Tells `each` of all operations there are, done or not.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn each_operation(&self, each: &mut dyn FnMut(Operation)) -> Result<(), StoreError> {
+        self.journal()?.into_iter().for_each(&mut *each);
         with_table!(self, OPERATIONS, |table| {
             for row in table.iter().map_err(|e| self.failed(e))? {
                 let (key, value) = row.map_err(|e| self.failed(e))?;
                 let name = key.value().1.to_string();
-                let operation: Operation = decode(OPERATIONS.name(), &name, value.value())?;
-                found.insert(operation.id.to_string());
+                each(decode(OPERATIONS.name(), &name, value.value())?);
             }
         });
-        Ok(found)
+        Ok(())
     }
 
     /// A number of the whole pool.

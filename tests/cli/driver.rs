@@ -165,6 +165,19 @@ fn a_volume_whose_metadata_is_damaged_is_still_there() {
 }
 
 #[test]
+fn the_driver_takes_the_checksums_of_commits() {
+    let pool = Pool::with_commit();
+    let driver = Driver::start(&pool);
+    let sums = pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[0]));
+    let start = Instant::now();
+    while !sums.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checksums");
+        thread::sleep(Duration::from_millis(50));
+    }
+    driver.stop();
+}
+
+#[test]
 fn mount_waits_while_the_gate_is_shut() {
     let pool = Pool::with_commit();
     let driver = Driver::start(&pool);

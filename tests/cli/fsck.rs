@@ -179,3 +179,73 @@ fn destroyed_metadata_is_told_and_rebuilt() {
     }
     assert!(pool.path().join(".dvol/lost+found/metadata.redb.1").is_file());
 }
+
+/// Changes a byte of a file and leaves all that the file system tells of it as it was.
+fn rot(path: &std::path::Path) {
+    let times = fs::metadata(path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[0] ^= 1;
+    fs::write(path, bytes).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(times).unwrap();
+}
+
+#[test]
+fn a_commit_that_rots_is_found_by_its_checksums() {
+    let pool = Pool::with_commit();
+    pool.write("db", "steady", "as it was");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    pool.run(&["commit", "-m", "Two"]).ok();
+    let taken = |run: String| run.lines().last().unwrap().to_owned();
+    assert_eq!(
+        taken(pool.run(&["fsck", "--deep"]).ok()),
+        "0 commits as their checksums say; checksums of 2 more taken"
+    );
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    pool.write("db", "data", "three");
+    pool.run(&["commit", "-m", "Three"]).ok();
+    let newest = pool.path().join("db/commits").join(&pool.ids("db")[0]);
+    // What the newest has in common with its parent is not read: it ought to be what the parent's is.
+    rot(&newest.join("steady"));
+    assert_eq!(
+        taken(pool.run(&["fsck", "--deep"]).ok()),
+        "2 commits as their checksums say; checksums of 1 more taken"
+    );
+    assert_eq!(pool.run(&["fsck"]).code, Some(0), "without --deep nothing is read");
+    let subject = |file: &str| format!("error db {}/{file}", pool.ids("db")[0]);
+    assert_eq!(found(&pool, &["--deep"]), [subject("steady")]);
+    rot(&newest.join("steady"));
+    assert_eq!(found(&pool, &["--deep"]), Vec::<String>::new());
+    fs::remove_file(newest.join("data")).unwrap();
+    fs::write(newest.join("more"), "").unwrap();
+    assert_eq!(found(&pool, &["--deep"]), [subject("data"), subject("more")]);
+    assert_eq!(pool.run(&["fsck", "--deep", "--repair"]).code, Some(4), "nobody has the right bytes");
+
+    // Damaged checksums are no damaged commit.
+    let sums = pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[1]));
+    let mut bytes = fs::read(&sums).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&sums, bytes).unwrap();
+    assert!(found(&pool, &["--deep"]).contains(&format!("warning db {}", pool.ids("db")[1])));
+    assert!(found(&pool, &["--deep", "--repair"]).contains(&format!("corrected db {}", pool.ids("db")[1])));
+}
+
+#[test]
+fn checksums_are_taken_when_the_setting_says_and_go_with_their_commit() {
+    let pool = Pool::with_commit();
+    let sums = |n: usize| pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[n]));
+    assert!(!sums(0).exists());
+    pool.run(&["config", "checksums", "commit"]).ok();
+    pool.run(&["commit", "-m", "Two"]).ok();
+    assert!(sums(0).is_file() && sums(1).is_file());
+    let newest = sums(0);
+    pool.run(&["reset", "--hard", "HEAD~1"]).ok();
+    pool.run(&["fsck", "--deep"]).ok();
+    pool.run(&["undo"]).ok();
+    assert!(newest.is_file(), "what undo brings back is protected still");
+    pool.run(&["reset", "--hard", "HEAD~1"]).ok();
+    pool.run(&["gc", "--all"]).ok();
+    pool.run(&["fsck", "--deep"]).ok();
+    assert!(!newest.exists(), "nothing can bring it back");
+    pool.run(&["config", "checksums", "nonsense"]).fails(2, "background");
+}

@@ -67,6 +67,11 @@ fn commit() {
 }
 
 #[test]
+fn commit_that_takes_checksums() {
+    check(&[&["config", "checksums", "commit"]], &["commit", "-m", "more", "db"]);
+}
+
+#[test]
 fn reset() {
     check(&[], &["reset", "--hard", "HEAD~1", "db"]);
 }

@@ -65,7 +65,7 @@ impl Run<'_> {
                 wait: None,
             },
         );
-        match dvol::fsck::check(&pool, None) {
+        match dvol::fsck::check(&pool, None, false) {
             Ok(report) => (report.exit_code(), format!("{:?}", report.findings)),
             Err(error) => (8, error.to_string()),
         }

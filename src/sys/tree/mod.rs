@@ -36,6 +36,7 @@
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
+//! | `sums` | checksums of all that is in a tree |
 //! | `remove`, `measure`, `shared` | the rest of what is done to whole trees |
 
 mod archive;
@@ -62,6 +63,7 @@ mod remove;
 mod reuse;
 mod run;
 mod shared;
+mod sums;
 mod walker;
 mod worker;
 
@@ -84,3 +86,4 @@ pub use options::{CopyOptions, CopyStats, Progress, Rung};
 pub use refill::refill_tree;
 pub use remove::remove_tree;
 pub use reuse::{Keep, Reuse, Update};
+pub use sums::{EntrySums, Sum, sum_tree};

@@ -1,0 +1,232 @@
+//! Checksums of the entries of a tree (the first bytes of BLAKE3): one of what an entry holds, one of all else about it.
+//!
+//! Entries are told in the order of a walk that sorts names by their bytes, so that two lists can be compared as they
+//! are read. The times of directories and the times of access do not count, nor do labels of the host.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{Advice, FileType, fadvise, readlinkat};
+use rustix::io::{Errno, pread};
+
+use super::attributes::{Holder, is_label, names};
+use super::content::BUFFER;
+use super::handle::{Node, Stat, magic_path, open_root, refusal};
+use super::names::{Reader, Sorted};
+use crate::sys::error::{At as _, DiskError};
+
+/// A checksum.
+pub type Sum = [u8; 16];
+
+/// Bytes of a file from which on it is not left in the cache.
+const LARGE: u64 = 1 << 20;
+
+/// The checksums of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntrySums {
+    /// The entry, relative to the root, which itself is empty: with 0 for /, so that paths compare as they are met.
+    pub key: Vec<u8>,
+    /// Of its type, mode, owner, size, time of modification and extended attributes.
+    pub attributes: Sum,
+    /// Of its bytes, its target or its device.
+    pub content: Sum,
+}
+
+/// Knows the content's checksum of some files by their key, so that they need not be read.
+pub(super) type Known<'k> = dyn FnMut(&[u8]) -> Result<Option<Sum>, DiskError> + 'k;
+/// Told of each entry.
+pub(super) type Each<'e> = dyn FnMut(EntrySums) -> Result<(), DiskError> + 'e;
+
+/// Takes the checksums of the tree at `path`.
+///
+/// # Errors
+/// What cannot be read, and what `known` or `each` say; an interrupt, when `cancel` is set.
+pub fn sum_tree(
+    path: &Path,
+    cancel: &AtomicBool,
+    known: &mut Known<'_>,
+    each: &mut Each<'_>,
+) -> Result<(), DiskError> {
+    let handle = open_root(path)?;
+    let mut sums = Sums { root: path, cancel, known, buffer: Vec::new(), value: Vec::new() };
+    let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
+    let attributes = sums.attributes(&stat, handle.as_fd(), path)?;
+    each(EntrySums { key: Vec::new(), attributes, content: Sum::default() })?;
+    let mut reader = Reader::new();
+    let (mut at, mut key) = (PathBuf::new(), Vec::new());
+    let mut stack = vec![Sorted::read(handle, &mut reader).at("read", path)?];
+    while let Some(directory) = stack.last_mut() {
+        let Some(name) = directory.peek().map(ToOwned::to_owned) else {
+            stack.pop();
+            at.pop();
+            key = key_of(&at);
+            continue;
+        };
+        let entry = sums.entry(directory, &name, &at, &key);
+        directory.advance(&mut reader, |_, _, _| Ok(true)).at("read", &path.join(&at))?;
+        let Some((entry, below)) = entry? else { continue };
+        let below_key = entry.key.clone();
+        each(entry)?;
+        if let Some(handle) = below {
+            at.push(OsStr::from_bytes(name.to_bytes()));
+            key = below_key;
+            stack.push(Sorted::read(handle, &mut reader).at("read", &path.join(&at))?);
+        }
+    }
+    Ok(())
+}
+
+fn key_of(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
+}
+
+fn short(hash: blake3::Hash) -> Sum {
+    let mut sum = Sum::default();
+    sum.copy_from_slice(&hash.as_bytes()[..size_of::<Sum>()]);
+    sum
+}
+
+struct Sums<'s, 'k> {
+    root: &'s Path,
+    cancel: &'s AtomicBool,
+    known: &'s mut Known<'k>,
+    buffer: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Sums<'_, '_> {
+    /// The sums of one entry, and its handle when it is a directory; none when it is gone.
+    fn entry(
+        &mut self,
+        directory: &Sorted,
+        name: &CString,
+        at: &Path,
+        key: &[u8],
+    ) -> Result<Option<(EntrySums, Option<OwnedFd>)>, DiskError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            let stopped = std::io::Error::from(std::io::ErrorKind::Interrupted);
+            return Err(DiskError::new("go on reading", self.root, stopped));
+        }
+        let full = self.root.join(at).join(OsStr::from_bytes(name.to_bytes()));
+        let node = match Node::open(directory.handle.as_fd(), name) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other.map_err(|errno| refusal("open", &full, errno))?,
+        };
+        let mut key = key.to_vec();
+        if !key.is_empty() {
+            key.push(0);
+        }
+        key.extend_from_slice(name.to_bytes());
+        let attributes = self.attributes(&node.stat, node.handle.as_fd(), &full)?;
+        let (content, below) = match node.stat.kind {
+            FileType::Directory => (Sum::default(), Some(node.reopen().at("open", &full)?)),
+            FileType::RegularFile => match (self.known)(&key)? {
+                Some(content) => (content, None),
+                None => (self.content(&node, &full)?, None),
+            },
+            FileType::Symlink => {
+                let target = readlinkat(&node.handle, c"", Vec::new()).at("read the link", &full)?;
+                (short(blake3::hash(target.to_bytes())), None)
+            }
+            _ => (short(blake3::hash(&node.stat.device.to_le_bytes())), None),
+        };
+        Ok(Some((EntrySums { key, attributes, content }, below)))
+    }
+
+    fn content(&mut self, node: &Node, full: &Path) -> Result<Sum, DiskError> {
+        if node.stat.size == 0 {
+            return Ok(short(blake3::hash(&[])));
+        }
+        let file = node.reopen().at("open", full)?;
+        self.buffer.resize(BUFFER, 0);
+        let (mut hasher, mut offset) = (blake3::Hasher::new(), 0);
+        loop {
+            let read = match pread(&file, &mut self.buffer[..], offset) {
+                Err(Errno::INTR) => continue,
+                other => other.at("read", full)?,
+            };
+            if read == 0 || self.cancel.load(Ordering::Relaxed) {
+                break;
+            }
+            hasher.update(&self.buffer[..read]);
+            offset += read as u64;
+        }
+        if node.stat.size >= LARGE {
+            // Nobody else reads it soon.
+            let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        }
+        Ok(short(hasher.finalize()))
+    }
+
+    fn attributes(&mut self, stat: &Stat, handle: BorrowedFd<'_>, full: &Path) -> Result<Sum, DiskError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut put = |number: u64| {
+            hasher.update(&number.to_le_bytes());
+        };
+        put((stat.mode.bits() | stat.kind.as_raw_mode()).into());
+        put(u64::from(stat.uid) << 32 | u64::from(stat.gid));
+        if stat.kind != FileType::Directory {
+            put(stat.size);
+            put(u64::from_ne_bytes(stat.times.last_modification.tv_sec.to_ne_bytes()));
+            put(u64::from_ne_bytes(stat.times.last_modification.tv_nsec.to_ne_bytes()));
+        }
+        let path = magic_path(handle);
+        let holder = Holder::Magic(&path);
+        let action = "read the extended attributes of";
+        let listed = holder.list(&mut self.buffer).at(action, full)?;
+        let mut sorted: Vec<&CStr> = names(listed).filter(|name| !is_label(name)).collect();
+        sorted.sort_unstable();
+        for name in sorted {
+            let value = holder.get(name, &mut self.value).at(action, full)?.unwrap_or_default();
+            hasher.update(name.to_bytes_with_nul()).update(&(value.len() as u64).to_le_bytes()).update(value);
+        }
+        Ok(short(hasher.finalize()))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests set up files of their own")]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn sums(path: &Path) -> Vec<EntrySums> {
+        let mut found = Vec::new();
+        let mut each = |entry| {
+            found.push(entry);
+            Ok(())
+        };
+        sum_tree(path, &AtomicBool::new(false), &mut |_| Ok(None), &mut each).unwrap();
+        found
+    }
+
+    #[test]
+    fn each_entry_is_met_in_order_and_any_change_of_it_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::create_dir(at("a")).unwrap();
+        for name in ["a/b", "a.b", "a/c", "z"] {
+            fs::write(at(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("a.b", at("link")).unwrap();
+        let before = sums(home.path());
+        let keys: Vec<_> = before.iter().map(|entry| String::from_utf8(entry.key.clone()).unwrap()).collect();
+        assert_eq!(keys, ["", "a", "a\0b", "a\0c", "a.b", "link", "z"]);
+        assert!(before.is_sorted_by_key(|entry| entry.key.clone()));
+        assert_eq!(sums(home.path()), before);
+
+        let times = fs::metadata(at("z")).unwrap().modified().unwrap();
+        fs::write(at("z"), "y").unwrap();
+        fs::File::open(at("z")).unwrap().set_modified(times).unwrap();
+        fs::set_permissions(at("a.b"), fs::Permissions::from_mode(0o600)).unwrap();
+        let after = sums(home.path());
+        let differ: Vec<_> = (0..before.len()).filter(|n| before[*n] != after[*n]).collect();
+        assert_eq!(differ, [4, 6]);
+        assert!(before[6].attributes == after[6].attributes && before[6].content != after[6].content);
+        assert!(before[4].attributes != after[4].attributes && before[4].content == after[4].content);
+    }
+}
