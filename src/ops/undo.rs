@@ -1,6 +1,7 @@
 //! `undo`: take the last operation on a volume back. An undo is an operation too, so undoing that
 //! brings back what it took.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -39,8 +40,15 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
         Some(volume) => volume.clone(),
         None => pool.select(None)?,
     };
-    let chosen = pool.store().read(|rows| find(&rows, &volume, number))?;
-    Ok(undo_all(pool, &[chosen], None)?.swap_remove(0))
+    loop {
+        let chosen = pool.store().read(|rows| find(&rows, &volume, number))?;
+        // Which operation is the last one may change until the volume is locked.
+        let overtaken = Cell::new(false);
+        match undo_all(pool, &[chosen], None, number.is_none().then_some(&overtaken)) {
+            Err(_) if overtaken.get() => {}
+            done => return Ok(done?.swap_remove(0)),
+        }
+    }
 }
 
 /// Takes back the last operation that was made on a compose project: its part on each volume.
@@ -53,11 +61,17 @@ pub fn undo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, E
     if last.is_empty() {
         return Err(Error::NothingToUndo(format!("compose project {project}")));
     }
-    undo_all(pool, &last, Some(project))
+    undo_all(pool, &last, Some(project), None)
 }
 
-/// Takes these operations back as one, which are on different volumes.
-fn undo_all(pool: &Pool, chosen: &[Operation], project: Option<&ProjectName>) -> Result<Vec<Undone>, Error> {
+/// Takes these operations back as one, which are on different volumes. With `overtaken`, refuses one that is not
+/// the last on its volume any more, and says so there.
+fn undo_all(
+    pool: &Pool,
+    chosen: &[Operation],
+    project: Option<&ProjectName>,
+    overtaken: Option<&Cell<bool>>,
+) -> Result<Vec<Undone>, Error> {
     // All volumes that they touch are locked, in the order of their names, as everybody does.
     let names: BTreeSet<VolumeName> = chosen.iter().flat_map(volumes_of).collect();
     let names: Vec<VolumeName> = names.into_iter().collect();
@@ -67,6 +81,13 @@ fn undo_all(pool: &Pool, chosen: &[Operation], project: Option<&ProjectName>) ->
         let at = sessions.iter().position(|session| *session.volume() == wanted.volume);
         let session = sessions.remove(at.expect("the volume of an operation is one that it touches"));
         let (pending, touched) = session.intend(format!("undo: {}", wanted.summary), |rows, draft| {
+            if let Some(overtaken) = overtaken {
+                overtaken
+                    .set(find(rows, &wanted.volume, None).is_ok_and(|last| last.number != wanted.number));
+            }
+            if overtaken.is_some_and(Cell::get) {
+                return Err(Error::NothingToUndo(format!("volume {}", wanted.volume)));
+            }
             let operation = find(rows, &wanted.volume, Some(wanted.number))?;
             take_back(pool, rows, draft, &operation)
         })?;
