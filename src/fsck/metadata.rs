@@ -8,6 +8,11 @@ use crate::store::SecondCopy;
 pub(super) fn check(pool: &Pool, report: &mut Report) -> Result<bool, Error> {
     match pool.store().examine() {
         Ok(SecondCopy::Good) => Ok(true),
+        Ok(SecondCopy::Mended) => {
+            let what = "the machine had stopped while it was written; it was written anew";
+            report.add(Severity::Corrected, None, "records.log", what, "nothing is left to do");
+            Ok(true)
+        }
         Ok(SecondCopy::Bad(why)) => {
             let what = format!("the second copy of the metadata cannot be relied on: {why}");
             report.add_repairable(Severity::Warning, None, "records.log", &what, Repair::SecondCopy);

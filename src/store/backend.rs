@@ -51,6 +51,7 @@ pub(super) struct State(Arc<Flags>);
 struct Flags {
     done: AtomicBool,
     damaged: AtomicBool,
+    unclean: AtomicBool,
 }
 
 impl State {
@@ -61,6 +62,15 @@ impl State {
 
     fn is_done(&self) -> bool {
         self.0.done.load(Ordering::SeqCst)
+    }
+
+    /// Says that whoever wrote last did not come to its end.
+    pub(super) fn found_unclean(&self) {
+        self.0.unclean.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_unclean(&self) -> bool {
+        self.0.unclean.load(Ordering::SeqCst)
     }
 
     /// Whether a block was met that is not what was written there.

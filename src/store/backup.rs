@@ -9,7 +9,7 @@
 //! found. All numbers are little-endian.
 //!
 //! ```text
-//! magic 4 · kind 1 · 0 1 · schema 2 · length of the body 4 · generation 8 · length of the first entry 8 · hash 12
+//! magic 4 · kind 1 · synced 1 · schema 2 · length of the body 4 · generation 8 · length of the first entry 8 · hash 12
 //! body
 //! length of the body 4 · magic 4
 //! ```
@@ -119,6 +119,8 @@ enum Kind {
 #[derive(Debug, Clone, Copy)]
 struct Head {
     kind: Kind,
+    /// Whether it is on the disk, with all before it, when its transaction is committed.
+    synced: bool,
     schema: u16,
     length: u32,
     generation: u64,
@@ -149,6 +151,8 @@ pub struct Records {
     pub(super) rows: BTreeMap<(String, Key), Value>,
     /// Whether all of the log could be read.
     pub(super) is_whole: bool,
+    /// The first transaction behind a damaged place whose entry was synced, with all before it.
+    synced_since: Option<u64>,
 }
 
 fn hash(head: &[u8], body: &[u8]) -> [u8; 12] {
@@ -162,7 +166,7 @@ fn hash(head: &[u8], body: &[u8]) -> [u8; 12] {
 fn entry(head: Head, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD + body.len() + FOOT);
     bytes.extend_from_slice(HEAD_MAGIC);
-    bytes.extend_from_slice(&[head.kind as u8, 0]);
+    bytes.extend_from_slice(&[head.kind as u8, u8::from(head.synced)]);
     bytes.extend_from_slice(&head.schema.to_le_bytes());
     bytes.extend_from_slice(&head.length.to_le_bytes());
     bytes.extend_from_slice(&head.generation.to_le_bytes());
@@ -178,7 +182,7 @@ fn entry(head: Head, body: &[u8]) -> Vec<u8> {
 /// The entry that begins with `bytes`, with its body; none if none that is whole does.
 fn parse(bytes: &[u8]) -> Option<(Head, &[u8])> {
     let (head, rest) = bytes.split_at_checked(HEAD)?;
-    if !head.starts_with(HEAD_MAGIC) || head[5] != 0 {
+    if !head.starts_with(HEAD_MAGIC) || head[5] > 1 {
         return None;
     }
     let length = u32::from_le_bytes(head[8..12].try_into().ok()?);
@@ -195,17 +199,22 @@ fn parse(bytes: &[u8]) -> Option<(Head, &[u8])> {
     };
     let word = |at: usize| Some(u64::from_le_bytes(head[at..at + 8].try_into().ok()?));
     let schema = u16::from_le_bytes(head[6..8].try_into().ok()?);
-    Some((Head { kind, schema, length, generation: word(12)?, first: word(20)? }, body))
+    let (synced, generation, first) = (head[5] == 1, word(12)?, word(20)?);
+    Some((Head { kind, synced, schema, length, generation, first }, body))
 }
 
 impl Records {
     /// Reads a log, whatever is in it: what is damaged is passed over.
     pub fn read(bytes: &[u8]) -> Self {
         let mut entries: Vec<(Head, &[u8])> = Vec::new();
-        let (mut at, mut is_whole) = (0, true);
+        let (mut at, mut is_whole, mut synced_since) = (0, true, None);
         while at < bytes.len() {
             let Some((head, body)) = parse(&bytes[at..]) else {
                 is_whole = false;
+                if at == 0 {
+                    // The first entry was on the disk before the log had its name.
+                    synced_since = Some(0);
+                }
                 let next = bytes[at + 1..].windows(HEAD_MAGIC.len()).position(|window| window == HEAD_MAGIC);
                 at = next.map_or(bytes.len(), |next| at + 1 + next);
                 continue;
@@ -220,10 +229,13 @@ impl Records {
             }
             let follows = entries.last().is_none_or(|(last, _)| last.generation + 1 == head.generation);
             is_whole &= follows || head.kind == Kind::Whole;
+            if !is_whole && head.synced {
+                synced_since.get_or_insert(head.generation);
+            }
             entries.push((head, body));
         }
         is_whole &= entries.first().is_some_and(|(first, _)| first.kind == Kind::Whole);
-        let mut records = Records { is_whole, ..Records::default() };
+        let mut records = Records { is_whole, synced_since, ..Records::default() };
         for (head, body) in entries {
             let Ok(changes) = rmp_serde::from_slice::<Vec<Change>>(body) else {
                 records.is_whole = false;
@@ -242,6 +254,12 @@ impl Records {
             }
         }
         records
+    }
+
+    /// Whether what is damaged is only what a power cut can have kept from the disk, in a log beside a database at
+    /// transaction `generation`.
+    pub(super) fn is_torn(&self, generation: u64) -> bool {
+        !self.is_whole && self.synced_since.is_none_or(|synced| synced > generation)
     }
 }
 
@@ -305,7 +323,7 @@ impl Backup {
         let Some(tail) = tail else { return self.write_whole(schema, generation, &whole()?) };
         let body = encode(changes)?;
         let length = size(&body)?;
-        let head = Head { kind: Kind::Changes, schema, length, generation, first: tail.first };
+        let head = Head { kind: Kind::Changes, synced: sync, schema, length, generation, first: tail.first };
         fault::point("records.add").at("write", &self.path)?;
         let mut file = OpenOptions::new().append(true).open(&self.path).at("open", &self.path)?;
         file.write_all(&entry(head, &body)).at("write", &self.path)?;
@@ -326,7 +344,7 @@ impl Backup {
         let body = encode(records)?;
         let length = size(&body)?;
         let first = (HEAD + body.len() + FOOT) as u64;
-        let head = Head { kind: Kind::Whole, schema, length, generation, first };
+        let head = Head { kind: Kind::Whole, synced: true, schema, length, generation, first };
         let fresh = self.path.with_extension("new");
         if fresh.exists() {
             disk::remove_file(&fresh)?;
@@ -341,7 +359,7 @@ impl Backup {
     /// Says that the transaction is committed. Only the check that the database is not an older one depends on it.
     pub(super) fn mark(&self, schema: u16, generation: u64) {
         let Some(tail) = self.tail().filter(|tail| tail.generation == generation) else { return };
-        let head = Head { kind: Kind::Mark, schema, length: 0, generation, first: tail.first };
+        let head = Head { kind: Kind::Mark, synced: false, schema, length: 0, generation, first: tail.first };
         if let Ok(mut file) = OpenOptions::new().append(true).mode(0o600).open(&self.path) {
             let _ = file.write_all(&entry(head, &[]));
         }
@@ -392,6 +410,31 @@ mod tests {
         // The database is further than the log: it begins anew.
         backup.add(1, 4, &[], false, || Ok(vec![change("c", Some(4))])).unwrap();
         assert_eq!(number(&backup.read().unwrap(), "a"), None);
+    }
+
+    #[test]
+    fn what_a_power_cut_tears_is_told_from_other_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let backup = Backup::new(dir.path().join("log"));
+        let end = || usize::try_from(std::fs::metadata(backup.path()).unwrap().len()).unwrap();
+        let add = |generation, sync| {
+            backup.add(1, generation, &[change("a", Some(generation))], sync, || Ok(Vec::new())).unwrap();
+            end()
+        };
+        let ends = [add(1, false), add(2, true), add(3, false), add(4, false), add(5, true)];
+        let bytes = std::fs::read(backup.path()).unwrap();
+        let damaged = |entry: usize| {
+            let mut bytes = bytes.clone();
+            bytes[ends[entry] - 20] ^= 1;
+            Records::read(&bytes)
+        };
+        // The first entry and one that was synced were on the disk.
+        assert!(!damaged(0).is_torn(5) && !damaged(1).is_torn(5));
+        // So was what stands before one that was synced, once its transaction is committed.
+        assert!(!damaged(2).is_torn(5) && damaged(2).is_torn(4));
+        assert!(damaged(4).is_torn(4));
+        assert!(!Records::read(&bytes).is_torn(5));
+        assert!(Records::read(&bytes[..ends[3] - 20]).is_torn(4));
     }
 
     #[test]

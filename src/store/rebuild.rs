@@ -25,6 +25,8 @@ use crate::sys::disk;
 pub enum SecondCopy {
     /// It holds what the database does, or is older and will be written anew with the next change.
     Good,
+    /// A power cut had torn it; it was written anew.
+    Mended,
     /// It cannot be relied on.
     Bad(String),
 }
@@ -66,10 +68,19 @@ impl Store {
             if copy.rows.is_empty() {
                 return Ok(SecondCopy::Bad("it is missing".to_owned()));
             }
+            let generation = rows.number(GENERATION_KEY)?;
+            if copy.is_torn(generation) {
+                self.backup.write_whole(
+                    super::transaction::COPIED_SCHEMA,
+                    generation,
+                    &rows.all_records()?,
+                )?;
+                return Ok(SecondCopy::Mended);
+            }
             if !copy.is_whole {
                 return Ok(SecondCopy::Bad("a part of it is damaged".to_owned()));
             }
-            let is_same = copy.generation != rows.number(GENERATION_KEY)? || copy.rows == records;
+            let is_same = copy.generation != generation || copy.rows == records;
             Ok(if is_same { SecondCopy::Good } else { SecondCopy::Bad("it says something else".to_owned()) })
         })
         .unwrap_or_else(|words| Err(self.damaged(format!("redb gave up: {words}"))))

@@ -195,7 +195,12 @@ impl Store {
             }
             let changes = writer.take_changes();
             let visible = are_visible(&changes);
-            self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
+            // After a power cut there may be a hole in the second copy; nothing is added behind one.
+            if state.is_unclean() && !self.backup.read()?.is_whole {
+                self.backup.write_whole(COPIED_SCHEMA, generation, &writer.all_records()?)?;
+            } else {
+                self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
+            }
             fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
             let committed = transaction.commit().map_err(|e| self.failed("commit", e));
             if committed.is_ok() {
@@ -311,6 +316,9 @@ impl Store {
         let mut builder = builder();
         // What no checksum vouches for is checked by redb as a whole.
         builder.set_check_integrity_on_open(known.is_none() && !is_new);
+        if known.is_none() {
+            state.found_unclean();
+        }
         let blocks = known.unwrap_or_else(|| Blocks::unknown(&sums, length));
         Backend::new(file, blocks, state.clone())
             .and_then(|backend| builder.create_with_backend(backend))
