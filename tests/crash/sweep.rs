@@ -22,9 +22,15 @@ pub(crate) enum Points {
 }
 
 impl Points {
-    fn effects(self) -> &'static [&'static str] {
+    /// What is done at a point. The errors take turns: what becomes of them is the same, and each kind of step
+    /// is passed often enough to meet all of them.
+    fn effects(self, point: usize) -> &'static [&'static str] {
         match self {
-            Points::Steps => &["kill", "EIO", "ENOSPC", "EACCES"],
+            Points::Steps => match point % 3 {
+                0 => &["kill", "EIO"],
+                1 => &["kill", "ENOSPC"],
+                _ => &["kill", "EACCES"],
+            },
             Points::Deaths => &["kill"],
             Points::InsideTransactions => &["kill:redb", "EIO:redb"],
         }
@@ -51,14 +57,15 @@ struct Try {
     effect: &'static str,
 }
 
+/// The recoveries that were swept already, of any verb, by the points they passed.
+static RECOVERIES: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
+
 struct Sweep<'a> {
     case: &'a Case,
     template: PathBuf,
     before: String,
     after: String,
     points: Vec<String>,
-    /// The recoveries that were swept already, by the points they passed.
-    recoveries: Mutex<BTreeSet<Vec<String>>>,
     steps_of_recovery: Mutex<BTreeSet<String>>,
     killed_in_recovery: Mutex<BTreeSet<String>>,
     runs: AtomicUsize,
@@ -84,7 +91,7 @@ pub(crate) fn sweep(case: &Case) -> usize {
     assert!(before != after, "{:?} changes nothing", case.words);
     assert_eq!(remains(&done), (0, 0), "{:?}", case.words);
     let points = case.points.of(points);
-    let each = |point| case.points.effects().iter().map(move |effect| Try { point, effect });
+    let each = |point| case.points.effects(point).iter().map(move |effect| Try { point, effect });
     let tries = (1..=points.len()).flat_map(each);
     let queue = Mutex::new(tries.collect::<VecDeque<_>>());
     let sweep = Sweep {
@@ -93,7 +100,6 @@ pub(crate) fn sweep(case: &Case) -> usize {
         before,
         after,
         points,
-        recoveries: Mutex::default(),
         steps_of_recovery: Mutex::default(),
         killed_in_recovery: Mutex::default(),
         runs: AtomicUsize::new(0),
@@ -199,7 +205,7 @@ impl Sweep<'_> {
         die();
         let points = Points::Steps.of(run.with_fault(&["fsck"], None, &trace).1);
         remove(&pool);
-        if points.is_empty() || !self.recoveries.lock().unwrap().insert(points.clone()) {
+        if points.is_empty() || !RECOVERIES.lock().unwrap().insert(points.clone()) {
             return;
         }
         for (index, name) in points.iter().enumerate() {
