@@ -38,7 +38,7 @@ impl Fake {
             name: name.clone(),
             mountpoint: format!("/pool/{name}/running_point").into(),
             created: model::Instant { micros: 1_714_557_600_000_000, offset: 0 },
-            status: BTreeMap::from([("branch".to_owned(), "master".to_owned())]),
+            status: BTreeMap::from([("branch".to_owned(), "master".into())]),
         }
     }
 

@@ -145,7 +145,7 @@ pub fn diff(
         }
         _ => None,
     };
-    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false };
+    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false, stop: None };
     tree::diff_trees(old.as_deref(), &new, &how, request.texts, &mut |difference| visit(told(difference)))?;
     Ok(())
 }

@@ -102,7 +102,7 @@ fn measure(
     what: &Measured,
     extents: bool,
 ) -> Result<Option<Sizes>, Error> {
-    match tree::measure_unshared(&pool.layout().full(place), extents) {
+    match tree::measure_unshared(&pool.layout().full(place), extents, &|| false) {
         Ok((usage, unshared)) => Ok(Some(Sizes {
             entries: usage.entries,
             logical: usage.bytes,

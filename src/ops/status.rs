@@ -9,7 +9,7 @@ use super::paths::{folded, printable};
 use crate::layout;
 use crate::model::{BranchName, CommitId, ProjectName, VolumeName, VolumeRecord};
 use crate::pool::{Error, Pool, existing};
-use crate::sys::tree::{self, Change, ChangeKind, Compare, Index};
+use crate::sys::tree::{self, Change, ChangeKind, Compare, Index, Stop};
 
 /// One changed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
     let volume = pool.select(volume)?;
     let record = pool.store().read(|rows| existing(&rows, &volume))?;
     let mut changes = Vec::new();
-    let head = compare(pool, &record, &mut |change| {
+    let head = compare(pool, &record, None, &mut |change| {
         changes.push(StatusChange::folded(change));
         ControlFlow::Continue(())
     })?;
@@ -70,8 +70,17 @@ pub fn status_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Status>,
 
 /// Whether anything differs; stops at the first difference.
 pub(super) fn is_dirty(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error> {
+    is_dirty_unless(pool, record, None)
+}
+
+/// The same; `stop` may end it early.
+pub(super) fn is_dirty_unless(
+    pool: &Pool,
+    record: &VolumeRecord,
+    stop: Option<Stop<'_>>,
+) -> Result<bool, Error> {
     let mut dirty = false;
-    compare(pool, record, &mut |_| {
+    compare(pool, record, stop, &mut |_| {
         dirty = true;
         ControlFlow::Break(())
     })?;
@@ -81,6 +90,7 @@ pub(super) fn is_dirty(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error
 fn compare(
     pool: &Pool,
     record: &VolumeRecord,
+    stop: Option<Stop<'_>>,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<Option<CommitId>, Error> {
     let branch = pool.store().read(|rows| rows.branch(&record.name, &record.branch))?;
@@ -91,7 +101,7 @@ fn compare(
         Some(id) => pool.tree_index(&record.name, &record.branch, id)?,
         None => None,
     };
-    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: true };
+    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: true, stop };
     tree::compare_with(tree.as_deref(), &working_tree, &how, visit)?;
     Ok(head)
 }

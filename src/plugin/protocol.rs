@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::service::VolumeInfo;
 use crate::model::Instant;
@@ -88,7 +89,7 @@ pub(super) struct Volume {
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    status: BTreeMap<String, String>,
+    status: BTreeMap<String, Value>,
 }
 
 impl Answer {
@@ -165,7 +166,7 @@ mod tests {
             name: "v1".parse().unwrap(),
             mountpoint: "/p".into(),
             created: Instant { micros: 1_714_557_600_000_000, offset: 7200 },
-            status: BTreeMap::from([("branch".to_owned(), "master".to_owned())]),
+            status: BTreeMap::from([("branch".to_owned(), "master".into())]),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::model::{Instant, VolumeName};
 
 /// A volume, as an engine is told of it.
@@ -14,8 +16,8 @@ pub struct VolumeInfo {
     pub mountpoint: PathBuf,
     /// When it was made.
     pub created: Instant,
-    /// What `docker volume inspect` shows beside: branch, head.
-    pub status: BTreeMap<String, String>,
+    /// What `docker volume inspect` shows beside: branch, head, and what a short look at the trees tells.
+    pub status: BTreeMap<String, Value>,
 }
 
 /// Volumes, as the driver needs them. Methods may block; each call has a thread of its own, and

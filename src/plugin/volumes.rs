@@ -2,29 +2,56 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, TryLockError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
 
 use super::service::{VolumeInfo, VolumeService};
 use crate::model::VolumeName;
-use crate::ops::{self, Description, Guard};
+use crate::ops::{self, Bytes, Description, Glance, Glances, Guard};
 use crate::pool::{Pool, Sweep};
 
 /// The nice value of what can wait.
 const LEAST: i32 = 19;
+/// How long Get looks at trees: engines call it before each mount.
+const GLANCE: Duration = Duration::from_millis(25);
 
 /// A pool behind the driver.
-pub struct PoolService(Pool);
+pub struct PoolService {
+    pool: Pool,
+    /// Held while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
+    glances: Mutex<Glances>,
+    /// Mounts that are under way, which no look at trees may delay.
+    mounting: AtomicUsize,
+}
 
 impl PoolService {
     /// Serves `pool`.
     pub fn new(pool: Pool) -> Self {
-        PoolService(pool)
+        PoolService { pool, glances: Mutex::default(), mounting: AtomicUsize::new(0) }
+    }
+
+    /// What a short look at a volume tells; nothing while another is looked at or mounted.
+    fn glance(&self, name: &VolumeName) -> Glance {
+        let mut glances = match self.glances.try_lock() {
+            Ok(glances) => glances,
+            Err(TryLockError::Poisoned(glances)) => glances.into_inner(),
+            Err(TryLockError::WouldBlock) => return Glance::default(),
+        };
+        let is_mounting = || self.mounting.load(Ordering::Relaxed) > 0;
+        ops::glance(&self.pool, name, &mut glances, GLANCE, &is_mounting).unwrap_or_else(|error| {
+            tracing::debug!(volume = %name, %error, "the volume cannot be looked at");
+            Glance::default()
+        })
     }
 }
 
 fn info(description: Description) -> VolumeInfo {
-    let mut status = BTreeMap::from([("branch".to_owned(), description.branch.to_string())]);
+    let mut status = BTreeMap::from([("branch".to_owned(), description.branch.to_string().into())]);
     if let Some(head) = description.head {
-        status.insert("head".to_owned(), head.to_string());
+        status.insert("head".to_owned(), head.to_string().into());
     }
     VolumeInfo {
         name: description.volume,
@@ -34,11 +61,46 @@ fn info(description: Description) -> VolumeInfo {
     }
 }
 
+/// The same, with what a look has told.
+fn info_at_a_glance(description: Description, glance: Glance) -> VolumeInfo {
+    let mut info = info(description);
+    info.status.extend(glance.dirty.map(|dirty| ("dirty".to_owned(), dirty.into())));
+    let sizes = [("working_tree", glance.working_tree), ("commits", glance.commits)];
+    let sizes: Map<String, Value> =
+        sizes.into_iter().filter_map(|(of, bytes)| Some((of.to_owned(), size(bytes?)))).collect();
+    if !sizes.is_empty() {
+        info.status.insert("sizes".to_owned(), sizes.into());
+    }
+    info
+}
+
+fn size(bytes: Bytes) -> Value {
+    let mut size = Map::from_iter([("logical".to_owned(), bytes.logical.into())]);
+    size.extend(bytes.unshared.map(|unshared| ("unshared".to_owned(), unshared.into())));
+    size.into()
+}
+
+/// Counts a mount while it is under way.
+struct Mounting<'s>(&'s AtomicUsize);
+
+impl<'s> Mounting<'s> {
+    fn begin(count: &'s AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Mounting(count)
+    }
+}
+
+impl Drop for Mounting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What is told of a volume while its metadata cannot be read: that it is there. An engine that heard anything else
 /// would make a local volume of its name.
 fn info_from_disk(pool: &Pool, name: &VolumeName, error: &crate::pool::Error) -> Option<VolumeInfo> {
     let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
-    let status = BTreeMap::from([("error".to_owned(), error.to_string())]);
+    let status = BTreeMap::from([("error".to_owned(), error.to_string().into())]);
     Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
 }
 
@@ -63,48 +125,49 @@ fn report(sweep: Result<Sweep, crate::pool::Error>) {
 
 impl VolumeService for PoolService {
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
-        told(ops::create(&self.0, name, &options)).map(drop)
+        told(ops::create(&self.pool, name, &options)).map(drop)
     }
 
     fn remove(&self, name: &VolumeName) -> Result<(), String> {
-        told(ops::remove(&self.0, name, Guard::Engine)).map(drop)
+        told(ops::remove(&self.pool, name, Guard::Engine)).map(drop)
     }
 
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
-        match ops::describe_all(&self.0) {
+        match ops::describe_all(&self.pool) {
             Err(error) if is_damage(&error) => {
                 tracing::error!(%error, "the volumes are told from their directories");
-                let names = ops::volumes_on_disk(&self.0);
-                Ok(names.iter().filter_map(|name| info_from_disk(&self.0, name, &error)).collect())
+                let names = ops::volumes_on_disk(&self.pool);
+                Ok(names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error)).collect())
             }
             other => Ok(told(other)?.into_iter().map(info).collect()),
         }
     }
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
-        match ops::describe(&self.0, name) {
-            Err(error) if is_damage(&error) => match info_from_disk(&self.0, name, &error) {
+        match ops::describe(&self.pool, name) {
+            Err(error) if is_damage(&error) => match info_from_disk(&self.pool, name, &error) {
                 Some(info) => Ok(Some(info)),
                 None => Err(error.to_string()),
             },
-            other => Ok(told(other)?.map(info)),
+            other => Ok(told(other)?.map(|found| info_at_a_glance(found, self.glance(name)))),
         }
     }
 
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {
-        told(ops::path(&self.0, name))
+        told(ops::path(&self.pool, name))
     }
 
     fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String> {
-        told(ops::mount(&self.0, name, id))
+        let _mounting = Mounting::begin(&self.mounting);
+        told(ops::mount(&self.pool, name, id))
     }
 
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
-        told(ops::unmount(&self.0, name, id))
+        told(ops::unmount(&self.pool, name, id))
     }
 
     fn recover(&self) {
-        report(self.0.recover_all_trees());
+        report(self.pool.recover_all_trees());
     }
 
     fn spare_time(&self) {
@@ -112,7 +175,7 @@ impl VolumeService for PoolService {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = rustix::process::setpriority_process(None, LEAST);
-                if let Err(error) = self.0.take_checksums_behind() {
+                if let Err(error) = self.pool.take_checksums_behind() {
                     tracing::warn!(%error, "the checksums of commits cannot be taken now");
                 }
             });
@@ -120,6 +183,6 @@ impl VolumeService for PoolService {
     }
 
     fn sweep(&self) {
-        report(self.0.recover());
+        report(self.pool.recover());
     }
 }

@@ -171,6 +171,26 @@ impl Rows<'_> {
         self.of_volume(COMMITS, volume, "", usize::MAX)
     }
 
+    /// The ids of the commits of a volume, sorted: what it costs does not grow with what they say.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn commit_ids(&self, volume: &VolumeName) -> Result<Vec<CommitId>, StoreError> {
+        with_table!(self, COMMITS, |table| {
+            let mut found = Vec::new();
+            let rows = table.range::<(&str, &str)>((volume.as_str(), "")..).map_err(|e| self.failed(e))?;
+            for row in rows {
+                let (key, _) = row.map_err(|e| self.failed(e))?;
+                let (owner, id) = key.value();
+                if owner != volume.as_str() {
+                    break;
+                }
+                found.extend(id.parse::<CommitId>().ok());
+            }
+            Ok(found)
+        })
+    }
+
     /// The first `most` commits whose id begins with `prefix`, sorted by id.
     ///
     /// # Errors

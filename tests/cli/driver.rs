@@ -132,6 +132,79 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
     assert!(pool.staging().is_empty());
 }
 
+/// What Get says of `db` beside its branch and head.
+fn looked_at(driver: &Driver) -> (Value, Value) {
+    let status = driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Volume"]["Status"].take();
+    assert_eq!(status["branch"], "master", "{status}");
+    (status["dirty"].clone(), status["sizes"].clone())
+}
+
+#[test]
+fn get_says_whether_there_are_changes_and_how_big_the_trees_are() {
+    let pool = Pool::new();
+    let driver = Driver::start(&pool);
+    let sizes = || {
+        let du = pool.run(&["du", "db", "--format", "json"]).ok();
+        let (mut tree, mut commits) = (json!({"logical": 0}), json!({"logical": 0}));
+        for line in du.lines().map(parse) {
+            let of = match line["kind"].as_str() {
+                Some("branch") => &mut tree,
+                Some("commit") => &mut commits,
+                _ => continue,
+            };
+            of["logical"] = json!(of["logical"].as_u64().unwrap() + line["logical"].as_u64().unwrap());
+        }
+        json!({"working_tree": tree, "commits": commits})
+    };
+    let check = |dirty: bool| {
+        let start = Instant::now();
+        // On a machine that is busy even this may take too long now and then.
+        let (told, mut told_sizes) = loop {
+            let (told, sizes) = looked_at(&driver);
+            if !told.is_null() && sizes.as_object().is_some_and(|sizes| sizes.len() == 2) {
+                break (told, sizes);
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "{told} {sizes}");
+            thread::sleep(Duration::from_millis(100));
+        };
+        assert_eq!(told, dirty);
+        for of in ["working_tree", "commits"] {
+            // Told where no blocks are shared; what was not written out yet has none.
+            told_sizes[of].as_object_mut().unwrap().remove("unshared");
+        }
+        assert_eq!(told_sizes, sizes());
+    };
+    driver.call("VolumeDriver.Create", &json!({"Name": "db"}));
+    check(false);
+    pool.write("db", "data", "one");
+    check(true);
+    pool.run(&["commit", "-m", "one", "-C", "db"]).ok();
+    check(false);
+    pool.write("db", "data", "other");
+    check(true);
+    pool.run(&["commit", "-m", "two", "-C", "db"]).ok();
+    pool.run(&["reset", "--hard", "HEAD~1", "-C", "db"]).ok();
+    check(false);
+    pool.run(&["undo", "db"]).ok();
+    check(false);
+    driver.stop();
+}
+
+#[test]
+fn get_leaves_out_what_takes_long_to_tell() {
+    let pool = Pool::with_commit();
+    let big = fs::File::create(pool.file("db", "big")).unwrap();
+    rustix::fs::fallocate(&big, rustix::fs::FallocateFlags::empty(), 0, 512 << 20).unwrap();
+    pool.run(&["commit", "-m", "big"]).ok();
+    let driver = Driver::start(&pool);
+    // Only all its bytes could tell that it is as it was.
+    big.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(looked_at(&driver), (json!(null), json!(null)));
+    // Told so again at once, without another look.
+    assert_eq!(looked_at(&driver), (json!(null), json!(null)));
+    driver.stop();
+}
+
 #[test]
 fn an_anonymous_volume_without_a_commit_leaves_nothing() {
     let pool = Pool::new();
@@ -188,8 +261,9 @@ fn mount_waits_while_the_gate_is_shut() {
         let mount = scope.spawn(|| driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"})));
         thread::sleep(Duration::from_millis(300));
         assert!(!mount.is_finished());
-        // Get waits for no operation.
+        // Get waits for no operation, and has no time for a look while something is mounted.
         assert_eq!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
+        assert_eq!(looked_at(&driver), (json!(null), json!(null)));
         drop(gate);
         assert_eq!(mount.join().unwrap()["Err"], "");
     });

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::support::Engine;
+use crate::support::{Engine, eventually};
 
 #[test]
 fn docker_run_makes_a_volume_that_nobody_made_before() {
@@ -41,6 +41,13 @@ fn the_engines_volume_commands_see_what_dvol_sees() {
 
     let mountpoint = engine.sh("docker volume inspect -f '{{.Driver}} {{.Mountpoint}}' seen").ok();
     assert_eq!(mountpoint, format!("dvol {}", engine.running_point("seen").display()));
+
+    let dirty = || engine.sh("docker volume inspect -f '{{.Status.branch}} {{.Status.dirty}}' seen").ok();
+    eventually("there is nothing to commit", || dirty() == "master false");
+    engine.write("seen", "hello");
+    eventually("there is something to commit", || dirty() == "master true");
+    let size = engine.sh("docker volume inspect -f '{{json .Status.sizes.working_tree.logical}}' seen").ok();
+    assert_eq!(size, "5");
 
     engine.sh("docker volume create -d dvol made_by_docker").ok(); // again is no error
     engine.sh("docker volume rm made_by_docker").ok();

@@ -19,6 +19,7 @@ use super::difference::{ChangeKind, Scratch, attributes_differ, entries_differ};
 use super::handle::{Inode, Node, Stat, open_root, refusal};
 use super::index::{Chunk, Index};
 use super::names::{Reader, Sorted};
+use super::options::Stop;
 use crate::sys::error::{At as _, DiskError};
 
 /// An entry that differs.
@@ -37,6 +38,8 @@ pub struct Change {
 pub struct Compare<'a> {
     /// May know entries of the new tree that have the content of the old one's.
     pub index: Option<&'a dyn Index>,
+    /// May end it early.
+    pub stop: Option<Stop<'a>>,
     /// Pass over what is beneath a directory that only the new tree has.
     pub fold: bool,
 }
@@ -99,7 +102,7 @@ pub(super) fn walk_both(
         path: PathBuf::new(),
         stack: Vec::new(),
         reader: Reader::new(),
-        scratch: Scratch::default(),
+        scratch: Scratch::stopped_by(how.stop),
         links: LinkPairs::default(),
     };
     let root = |path: &Path| {
@@ -119,6 +122,9 @@ pub(super) fn walk_both(
     }
     walk.descend(roots.map(|root| root.map(|node| node.handle)))?;
     while !walk.stack.is_empty() {
+        if how.stop.is_some_and(|stop| stop()) {
+            return Err(walk.failed(1, "go on comparing", Errno::INTR));
+        }
         if walk.step(visit)?.is_break() {
             break;
         }
@@ -134,7 +140,7 @@ struct Walk<'a> {
     path: PathBuf,
     stack: Vec<Frame>,
     reader: Reader,
-    scratch: Scratch,
+    scratch: Scratch<'a>,
     links: LinkPairs,
 }
 

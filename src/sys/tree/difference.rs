@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{Holder, is_label, names, room};
 use super::content::{BUFFER, next_data};
 use super::handle::{Node, Stat, magic_path};
+use super::options::Stop;
 
 /// How an entry differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,11 +29,19 @@ pub enum ChangeKind {
 
 /// Buffers for both sides.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(super) struct Scratch<'s> {
+    /// May end the reading of a long file.
+    stop: Option<Stop<'s>>,
     old: Vec<u8>,
     new: Vec<u8>,
     old_value: Vec<u8>,
     new_value: Vec<u8>,
+}
+
+impl<'s> Scratch<'s> {
+    pub(super) fn stopped_by(stop: Option<Stop<'s>>) -> Self {
+        Scratch { stop, ..Scratch::default() }
+    }
 }
 
 /// What could not be read, and on which side (0 is old, 1 is new).
@@ -50,7 +59,7 @@ fn trouble(side: usize, action: &'static str) -> impl FnOnce(Errno) -> Trouble {
 pub(super) fn entries_differ(
     old: &Node,
     new: &Node,
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
 ) -> Result<Option<ChangeKind>, Trouble> {
     if old.stat.inode == new.stat.inode {
         return Ok(None);
@@ -78,7 +87,7 @@ pub(super) fn entries_differ(
 pub(super) fn attributes_differ(
     old: (&Stat, BorrowedFd<'_>),
     new: (&Stat, BorrowedFd<'_>),
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
 ) -> Result<bool, Trouble> {
     let plain = |stat: &Stat| (stat.mode, stat.uid, stat.gid);
     if plain(old.0) != plain(new.0) {
@@ -112,7 +121,7 @@ pub(super) fn attributes_differ(
     Ok(false)
 }
 
-fn contents_differ(old: &Node, new: &Node, scratch: &mut Scratch) -> Result<bool, Trouble> {
+fn contents_differ(old: &Node, new: &Node, scratch: &mut Scratch<'_>) -> Result<bool, Trouble> {
     let size = old.stat.size;
     if size != new.stat.size {
         return Ok(true);
@@ -146,9 +155,12 @@ fn bytes_differ(
     new: &OwnedFd,
     mut offset: u64,
     end: u64,
-    scratch: &mut Scratch,
+    scratch: &mut Scratch<'_>,
 ) -> Result<bool, Trouble> {
     while offset < end {
+        if scratch.stop.is_some_and(|stop| stop()) {
+            return Err(trouble(1, "go on reading")(Errno::INTR));
+        }
         let length = (end - offset).min(BUFFER as u64) as usize;
         let old = fill(old, offset, length, &mut scratch.old).map_err(trouble(0, "read"))?;
         let new = fill(new, offset, length, &mut scratch.new).map_err(trouble(1, "read"))?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use super::names::{Names, Reader};
+use super::options::Stop;
 use super::shared::own_bytes;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
@@ -32,23 +33,27 @@ pub struct Usage {
 /// # Errors
 /// Whatever cannot be read; a mount point inside is of kind `CrossesDevices`.
 pub fn measure_tree(path: &Path) -> Result<Usage, DiskError> {
-    Ok(walk(path, false)?.usage)
+    Ok(walk(path, false, &|| false)?.usage)
 }
 
 /// The same, with the bytes of [`Usage::blocks`] that nothing outside the tree has a part in: what deleting the
 /// tree gives back at least. Blocks that two files share count for nobody, also when both are in the tree; nor does an
 /// inode that has a name elsewhere. With `extents` the kernel is asked which blocks files share (FIEMAP); without,
-/// or where it cannot say, none are taken to be shared, and none is told for the latter.
+/// or where it cannot say, none are taken to be shared, and none is told for the latter. `stop` may end it early.
 ///
 /// # Errors
 /// As [`measure_tree`].
-pub fn measure_unshared(path: &Path, extents: bool) -> Result<(Usage, Option<u64>), DiskError> {
-    let walk = walk(path, extents)?;
+pub fn measure_unshared(
+    path: &Path,
+    extents: bool,
+    stop: Stop<'_>,
+) -> Result<(Usage, Option<u64>), DiskError> {
+    let walk = walk(path, extents, stop)?;
     let elsewhere: u64 = walk.linked.values().map(|linked| linked.unshared).sum();
     Ok((walk.usage, (!walk.untold).then(|| walk.unshared - elsewhere)))
 }
 
-fn walk(path: &Path, extents: bool) -> Result<Walk, DiskError> {
+fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Walk, DiskError> {
     let handle = open_root(path)?;
     let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
     let (usage, unshared) = (Usage { blocks: stat.allocated, ..Usage::default() }, stat.allocated);
@@ -58,6 +63,9 @@ fn walk(path: &Path, extents: bool) -> Result<Walk, DiskError> {
         Walk { path: path.to_owned(), stack: vec![root], usage, extents, unshared, untold: false, linked };
     let mut reader = Reader::new();
     while let Some(frame) = walk.stack.last_mut() {
+        if stop() {
+            return Err(refusal("go on measuring", walk.path, Errno::INTR));
+        }
         if let Some(name) = frame.pending.pop() {
             walk.entry(&name)?;
         } else if frame.read_to_end {

@@ -82,7 +82,7 @@ pub use linked::{LinkedFiles, strip_linked};
 pub use measure::{
     Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
 };
-pub use options::{CopyOptions, CopyStats, Progress, Rung};
+pub use options::{CopyOptions, CopyStats, Progress, Rung, Stop};
 pub use refill::refill_tree;
 pub use remove::remove_tree;
 pub use reuse::{Keep, Reuse, Update};

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// At the end they are the `bytes` and `entries` that `measure_tree` says of the same tree.
 pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
+/// Asked at each entry and in long files: true ends what runs soon, with an error of kind `Interrupted`.
+pub type Stop<'s> = &'s dyn Fn() -> bool;
+
 /// How to copy.
 #[derive(Clone, Default)]
 pub struct CopyOptions {

@@ -187,3 +187,24 @@ fn agrees_with_the_checker() {
         .tests(60)
         .quickcheck(property as fn(Vec<(u8, u8, u8)>, Vec<(u8, u8, u8)>) -> bool);
 }
+
+#[test]
+fn who_compares_or_measures_may_make_an_end_at_any_point() {
+    let pair = Pair::new();
+    fill(&pair.src);
+    pair.copy().unwrap();
+    let often = |run: &dyn Fn(Stop<'_>) -> Result<(), DiskError>| {
+        let is_over = |asked: usize| {
+            let left = std::cell::Cell::new(asked);
+            let ended = run(&|| left.replace(left.get().saturating_sub(1)) == 0);
+            ended.map_err(|error| assert_eq!(error.source.kind(), std::io::ErrorKind::Interrupted)).is_ok()
+        };
+        (0..10_000).find(|asked| is_over(*asked)).unwrap()
+    };
+    let compared = often(&|stop| {
+        let how = Compare { stop: Some(stop), ..Compare::default() };
+        compare_with(Some(&pair.src), &pair.dst, &how, &mut |_| ControlFlow::Continue(()))
+    });
+    let measured = often(&|stop| measure_unshared(&pair.src, false, stop).map(drop));
+    assert!(compared > measured, "it is not asked within a file");
+}
