@@ -30,6 +30,8 @@ pub const VOLUME_MODE: u32 = 0o711;
 pub const WORKING_TREE_MODE: u32 = 0o777;
 /// The directory of all that is not a volume.
 pub const PRIVATE: &str = ".dvol";
+/// In the pool, the directory of trees on their way out, one for each operation.
+pub const TRASH: &str = ".dvol/trash";
 /// The link to the current branch's working tree.
 pub const RUNNING_POINT: &str = "running_point";
 /// The directory of working trees in a volume.
@@ -131,7 +133,7 @@ impl Layout {
 
     /// Trees on their way out.
     pub fn trash(&self) -> PathBuf {
-        self.private().join("trash")
+        self.root.join(TRASH)
     }
 }
 
@@ -142,7 +144,7 @@ pub fn staging_of(operation: &OperationId) -> PathBuf {
 
 /// One operation's place in trash, relative to the pool.
 pub fn trash_of(operation: &OperationId) -> PathBuf {
-    Path::new(PRIVATE).join("trash").join(operation.as_str())
+    Path::new(TRASH).join(operation.as_str())
 }
 
 /// One operation's place in lost+found, relative to the pool.

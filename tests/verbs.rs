@@ -10,6 +10,7 @@ mod verbs {
     mod code;
     mod commits;
     mod diff;
+    mod dropped;
     #[path = "../crash/engine.rs"]
     #[allow(dead_code, reason = "the sweep uses more of it")]
     pub(crate) mod engine;

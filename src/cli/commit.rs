@@ -11,8 +11,8 @@ use crate::ops::{self, AmendRequest, CommitRequest};
 
 /// Keep the state of the current branch as a commit
 ///
-/// Containers that run on the volume are stopped for the copy and started again; one that its
-/// engine would delete when it stops (--rm) is paused. The id of the commit is printed last.
+/// Containers that run on the volume are stopped for the copy and started again, or only frozen with --pause: the
+/// one way for those that their engine would delete when they stop (--rm). The id of the commit is printed last.
 ///
 /// A commit made inside a git work tree records the state of that code: its remote, branch, commit,
 /// and whether it had changes.

@@ -141,11 +141,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownRevision { volume, .. } | Error::PastRoot { volume, .. } => {
             format!("dvol log {volume} lists the commits there are")
         }
-        Error::Dropped { volume, is_last: true, .. } => format!("dvol undo {volume} brings it back"),
-        Error::Dropped { volume, operation, .. } => {
-            format!(
-                "dvol undo --operation {operation} {volume} brings it back, if nothing was built on it since"
-            )
+        Error::Dropped { .. } => {
+            "the settings trash.keep and trash.max-size say how long dropped commits are kept".to_owned()
         }
         Error::NoSuchPast { volume, .. } => format!("dvol reflog {volume} lists the operations there were"),
         Error::AmbiguousRevision { .. } => "give more digits".to_owned(),

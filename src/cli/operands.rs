@@ -3,7 +3,7 @@
 use super::output::Failure;
 use super::session::Session;
 use crate::model::{BranchName, Revision, TagName, VolumeName};
-use crate::pool::{Error, existing, resolve};
+use crate::pool::{Error, existing};
 
 /// What the words after a verb name.
 #[derive(Debug, Default)]
@@ -105,7 +105,7 @@ fn short_name(
 ) -> Result<Option<VolumeName>, Failure> {
     let Ok(name) = word.parse::<VolumeName>() else { return Ok(None) };
     let commit = current.zip(word.parse::<Revision>().ok()).map(|(volume, revision)| {
-        session.pool.store().read(|rows| resolve(&rows, &existing(&rows, volume)?, &revision))
+        session.pool.store().read(|rows| session.pool.resolve(&rows, &existing(&rows, volume)?, &revision))
     });
     if commit.is_some_and(|found| found.is_ok()) {
         return Ok(None);

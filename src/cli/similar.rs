@@ -1,7 +1,7 @@
 //! "Did you mean": names that are spelt nearly like the one that does not exist.
 
 use crate::model::{BranchName, Revision, VolumeName};
-use crate::pool::{Error, Pool, SETTINGS, existing, resolve};
+use crate::pool::{Error, Pool, SETTINGS, existing};
 use crate::store::Rows;
 
 /// From this likeness on (Jaro-Winkler, 1 is equal) a name is worth a mention; clap's own measure.
@@ -43,8 +43,8 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
     match error {
         Error::NoBranch { volume, branch } => {
             let revision: Revision = branch.parse().ok()?;
-            let find = |rows: Rows<'_>| resolve(&rows, &existing(&rows, volume)?, &revision);
-            let commit = pool.store().read(find).ok()?;
+            let find = |rows: Rows<'_>| pool.resolve(&rows, &existing(&rows, volume)?, &revision);
+            let commit = pool.store().read(find).ok()?.commit;
             Some(format!(
                 "'{branch}' is the commit {}: dvol checkout -b NAME {branch} makes a branch of it",
                 commit.id.short()
@@ -93,7 +93,7 @@ pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
     let Error::AmbiguousRevision { volume, candidates, .. } = error else { return None };
     let mut text = "the candidates are".to_owned();
     for id in candidates {
-        let commit = pool.store().read(|rows| rows.commit(volume, id)).ok().flatten()?;
+        let commit = pool.commit_record(volume, id).ok().flatten()?;
         let date = commit.date.to_zoned().strftime("%Y-%m-%d").to_string();
         let subject: String = commit.message.lines().next().unwrap_or_default().chars().take(60).collect();
         let subject = subject.replace(char::is_control, "\u{fffd}");

@@ -1,6 +1,7 @@
 //! The database and its second copy.
 
 use super::{Repair, Report, Severity};
+use crate::model::count;
 use crate::pool::{Error, Pool};
 use crate::store::SecondCopy;
 
@@ -22,10 +23,8 @@ pub(super) fn check(pool: &Pool, report: &mut Report) -> Result<bool, Error> {
             let what = match pool.store().rebuildable() {
                 Ok(copy) if copy.volumes > 0 => {
                     let lacks = if copy.is_whole { "" } else { ", as far as that can be read" };
-                    format!(
-                        "{error}; its second copy holds {} volume(s) and {} commit(s){lacks}",
-                        copy.volumes, copy.commits
-                    )
+                    let (volumes, commits) = (count(copy.volumes, "volume"), count(copy.commits, "commit"));
+                    format!("{error}; its second copy holds {volumes} and {commits}{lacks}")
                 }
                 _ => format!("{error}; there is no second copy: what the directories show is all there is"),
             };

@@ -2,7 +2,7 @@
 
 use super::{Repair, Report, Severity};
 use crate::containers::State;
-use crate::model::VolumeName;
+use crate::model::{VolumeName, count};
 use crate::pool::{Error, Pool};
 
 /// A mount that is younger may be of a container that is just being started, in microseconds.
@@ -35,7 +35,7 @@ pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Re
 pub(super) fn index(pool: &Pool, report: &mut Report) -> Result<(), Error> {
     let stale = pool.store().read(|rows| rows.stale_index())?;
     if stale > 0 {
-        let what = format!("{stale} row(s) of the stat index are of branches or commits that are gone");
+        let what = format!("the stat index has {} of branches or commits that are gone", count(stale, "row"));
         report.add_repairable(Severity::Warning, None, "index", &what, Repair::Index);
     }
     Ok(())

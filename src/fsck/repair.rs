@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Report, Severity, mend};
-use crate::model::{CommitId, VolumeName};
+use crate::model::{CommitId, VolumeName, count};
 use crate::pool::{Error, Pool};
 use crate::sys::disk;
 
@@ -53,7 +53,8 @@ impl Repair {
         match self {
             Repair::Metadata => {
                 let rebuilt = pool.rebuild_metadata()?;
-                Ok(format!("rebuilt with {} volume(s) and {} commit(s)", rebuilt.volumes, rebuilt.commits))
+                let (volumes, commits) = (count(rebuilt.volumes, "volume"), count(rebuilt.commits, "commit"));
+                Ok(format!("rebuilt with {volumes} and {commits}"))
             }
             Repair::SecondCopy => {
                 pool.store().renew_second_copy()?;

@@ -10,6 +10,7 @@ mod operation;
 mod quiesce;
 mod records;
 mod revision;
+mod words;
 
 pub use changes::{Row, RowChange};
 pub use date::{DateError, Daytime};
@@ -22,3 +23,4 @@ pub use records::{
     VolumeRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};
+pub use words::{count, named, plural};

@@ -7,7 +7,7 @@ use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Pool, existing, resolve};
+use crate::pool::{Commits, Error, Fill, Found, Pool, existing};
 use crate::store::Rows;
 
 /// A branch that was made.
@@ -45,14 +45,15 @@ pub fn create_branch(
     let volume = pool.select(volume)?;
     pool.store().read(|rows| new_branch(pool, &rows, &volume, name, start))?;
     let session = pool.begin(Verb::CreateBranch, &volume)?;
-    let (pending, (head, staged)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
-        let (branch, head) = new_branch(pool, rows, &volume, name, start)?;
+    let (pending, (head, fills)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
+        let (branch, found) = new_branch(pool, rows, &volume, name, start)?;
+        let mut fills = Commits::new(*rows, &volume).bring_back(pool.layout(), draft, &found)?;
         draft.change(RowChange::insert(Row::Branch(branch)));
-        Ok((head, draft.bring_in(layout::working_tree(&volume, name))?))
+        let staged = draft.bring_in(layout::working_tree(&volume, name))?;
+        fills.push(Fill { source: pool.layout().full(&found.tree), staged });
+        Ok((found.commit.id, fills))
     })?;
-    let source = pool.layout().full(&layout::commit_tree(&volume, &head));
-    pool.check_space([&*source])?;
-    pool.copy_tree(&source, &staged)?;
+    pool.fill(&fills)?;
     pending.publish()?.finish()?;
     Ok(CreatedBranch { volume, branch: name.clone(), head })
 }
@@ -63,15 +64,15 @@ fn new_branch(
     volume: &VolumeName,
     name: &BranchName,
     start: &Revision,
-) -> Result<(BranchRecord, CommitId), Error> {
+) -> Result<(BranchRecord, Found), Error> {
     let record = existing(rows, volume)?;
     check_free(rows, volume, name)?;
     if start.volume.as_ref().is_some_and(|other| other != volume) {
         return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
     }
-    let head = resolve(rows, &record, start)?.id;
-    let (volume, created) = (volume.clone(), pool.now());
-    Ok((BranchRecord { volume, name: name.clone(), head: Some(head.clone()), created }, head))
+    let found = pool.resolve(rows, &record, start)?;
+    let (volume, head, created) = (volume.clone(), Some(found.commit.id.clone()), pool.now());
+    Ok((BranchRecord { volume, name: name.clone(), head, created }, found))
 }
 
 /// Gives a branch another name. Its working tree keeps its inode, so containers that run on it go

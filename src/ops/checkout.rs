@@ -9,11 +9,11 @@ use super::held::{drop_commits, unheld};
 use super::status::is_dirty;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Instant, ProjectName, Revision, Row, RowChange, Verb,
+    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb,
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Error, Group, Pending, Pool, Purpose, Session, branch_before, existing, finish_all, resolve,
+    Commits, Error, Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, existing, finish_all,
 };
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
@@ -63,13 +63,20 @@ pub struct CheckedOut {
     pub containers: Vec<String>,
 }
 
-/// A place for a new working tree, and the commits that nothing holds any more.
-type Staged = (Option<PathBuf>, Vec<CommitRecord>);
+/// What a checkout that is written down still needs and does.
+struct Staged {
+    /// The trees to be copied: the new branch's working tree is the last.
+    fills: Vec<Fill>,
+    /// The commits that nothing holds any more.
+    dropped: Vec<CommitRecord>,
+}
 
 /// What a checkout is about to do.
 struct Plan {
     volume: VolumeRecord,
     target: BranchRecord,
+    /// Where it begins, when it is made.
+    start: Option<Found>,
     /// The branch that is made anew.
     replaced: Option<BranchRecord>,
 }
@@ -105,7 +112,7 @@ fn checkout_all(
 ) -> Result<Vec<CheckedOut>, Error> {
     let plans = || {
         pool.store().read(|rows| {
-            let plan = |volume| plan(&rows, volume, request, pool.now());
+            let plan = |volume| plan(pool, &rows, volume, request);
             volumes.iter().map(plan).collect::<Result<Vec<_>, Error>>()
         })
     };
@@ -118,40 +125,31 @@ fn checkout_all(
     if !request.force {
         work.iter().try_for_each(|(_, plan)| check_clean(pool, plan, request.create.is_some()))?;
     }
-    let sources: Vec<Option<PathBuf>> = work
-        .iter()
-        .map(|(_, Plan { target, .. })| {
-            let head = target.head.as_ref().filter(|_| request.create.is_some())?;
-            Some(pool.layout().full(&layout::commit_tree(&target.volume, head)))
-        })
-        .collect();
-    pool.check_space(sources.iter().flatten().map(PathBuf::as_path))?;
+    let starts = work.iter().filter_map(|(_, plan)| plan.start.as_ref());
+    let sources: Vec<PathBuf> = starts.map(|found| pool.layout().full(&found.tree)).collect();
+    pool.check_space(sources.iter().map(PathBuf::as_path))?;
 
     let (mut all, mut planned) = (Vec::new(), Vec::new());
     for (session, plan) in work {
-        let (pending, (staged, dropped)) = plan.intend(session, request.create.is_some())?;
+        let (pending, staged) = plan.intend(pool, session)?;
         all.push(pending);
-        planned.push((plan, staged, dropped));
+        planned.push((plan, staged));
     }
     let mut group = Group::from(all);
-    pool.will_hold(planned.iter().map(|(plan, ..)| &plan.volume.name), Purpose::Swap)?;
+    pool.will_hold(planned.iter().map(|(plan, _)| &plan.volume.name), Purpose::Swap)?;
     let begun = Bounds::now();
-    for (source, (_, staged, _)) in sources.iter().zip(&planned) {
-        if let (Some(source), Some(staged)) = (source, staged) {
-            pool.copy_tree(source, staged)?;
-        }
-    }
+    planned.iter().try_for_each(|(_, staged)| pool.fill(&staged.fills))?;
     let made = FileTime::fine();
     group.quiesce(Purpose::Swap)?;
     let mut published = group.publish()?;
-    for (published, (plan, staged, _)) in published.iter_mut().zip(&planned) {
-        let BranchRecord { volume, name, head, .. } = &plan.target;
-        if let (Some(_), Some(head)) = (staged, head) {
-            published.remember_new(volume, name, head, begun, made);
+    for (published, (plan, _)) in published.iter_mut().zip(&planned) {
+        let BranchRecord { volume, name, .. } = &plan.target;
+        if let Some(start) = &plan.start {
+            published.remember_new(volume, name, &start.commit.id, begun, made);
         }
     }
     let containers = finish_all(published)?.containers;
-    for (plan, _, dropped) in planned {
+    for (plan, Staged { dropped, .. }) in planned {
         let done = done.iter_mut().find(|done| done.volume == plan.volume.name);
         let done = done.expect("each volume has one");
         done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
@@ -179,22 +177,26 @@ impl Plan {
         }
     }
 
-    /// Writes the plan down. Gives where the new working tree is to be made, if one is, and the commits that go.
-    fn intend<'p>(&self, session: Session<'p>, creates: bool) -> Result<(Pending<'p>, Staged), Error> {
-        let Plan { volume: record, target, replaced } = self;
+    /// Writes the plan down.
+    fn intend<'p>(&self, pool: &Pool, session: Session<'p>) -> Result<(Pending<'p>, Staged), Error> {
+        let Plan { volume: record, target, start, replaced } = self;
         let summary = format!("checkout: moving from {} to {}", record.branch, target.name);
         session.intend(summary, |rows, draft| {
             draft.move_head(target.head.clone());
-            let (mut staged, mut dropped) = (None, Vec::new());
-            let working_tree = layout::working_tree(&record.name, &target.name);
-            if let Some(old) = replaced {
-                dropped = unheld(rows, old, target.head.as_ref())?;
-                drop_commits(draft, &dropped)?;
-                draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
-                staged = Some(draft.replace(working_tree)?);
-            } else if creates {
-                draft.change(RowChange::insert(Row::Branch(target.clone())));
-                staged = Some(draft.bring_in(working_tree)?);
+            let (mut fills, mut dropped) = (Vec::new(), Vec::new());
+            if let Some(start) = start {
+                fills = Commits::new(*rows, &record.name).bring_back(pool.layout(), draft, start)?;
+                let working_tree = layout::working_tree(&record.name, &target.name);
+                let staged = if let Some(old) = replaced {
+                    dropped = unheld(rows, old, target.head.as_ref())?;
+                    drop_commits(draft, &dropped)?;
+                    draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
+                    draft.replace(working_tree)?
+                } else {
+                    draft.change(RowChange::insert(Row::Branch(target.clone())));
+                    draft.bring_in(working_tree)?
+                };
+                fills.push(Fill { source: pool.layout().full(&start.tree), staged });
             }
             if !self.stays() {
                 let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
@@ -204,7 +206,7 @@ impl Plan {
                     &layout::running_point_target(&target.name),
                 )?;
             }
-            Ok((staged, dropped))
+            Ok(Staged { fills, dropped })
         })
     }
 }
@@ -224,12 +226,7 @@ fn check_clean(pool: &Pool, plan: &Plan, creates: bool) -> Result<(), Error> {
 }
 
 /// The volume as it is and the branch as it will be.
-fn plan(
-    rows: &Rows<'_>,
-    volume: &VolumeName,
-    request: &CheckoutRequest,
-    now: Instant,
-) -> Result<Plan, Error> {
+fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutRequest) -> Result<Plan, Error> {
     let record = existing(rows, volume)?;
     let name = match &request.branch {
         Target::Branch(name) => name.clone(),
@@ -239,7 +236,7 @@ fn plan(
     let there = rows.branch(volume, &name)?;
     let Some(start) = &request.create else {
         let target = there.ok_or_else(|| missing(volume, &name))?;
-        return Ok(Plan { volume: record, target, replaced: None });
+        return Ok(Plan { volume: record, target, start: None, replaced: None });
     };
     if there.is_some() && !request.replace {
         return Err(Error::BranchExists { volume: volume.clone(), branch: name });
@@ -248,8 +245,9 @@ fn plan(
     if start.volume.as_ref().is_some_and(|other| other != volume) {
         return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
     }
-    let head = Some(resolve(rows, &record, start)?.id);
-    let created = there.as_ref().map_or(now, |branch| branch.created);
+    let start = pool.resolve(rows, &record, start)?;
+    let created = there.as_ref().map_or_else(|| pool.now(), |branch| branch.created);
+    let head = Some(start.commit.id.clone());
     let target = BranchRecord { volume: volume.clone(), name, head, created };
-    Ok(Plan { volume: record, target, replaced: there })
+    Ok(Plan { volume: record, target, start: Some(start), replaced: there })
 }

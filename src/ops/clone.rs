@@ -8,7 +8,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, Pool, existing, resolve};
+use crate::pool::{Error, Found, Pool, existing};
 use crate::sys::disk;
 use crate::sys::tree::{Bounds, FileTime};
 
@@ -49,7 +49,7 @@ pub(super) fn clone_as(
     first: First,
 ) -> Result<Cloned, Error> {
     let First { branch, options } = first;
-    let find = || pool.store().read(|rows| resolve(&rows, &existing(&rows, source)?, revision));
+    let find = || pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, source)?, revision));
     find()?;
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
         return Err(Error::VolumeExists(to.clone()));
@@ -62,8 +62,8 @@ pub(super) fn clone_as(
         let other = pool.begin(Verb::Clone, source)?;
         (pool.begin(Verb::Clone, to)?, other)
     };
-    let commit = find()?;
-    let tree = pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
+    let Found { commit, tree, .. } = find()?;
+    let tree = pool.layout().full(&tree);
     let id = pool.new_commit_id();
     let (pending, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
         if rows.volume(to)?.is_some() {

@@ -9,8 +9,8 @@ use similar::{ChangeTag, TextDiff};
 
 use super::paths::printable;
 use crate::layout;
-use crate::model::{CommitRecord, Instant, Revision, VolumeName};
-use crate::pool::{Error, Pool, existing, head_record, resolve};
+use crate::model::{Instant, Revision, VolumeName};
+use crate::pool::{Error, Found, Pool, existing};
 use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
 
 /// So long the shortest way from one text to another is looked for; then a longer one must do.
@@ -125,23 +125,22 @@ pub fn diff(
         let record = existing(&rows, &volume)?;
         let branch = rows.branch(&volume, &record.branch)?;
         let from = match &request.from {
-            Some(revision) => Some(resolve(&rows, &record, revision)?),
+            Some(revision) => Some(pool.resolve(&rows, &record, revision)?),
             None if branch.is_some_and(|branch| branch.head.is_none()) => None,
-            None => Some(head_record(&rows, &record)?),
+            None => Some(pool.resolve(&rows, &record, &Revision::head())?),
         };
-        let to = request.to.as_ref().map(|revision| resolve(&rows, &record, revision)).transpose()?;
+        let to = request.to.as_ref().map(|revision| pool.resolve(&rows, &record, revision)).transpose()?;
         Ok::<_, Error>((record, from, to))
     })?;
-    let tree_of =
-        |commit: &CommitRecord| pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
+    let tree_of = |found: &Found| pool.layout().full(&found.tree);
     let old = from.as_ref().map(tree_of);
     let new = match &to {
-        Some(commit) => tree_of(commit),
+        Some(found) => tree_of(found),
         None => pool.layout().full(&layout::working_tree(&record.name, &record.branch)),
     };
     let index = match (&from, &to) {
-        (Some(from), None) if from.volume == record.name => {
-            pool.tree_index(&record.name, &record.branch, &from.id)?
+        (Some(from), None) if from.commit.volume == record.name => {
+            pool.tree_index(&record.name, &record.branch, &from.commit.id)?
         }
         _ => None,
     };

@@ -8,7 +8,7 @@ use crate::layout;
 use crate::model::{
     Binding, BranchRecord, CommitId, CommitRecord, Instant, Revision, TagRecord, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Pool, existing, resolve};
+use crate::pool::{Error, Found, Pool, existing};
 use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::tree::ArchiveWriter;
@@ -60,7 +60,8 @@ pub fn export(
     out: &mut dyn Write,
 ) -> Result<Exported, Error> {
     let volume = pool.select(volume)?;
-    let commit = pool.store().read(|rows| resolve(&rows, &existing(&rows, &volume)?, revision))?;
+    let found = pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, &volume)?, revision))?;
+    let Found { commit, tree, .. } = found;
     let manifest = Manifest {
         format: FORMAT,
         made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
@@ -73,7 +74,7 @@ pub fn export(
     let mut writer = ArchiveWriter::new(out, &cancel);
     let seconds = u64::try_from(commit.date.micros / 1_000_000).unwrap_or(0);
     writer.text(MANIFEST, seconds, &format!("{text}\n")).at("write", archive)?;
-    writer.tree(&pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id)), TREE)?;
+    writer.tree(&pool.layout().full(&tree), TREE)?;
     let stats = writer.finish().at("write", archive)?;
     Ok(Exported {
         volume: commit.volume,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::layout;
 use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, VolumeName};
-use crate::pool::{Draft, Error, ancestry};
+use crate::pool::{Commits, Draft, Error, ancestry};
 use crate::store::Rows;
 
 /// What is left out when it is asked who holds what.
@@ -14,21 +14,21 @@ pub(super) struct Without<'a> {
     pub(super) tag: Option<&'a TagName>,
 }
 
-/// The commits that some branch or tag holds, and `also` with all before it.
+/// The commits that some branch or tag holds, and `also`, which may have been dropped before, with all before it.
 pub(super) fn held(
     rows: &Rows<'_>,
     volume: &VolumeName,
     without: Without<'_>,
     also: Option<&CommitId>,
 ) -> Result<BTreeSet<CommitId>, Error> {
-    let mut held = BTreeSet::new();
+    let (mut held, commits) = (BTreeSet::new(), Commits::new(*rows, volume));
     let branches = rows.branches(volume)?.into_iter().filter(|branch| Some(&branch.name) != without.branch);
     let tags = rows.tags(volume)?.into_iter().filter(|tag| Some(&tag.name) != without.tag);
     let starts = branches.filter_map(|branch| branch.head).chain(tags.map(|tag| tag.commit));
     for start in starts.chain(also.cloned()) {
         let mut next = Some(start);
         while let Some(id) = next.filter(|id| held.insert(id.clone())) {
-            next = rows.commit(volume, &id)?.and_then(|commit| commit.parent);
+            next = commits.record(&id)?.and_then(|commit| commit.parent);
         }
     }
     Ok(held)

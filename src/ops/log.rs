@@ -8,12 +8,11 @@ use regex::Regex;
 use serde::{Serialize, Serializer};
 
 use super::status::StatusChange;
-use crate::layout;
 use crate::model::{
     BranchName, CodeState, CommitId, CommitRecord, Instant, Range, Revision, Signature, TagName, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, History, Pool, existing, resolve};
+use crate::pool::{Error, History, Pool, existing};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::tree::{self, ChangeKind};
@@ -83,6 +82,9 @@ pub struct LogEntry {
     pub tags: Vec<TagName>,
     /// Whether it is the head of the current branch.
     pub head: bool,
+    /// Whether an operation dropped it and trash still holds it: no branch and no tag leads to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
     /// In the log of a compose project: the volumes that it was made of; `volume` and `parent` are the first one's then.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeName>,
@@ -122,8 +124,11 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
         let record = if *owner == volume { selected } else { existing(&rows, owner)? };
         let names = Names::read(&rows, &record)?;
         let mut history = History::new(rows, &record.name);
-        let (starts, hidden) = starts(&rows, &mut history, &record, &names, &request.start)?;
-        let entries = collect(&mut history, &starts, &hidden, &names, request)?;
+        let (starts, hidden) = starts(pool, &rows, &mut history, &record, &names, &request.start)?;
+        let mut entries = collect(&mut history, &starts, &hidden, &names, request)?;
+        for entry in &mut entries {
+            entry.dropped = history.is_dropped(&entry.id)?;
+        }
         Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
     })?;
     if request.stat {
@@ -146,6 +151,7 @@ pub(super) fn named_volume(start: &LogStart) -> Option<&VolumeName> {
 }
 
 fn starts(
+    pool: &Pool,
     rows: &Rows<'_>,
     history: &mut History<'_>,
     record: &VolumeRecord,
@@ -155,7 +161,7 @@ fn starts(
     let mut hidden = BTreeSet::new();
     let starts = match start {
         LogStart::Head => names.head.iter().cloned().collect(),
-        LogStart::Revision(revision) => vec![resolve(rows, record, revision)?.id],
+        LogStart::Revision(revision) => vec![pool.resolve(rows, record, revision)?.commit.id],
         LogStart::Range(range) => {
             for side in [&range.from, &range.to] {
                 if side.volume.as_ref().is_some_and(|volume| *volume != record.name) {
@@ -163,8 +169,8 @@ fn starts(
                     return Err(Error::OtherVolume { revision, volume });
                 }
             }
-            hidden = history.ancestors(&resolve(rows, record, &range.from)?.id)?;
-            vec![resolve(rows, record, &range.to)?.id]
+            hidden = history.ancestors(&pool.resolve(rows, record, &range.from)?.commit.id)?;
+            vec![pool.resolve(rows, record, &range.to)?.commit.id]
         }
         LogStart::All => names.branches.keys().chain(names.tags.keys()).cloned().collect(),
     };
@@ -250,6 +256,7 @@ impl Names {
             branches: self.branches.get(&commit.id).cloned().unwrap_or_default(),
             tags: self.tags.get(&commit.id).cloned().unwrap_or_default(),
             head: self.head.as_ref() == Some(&commit.id),
+            dropped: false,
             volume: commit.volume,
             id: commit.id,
             parent: commit.parent,
@@ -265,7 +272,7 @@ impl Names {
 
 /// What a commit changed; of a first one what its root holds.
 pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
-    let tree = pool.layout().full(&layout::commit_tree(&entry.volume, &entry.id));
+    let tree = pool.commit_tree(&entry.volume, &entry.id)?;
     let mut changes = Vec::new();
     let Some(parent) = &entry.parent else {
         for name in disk::names_in(&tree)? {
@@ -273,7 +280,7 @@ pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChan
         }
         return Ok(changes);
     };
-    let before = pool.layout().full(&layout::commit_tree(&entry.volume, parent));
+    let before = pool.commit_tree(&entry.volume, parent)?;
     tree::compare_trees(&before, &tree, &mut |change| {
         changes.push(StatusChange { kind: change.kind, path: change.path });
         ControlFlow::Continue(())
@@ -294,5 +301,5 @@ pub fn rev_parse(
         (None, Some(named)) => named.clone(),
         _ => pool.select(volume)?,
     };
-    pool.store().read(|rows| resolve(&rows, &existing(&rows, &volume)?, revision))
+    pool.store().read(|rows| Ok(pool.resolve(&rows, &existing(&rows, &volume)?, revision)?.commit))
 }

@@ -113,6 +113,7 @@ mod tests {
             branches: Vec::new(),
             tags: Vec::new(),
             head: false,
+            dropped: false,
             volumes: Vec::new(),
             changes: None,
         };

@@ -8,9 +8,9 @@ use super::held::{drop_commits, unheld};
 use super::restore::{self, Restore, millis};
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
+    BranchName, BranchRecord, CommitId, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, current_branch, existing, resolve_in_each};
+use crate::pool::{Commits, Error, Found, Pool, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -78,7 +78,7 @@ pub fn reset_project(
 /// A volume's branch and the commit that it goes to.
 struct Target {
     branch: BranchRecord,
-    commit: CommitRecord,
+    found: Found,
 }
 
 fn reset_all(
@@ -91,46 +91,48 @@ fn reset_all(
         return Err(Error::HardRequired(volumes.to_vec()));
     }
     // A revision that names nothing is refused before anything is locked.
-    pool.store().read(|rows| targets(&rows, volumes, &request.revision))?;
+    pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
     let sessions = pool.begin_all(Verb::Reset, volumes, project)?;
-    let targets = pool.store().read(|rows| targets(&rows, volumes, &request.revision))?;
-    let source = |to: &Target| pool.layout().full(&layout::commit_tree(&to.commit.volume, &to.commit.id));
-    let sources: Vec<PathBuf> = targets.iter().map(source).collect();
+    let targets = pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
+    let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
     pool.check_space(sources.iter().map(PathBuf::as_path))?;
 
     let (mut all, mut planned) = (Vec::new(), Vec::new());
-    for (session, Target { branch, commit }) in sessions.into_iter().zip(&targets) {
+    for (session, Target { branch, found }) in sessions.into_iter().zip(&targets) {
+        let id = &found.commit.id;
         let summary = format!("reset: moving to {}", request.revision);
         let (pending, plan) = session.intend(summary, |rows, draft| {
-            let head = BranchRecord { head: Some(commit.id.clone()), ..branch.clone() };
+            let fills = Commits::new(*rows, &branch.volume).bring_back(pool.layout(), draft, found)?;
+            let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
             draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
-            let dropped = unheld(rows, branch, Some(&commit.id))?;
+            let dropped = unheld(rows, branch, Some(id))?;
             drop_commits(draft, &dropped)?;
-            draft.move_head(Some(commit.id.clone()));
+            draft.move_head(Some(id.clone()));
             let staged = draft.replace(layout::working_tree(&branch.volume, &branch.name))?;
-            Ok((staged, dropped))
+            Ok((staged, dropped, fills))
         })?;
         all.push(pending);
         planned.push(plan);
     }
+    planned.iter().try_for_each(|(.., fills)| pool.fill(fills))?;
     let each = targets.iter().zip(&sources).zip(&planned);
     let restores: Vec<Restore<'_>> = each
-        .map(|((to, source), (staged, _))| Restore {
+        .map(|((to, source), (staged, ..))| Restore {
             pool,
             source,
             staged,
             branch: &to.branch,
-            commit: &to.commit.id,
+            commit: &to.found.commit.id,
         })
         .collect();
     let (outcome, copied) = restore::run(&restores, all.into())?;
     let each = targets.into_iter().zip(planned).zip(copied);
-    let done = each.map(|((Target { branch, commit }, (_, dropped)), copied)| ResetDone {
+    let done = each.map(|((Target { branch, found }, (_, dropped, _)), copied)| ResetDone {
         volume: branch.volume,
         branch: branch.name,
         from: branch.head,
-        to: commit.id,
-        message: commit.message,
+        to: found.commit.id,
+        message: found.commit.message,
         dropped: dropped.into_iter().map(|commit| commit.id).collect(),
         containers: outcome.containers.clone(),
         copied: copied.early,
@@ -140,14 +142,19 @@ fn reset_all(
     Ok(done.collect())
 }
 
-fn targets(rows: &Rows<'_>, volumes: &[VolumeName], revision: &Revision) -> Result<Vec<Target>, Error> {
+fn targets(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    volumes: &[VolumeName],
+    revision: &Revision,
+) -> Result<Vec<Target>, Error> {
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
     for volume in volumes {
         if revision.volume.as_ref().is_some_and(|other| other != volume) {
             return Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() });
         }
     }
-    let commits = resolve_in_each(rows, &records, revision)?;
+    let commits = pool.resolve_in_each(rows, &records, revision)?;
     let both = records.iter().zip(commits);
-    both.map(|(record, commit)| Ok(Target { branch: current_branch(rows, record)?, commit })).collect()
+    both.map(|(record, found)| Ok(Target { branch: current_branch(rows, record)?, found })).collect()
 }

@@ -8,7 +8,7 @@ use super::log::rfc3339;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, existing, resolve};
+use crate::pool::{Commits, Error, Pool, existing};
 
 /// Which commit to tag, and how.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     let name = &request.name;
     let session = pool.begin(Verb::Tag, &volume)?;
-    let (pending, tagged) = session.intend(format!("tag: {name}"), |rows, draft| {
+    let (pending, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
         let record = existing(rows, &volume)?;
         if request.revision.volume.as_ref().is_some_and(|other| *other != volume) {
             let revision = request.revision.to_string();
@@ -126,7 +126,9 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
         if before.is_some() && !request.force {
             return Err(Error::TagExists { volume: volume.clone(), tag: name.clone() });
         }
-        let commit = resolve(rows, &record, &request.revision)?.id;
+        let found = pool.resolve(rows, &record, &request.revision)?;
+        let fills = Commits::new(*rows, &volume).bring_back(pool.layout(), draft, &found)?;
+        let commit = found.commit.id;
         let after = TagRecord {
             volume: volume.clone(),
             name: name.clone(),
@@ -141,8 +143,9 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
         drop_commits(draft, &dropped)?;
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange { before: before.map(Row::Tag), after: Some(Row::Tag(after)) });
-        Ok(Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped })
+        Ok((Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped }, fills))
     })?;
+    pool.fill(&fills)?;
     pending.publish()?.finish()?;
     Ok(tagged)
 }

@@ -1,11 +1,11 @@
 //! Copying a tree for an operation: stopped by an interrupt, measured for who wants to watch.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use super::Pool;
+use super::{Error, Pool};
 use crate::sys::error::DiskError;
 use crate::sys::tree::{self, CopyOptions, CopyStats, Progress, Usage};
 
@@ -20,6 +20,15 @@ pub trait Watcher: Send + Sync {
     fn at(&self, bytes: u64, entries: u64);
     /// It is over.
     fn end(&self);
+}
+
+/// A tree to be copied into staging.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fill {
+    /// The tree, in full.
+    pub source: PathBuf,
+    /// The empty directory that becomes its copy, in full.
+    pub staged: PathBuf,
 }
 
 impl Pool {
@@ -38,6 +47,18 @@ impl Pool {
     /// When something cannot be read or written, or the run is interrupted.
     pub fn copy_tree(&self, source: &Path, target: &Path) -> Result<CopyStats, DiskError> {
         self.watched(source, || tree::copy_tree(source, target, &self.copy_options()))
+    }
+
+    /// Copies trees into staging, when there is space for all of them.
+    ///
+    /// # Errors
+    /// When the space does not suffice or a copy fails.
+    pub fn fill(&self, fills: &[Fill]) -> Result<(), Error> {
+        self.check_space(fills.iter().map(|fill| &*fill.source))?;
+        for fill in fills {
+            self.copy_tree(&fill.source, &fill.staged)?;
+        }
+        Ok(())
     }
 
     /// Runs `copy`, which copies the tree `source`, and lets the watcher see it.

@@ -3,7 +3,8 @@
 
 use crate::containers::ContainerError;
 use crate::model::{
-    BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName,
+    BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName, count,
+    named,
 };
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -84,7 +85,7 @@ pub enum Error {
         volume: VolumeName,
     },
     /// Several ids begin so.
-    #[error("'{prefix}' is the beginning of more than one commit in volume {volume}: {}", list(candidates))]
+    #[error("'{prefix}' is the beginning of more than one commit in volume {volume}")]
     AmbiguousRevision {
         /// What was asked for.
         prefix: String,
@@ -93,8 +94,8 @@ pub enum Error {
         /// Some of the commits that begin so.
         candidates: Vec<CommitId>,
     },
-    /// A commit that was, until an operation dropped it.
-    #[error("'{revision}' is commit {}, which operation {operation} of volume {volume} dropped: {summary}", id.short())]
+    /// A commit that an operation dropped and trash does not hold any more.
+    #[error("'{revision}' is commit {}, which operation {operation} of volume {volume} dropped ({summary}); it is gone from trash", id.short())]
     Dropped {
         /// What was asked for.
         revision: String,
@@ -106,8 +107,6 @@ pub enum Error {
         operation: u64,
         /// What it did.
         summary: String,
-        /// Whether nothing was done to the volume since.
-        is_last: bool,
     },
     /// An id that names several commits in a compose project, or one in some of its volumes only.
     #[error("'{revision}' does not name the same commit in all volumes of the project: {}", candidates.join(", "))]
@@ -186,7 +185,7 @@ pub enum Error {
     #[error("a reset replaces the working tree of volume {}, which only --hard may do", names(_0))]
     HardRequired(Vec<VolumeName>),
     /// Containers use the volume.
-    #[error("volume {volume} is used by container(s) {}", containers.join(", "))]
+    #[error("volume {volume} is used by {}", named("container", containers))]
     InUse {
         /// The volume.
         volume: VolumeName,
@@ -203,7 +202,8 @@ pub enum Error {
     },
     /// Only this branch holds some commits.
     #[error(
-        "cannot delete branch {branch} of volume {volume}: nothing else holds its last {commits} commit(s)"
+        "cannot delete branch {branch} of volume {volume}: nothing else holds its last {}",
+        count(*commits, "commit")
     )]
     Unmerged {
         /// The volume.
@@ -289,7 +289,7 @@ pub enum Error {
         with: String,
     },
     /// Containers that cannot be stopped for a while.
-    #[error("container(s) {} cannot be stopped: they were run with --rm and would be deleted", containers.join(", "))]
+    #[error("{} cannot be stopped: run with --rm, {} would be deleted", named("container", containers), if containers.len() == 1 { "it" } else { "they" })]
     Unstoppable {
         /// Their names.
         containers: Vec<String>,
@@ -297,7 +297,7 @@ pub enum Error {
         freezable: bool,
     },
     /// Containers would go on with a working tree that is another's by then.
-    #[error("container(s) {} run, and without being held would go on with the old working tree", _0.join(", "))]
+    #[error("{} would go on with the old working tree if not held", named("running container", _0))]
     NotQuiesced(Vec<String>),
     /// A command that comes before a commit failed.
     #[error(
@@ -362,8 +362,4 @@ fn before(start: &CommitId, ancestors: u64) -> String {
 
 fn names(volumes: &[VolumeName]) -> String {
     volumes.iter().map(VolumeName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn list(ids: &[CommitId]) -> String {
-    ids.iter().map(CommitId::as_str).collect::<Vec<_>>().join(", ")
 }

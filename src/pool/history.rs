@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::ops::ControlFlow;
 
+use super::Commits;
 use crate::model::{CommitId, CommitRecord, VolumeName};
 use crate::store::{Rows, StoreError};
 
@@ -17,13 +18,14 @@ const SINGLE: usize = 256;
 pub(crate) struct History<'r> {
     rows: Rows<'r>,
     volume: VolumeName,
+    commits: Commits<'r>,
     asked: usize,
     all: Option<HashMap<CommitId, CommitRecord>>,
 }
 
 impl<'r> History<'r> {
     pub(crate) fn new(rows: Rows<'r>, volume: &VolumeName) -> Self {
-        History { rows, volume: volume.clone(), asked: 0, all: None }
+        History { rows, volume: volume.clone(), commits: Commits::new(rows, volume), asked: 0, all: None }
     }
 
     fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
@@ -32,10 +34,15 @@ impl<'r> History<'r> {
             let commits = self.rows.commits(&self.volume)?;
             self.all = Some(commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect());
         }
-        match &self.all {
-            Some(all) => Ok(all.get(id).cloned()),
-            None => self.rows.commit(&self.volume, id),
+        match self.all.as_ref().and_then(|all| all.get(id)) {
+            Some(commit) => Ok(Some(commit.clone())),
+            None => self.commits.record(id),
         }
+    }
+
+    /// Whether an operation dropped this commit, so that no branch and no tag leads to it.
+    pub(crate) fn is_dropped(&self, id: &CommitId) -> Result<bool, StoreError> {
+        self.commits.is_dropped(id)
     }
 
     /// `start` and all before it.

@@ -76,6 +76,10 @@ pub(super) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
             Move::Rename { from, to, inode } => {
                 let (source, target) = (layout.full(from), layout.full(to));
                 if disk::inode(&target)? == Some(*inode) {
+                    // It may have come from an entry of trash that was deleted since.
+                    if let Some(parent) = source.parent() {
+                        disk::ensure_directory(parent, crate::layout::PRIVATE_MODE)?;
+                    }
                     disk::rename(&target, &source)?;
                 }
             }

@@ -1,6 +1,10 @@
 //! From a revision as a person wrote it to a commit.
 
-use super::Error;
+use std::path::PathBuf;
+
+use super::commits::{Commits, Found, PAST, kept};
+use super::{Error, Pool};
+use crate::layout::Layout;
 use crate::model::{
     Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, TagName, Verb, VolumeName,
     VolumeRecord,
@@ -9,127 +13,180 @@ use crate::store::{Rows, StoreError};
 
 /// So many candidates are named when a prefix is ambiguous.
 const CANDIDATES: usize = 5;
-/// So far back the operation log is read for `HEAD@{N}` and its like.
-const PAST: usize = 10_000;
 
-/// The commit that `revision` names in `volume`.
-///
-/// # Errors
-/// When it names none or several, or goes past the root; or the metadata cannot be read.
-pub fn resolve(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<CommitRecord, Error> {
-    if let Some(other) = revision.volume.as_ref().filter(|name| **name != volume.name) {
-        let record = rows.volume(other)?.ok_or_else(|| Error::NoVolume(other.clone()))?;
-        return resolve_in(rows, &record, revision);
+impl Pool {
+    /// The commit that `revision` names in `volume`: one that it has, or one that an operation dropped and trash
+    /// still holds.
+    ///
+    /// # Errors
+    /// When it names none or several, or goes past the root; or the metadata cannot be read.
+    pub fn resolve(
+        &self,
+        rows: &Rows<'_>,
+        volume: &VolumeRecord,
+        revision: &Revision,
+    ) -> Result<Found, Error> {
+        let other = revision.volume.as_ref().filter(|name| **name != volume.name);
+        let other =
+            other.map(|name| rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))).transpose()?;
+        Lookup { layout: &self.layout, rows, volume: other.as_ref().unwrap_or(volume), revision }.resolve()
     }
-    resolve_in(rows, volume, revision)
-}
 
-/// The commits that `revision` names in each of these volumes. An id, or the prefix of one, must be the same
-/// commit's in all of them: the one of a commit that was made of all at once.
-///
-/// # Errors
-/// As [`resolve`]; and [`Error::NotJoint`].
-pub(crate) fn resolve_in_each(
-    rows: &Rows<'_>,
-    volumes: &[VolumeRecord],
-    revision: &Revision,
-) -> Result<Vec<CommitRecord>, Error> {
-    let is_name = |text: &str, record: &VolumeRecord| {
-        let branch = text.parse().ok().map(|name| rows.branch(&record.name, &name)).transpose()?.flatten();
-        let tag = text.parse().ok().map(|name| rows.tag(&record.name, &name)).transpose()?.flatten();
-        Ok::<_, StoreError>(branch.is_some() || tag.is_some())
-    };
-    if let Base::Name(text) = &revision.base
-        && volumes.len() > 1
-        && Revision::is_prefix(text)
-    {
-        let mut named = Vec::new();
-        for record in volumes {
-            if is_name(text, record)? {
-                return volumes.iter().map(|record| resolve(rows, record, revision)).collect();
-            }
-            named.push((record, by_prefix(rows, &record.name, text)?));
+    /// The record of a commit of `volume`, dropped or not.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn commit_record(&self, volume: &VolumeName, id: &CommitId) -> Result<Option<CommitRecord>, Error> {
+        Ok(self.store.read(|rows| Commits::new(rows, volume).record(id))?)
+    }
+
+    /// Where a commit's tree is, in full.
+    ///
+    /// # Errors
+    /// When there is no such commit, or its tree is not in trash any more.
+    pub(crate) fn commit_tree(&self, volume: &VolumeName, id: &CommitId) -> Result<PathBuf, Error> {
+        let found = self.store.read(|rows| Commits::new(rows, volume).find(&self.layout, id, id))?;
+        let unknown = || Error::UnknownRevision { revision: id.to_string(), volume: volume.clone() };
+        Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
+    }
+
+    /// The commits that `revision` names in each of these volumes. An id, or the prefix of one, must be the same
+    /// commit's in all of them: the one of a commit that was made of all at once.
+    ///
+    /// # Errors
+    /// As [`Pool::resolve`]; and [`Error::NotJoint`].
+    pub(crate) fn resolve_in_each(
+        &self,
+        rows: &Rows<'_>,
+        volumes: &[VolumeRecord],
+        revision: &Revision,
+    ) -> Result<Vec<Found>, Error> {
+        let resolve_all = || volumes.iter().map(|record| self.resolve(rows, record, revision)).collect();
+        let Base::Name(text) = &revision.base else { return resolve_all() };
+        if volumes.len() < 2 || !Revision::is_prefix(text) {
+            return resolve_all();
         }
-        let same = named.iter().all(|(_, commit)| {
-            commit.as_ref().map(|commit| &commit.id) == named[0].1.as_ref().map(|commit| &commit.id)
-        });
-        if !same {
-            let what = |commit: &Option<CommitRecord>| {
-                commit.as_ref().map_or("none", |commit| commit.id.short()).to_owned()
-            };
+        let mut named = Vec::new();
+        for volume in volumes {
+            let lookup = Lookup { layout: &self.layout, rows, volume, revision };
+            if lookup.by_name(text)?.is_some() {
+                return resolve_all();
+            }
+            named.push((volume, lookup.by_prefix(text)?.map(|found| found.commit.id)));
+        }
+        if named.iter().any(|(_, id)| *id != named[0].1) {
+            let what = |id: &Option<CommitId>| id.as_ref().map_or("none", CommitId::short).to_owned();
             let candidates =
-                named.iter().map(|(record, commit)| format!("{} in {}", what(commit), record.name)).collect();
+                named.iter().map(|(volume, id)| format!("{} in {}", what(id), volume.name)).collect();
             return Err(Error::NotJoint { revision: revision.to_string(), candidates });
         }
+        resolve_all()
     }
-    volumes.iter().map(|record| resolve(rows, record, revision)).collect()
 }
 
-fn resolve_in(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<CommitRecord, Error> {
-    let start = base(rows, volume, revision)?;
-    let mut commit = start.clone();
-    let mut climbed = 0;
-    for step in &revision.steps {
-        let count = match *step {
-            Step::Parent(n) if n > 1 => return Err(Error::NoSuchParent(revision.to_string())),
-            Step::Parent(n) | Step::Ancestor(n) => n,
-        };
-        for _ in 0..count {
-            let parent =
-                commit.parent.as_ref().map(|id| rows.commit(&volume.name, id)).transpose()?.flatten();
-            commit = parent.ok_or_else(|| Error::PastRoot {
-                revision: revision.to_string(),
-                volume: volume.name.clone(),
-                start: start.id.clone(),
-                ancestors: climbed,
-            })?;
-            climbed += 1;
-        }
-    }
-    Ok(commit)
+/// A revision to be looked up in one volume.
+struct Lookup<'l> {
+    layout: &'l Layout,
+    rows: &'l Rows<'l>,
+    volume: &'l VolumeRecord,
+    revision: &'l Revision,
 }
 
-fn base(rows: &Rows<'_>, volume: &VolumeRecord, revision: &Revision) -> Result<CommitRecord, Error> {
-    let unknown = || Error::UnknownRevision { revision: revision.to_string(), volume: volume.name.clone() };
-    let past = || Error::NoSuchPast { revision: revision.to_string(), volume: volume.name.clone() };
-    let find = |id: &CommitId| match rows.commit(&volume.name, id)? {
-        Some(commit) => Ok(commit),
-        None => Err(dropped(rows, &volume.name, revision, id.as_str())?.unwrap_or_else(unknown)),
-    };
-    match &revision.base {
-        Base::Head => head_of(rows, &volume.name, &volume.branch),
-        Base::HeadBefore(0) => head_of(rows, &volume.name, &volume.branch),
-        Base::HeadBefore(n) => {
-            let moves = operations(rows, &volume.name, |o| o.head_before != o.head_after)?;
-            let operation = moves.get(*n as usize - 1).ok_or_else(past)?;
-            find(operation.head_before.as_ref().ok_or_else(past)?)
+impl Lookup<'_> {
+    fn commits(&self) -> Commits<'_> {
+        Commits::new(*self.rows, &self.volume.name)
+    }
+
+    fn unknown(&self) -> Error {
+        Error::UnknownRevision { revision: self.revision.to_string(), volume: self.volume.name.clone() }
+    }
+
+    fn resolve(&self) -> Result<Found, Error> {
+        let start = self.base()?;
+        if self.revision.generations() == 0 {
+            return Ok(start);
         }
-        Base::OrigHead => {
-            let resets = operations(rows, &volume.name, |o| o.verb == Verb::Reset)?;
-            find(resets.first().and_then(|o| o.head_before.as_ref()).ok_or_else(past)?)
+        let commits = self.commits();
+        let (mut commit, mut climbed) = (start.commit.clone(), 0);
+        for step in &self.revision.steps {
+            let count = match *step {
+                Step::Parent(n) if n > 1 => return Err(Error::NoSuchParent(self.revision.to_string())),
+                Step::Parent(n) | Step::Ancestor(n) => n,
+            };
+            for _ in 0..count {
+                let parent = commit.parent.as_ref().map(|id| commits.record(id)).transpose()?.flatten();
+                commit = parent.ok_or_else(|| Error::PastRoot {
+                    revision: self.revision.to_string(),
+                    volume: self.volume.name.clone(),
+                    start: start.commit.id.clone(),
+                    ancestors: climbed,
+                })?;
+                climbed += 1;
+            }
         }
-        Base::BranchBefore(n) => {
-            let branch = branch_before(rows, &volume.name, *n)?.ok_or_else(past)?;
-            head_of(rows, &volume.name, &branch)
+        self.find(&commit.id)
+    }
+
+    fn base(&self) -> Result<Found, Error> {
+        let Lookup { rows, volume, .. } = *self;
+        let past = || Error::NoSuchPast { revision: self.revision.to_string(), volume: volume.name.clone() };
+        match &self.revision.base {
+            Base::Head | Base::HeadBefore(0) => Ok(kept(head_record(rows, volume)?)),
+            Base::HeadBefore(n) => {
+                let moves = operations(rows, &volume.name, |o| o.head_before != o.head_after)?;
+                let operation = moves.get(*n as usize - 1).ok_or_else(past)?;
+                self.find(operation.head_before.as_ref().ok_or_else(past)?)
+            }
+            Base::OrigHead => {
+                let resets = operations(rows, &volume.name, |o| o.verb == Verb::Reset)?;
+                self.find(resets.first().and_then(|o| o.head_before.as_ref()).ok_or_else(past)?)
+            }
+            Base::BranchBefore(n) => {
+                let branch = branch_before(rows, &volume.name, *n)?.ok_or_else(past)?;
+                Ok(kept(head_of(rows, &volume.name, &branch)?))
+            }
+            Base::Name(name) => match self.by_name(name)? {
+                Some(found) => Ok(found),
+                None => self.by_prefix(name)?.ok_or_else(|| self.unknown()),
+            },
         }
-        Base::Name(name) => {
-            if let Ok(branch) = name.parse::<BranchName>()
-                && rows.branch(&volume.name, &branch)?.is_some()
-            {
-                return head_of(rows, &volume.name, &branch);
-            }
-            if let Ok(tag) = name.parse::<TagName>()
-                && let Some(tag) = rows.tag(&volume.name, &tag)?
-            {
-                return find(&tag.commit);
-            }
-            match by_prefix(rows, &volume.name, name)? {
-                Some(commit) => Ok(commit),
-                None if Revision::is_prefix(name) => {
-                    Err(dropped(rows, &volume.name, revision, name)?.unwrap_or_else(unknown))
-                }
-                None => Err(unknown()),
-            }
+    }
+
+    fn find(&self, id: &CommitId) -> Result<Found, Error> {
+        self.commits().find(self.layout, id, self.revision)?.ok_or_else(|| self.unknown())
+    }
+
+    /// The commit of a branch or a tag.
+    fn by_name(&self, name: &str) -> Result<Option<Found>, Error> {
+        let Lookup { rows, volume, .. } = *self;
+        if let Ok(branch) = name.parse::<BranchName>()
+            && rows.branch(&volume.name, &branch)?.is_some()
+        {
+            return Ok(Some(kept(head_of(rows, &volume.name, &branch)?)));
+        }
+        let tag = name.parse::<TagName>().ok().map(|tag| rows.tag(&volume.name, &tag)).transpose()?.flatten();
+        tag.map(|tag| self.find(&tag.commit)).transpose()
+    }
+
+    /// The commit whose id begins so; one that was dropped only where the volume has none.
+    fn by_prefix(&self, text: &str) -> Result<Option<Found>, Error> {
+        if !Revision::is_prefix(text) {
+            return Ok(None);
+        }
+        let volume = &self.volume.name;
+        let found = self.rows.commits_like(volume, text, CANDIDATES)?;
+        let mut ids: Vec<CommitId> = found.into_iter().map(|commit| commit.id).collect();
+        if ids.is_empty() {
+            ids = self.commits().dropped_like(text, CANDIDATES)?;
+        }
+        match ids.as_slice() {
+            [] => Ok(None),
+            [id] => Ok(Some(self.find(id)?)),
+            _ => Err(Error::AmbiguousRevision {
+                prefix: text.to_owned(),
+                volume: volume.clone(),
+                candidates: ids,
+            }),
         }
     }
 }
@@ -143,49 +200,6 @@ fn head_of(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<
     let none = || Error::NoCommits { volume: volume.clone(), branch: branch.clone() };
     let head = rows.branch(volume, branch)?.and_then(|record| record.head).ok_or_else(none)?;
     rows.commit(volume, &head)?.ok_or_else(|| Error::Inconsistent(format!("commit {head} has no record")))
-}
-
-fn by_prefix(rows: &Rows<'_>, volume: &VolumeName, text: &str) -> Result<Option<CommitRecord>, Error> {
-    if !Revision::is_prefix(text) {
-        return Ok(None);
-    }
-    let mut found = rows.commits_like(volume, text, CANDIDATES)?;
-    match found.len() {
-        0 | 1 => Ok(found.pop()),
-        _ => Err(Error::AmbiguousRevision {
-            prefix: text.to_owned(),
-            volume: volume.clone(),
-            candidates: found.into_iter().map(|commit| commit.id).collect(),
-        }),
-    }
-}
-
-/// Who dropped the commit whose id begins with `prefix`: the operation log knows for as long as it goes back.
-fn dropped(
-    rows: &Rows<'_>,
-    volume: &VolumeName,
-    revision: &Revision,
-    prefix: &str,
-) -> Result<Option<Error>, StoreError> {
-    let log = operations(rows, volume, |_| true)?;
-    let last = log.first().map(|operation| operation.number);
-    let found = log.into_iter().find_map(|operation| {
-        let id = operation.plan.changes.iter().find_map(|change| match (&change.before, &change.after) {
-            (Some(Row::Commit(commit)), None) if commit.id.as_str().starts_with(prefix) => {
-                Some(commit.id.clone())
-            }
-            _ => None,
-        })?;
-        Some(Error::Dropped {
-            revision: revision.to_string(),
-            volume: volume.clone(),
-            id,
-            operation: operation.number,
-            is_last: last == Some(operation.number),
-            summary: operation.summary,
-        })
-    });
-    Ok(found)
 }
 
 fn operations(

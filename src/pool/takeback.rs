@@ -77,8 +77,14 @@ pub fn take_back(
     let mut exchanged: Vec<&PathBuf> = Vec::new();
     for step in operation.plan.install.iter().rev() {
         match step {
-            Move::Rename { from, to, .. } if is_private(from) => draft.retire(to.clone())?,
-            Move::Rename { from, to, .. } => draft.relocate(to.clone(), from.clone())?,
+            // What came out of trash goes back there, so that the operation that dropped it can be undone still.
+            Move::Rename { from, to, .. } if is_private(from) && !from.starts_with(layout::TRASH) => {
+                draft.retire(to.clone())?;
+            }
+            Move::Rename { from, to, .. } => {
+                gone(to)?;
+                draft.relocate(to.clone(), from.clone())?;
+            }
             Move::Exchange { staged, place, .. } => {
                 touched.swaps = true;
                 match kept(staged) {

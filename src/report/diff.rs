@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::json::line;
 use super::status::letter;
 use super::style::{GREEN, HUNK, RED};
-use super::text::count;
+use crate::model::count;
 use crate::ops::{DiffEntry, DiffSide, shown};
 use crate::sys::tree::{ChangeKind, EntryKind};
 

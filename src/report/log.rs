@@ -139,6 +139,9 @@ fn names(entry: &LogEntry, current: &BranchName) -> String {
     names.extend(entry.tags.iter().map(|tag| format!("{TAG}tag: {tag}{TAG:#}")));
     let others = entry.branches.iter().filter(|branch| !(entry.head && *branch == current));
     names.extend(others.map(|branch| format!("{BRANCH}{branch}{BRANCH:#}")));
+    if entry.dropped {
+        names.push(format!("{RED}dropped{RED:#}"));
+    }
     if names.is_empty() {
         return String::new();
     }

@@ -8,7 +8,7 @@ use super::Layout;
 use super::json::Parsed;
 use super::undo::size;
 use crate::fsck::Report;
-use crate::model::{CommitId, Signature};
+use crate::model::{CommitId, Signature, count};
 use crate::ops::{
     Amended, Check, CheckedOut, Cloned, Committed, Created, CreatedBranch, DeletedBranch, DeletedTag,
     Exported, Health, Imported, Inspection, Listing, Removed, Renamed, RenamedBranch, ResetDone,
@@ -27,10 +27,6 @@ pub trait Text {
     fn layout(&self) -> Layout {
         Layout::Free
     }
-}
-
-pub(super) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 impl Text for Created {

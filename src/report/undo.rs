@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use tabwriter::TabWriter;
 
 use super::Layout;
-use super::text::{Text, count, plain};
+use super::text::{Text, plain};
+use crate::model::count;
 use crate::ops::{Collected, ReflogEntry, Undone};
 
 impl Text for Undone {

@@ -170,7 +170,7 @@ fn destroyed_metadata_is_told_and_rebuilt() {
         pool.run(&["fsck"]).fails(4, "");
         let run = pool.run(&["fsck", "--repair"]);
         assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
-        assert!(run.out.contains("rebuilt with 1 volume(s) and 2 commit(s)"), "{}", run.out);
+        assert!(run.out.contains("rebuilt with 1 volume and 2 commits"), "{}", run.out);
         assert_eq!(all(&pool), before);
         assert_eq!(pool.run(&["fsck"]).ok(), "1 volume: clean\n");
         pool.run(&["undo"]).ok();

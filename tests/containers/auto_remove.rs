@@ -14,7 +14,7 @@ fn a_container_run_with_rm_outlives_commit_and_reset() {
     for verb in ["commit -m World", "reset --hard HEAD", "checkout -b other HEAD"] {
         let said = engine.sh(&format!("dvol {verb} brief")).refused();
         assert!(
-            said.contains("container(s) brief cannot be stopped") && said.contains("--pause"),
+            said.contains("container brief cannot be stopped") && said.contains("--pause"),
             "{verb}: {said}"
         );
     }

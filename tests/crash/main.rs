@@ -335,6 +335,24 @@ fn a_tag_that_alone_holds_its_commit_is_deleted() {
 }
 
 #[test]
+fn a_dropped_commit_is_brought_back_by_a_reset() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"]], &["reset", "--hard", "ORIG_HEAD", "db"]);
+}
+
+#[test]
+fn an_amended_commit_is_brought_back_by_a_tag() {
+    check(&[&["commit", "--amend", "-m", "other words", "db"]], &["tag", "-C", "db", "back", "HEAD@{1}"]);
+}
+
+#[test]
+fn undo_of_a_commit_that_was_brought_back() {
+    check(
+        &[&["reset", "--hard", "HEAD~1", "db"], &["branch", "back", "ORIG_HEAD", "-C", "db"]],
+        &["undo", "db"],
+    );
+}
+
+#[test]
 fn an_archive_is_imported() {
     check(&[], &["import", "ARCHIVE", "fresh"]);
 }
