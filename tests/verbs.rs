@@ -19,6 +19,7 @@ mod verbs {
     pub(crate) mod harness;
     mod hook;
     mod log;
+    mod mounts;
     mod projects;
     mod revisions;
     mod run;

@@ -192,6 +192,9 @@ fn hint(error: &Error) -> Option<String> {
                 .to_owned()
         }
         Error::NotQuiesced(_) => "--quiesce stop or --pause holds them".to_owned(),
+        Error::OutOfReach(_) => {
+            "stop them first, or use --disable-docker-integration and see to it that nothing writes meanwhile".to_owned()
+        }
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
         Error::Inconsistent(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
             "dvol fsck tells more".to_owned()

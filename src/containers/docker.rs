@@ -78,7 +78,7 @@ impl Docker {
     }
 
     /// What to call a container in an error.
-    fn name_of(&self, id: &str) -> String {
+    fn called(&self, id: &str) -> String {
         let short = || id.get(..12).unwrap_or(id).to_owned();
         self.names().get(id).cloned().unwrap_or_else(short)
     }
@@ -122,10 +122,8 @@ impl Docker {
     fn error(&self, action: &'static str, id: &str, error: CallError) -> ContainerError {
         match error {
             CallError::Unreachable(reason) => self.unreachable(reason),
-            refused if refused.is_no_such_container() => ContainerError::Gone { name: self.name_of(id) },
-            refused => {
-                ContainerError::Refused { action, name: self.name_of(id), reason: refused.to_string() }
-            }
+            refused if refused.is_no_such_container() => ContainerError::Gone { name: self.called(id) },
+            refused => ContainerError::Refused { action, name: self.called(id), reason: refused.to_string() },
         }
     }
 
@@ -145,7 +143,7 @@ impl Docker {
     {
         fault::point(point).map_err(|error| ContainerError::Refused {
             action,
-            name: self.name_of(id),
+            name: self.called(id),
             reason: error.to_string(),
         })?;
         let container = id.to_owned();
@@ -290,6 +288,10 @@ impl ContainerRuntime for Docker {
         Ok(found.into_iter().collect())
     }
 
+    fn name_of(&self, id: &str) -> Option<String> {
+        self.look(id).ok().flatten().map(|container| summary::name(&container))
+    }
+
     fn details(&self, id: &str) -> Result<Details, ContainerError> {
         let container = id.to_owned();
         let inspected = self
@@ -309,7 +311,7 @@ impl ContainerRuntime for Docker {
 
     fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
         match self.look(id)? {
-            None => return Err(ContainerError::Gone { name: self.name_of(id) }),
+            None => return Err(ContainerError::Gone { name: self.called(id) }),
             Some(before) if summary::state(&before) == State::Stopped => return Ok(StopOutcome::Ended),
             Some(_) => {}
         }
@@ -324,7 +326,7 @@ impl ContainerRuntime for Docker {
         match self.look(id)? {
             Some(after) if summary::state(&after) != State::Stopped => Err(match answer {
                 Err(error @ CallError::Answer { .. }) => self.error("stop", id, error),
-                _ => ContainerError::WillNotStop { name: self.name_of(id) },
+                _ => ContainerError::WillNotStop { name: self.called(id) },
             }),
             Some(after) if summary::was_killed(&after) => Ok(StopOutcome::Killed),
             // A `--rm` container is gone by now, and its exit code with it.

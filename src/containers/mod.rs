@@ -174,6 +174,11 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What people call a container of this engine, running or not; none where it has none of that id.
+    fn name_of(&self, _id: &str) -> Option<String> {
+        None
+    }
+
     /// A closer look at one container. Only for one that runs or is paused.
     ///
     /// # Errors

@@ -19,7 +19,8 @@ pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Re
     }
     // An engine that is down says nothing of its containers.
     let Ok(users) = pool.containers().users_of(volume) else { return Ok(()) };
-    if users.iter().any(|user| user.state != State::Stopped) {
+    if users.iter().any(|user| user.state != State::Stopped) || !pool.outsiders(&[volume], false)?.is_empty()
+    {
         return Ok(());
     }
     let now = pool.now().micros;

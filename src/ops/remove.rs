@@ -77,9 +77,10 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
 
 pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let users = pool.containers().users_of(volume)?;
-    if users.is_empty() {
+    let mut containers: Vec<String> = users.into_iter().map(|container| container.name).collect();
+    containers.extend(pool.outsiders(&[volume], false)?);
+    if containers.is_empty() {
         return Ok(());
     }
-    let containers = users.into_iter().map(|container| container.name).collect();
     Err(Error::InUse { volume: volume.clone(), containers })
 }

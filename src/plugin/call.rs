@@ -93,7 +93,10 @@ impl Dispatcher {
 
     async fn dispatch(&self, call: Call, request: Request) -> Answer {
         match call {
-            Call::Activate => return Answer::ACTIVATE,
+            Call::Activate => {
+                self.service.activated();
+                return Answer::ACTIVATE;
+            }
             Call::Capabilities => return Answer::CAPABILITIES,
             Call::List => {
                 let listed = self.read(VolumeService::list).await;

@@ -145,6 +145,7 @@ pub async fn serve_until(
     let mut served = Ok(());
     if recovered {
         let sweeper = tokio::spawn(sweep_forever(Arc::clone(&service), options.sweep_every));
+        let aligner = tokio::spawn(align_forever(Arc::clone(&service), options.sweep_every));
         let behind = tokio::spawn(work_behind(service, options.sweep_every * SPARE));
         tracing::info!(socket = %claim.path().display(), "serving");
         (options.phase)(Phase::Serving);
@@ -153,6 +154,7 @@ pub async fn serve_until(
             () = &mut shutdown => tracing::info!("stopping"),
         }
         sweeper.abort();
+        aligner.abort();
         behind.abort();
     }
     (options.phase)(Phase::Stopping);
@@ -239,6 +241,13 @@ async fn sweep_forever(service: Arc<dyn VolumeService>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         guarded(Arc::clone(&service), "sweep", VolumeService::sweep).await;
+    }
+}
+
+async fn align_forever(service: Arc<dyn VolumeService>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        guarded(Arc::clone(&service), "alignment", VolumeService::align).await;
     }
 }
 

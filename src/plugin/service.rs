@@ -67,6 +67,13 @@ pub trait VolumeService: Send + Sync + 'static {
     /// When the binding is still there afterwards.
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String>;
 
+    /// An engine has met this driver: it was just started, perhaps after it was killed. Must not block.
+    fn activated(&self) {}
+
+    /// Brings what was told of mounts in line with the engine, where that is due: every few seconds, beside everything
+    /// else, never twice at once. May wait for an engine.
+    fn align(&self) {}
+
     /// Finishes or undoes on disk what dead operations left, once, before the first call is
     /// answered. Must not start a container: the engine would ask this driver to mount, and wait.
     fn recover(&self);

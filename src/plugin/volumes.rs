@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
@@ -25,12 +25,19 @@ pub struct PoolService {
     glances: Mutex<Glances>,
     /// Mounts that are under way, which no look at trees may delay.
     mounting: AtomicUsize,
+    /// Whether the mounts on record may be other than the engine's.
+    is_askew: AtomicBool,
 }
 
 impl PoolService {
     /// Serves `pool`.
     pub fn new(pool: Pool) -> Self {
-        PoolService { pool, glances: Mutex::default(), mounting: AtomicUsize::new(0) }
+        PoolService {
+            pool,
+            glances: Mutex::default(),
+            mounting: AtomicUsize::new(0),
+            is_askew: AtomicBool::new(true),
+        }
     }
 
     /// What a short look at a volume tells; nothing while another is looked at or mounted.
@@ -164,6 +171,35 @@ impl VolumeService for PoolService {
 
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
         told(ops::unmount(&self.pool, name, id))
+    }
+
+    fn activated(&self) {
+        self.is_askew.store(true, Ordering::Relaxed);
+    }
+
+    fn align(&self) {
+        // Set again by what happens meanwhile.
+        if !self.is_askew.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        match self.pool.align_bindings() {
+            Ok(alignment) => {
+                if alignment.is_settling {
+                    self.is_askew.store(true, Ordering::Relaxed);
+                }
+                if alignment.forgotten + alignment.added > 0 {
+                    tracing::info!(
+                        alignment.forgotten,
+                        alignment.added,
+                        "mounts are brought in line with the engine"
+                    );
+                }
+            }
+            Err(error) => {
+                self.is_askew.store(true, Ordering::Relaxed);
+                tracing::debug!(%error, "mounts cannot be brought in line with the engine now");
+            }
+        }
     }
 
     fn recover(&self) {

@@ -299,6 +299,12 @@ pub enum Error {
     /// Containers would go on with a working tree that is another's by then.
     #[error("{} would go on with the old working tree if not held", named("running container", _0))]
     NotQuiesced(Vec<String>),
+    /// Containers that dvol's engine does not know to use the volume.
+    #[error(
+        "container(s) {} use the directory of the volume by its path or from another engine, so dvol can neither stop \
+         nor freeze them", _0.join(", ")
+    )]
+    OutOfReach(Vec<String>),
     /// A command that comes before a commit failed.
     #[error(
         "'{command}' failed in container {container}, so nothing is committed (exit code {code}): {output}"

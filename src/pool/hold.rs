@@ -106,6 +106,9 @@ impl<'p> Holder<'p> {
 
     /// The containers that run and have to be held, the first to be held first; `held` are held already.
     pub(super) fn find(&mut self, held: &[Held]) -> Result<Vec<Held>, Error> {
+        if held.is_empty() {
+            self.refuse_outsiders()?;
+        }
         let mut users: Vec<(Container, Care)> = Vec::new();
         for (volume, care) in &self.volumes {
             for container in self.pool.containers().users_of(volume)? {
@@ -116,6 +119,14 @@ impl<'p> Holder<'p> {
             }
         }
         self.choose(users, held)
+    }
+
+    /// Refuses where containers run on the volumes that cannot be held. One that only reads does no harm to a copy.
+    fn refuse_outsiders(&self) -> Result<(), Error> {
+        let volumes = self.volumes.iter().map(|(volume, _)| volume).filter(|volume| !self.leaves(volume));
+        let volumes: Vec<&VolumeName> = volumes.collect();
+        let outsiders = self.pool.outsiders(&volumes, self.purpose == Purpose::Copy)?;
+        if outsiders.is_empty() { Ok(()) } else { Err(Error::OutOfReach(outsiders)) }
     }
 
     /// The same for containers on a volume of another driver.

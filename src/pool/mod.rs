@@ -9,6 +9,7 @@
 //! ([`Pool::recover`]).
 
 mod adopt;
+mod align;
 mod bindings;
 mod checksums;
 mod commits;
@@ -21,6 +22,7 @@ mod hold;
 mod index;
 mod moves;
 mod notice;
+mod outsiders;
 mod project;
 mod publish;
 mod quiesce;
@@ -49,6 +51,7 @@ use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::ids::IdSource;
 
+pub use align::Alignment;
 use bindings::Bindings;
 pub use bindings::Bound;
 pub use checksums::{Damage, Verified};

@@ -8,5 +8,6 @@ pub mod error;
 pub mod fault;
 pub mod ids;
 pub mod locks;
+pub mod mounts;
 pub mod spool;
 pub mod tree;

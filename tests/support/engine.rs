@@ -114,6 +114,11 @@ impl Engine {
         *self.driver() = Some(child);
     }
 
+    /// The driver's process.
+    pub(crate) fn driver_pid(&self) -> u32 {
+        self.driver().as_ref().expect("the driver runs").id()
+    }
+
     /// Sends the driver a signal that ends it, and tells how it ended.
     pub(crate) fn end_driver(&self, signal: Signal) -> ExitStatus {
         let mut child = self.driver().take().expect("the driver runs");
@@ -124,6 +129,11 @@ impl Engine {
             status.is_some()
         });
         status.expect("it has ended")
+    }
+
+    /// Ends the engine, but none of the containers or the driver, and starts it again.
+    pub(crate) fn restart(&self, how: &[&str]) {
+        tool(&[&["restart"], how, &[utf8(&self.dir)]].concat());
     }
 
     /// What the driver has logged so far.

@@ -1,0 +1,210 @@
+//! Which containers have a directory of this machine mounted, whatever engine runs them.
+//!
+//! What the kernel tells in `/proc` (proc(5), cgroups(7)): a process in another mount namespace has there the mounts that
+//! it sees, each with its file system and the place in it that is mounted. A container is told by its control group,
+//! which every engine names after the container's id: 64 hex digits. Only processes are seen, so a container that is
+//! stopped is not; nor is any from inside of another PID namespace. What cannot be read is passed over: it is gone, or
+//! not for this user to know.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::{At as _, DiskError};
+
+/// Digits of a container's id.
+const ID: usize = 64;
+
+/// A process in a container that has a directory mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharer {
+    /// The ids of its container, and of the containers that it is in, the innermost last.
+    pub containers: Vec<String>,
+    /// Its number.
+    pub pid: u32,
+    /// Whether it can write there.
+    pub writes: bool,
+}
+
+/// A place in a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// Major and minor number, as the kernel writes them.
+    device: String,
+    path: PathBuf,
+}
+
+/// One line of `mountinfo`.
+struct Mount {
+    /// What of the file system is mounted.
+    root: Place,
+    at: PathBuf,
+    writes: bool,
+}
+
+/// The containers in which one of `directories`, or something in it, is mounted: for each directory one process of
+/// every mount namespace. A mount of a directory that holds it does not count.
+///
+/// # Errors
+/// When the directories or the mounts of this process cannot be read.
+pub fn sharers(directories: &[&Path]) -> Result<Vec<Vec<Sharer>>, DiskError> {
+    let own = mounts("self").at("read the mounts of this process in", Path::new("/proc"))?;
+    let places: Vec<Option<Place>> =
+        directories.iter().map(|directory| place(directory, &own)).collect::<Result<_, _>>()?;
+    let mut found = vec![Vec::new(); places.len()];
+    for (pid, containers) in containers() {
+        let Ok(theirs) = mounts(&pid.to_string()) else { continue };
+        for (place, found) in places.iter().zip(&mut found) {
+            let Some(place) = place else { continue };
+            let mut of_place = theirs.iter().filter(|mount| mount.root.is_within(place)).peekable();
+            if of_place.peek().is_some() {
+                let writes = of_place.any(|mount| mount.writes);
+                found.push(Sharer { containers: containers.clone(), pid, writes });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// One process of each mount namespace that is a container's.
+fn containers() -> Vec<(u32, Vec<String>)> {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    let (mine, my_containers) = (namespace("self"), container_ids("self"));
+    let mut found = BTreeMap::new();
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in names.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let Some(theirs) = namespace(&pid.to_string()) else { continue };
+        if mine.as_ref() == Some(&theirs) || found.contains_key(&theirs) {
+            continue;
+        }
+        let mut ids = container_ids(&pid.to_string());
+        // Where this process is in a container itself, so is all that it can see.
+        ids.retain(|id| !my_containers.contains(id));
+        if !ids.is_empty() {
+            found.insert(theirs, (pid, ids));
+        }
+    }
+    found.into_values().collect()
+}
+
+fn container_ids(pid: &str) -> Vec<String> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    ids_of(&groups)
+}
+
+/// The ids in lines as `4:memory:/docker/ID` and `0::/machine.slice/libpod-ID.scope/container`.
+fn ids_of(groups: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for path in groups.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+        for part in path.split('/') {
+            let part = part.strip_suffix(".scope").unwrap_or(part);
+            let id = part.rsplit('-').next().unwrap_or_default();
+            let is_id = id.len() == ID && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if is_id && !found.iter().any(|known| known == id) {
+                found.push(id.to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn mounts(process: &str) -> io::Result<Vec<Mount>> {
+    Ok(fs::read(format!("/proc/{process}/mountinfo"))?
+        .split(|byte| *byte == b'\n')
+        .filter_map(mount)
+        .collect())
+}
+
+/// Reads a line of `mountinfo`: `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
+fn mount(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ').skip(2);
+    let device = String::from_utf8(fields.next()?.to_owned()).ok()?;
+    let (path, at) = (unescaped(fields.next()?), unescaped(fields.next()?));
+    let writes = fields.next()?.split(|byte| *byte == b',').all(|option| option != b"ro");
+    Some(Mount { root: Place { device, path }, at, writes })
+}
+
+/// Undoes the kernel's `\040` for a space, and the like.
+fn unescaped(text: &[u8]) -> PathBuf {
+    let (mut bytes, mut at) = (Vec::with_capacity(text.len()), 0);
+    while at < text.len() {
+        let digits = text.get(at + 1..at + 4).filter(|_| text[at] == b'\\');
+        let code = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        bytes.push(code.unwrap_or(text[at]));
+        at += if code.is_some() { 4 } else { 1 };
+    }
+    PathBuf::from(std::ffi::OsString::from_vec(bytes))
+}
+
+/// Where `directory` is in its file system; nowhere when it is not there.
+fn place(directory: &Path, own: &[Mount]) -> Result<Option<Place>, DiskError> {
+    let directory = match fs::canonicalize(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.at("look for", directory)?,
+    };
+    // Of two at one place the later one hides the other.
+    let holds = own.iter().filter(|mount| directory.starts_with(&mount.at));
+    let mount = holds.max_by_key(|mount| mount.at.components().count());
+    let mount = mount.ok_or(io::ErrorKind::NotFound).at("find the mount of", &directory)?;
+    let inside = directory.strip_prefix(&mount.at).unwrap_or(&directory);
+    Ok(Some(Place { device: mount.root.device.clone(), path: mount.root.path.join(inside) }))
+}
+
+impl Place {
+    fn is_within(&self, other: &Place) -> bool {
+        self.device == other.device && self.path.starts_with(&other.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTER: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+    const INNER: &str = "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd";
+
+    #[test]
+    fn containers_are_told_by_the_names_that_engines_give_their_control_groups() {
+        for groups in [
+            format!("5:devices:/docker/{OUTER}\n1:name=systemd:/docker/{OUTER}\n"),
+            format!("0::/system.slice/docker-{OUTER}.scope\n"),
+            format!("0::/machine.slice/libpod-{OUTER}.scope/container\n"),
+            format!("0::/kubepods/pod7/cri-containerd-{OUTER}.scope\n"),
+        ] {
+            assert_eq!(ids_of(&groups), [OUTER], "{groups}");
+        }
+        assert_eq!(ids_of(&format!("0::/docker/{OUTER}/docker/{INNER}\n")), [OUTER, INNER]);
+        let none = format!("0::/user.slice/x-{}.scope\n4:memory:/\nnonsense\n", &OUTER[1..]);
+        assert_eq!(ids_of(&none), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_of_the_kernels_is_read_with_its_spaces() {
+        let line = br"36 35 98:0 /a\040b/c\134 /mnt rw,ro-not,noatime shared:1 - ext3 /dev/root rw";
+        let read = mount(line).unwrap();
+        assert_eq!(read.root, Place { device: "98:0".to_owned(), path: "/a b/c\\".into() });
+        assert_eq!((read.at, read.writes), ("/mnt".into(), true));
+        assert!(!mount(b"36 35 98:0 / /mnt nosuid,ro - ext3 /dev/root rw").unwrap().writes);
+        assert!(mount(b"").is_none());
+    }
+
+    #[test]
+    fn a_directory_is_found_in_the_mount_that_shows_it() {
+        let mounts = |lines: &[&[u8]]| lines.iter().filter_map(|line| mount(line)).collect::<Vec<_>>();
+        let home = tempfile::tempdir().unwrap();
+        let home = fs::canonicalize(home.path()).unwrap();
+        let hidden = format!("2 1 0:9 /deep/x {} rw - x x rw", home.display());
+        let shown = format!("3 1 0:7 /sub {} rw - x x rw", home.display());
+        let own = mounts(&[b"1 0 8:1 / / rw - x x rw", hidden.as_bytes(), shown.as_bytes()]);
+        assert!(place(&home.join("db"), &own).unwrap().is_none());
+        fs::DirBuilder::new().create(home.join("db")).unwrap();
+        let place = place(&home.join("db"), &own).unwrap().unwrap();
+        assert_eq!(place, Place { device: "0:7".to_owned(), path: "/sub/db".into() });
+        let at = |device: &str, path: &str| Place { device: device.to_owned(), path: path.into() };
+        assert!(at("0:7", "/sub/db/branches/master").is_within(&place));
+        assert!(!at("0:7", "/sub").is_within(&place) && !at("0:7", "/sub/db2").is_within(&place));
+        assert!(!at("8:1", "/sub/db").is_within(&place));
+    }
+}
