@@ -73,6 +73,7 @@ fn what_is_gone_from_trash_is_refused_before_anything_changes() {
     let workshop = workshop();
     let pool = prepare(workshop.path().join("pool"));
     run(&pool, 200_000).must(&["reset", "--hard", "HEAD~1", "db"]);
+    assert!(told(&run(&pool, 1).must(&["gc", "-n"])).contains("Would free nothing\nKept "));
     let dry = run(&pool, 1).must(&["gc", "--all", "-n"]);
     assert!(told(&dry).contains("Would free"), "{}", told(&dry));
     run(&pool, 1).must(&["gc", "--all"]);

@@ -92,7 +92,7 @@ async fn claim(path: &Path) -> Result<(UnixListener, Claim), SocketError> {
     // The name is short because a socket's path has room for 107 bytes.
     let private = parent.join(format!(".dvol{}", std::process::id()));
     let _ = remove_private(&private);
-    std::fs::DirBuilder::new().mode(0o700).create(&private).at("make the directory", &private)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&private).at("make the socket", path)?;
     let listening = listen(&private.join("s"), path);
     let _ = remove_private(&private);
     listening

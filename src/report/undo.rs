@@ -52,7 +52,10 @@ impl Text for Vec<ReflogEntry> {
 impl Text for Collected {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let verb = if self.dry_run { "Would free" } else { "Freed" };
-        writeln!(out, "{verb} {} of {}", size(self.bytes), count(self.operations, "operation"))?;
+        match self.operations {
+            0 => writeln!(out, "{verb} nothing")?,
+            n => writeln!(out, "{verb} {} of {}", size(self.bytes), count(n, "operation"))?,
+        }
         if self.kept > 0 {
             writeln!(out, "Kept {} of {}", size(self.kept_bytes), count(self.kept, "operation"))?;
         }

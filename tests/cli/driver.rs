@@ -275,6 +275,11 @@ fn a_killed_drivers_socket_is_replaced_and_a_live_ones_is_not() {
     let mut driver = Driver::start(&pool);
     let second = pool.command().args(["plugin", "--socket"]).arg(&driver.socket).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
+    let nowhere = pool.command().args(["plugin", "--socket", "/proc/self/dvol.sock"]).output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&nowhere.stderr).contains("cannot make the socket /proc/self/dvol.sock: ")
+    );
     driver.child.kill().unwrap();
     driver.child.wait().unwrap();
     assert!(driver.socket.exists());
