@@ -93,7 +93,9 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     let web_labels = service("web", "db:service_healthy:false");
     let web = Container::serve(engine, "checked_web", "checked", &web_labels);
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    let check = "--health-interval 300ms --health-cmd 'test ! -e /data/sick && sleep 0.3' --health-retries 1";
+    // It is well a while after it has started, and says nothing while it is told to wait.
+    let command = "while test -e /data/wait; do sleep 0.1; done; test ! -e /data/sick && sleep 0.3";
+    let check = format!("--health-interval 300ms --health-cmd '{command}' --health-retries 1");
     let db_labels = service("db", "");
     let db = Container::serve(engine, "checked_db", "checked", &format!("{db_labels} {check}"));
     let health = || engine.sh("docker inspect -f '{{.State.Health.Status}}' checked_db").ok();
@@ -105,8 +107,10 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     assert!(db.started() < web.started(), "the database was started after what depends on it");
     assert!((web.started() - db.started()).total(jiff::Unit::Millisecond).expect("a span") > 300.0);
 
+    engine.sh("docker exec checked_db touch /data/wait").ok();
     engine.sh("dvol --no-wait commit -m three checked").ok();
     assert_eq!(health(), "starting");
+    engine.sh("docker exec checked_db rm /data/wait").ok();
     eventually("it is healthy", || health() == "healthy");
     engine.sh("dvol config -C checked containers.pre-commit 'touch /data/sick'").ok();
     let said = engine.sh("dvol commit -m four checked").refused();
