@@ -127,7 +127,7 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
         let (starts, hidden) = starts(pool, &rows, &mut history, &record, &names, &request.start)?;
         let mut entries = collect(&mut history, &starts, &hidden, &names, request)?;
         for entry in &mut entries {
-            entry.dropped = history.is_dropped(&entry.id)?;
+            entry.dropped = history.is_dropped(&entry.id);
         }
         Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
     })?;

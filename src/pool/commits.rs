@@ -63,13 +63,13 @@ impl<'r> Commits<'r> {
     pub(crate) fn record(&self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
         match self.rows.commit(&self.volume, id)? {
             Some(commit) => Ok(Some(commit)),
-            None => Ok(self.dropped()?.get(id).map(|dropped| dropped.commit.clone())),
+            None => self.dropped_record(id),
         }
     }
 
-    /// Whether an operation dropped this commit.
-    pub(crate) fn is_dropped(&self, id: &CommitId) -> Result<bool, StoreError> {
-        Ok(self.rows.commit(&self.volume, id)?.is_none() && self.dropped()?.contains_key(id))
+    /// The record of a commit that the volume has not got any more.
+    pub(crate) fn dropped_record(&self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
+        Ok(self.dropped()?.get(id).map(|dropped| dropped.commit.clone()))
     }
 
     /// A commit and its tree. `named` is what a person called it.

@@ -19,13 +19,15 @@ pub(crate) struct History<'r> {
     rows: Rows<'r>,
     volume: VolumeName,
     commits: Commits<'r>,
+    dropped: BTreeSet<CommitId>,
     asked: usize,
     all: Option<HashMap<CommitId, CommitRecord>>,
 }
 
 impl<'r> History<'r> {
     pub(crate) fn new(rows: Rows<'r>, volume: &VolumeName) -> Self {
-        History { rows, volume: volume.clone(), commits: Commits::new(rows, volume), asked: 0, all: None }
+        let commits = Commits::new(rows, volume);
+        History { rows, volume: volume.clone(), commits, dropped: BTreeSet::new(), asked: 0, all: None }
     }
 
     fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
@@ -34,15 +36,21 @@ impl<'r> History<'r> {
             let commits = self.rows.commits(&self.volume)?;
             self.all = Some(commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect());
         }
-        match self.all.as_ref().and_then(|all| all.get(id)) {
-            Some(commit) => Ok(Some(commit.clone())),
-            None => self.commits.record(id),
+        let kept = match &self.all {
+            Some(all) => all.get(id).cloned(),
+            None => self.rows.commit(&self.volume, id)?,
+        };
+        if kept.is_some() {
+            return Ok(kept);
         }
+        let dropped = self.commits.dropped_record(id)?;
+        self.dropped.extend(dropped.as_ref().map(|commit| commit.id.clone()));
+        Ok(dropped)
     }
 
-    /// Whether an operation dropped this commit, so that no branch and no tag leads to it.
-    pub(crate) fn is_dropped(&self, id: &CommitId) -> Result<bool, StoreError> {
-        self.commits.is_dropped(id)
+    /// Whether a commit that was walked over is one that an operation dropped: no branch and no tag leads to it.
+    pub(crate) fn is_dropped(&self, id: &CommitId) -> bool {
+        self.dropped.contains(id)
     }
 
     /// `start` and all before it.
