@@ -4,8 +4,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-use crate::support::Engine;
+use crate::support::{Engine, eventually};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -97,6 +98,84 @@ fn the_driver_in_a_container_with_a_script_for_the_command_line() {
         engine.sh("docker run --rm -v copy:/data --volume-driver=dvol busybox cat /data/file").ok(),
         "hello"
     );
+}
+
+/// A registry on the loopback device of the engine's own network.
+struct Registry(Child);
+
+impl Registry {
+    const ADDRESS: &str = "127.0.0.1:5000";
+
+    /// None where Debian's docker-registry is not installed.
+    #[track_caller]
+    fn start(engine: &Engine) -> Option<Self> {
+        if !Command::new("docker-registry").arg("help").output().is_ok_and(|said| said.status.success()) {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must have docker-registry");
+            let test = std::thread::current().name().unwrap_or_default().to_owned();
+            let _ = writeln!(std::io::stderr(), "skipped: {test}: docker-registry is not installed");
+            return None;
+        }
+        let (dir, settings) = (engine.dir().display(), engine.dir().join("registry.yml"));
+        let text = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {dir}/registry}}}}\nhttp: {{addr: {}}}\n",
+            Self::ADDRESS
+        );
+        fs::write(&settings, text).expect("it can be written");
+        let holder = fs::read_to_string(engine.dir().join("holder")).expect("the engine runs");
+        let inside = format!("--net=/proc/{}/ns/net", holder.split(' ').next().expect("a number"));
+        let up = Command::new("nsenter").args([&inside, "ip", "link", "set", "lo", "up"]).status();
+        assert!(up.expect("it can be run").success(), "the loopback device is not up");
+        let mut serve = Command::new("nsenter");
+        serve
+            .args([&inside, "docker-registry", "serve"])
+            .arg(settings)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Some(Registry(serve.spawn().expect("it can be run")))
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_driver_as_a_managed_plugin_of_a_registry_keeps_data_when_it_is_upgraded() {
+    let (Some(dvol), Some(engine)) = (static_dvol(), Engine::without_driver()) else { return };
+    let Some(_registry) = Registry::start(&engine) else { return };
+    let dir = engine.dir().display();
+    fs::create_dir(engine.dir().join("dvol")).expect("it can be made");
+    engine.sh(&format!("{ROOT}/tools/package/plugin {dir}/plugin {}", dvol.display())).ok();
+    let named = |version: u32| format!("{}/dvol:{version}", Registry::ADDRESS);
+    for version in [1, 2] {
+        let name = named(version);
+        fs::write(engine.dir().join("plugin/rootfs/version"), version.to_string())
+            .expect("it can be written");
+        engine.sh(&format!("docker plugin create {name} {dir}/plugin")).ok();
+        eventually("the registry takes it", || engine.sh(&format!("docker plugin push {name}")).code == 0);
+        engine.sh(&format!("docker plugin rm {name}")).ok();
+    }
+    let settings = format!("pool.source={dir}/dvol engine.source={dir}/docker.sock");
+    engine
+        .sh(&format!("docker plugin install --grant-all-permissions --alias dvol {} {settings}", named(1)))
+        .ok();
+    let run = "docker run --network none -v shop:/data --volume-driver=dvol";
+    engine.sh(&format!("{run} --rm busybox sh -c 'echo hello > /data/file'")).ok();
+    engine.sh(&format!("DVOL_POOL={dir}/dvol/volumes dvol commit -m Hello shop")).ok();
+
+    // The engine forgets what was set.
+    let upgrade = format!(
+        "docker plugin disable -f dvol && docker plugin upgrade --grant-all-permissions --skip-remote-check dvol {} \
+         && docker plugin set dvol {settings} && docker plugin enable dvol",
+        named(2)
+    );
+    engine.sh(&upgrade).ok();
+    assert!(engine.sh("docker plugin inspect -f '{{.PluginReference}}' dvol").ok().ends_with("dvol:2"));
+    assert_eq!(engine.sh(&format!("{run} --rm busybox cat /data/file")).ok(), "hello");
+    assert!(engine.sh(&format!("DVOL_POOL={dir}/dvol/volumes dvol log shop")).ok().contains("Hello"));
 }
 
 #[test]
