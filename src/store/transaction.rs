@@ -90,9 +90,19 @@ impl Store {
         if self.path.exists() {
             return Ok(true);
         }
+        match self.trace()? {
+            None => Ok(false),
+            // Somebody may have made both meanwhile, the database first.
+            Some(_) if self.path.exists() => Ok(true),
+            Some(trace) => Err(StoreError::Missing { path: self.path.clone(), trace }),
+        }
+    }
+
+    /// What there is only beside a database.
+    fn trace(&self) -> Result<Option<PathBuf>, StoreError> {
         let log = self.backup.path();
         if log.exists() {
-            return Err(StoreError::Missing { path: self.path.clone(), trace: log.to_path_buf() });
+            return Ok(Some(log.to_path_buf()));
         }
         for name in disk::names_in(self.layout.root())? {
             let directory = self.layout.root().join(&name);
@@ -100,10 +110,10 @@ impl Store {
             // What an older tool laid out has its own metadata beside, until it was taken over.
             let is_older = is_older_volume(&directory) && !self.layout.adopted().exists();
             if name != layout::PRIVATE && point.is_symlink() && !is_older {
-                return Err(StoreError::Missing { path: self.path.clone(), trace: point });
+                return Ok(Some(point));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Runs `body` on a snapshot. A pool that has no metadata yet reads as an empty one.
@@ -462,6 +472,21 @@ mod tests {
         assert!(Database::open(store.path()).unwrap().check_integrity().unwrap());
         assert_eq!(names(&store).len(), 300);
         assert!(sizes[299] < 1 << 20, "pages that are free are used again: {sizes:?}");
+    }
+
+    #[test]
+    fn a_reader_never_fails_while_the_database_is_made() {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let store = store(dir.path());
+            std::thread::scope(|scope| {
+                // So many that some have to wait for a processor in the middle of their look.
+                for _ in 0..40 {
+                    scope.spawn(|| while !store.is_there().unwrap() {});
+                }
+                scope.spawn(|| put(&store, "one").unwrap());
+            });
+        }
     }
 
     #[test]
