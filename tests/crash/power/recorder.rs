@@ -128,9 +128,11 @@ impl Filesystem for Disk {
 
 /// A file system on a disk that writes down what it is told; mounted until it is stopped.
 pub(crate) struct Recorder {
-    home: TempDir,
-    log: Log,
+    /// Stands on what the session serves, so it goes first.
+    mounted: Option<Mounted>,
     session: Option<BackgroundSession>,
+    log: Log,
+    home: TempDir,
 }
 
 impl Recorder {
@@ -156,8 +158,8 @@ impl Recorder {
         }
         let session =
             fuser::spawn_mount(disk, path("disk"), &Config::default()).map_err(|e| e.to_string())?;
-        let recorder = Recorder { session: Some(session), log, home };
-        mount(&recorder.path("disk").join(NAME), &recorder.path("mounted"))?;
+        let mut recorder = Recorder { mounted: None, session: Some(session), log, home };
+        recorder.mounted = Some(Mounted::new(&recorder.path("disk").join(NAME), &recorder.path("mounted"))?);
         Ok(recorder)
     }
 
@@ -177,7 +179,7 @@ impl Recorder {
 
     /// Ends the recording; the cuts can be made then, in the order of their positions.
     pub(crate) fn stop(&mut self) -> Cuts {
-        unmount(&self.path("mounted"));
+        self.mounted = None;
         if let Some(session) = self.session.take() {
             session.umount_and_join().unwrap();
         }
@@ -189,8 +191,8 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
+        self.mounted = None;
         if let Some(session) = self.session.take() {
-            unmount(&self.path("mounted"));
             let _ = session.umount_and_join();
         }
     }
@@ -235,28 +237,36 @@ impl Cuts {
             }
         }
         drop(file);
-        let mounted = self.home.join("mounted");
-        mount(&image, &mounted).unwrap();
-        let seen = look(&mounted);
-        unmount(&mounted);
+        let mounted = Mounted::new(&image, &self.home.join("mounted")).unwrap();
+        let seen = look(&mounted.0);
+        drop(mounted);
         fs::remove_file(&image).unwrap();
         seen
     }
 }
 
-fn mount(image: &Path, place: &Path) -> Result<(), String> {
-    run(Command::new("mount").args(["-o", "loop,noatime"]).arg(image).arg(place))
+/// An image that is mounted until it is dropped, also by a check that fails.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(image: &Path, place: &Path) -> Result<Mounted, String> {
+        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(image).arg(place))?;
+        Ok(Mounted(place.to_owned()))
+    }
 }
 
-/// A process that another thread has just forked may have files open there for a moment.
-fn unmount(place: &Path) {
-    for _ in 0..100 {
-        if run(Command::new("umount").arg(place)).is_ok() {
-            return;
+impl Drop for Mounted {
+    /// A process that another thread has just forked may have files open there for a moment.
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            if run(Command::new("umount").arg(&self.0)).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        let away = run(Command::new("umount").arg("--lazy").arg(&self.0));
+        eprintln!("{} was still in use; unmounted all the same: {away:?}", self.0.display());
     }
-    run(Command::new("umount").arg(place)).unwrap();
 }
 
 /// Holes stay holes.
