@@ -1,7 +1,6 @@
 //! `undo`: take the last operation on a volume back. An undo is an operation too, so undoing that
 //! brings back what it took.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -40,15 +39,8 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
         Some(volume) => volume.clone(),
         None => pool.select(None)?,
     };
-    loop {
-        let chosen = pool.store().read(|rows| find(&rows, &volume, number))?;
-        // Which operation is the last one may change until the volume is locked.
-        let overtaken = Cell::new(false);
-        match undo_all(pool, &[chosen], None, number.is_none().then_some(&overtaken)) {
-            Err(_) if overtaken.get() => {}
-            done => return Ok(done?.swap_remove(0)),
-        }
-    }
+    let choose = |rows: &Rows<'_>| Ok(vec![find(rows, &volume, number)?]);
+    Ok(undo_chosen(pool, None, &choose)?.swap_remove(0))
 }
 
 /// Takes back the last operation that was made on a compose project: its part on each volume.
@@ -57,39 +49,51 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
 /// As [`undo`], also when one of its volumes was changed alone since; and when there is none.
 pub fn undo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, Error> {
     let volumes = pool.volumes_of_project(project)?;
-    let last = pool.store().read(|rows| last_joint(&rows, &volumes))?;
-    if last.is_empty() {
-        return Err(Error::NothingToUndo(format!("compose project {project}")));
-    }
-    undo_all(pool, &last, Some(project), None)
+    let choose = |rows: &Rows<'_>| {
+        let last = last_joint(rows, &volumes)?;
+        let none = || Error::NothingToUndo(format!("compose project {project}"));
+        if last.is_empty() { Err(none()) } else { Ok(last) }
+    };
+    undo_chosen(pool, Some(project), &choose)
 }
 
-/// Takes these operations back as one, which are on different volumes. With `overtaken`, refuses one that is not
-/// the last on its volume any more, and says so there.
+/// Says which operations are to be taken back, on different volumes.
+type Choice<'c> = dyn Fn(&Rows<'_>) -> Result<Vec<Operation>, Error> + 'c;
+
+/// Takes the operations back that `choose` names once their volumes are locked: until then others may come in between.
+fn undo_chosen(
+    pool: &Pool,
+    project: Option<&ProjectName>,
+    choose: &Choice<'_>,
+) -> Result<Vec<Undone>, Error> {
+    loop {
+        let chosen = pool.store().read(|rows| choose(&rows))?;
+        if let Some(done) = undo_all(pool, &chosen, project, choose)? {
+            return Ok(done);
+        }
+    }
+}
+
+/// Takes these operations back as one; none when `choose` names others by the time that it could be done.
 fn undo_all(
     pool: &Pool,
     chosen: &[Operation],
     project: Option<&ProjectName>,
-    overtaken: Option<&Cell<bool>>,
-) -> Result<Vec<Undone>, Error> {
+    choose: &Choice<'_>,
+) -> Result<Option<Vec<Undone>>, Error> {
     // All volumes that they touch are locked, in the order of their names, as everybody does.
     let names: BTreeSet<VolumeName> = chosen.iter().flat_map(volumes_of).collect();
     let names: Vec<VolumeName> = names.into_iter().collect();
     let mut sessions = pool.begin_all(Verb::Undo, &names, project)?;
+    if pool.store().read(|rows| choose(&rows))? != chosen {
+        return Ok(None);
+    }
     let (mut all, mut taken) = (Vec::new(), Vec::new());
     for wanted in chosen {
         let at = sessions.iter().position(|session| *session.volume() == wanted.volume);
         let session = sessions.remove(at.expect("the volume of an operation is one that it touches"));
         let (pending, touched) = session.intend(format!("undo: {}", wanted.summary), |rows, draft| {
-            if let Some(overtaken) = overtaken {
-                overtaken
-                    .set(find(rows, &wanted.volume, None).is_ok_and(|last| last.number != wanted.number));
-            }
-            if overtaken.is_some_and(Cell::get) {
-                return Err(Error::NothingToUndo(format!("volume {}", wanted.volume)));
-            }
-            let operation = find(rows, &wanted.volume, Some(wanted.number))?;
-            take_back(pool, rows, draft, &operation)
+            take_back(pool, rows, draft, wanted)
         })?;
         all.push(pending);
         taken.push(touched);
@@ -119,7 +123,7 @@ fn undo_all(
         containers: outcome.containers.clone(),
         project: operation.joint.as_ref().map(|joint| joint.project.clone()),
     });
-    Ok(done.collect())
+    Ok(Some(done.collect()))
 }
 
 /// The parts of the newest operation that was made on several of these volumes at once, sorted by volume.

@@ -1,8 +1,10 @@
 //! Compose projects without an engine: the volumes are those whose name begins as compose would have it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
 
-use super::harness::{Pool, json};
+use super::harness::{Pool, json, said};
 
 /// A pool with the volumes `shop_cache` and `shop_db`, with one commit of both and one of `shop_db` alone, and a
 /// volume that belongs to nobody.
@@ -214,4 +216,37 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     assert!(output.status.success());
     let said = inside(&["rm", "-f", "cache"]);
     assert_eq!(said.out, "Deleted volume shop_cache\n");
+}
+
+#[test]
+fn an_undo_takes_back_what_was_done_while_it_waited_for_its_locks() {
+    let (pool, _) = shop();
+    pool.ok(["commit", "--project", "shop", "-m", "three"]);
+    let lock = fs::File::options().write(true).open(pool.root().join(".dvol/locks/volume/shop_db")).unwrap();
+    fs2::FileExt::lock_exclusive(&lock).unwrap();
+    // The commit has the first volume and waits for the second, the undo has chosen and waits for the first.
+    let commit = waiting_for("shop_db", pool.command(["commit", "--project", "shop", "-m", "four"]));
+    let undo = waiting_for("shop_cache", pool.command(["undo", "--project", "shop"]));
+    drop(lock);
+    let (commit, undo) = (commit.wait_with_output().unwrap(), undo.wait_with_output().unwrap());
+    let (commit, undo) = (said(&commit), said(&undo));
+    assert_eq!((commit.code, undo.code), (0, 0), "{commit:?} {undo:?}");
+    assert!(
+        undo.out.contains("shop_cache: commit: four") && undo.out.contains("shop_db: commit: four"),
+        "{undo:?}"
+    );
+    assert_eq!(pool.ok(["log", "-1", "--project", "shop", "--format", "{subject}"]), "three\n");
+}
+
+/// Starts it, and waits until it says that it waits for this volume.
+fn waiting_for(volume: &str, mut command: Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(&format!("for volume {volume}")) {
+        line.clear();
+        assert!(errors.read_line(&mut line).unwrap() > 0, "it ended without waiting for {volume}");
+    }
+    child.stderr = Some(errors.into_inner());
+    child
 }
