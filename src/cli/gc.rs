@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Outcome;
+use super::output::say;
 use super::session::Session;
 use crate::ops;
 
@@ -22,6 +23,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(session: &Session, args: &Args) -> Outcome {
-    session.done(&ops::gc(&session.pool, args.all, args.dry_run)?)?;
-    Ok(ExitCode::SUCCESS)
+    let collected = ops::gc(&session.pool, args.all, args.dry_run)?;
+    session.done(&collected)?;
+    for reason in &collected.failed {
+        say("error", reason);
+    }
+    Ok(if collected.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

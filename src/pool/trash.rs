@@ -9,7 +9,7 @@ use super::settings::{Setting, parse_age, parse_size};
 use super::{Error, Pool};
 use crate::model::OperationId;
 use crate::store::Rows;
-use crate::sys::error::At as _;
+use crate::sys::error::{At as _, DiskError};
 use crate::sys::{disk, tree};
 
 /// What one operation left in trash.
@@ -41,7 +41,9 @@ impl Limits {
 
 /// Deletes what is over the limits. Only clears up, so a failure is left to the next time.
 pub(super) fn expire(pool: &Pool) {
-    let _ = pool.expired_trash().and_then(|entries| pool.delete_trash(&entries));
+    for entry in pool.expired_trash().into_iter().flatten() {
+        let _ = pool.delete_trash(&entry.operation);
+    }
 }
 
 impl Pool {
@@ -90,22 +92,19 @@ impl Pool {
         Ok(entries)
     }
 
-    /// Deletes these entries for good.
+    /// Deletes what an operation left there for good.
     ///
     /// # Errors
-    /// When one cannot be deleted; the others before it are.
-    pub fn delete_trash(&self, entries: &[TrashEntry]) -> Result<(), Error> {
-        for entry in entries {
-            let name = entry.operation.as_str();
-            let leaving = self.layout.staging().join(format!("{name}.deleted"));
-            match disk::rename(&self.layout.trash().join(name), &leaving) {
-                // Somebody else deletes it.
-                Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
-                other => other?,
-            }
-            tree::remove_tree(&leaving)?;
+    /// When it cannot be moved out of trash: it stays there, whole. Or when it cannot be removed after that: what is
+    /// left of it goes with the next recovery.
+    pub fn delete_trash(&self, operation: &OperationId) -> Result<(), DiskError> {
+        let leaving = self.layout.staging().join(format!("{operation}.deleted"));
+        match disk::rename(&self.layout.trash().join(operation.as_str()), &leaving) {
+            // Somebody else deletes it.
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
+            other => other?,
         }
-        Ok(())
+        tree::remove_tree(&leaving)
     }
 }
 

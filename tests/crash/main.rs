@@ -8,6 +8,7 @@
 )]
 
 mod engine;
+mod gc;
 mod model;
 mod power;
 mod random;
