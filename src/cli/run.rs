@@ -12,10 +12,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::output::{Failure, say};
-use super::session::{Session, open_pool};
+use super::session::Session;
 use super::{Outcome, author};
 use crate::model::VolumeName;
 use crate::ops;
+use crate::pool::Error;
 
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// As a shell counts a death by SIGINT.
@@ -49,7 +50,6 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     let pool = &session.pool;
     let failed = |error: io::Error| Failure::Failed(format!("cannot catch signals: {error}"));
     let shown: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
-    let note = format!("dvol run: before {}", shown.join(" "));
 
     // While the snapshot is made a signal undoes it, as everywhere.
     let flag = pool.interrupted();
@@ -59,7 +59,7 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     }
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
-    let snapshot = ops::snapshot(pool, volume, &note, &author::from_surroundings())?;
+    let snapshot = ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings())?;
 
     // From here on a signal is the command's, and what comes after it is not to be interrupted.
     let signals = Signals::new(SIGNALS).map_err(failed)?;
@@ -68,10 +68,14 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
     }
     let code =
         if flag.load(Ordering::Relaxed) { INTERRUPTED } else { execute(session, args, &snapshot, signals) };
-    let pool = open_pool(&session.globals, Arc::new(super::session::tell))?;
-    if let Err(error) = ops::rollback(&pool, &snapshot) {
+    if let Err(error) = ops::rollback(&pool.uninterrupted(), &snapshot) {
         let (volume, tag) = (&snapshot.volume, &snapshot.tag);
-        say("warning", &format!("volume {volume} is not back yet: dvol reset --hard {tag} {volume} does it"));
+        let way = match error {
+            Error::NoVolume(_) => format!("dvol undo {volume} brings it back, then "),
+            _ => String::new(),
+        };
+        let way = format!("{way}dvol reset --hard {tag} {volume} makes it as it was");
+        say("warning", &format!("volume {volume} is not back yet: {way}"));
         return Err(error.into());
     }
     if session.is_text() && session.globals.verbose > 0 {

@@ -159,6 +159,9 @@ pub struct Plan {
     /// The number of the operation that this one takes back.
     #[serde(default)]
     pub undoes: Option<u64>,
+    /// The commit that the working trees were made of which take the place of others, where that is not HEAD after it.
+    #[serde(default)]
+    pub made_of: Option<CommitId>,
 }
 
 /// What an operation is part of, when it was made together with others: all of them hold, or none.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::remove::check_unused;
+use super::rollback::owed;
 use crate::model::{CommitId, Operation, ProjectName, Verb, VolumeName};
 use crate::pool::{Error, Group, Pool, Purpose, finish_all, take_back, volumes_of};
 use crate::store::Rows;
@@ -93,6 +94,14 @@ fn undo_all(
         let at = sessions.iter().position(|session| *session.volume() == wanted.volume);
         let session = sessions.remove(at.expect("the volume of an operation is one that it touches"));
         let (pending, touched) = session.intend(format!("undo: {}", wanted.summary), |rows, draft| {
+            if let Some(tag) = owed(rows, wanted)? {
+                return Err(Error::CannotUndo {
+                    volume: wanted.volume.clone(),
+                    number: wanted.number,
+                    summary: wanted.summary.clone(),
+                    reason: format!("what it kept is still owed; dvol tag -d {tag} gives that up"),
+                });
+            }
             take_back(pool, rows, draft, wanted)
         })?;
         all.push(pending);

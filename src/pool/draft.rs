@@ -127,6 +127,11 @@ impl<'d> Draft<'d> {
         self.plan.undoes = Some(number);
     }
 
+    /// Says which commit the trees are made of that take the place of others, where HEAD will be another.
+    pub fn made_of(&mut self, commit: &CommitId) {
+        self.plan.made_of = Some(commit.clone());
+    }
+
     /// Changes a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);

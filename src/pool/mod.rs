@@ -76,6 +76,7 @@ pub use takeback::{TakeBack, take_back, volumes_of};
 pub use trash::TrashEntry;
 
 /// What a pool is opened with.
+#[derive(Clone)]
 pub struct Options {
     /// The containers on its volumes.
     pub containers: Arc<dyn ContainerRuntime>,
@@ -113,6 +114,12 @@ impl Pool {
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
         Pool { layout, store, options, bindings: Bindings::default() }
+    }
+
+    /// The same pool for what is to be done to its end: no interrupt of this one reaches it.
+    pub fn uninterrupted(&self) -> Self {
+        let options = Options { interrupted: Arc::default(), ..self.options.clone() };
+        Pool::new(self.layout.clone(), options)
     }
 
     /// Where everything lies.

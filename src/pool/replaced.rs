@@ -50,12 +50,13 @@ impl Pool {
     /// # Errors
     /// When the commit that has what was taken out is gone, or the copy fails.
     pub fn refill_replaced(&self, operation: &Operation) -> Result<(), Error> {
-        let Some(commit) = &operation.head_after else { return Ok(()) };
-        let source = self.layout.full(&layout::commit_tree(&operation.volume, commit));
+        let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
+        let Some(commit) = made_of else { return Ok(()) };
         for (_, _, kept) in exchanges(operation) {
             let kept = self.layout.full(kept);
             let path = list_of(&kept);
             if path.exists() && kept.is_dir() {
+                let source = self.commit_tree(&operation.volume, commit)?;
                 refill_tree(&source, &kept, &path, &self.copy_options())?;
             }
         }

@@ -13,6 +13,7 @@ mod model;
 mod power;
 mod random;
 mod repair;
+mod rollback;
 mod scene;
 mod state;
 mod sweep;

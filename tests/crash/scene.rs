@@ -29,7 +29,11 @@ impl Run<'_> {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
         command.args(["--pool", self.pool.to_str().unwrap()]);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // Commands that dvol runs find this dvol.
+        let own = Path::new(env!("CARGO_BIN_EXE_dvol")).parent().unwrap();
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = [own.to_owned()].into_iter().chain(std::env::split_paths(&others));
+        command.env_clear().env("PATH", std::env::join_paths(path).unwrap());
         command.env("DVOL_TEST_TIME", "2024-05-01T10:00:00Z").env("DVOL_TEST_IDS", self.ids.to_string());
         command.env("DVOL_AUTHOR_NAME", "Ada").env("DVOL_AUTHOR_EMAIL", "ada@example.org");
         match self.engine {

@@ -1,4 +1,7 @@
 //! Every fault at every point of a verb, and a kill at every point of the recovery from it.
+//!
+//! A verb that is a row of operations, with a command of the user's among them, may stop between two of these. What the
+//! pool is there the command shows: it leaves a copy of it in the directory [`STAGES`] beside the pool, where that is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,6 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::engine::{Containers, Engine};
 use crate::scene::{Run, copy, prepare, remove, told, workshop};
 use crate::state::{difference, remains, state};
+
+/// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in the order of their names.
+pub(crate) const STAGES: &str = "stages";
 
 /// Which points are swept.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,8 +69,8 @@ static RECOVERIES: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
 struct Sweep<'a> {
     case: &'a Case,
     template: PathBuf,
-    before: String,
-    after: String,
+    /// All states that there may be: that before the verb, those between its operations, that after it.
+    stages: Vec<String>,
     points: Vec<String>,
     steps_of_recovery: Mutex<BTreeSet<String>>,
     killed_in_recovery: Mutex<BTreeSet<String>>,
@@ -84,12 +90,18 @@ pub(crate) fn sweep(case: &Case) -> usize {
     let before = state(&template);
     let done = workshop.path().join("done");
     copy(&template, &done);
+    let between = workshop.path().join(STAGES);
+    std::fs::create_dir(&between).unwrap();
     let trace = workshop.path().join("trace");
     let (output, points) = case.run(&done, &engine).with_fault(case.words, None, &trace);
     assert!(output.status.success(), "{:?}: {}", case.words, told(&output));
     let after = state(&done);
     assert!(before != after, "{:?} changes nothing", case.words);
     assert_eq!(remains(&done), (0, 0), "{:?}", case.words);
+    let mut between: Vec<_> = std::fs::read_dir(&between).unwrap().map(|e| e.unwrap().path()).collect();
+    between.sort();
+    let between = between.iter().map(|pool| state(pool));
+    let stages: Vec<String> = [before].into_iter().chain(between).chain([after]).collect();
     let points = case.points.of(points);
     let each = |point| case.points.effects(point).iter().map(move |effect| Try { point, effect });
     let tries = (1..=points.len()).flat_map(each);
@@ -97,8 +109,7 @@ pub(crate) fn sweep(case: &Case) -> usize {
     let sweep = Sweep {
         case,
         template,
-        before,
-        after,
+        stages,
         points,
         steps_of_recovery: Mutex::default(),
         killed_in_recovery: Mutex::default(),
@@ -126,6 +137,11 @@ pub(crate) fn sweep(case: &Case) -> usize {
         "{never}"
     );
     sweep.runs.into_inner()
+}
+
+/// How a state differs from each that it may be.
+fn differences(stages: &[String], now: &str) -> String {
+    stages.iter().map(|stage| format!("since a state that it may be:\n{}", difference(stage, now))).collect()
 }
 
 impl Case {
@@ -157,15 +173,16 @@ impl Sweep<'_> {
             assert!(output.status.code().is_some_and(|code| code != 101), "{what}: {told}");
             let now = state(&pool);
             let is_done = told.contains(" is done, but ");
-            let right = if output.status.success() || is_done { &self.after } else { &self.before };
+            let (after, others) = self.stages.split_last().unwrap();
+            let right = if output.status.success() || is_done { std::slice::from_ref(after) } else { others };
             // What is done holds; what could not be cleared up is told, and the next one does it.
             let is_left = told.contains("is left for the next dvol to clear up");
-            assert!(now == *right || is_left, "{what}: {told}\n{}", difference(right, &now));
+            assert!(right.contains(&now) || is_left, "{what}: {told}\n{}", differences(right, &now));
         }
         self.recovered(&run, &what);
-        let now = state(&pool);
+        let (now, after) = (state(&pool), self.stages.last().unwrap());
         if output.status.success() {
-            assert!(now == self.after, "{what}: {told}\n{}", difference(&self.after, &now));
+            assert!(now == *after, "{what}: {told}\n{}", difference(after, &now));
         }
         remove(&pool);
         if one.effect.starts_with("kill") && self.case.deep {
@@ -180,12 +197,7 @@ impl Sweep<'_> {
         let (code, found) = run.fsck();
         assert_eq!(code, 0, "{what}: second fsck {found}");
         let now = state(run.pool);
-        assert!(
-            now == self.before || now == self.after,
-            "{what}: between\nsince before:\n{}since after:\n{}",
-            difference(&self.before, &now),
-            difference(&self.after, &now)
-        );
+        assert!(self.stages.contains(&now), "{what}: between\n{}", differences(&self.stages, &now));
         assert_eq!(remains(run.pool), (0, 0), "{what}: journal and staging");
         if let Some(engine) = run.engine {
             assert_eq!(engine.now(), self.case.containers, "{what}: containers");

@@ -87,3 +87,47 @@ fn an_interrupt_ends_the_command_and_brings_the_volume_back() {
         assert_eq!(pool.ok(["tag"]), "");
     }
 }
+
+#[test]
+fn the_command_meets_the_volume_as_it_was_and_what_it_did_can_be_had_back() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("state", "not committed");
+    pool.write("same", "untouched");
+    // What is that old is known to be unchanged, and not copied.
+    std::thread::sleep(Duration::from_millis(50));
+    let dvol = dvol();
+    let script =
+        format!("{dvol} log --format %s > seen; {dvol} status --short >> seen; echo changed > pool/{TREE}");
+    assert_eq!(run(&pool, &script), 0);
+    assert_eq!(std::fs::read_to_string(pool.dir().join("seen")).unwrap(), "one\nA same\nM state\n");
+    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("not committed", "untouched"));
+    pool.ok(["undo", "db"]);
+    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("changed\n", "untouched"));
+    pool.ok(["undo", "db"]);
+    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("not committed", "untouched"));
+    assert_eq!(pool.ok(["tag"]), "");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn a_volume_that_the_command_takes_away_is_had_back_as_it_is_told() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("state", "not committed");
+    let dvol = dvol();
+    let said = pool.run([
+        "run",
+        "--rollback",
+        "db",
+        "--",
+        "sh",
+        "-c",
+        &format!("DVOL_TEST_IDS=90000 {dvol} rm -f db"),
+    ]);
+    assert_eq!(said.code, 1);
+    let way = said.err.lines().find(|line| line.contains("is not back yet")).unwrap();
+    assert!(way.contains("dvol undo db brings it back, then dvol reset --hard dvol-run/"), "{way}");
+    let tag = way.split(' ').find(|word| word.starts_with("dvol-run/")).unwrap();
+    pool.ok(["undo", "db"]);
+    pool.ok(["reset", "--hard", tag, "db"]);
+    assert_eq!(pool.read("state"), "not committed");
+}
