@@ -301,8 +301,8 @@ pub enum Error {
     NotQuiesced(Vec<String>),
     /// Containers that dvol's engine does not know to use the volume.
     #[error(
-        "container(s) {} use the directory of the volume by its path or from another engine, so dvol can neither stop \
-         nor freeze them", _0.join(", ")
+        "dvol can neither stop nor freeze {}, on the volume by its path or from another engine",
+        named("container", _0)
     )]
     OutOfReach(Vec<String>),
     /// A command that comes before a commit failed.

@@ -19,7 +19,8 @@ fn containers_on_the_directory_itself_are_named_and_nothing_is_touched() {
     let before = now();
 
     bind("");
-    let words = "container(s) byway_bind use the directory of the volume by its path or from another engine";
+    let words =
+        "can neither stop nor freeze container byway_bind, on the volume by its path or from another engine";
     for verb in ["commit -m two", "--pause commit -m two", "reset --hard HEAD", "checkout -b other -C"] {
         let said = engine.sh(&format!("dvol {verb} byway")).refused();
         assert!(said.contains(words) && said.contains("--disable-docker-integration"), "{verb}: {said}");
@@ -57,7 +58,7 @@ fn containers_of_another_engine_are_named_and_nothing_is_touched() {
     let before = commits();
     for verb in ["commit -m two", "reset --hard HEAD"] {
         let said = engine.sh(&format!("dvol {verb} afar")).refused();
-        assert!(said.contains(&format!("container(s) {} (process ", &id[..12])), "{verb}: {said}");
+        assert!(said.contains(&format!("container {} (process ", &id[..12])), "{verb}: {said}");
     }
     assert_eq!(commits(), before);
     other.sh("docker rm -f stranger").ok();
