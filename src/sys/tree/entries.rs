@@ -170,6 +170,20 @@ fn parse(mut bytes: &[u8]) -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(records)
 }
 
+/// Reads until the buffer is full or the end is reached.
+pub(super) fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match from.read(&mut buffer[done..]) {
+            Ok(0) => break,
+            Ok(length) => done += length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,19 +14,20 @@ use rustix::fs::{
     fsetxattr, ftruncate, futimens, linkat, makedev, mkdirat, mknodat, openat, symlinkat, unlinkat,
     utimensat,
 };
-use rustix::io::{Errno, pwrite};
+use rustix::io::Errno;
 use tar::{EntryType, Header};
 
 use super::archive::ArchiveStats;
 use super::attributes::magic_child;
-use super::entries::{BLOCK, Entries, Item, bad, has_right_sum};
+use super::entries::{BLOCK, Entries, Item, bad, fill, has_right_sum};
+use super::file_writer::{FileWriter, read_map};
 use super::handle::{open_directory, open_root};
+use super::pax::Pax;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
 /// An archive's first file of the caller's own words is no longer than this.
 const HEAD_MAX: u64 = 1 << 20;
-const BUFFER: usize = 256 * 1024;
 
 /// Why an archive was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -155,57 +156,6 @@ struct Attributes {
     extended: Vec<(CString, Vec<u8>)>,
 }
 
-/// What the pax records of one entry say.
-#[derive(Default)]
-struct Pax {
-    name: Option<Vec<u8>>,
-    sparse: bool,
-    size: Option<u64>,
-    uid: Option<u32>,
-    gid: Option<u32>,
-    mtime: Option<Timespec>,
-    atime: Option<Timespec>,
-    extended: Vec<(CString, Vec<u8>)>,
-}
-
-impl Pax {
-    fn of(item: &Item) -> io::Result<Pax> {
-        let mut pax = Pax::default();
-        for (key, value) in &item.records {
-            let number = || std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-            let id = || number().and_then(|id| u32::try_from(id).ok());
-            match key.as_str() {
-                "GNU.sparse.major" if value.as_slice() == b"1" => pax.sparse = true,
-                "GNU.sparse.name" => pax.name = Some(value.to_vec()),
-                "GNU.sparse.realsize" => pax.size = number(),
-                "uid" => pax.uid = id(),
-                "gid" => pax.gid = id(),
-                "mtime" => pax.mtime = time(value),
-                "atime" => pax.atime = time(value),
-                key => {
-                    if let Some(name) = key.strip_prefix("SCHILY.xattr.") {
-                        let name = CString::new(name).map_err(|_| bad("an attribute's name has a NUL"))?;
-                        pax.extended.push((name, value.to_vec()));
-                    }
-                }
-            }
-        }
-        Ok(pax)
-    }
-}
-
-/// Reads seconds with a fraction.
-fn time(text: &[u8]) -> Option<Timespec> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
-    let (seconds, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-    let nanos = i128::from(seconds.parse::<u64>().ok()?);
-    let nanos = sign * (nanos * 1_000_000_000 + fraction.parse::<i128>().ok()?);
-    let (tv_sec, tv_nsec) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-    Some(Timespec { tv_sec: tv_sec.try_into().ok()?, tv_nsec: tv_nsec.try_into().ok()? })
-}
-
 impl Extract {
     fn put(
         &mut self,
@@ -276,7 +226,7 @@ impl Extract {
                 let flags =
                     OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let file = openat(directory, last, flags, own)?;
-                let mut writer = FileWriter { file: &file, offset: 0, bytes: 0, cancel };
+                let mut writer = FileWriter::new(&file, cancel);
                 if pax.sparse {
                     let size = pax.size.ok_or_else(|| bad("a file with holes without its size"))?;
                     let map = read_map(data)?;
@@ -353,100 +303,6 @@ fn parts(name: &[u8], prefix: &[u8]) -> io::Result<Option<Vec<CString>>> {
         Some(first) if first.as_bytes() == prefix => Ok(Some(parts.split_off(1))),
         _ => Ok(None),
     }
-}
-
-struct FileWriter<'f> {
-    file: &'f OwnedFd,
-    offset: u64,
-    /// That were written, without holes.
-    bytes: u64,
-    cancel: &'f AtomicBool,
-}
-
-impl FileWriter<'_> {
-    fn all(&mut self, from: &mut dyn Read) -> io::Result<()> {
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let length = fill(from, &mut buffer)?;
-            if length == 0 {
-                return Ok(());
-            }
-            self.put(&buffer[..length])?;
-        }
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        let mut done = 0;
-        while done < bytes.len() {
-            done += pwrite(self.file, &bytes[done..], self.offset + done as u64)?;
-        }
-        self.bytes += bytes.len() as u64;
-        self.offset += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Writes the runs of data that `map` tells of, and leaves holes between them.
-    fn mapped(&mut self, from: &mut dyn Read, map: &[(u64, u64)], size: u64) -> io::Result<()> {
-        for (start, length) in map {
-            if start.checked_add(*length).is_none_or(|end| end > size) {
-                return Err(bad("its map of holes leads out of the file"));
-            }
-            self.offset = *start;
-            self.all(&mut (&mut *from).take(*length))?;
-            if self.offset != start + length {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        Ok(ftruncate(self.file, size)?)
-    }
-}
-
-/// The map before the data of a file with holes (`GNU.sparse` 1.0).
-fn read_map(from: &mut dyn Read) -> io::Result<Vec<(u64, u64)>> {
-    let mut read = 0;
-    let count = line(from, &mut read)?;
-    let mut map = Vec::new();
-    for _ in 0..count {
-        map.push((line(from, &mut read)?, line(from, &mut read)?));
-    }
-    let padding = read.next_multiple_of(BLOCK as u64) - read;
-    io::copy(&mut from.take(padding), &mut io::sink())?;
-    Ok(map)
-}
-
-/// A number in a line of its own.
-fn line(from: &mut dyn Read, read: &mut u64) -> io::Result<u64> {
-    let mut number = 0_u64;
-    loop {
-        let mut byte = [0];
-        from.read_exact(&mut byte)?;
-        *read += 1;
-        match byte[0] {
-            b'\n' => return Ok(number),
-            digit if digit.is_ascii_digit() => {
-                let next = number.checked_mul(10).and_then(|n| n.checked_add(u64::from(digit - b'0')));
-                number = next.ok_or_else(|| bad("its map of holes has a number that is too large"))?;
-            }
-            _ => return Err(bad("its map of holes is no map")),
-        }
-    }
-}
-
-/// Reads until the buffer is full or the end is reached.
-fn fill(from: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match from.read(&mut buffer[done..]) {
-            Ok(0) => break,
-            Ok(length) => done += length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(done)
 }
 
 impl Attributes {
