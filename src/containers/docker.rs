@@ -15,6 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
@@ -45,6 +46,11 @@ const INSPECT_BEFORE_STOP: Duration = Duration::from_secs(2);
 const ENGINE_STOP_TIMEOUT: i64 = 10;
 /// The stop timeout that is reckoned with when a container's own cannot be had.
 const UNKNOWN_STOP_TIMEOUT: Duration = Duration::from_secs(600);
+/// What runc says when it gave up freezing by cgroup v1, where processes came and went meanwhile; all are thawed then.
+const UNFROZEN: &str = "unable to freeze";
+/// How often a container is frozen that its runtime gives up on.
+const FREEZE_TRIES: u32 = 10;
+const FREEZE_PAUSE: Duration = Duration::from_millis(50);
 /// How long a start may take: the engine gives a volume driver 120 s for each Mount.
 const START: Duration = Duration::from_secs(300);
 
@@ -342,10 +348,19 @@ impl ContainerRuntime for Docker {
     }
 
     fn pause(&self, id: &str) -> Result<(), ContainerError> {
-        let answer = self.change("pause", "container.pause", id, PROMPT, |client, id| async move {
-            client.pause_container(&id).await
-        })?;
-        self.unless_in(State::Paused, "pause", id, answer)
+        let mut tries = FREEZE_TRIES;
+        loop {
+            let answer = self.change("pause", "container.pause", id, PROMPT, |client, id| async move {
+                client.pause_container(&id).await
+            })?;
+            tries -= 1;
+            match self.unless_in(State::Paused, "pause", id, answer) {
+                Err(ContainerError::Refused { reason, .. }) if tries > 0 && reason.contains(UNFROZEN) => {
+                    sleep(FREEZE_PAUSE);
+                }
+                other => return other,
+            }
+        }
     }
 
     fn unpause(&self, id: &str) -> Result<(), ContainerError> {

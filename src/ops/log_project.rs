@@ -9,6 +9,9 @@ use super::status::StatusChange;
 use crate::model::{CommitId, ProjectName};
 use crate::pool::{Error, Pool};
 
+/// How much deeper is looked when the newest few were not enough.
+const DEEPER: usize = 8;
+
 /// The commits of all volumes of `project` that `request` asks for.
 ///
 /// # Errors
@@ -18,16 +21,27 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
     if let (Some(_), LogStart::Revision(revision)) = (named_volume(&request.start), &request.start) {
         return Err(Error::OtherVolume { revision: revision.to_string(), volume: volumes[0].clone() });
     }
-    let logs = volumes.iter().map(|volume| {
-        let request = LogRequest { volume: Some(volume.clone()), ..request.clone() };
-        // Which are the newest of all is known when all are merged.
-        log(pool, &LogRequest { most: None, reverse: false, stat: false, ..request })
-    });
-    let logs = logs.collect::<Result<Vec<_>, _>>()?;
+    // The newest of each volume are enough, unless a commit that is among them lies deeper in another.
+    let mut depth = request.most;
+    let (logs, merged) = loop {
+        let logs = volumes.iter().map(|volume| {
+            let request = LogRequest { volume: Some(volume.clone()), ..request.clone() };
+            log(pool, &LogRequest { most: depth, reverse: false, stat: false, ..request })
+        });
+        let logs = logs.collect::<Result<Vec<_>, _>>()?;
+        let entries = logs.iter().map(|log| log.entries.iter().cloned().collect()).collect();
+        let merged = merge(entries, request.most);
+        match depth {
+            Some(reached) if lies_deeper(pool, &merged, &logs, reached)? => {
+                depth = reached.checked_mul(DEEPER);
+            }
+            _ => break (logs, merged),
+        }
+    };
     let current = logs[0].current.clone();
     let is_common = logs.iter().all(|log| log.current == current);
     let mut entries = Vec::new();
-    for parts in merge(logs.into_iter().map(|log| log.entries.into()).collect(), request.most) {
+    for parts in merged {
         let mut entry = joined(&parts);
         entry.head &= is_common;
         if request.stat {
@@ -39,6 +53,22 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
         entries.reverse();
     }
     Ok(Log { volume: volumes[0].clone(), current, entries })
+}
+
+/// Whether a volume whose log was cut off after `depth` commits has one of these, too, but not up to there.
+fn lies_deeper(pool: &Pool, merged: &[Vec<LogEntry>], logs: &[Log], depth: usize) -> Result<bool, Error> {
+    let cut: Vec<&Log> = logs.iter().filter(|log| log.entries.len() == depth).collect();
+    pool.store().read(|rows| {
+        for id in merged.iter().map(|parts| &parts[0].id) {
+            for log in &cut {
+                let is_shown = log.entries.iter().any(|entry| entry.id == *id);
+                if !is_shown && rows.commit(&log.volume, id)?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    })
 }
 
 /// The newest of all first, but none before one that follows it in the log of a volume. What has one id comes

@@ -1,7 +1,7 @@
 //! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all that
 //! their volume goes through.
 
-use crate::support::{Database, Engine, MARIADB, POSTGRES, REDIS, quoted};
+use crate::support::{Database, Engine, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY, quoted};
 
 /// What a journey says to its database. Statements are the database's own.
 struct Words {
@@ -141,4 +141,60 @@ fn postgresql_under_load_is_committed_whole_in_each_way_of_quiescing() {
     let _ = clients.kill();
     let _ = clients.wait();
     database.remove();
+}
+
+/// The way and the command that the README advises for a database.
+fn advised(database: &str) -> (String, String) {
+    let readme = include_str!("../../README.md");
+    let line =
+        readme.lines().find(|line| line.starts_with(&format!("| {database}"))).expect("it is in the table");
+    let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+    (cells[2].to_owned(), cells[3].to_owned())
+}
+
+#[test]
+fn what_is_advised_for_a_database_makes_commits_that_hold_all_without_a_restart() {
+    let Some(engine) = Engine::shared() else { return };
+    for (kind, name, load, add, count) in [
+        (
+            POSTGRES,
+            "PostgreSQL",
+            "create table item (n int); insert into item select generate_series(1, 500)",
+            "insert into item select generate_series(1, 500)",
+            "select count(*) from item",
+        ),
+        (
+            MARIADB,
+            "MariaDB",
+            "create database shop; create table shop.item engine=innodb select seq n from shop.seq_1_to_500",
+            "insert into shop.item select seq from shop.seq_1_to_500",
+            "select count(*) from shop.item",
+        ),
+        (
+            REDIS_IN_MEMORY,
+            "Redis",
+            "eval \"for n = 1, 500 do redis.call('rpush', 'item', n) end\" 0",
+            "eval \"for n = 1, 500 do redis.call('rpush', 'item', n) end\" 0",
+            "llen item",
+        ),
+    ] {
+        let volume = format!("advised_{}", kind.image);
+        let Some(database) = Database::run(engine, kind, &volume) else { return };
+        let (way, command) = advised(name);
+        engine.sh(&format!("dvol config -C {volume} containers.quiesce {way}")).ok();
+        engine.sh(&format!("dvol config -C {volume} containers.pre-commit {}", quoted(&command))).ok();
+        let started = || engine.sh(&format!("docker inspect -f '{{{{.State.StartedAt}}}}' {volume}")).ok();
+        let before = started();
+        database.query(load);
+        for rows in ["500", "1000"] {
+            assert_eq!(database.query(count), rows, "{name}");
+            let commit = engine.sh(&format!("dvol commit -m {rows} {volume}")).ok();
+            let copy = database.clone_of(&commit, &format!("{volume}_copy"));
+            assert_eq!(copy.query(count), rows, "{name}: its commit does not hold all");
+            copy.remove();
+            database.query(add);
+        }
+        assert_eq!(started(), before, "{name} was restarted");
+        database.remove();
+    }
 }

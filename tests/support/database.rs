@@ -17,6 +17,8 @@ pub(crate) struct Kind {
     uid: &'static str,
     /// The client that reads statements from its standard input.
     client: &'static str,
+    /// What its server is told beside.
+    arguments: &'static str,
     /// What its log says when it finds that it did not end cleanly.
     recovery: &'static str,
 }
@@ -26,6 +28,7 @@ pub(crate) const POSTGRES: Kind = Kind {
     data: "/var/lib/postgresql/data",
     uid: "999",
     client: "psql -qAt -v ON_ERROR_STOP=1",
+    arguments: "",
     recovery: "automatic recovery in progress",
 };
 pub(crate) const MARIADB: Kind = Kind {
@@ -33,10 +36,19 @@ pub(crate) const MARIADB: Kind = Kind {
     data: "/var/lib/mysql",
     uid: "998",
     client: "mariadb -BN mysql",
+    arguments: "",
     recovery: "Starting crash recovery",
 };
-pub(crate) const REDIS: Kind =
-    Kind { image: "redis", data: "/data", uid: "997", client: "redis-cli -e", recovery: "Bad file format" };
+pub(crate) const REDIS: Kind = Kind {
+    image: "redis",
+    data: "/data",
+    uid: "997",
+    client: "redis-cli -e",
+    arguments: "",
+    recovery: "Bad file format",
+};
+/// One that keeps in memory what it was not told to save.
+pub(crate) const REDIS_IN_MEMORY: Kind = Kind { arguments: "--appendonly no", ..REDIS };
 
 /// A database of a journey's engine.
 pub(crate) struct Database<'e> {
@@ -58,7 +70,12 @@ impl<'e> Database<'e> {
         }
         engine.make_image(kind.image);
         let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
-        engine.sh(&format!("docker run -d --name {name} --network none {volume} {}", kind.image)).ok();
+        engine
+            .sh(&format!(
+                "docker run -d --name {name} --network none {volume} {} {}",
+                kind.image, kind.arguments
+            ))
+            .ok();
         let database = Database { engine, kind, name: name.to_owned() };
         eventually(&format!("{name} is healthy"), || database.health() == "healthy");
         Some(database)

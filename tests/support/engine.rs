@@ -136,6 +136,14 @@ impl Engine {
         tool(&[&["restart"], how, &[utf8(&self.dir)]].concat());
     }
 
+    /// Whether the engine lost the `--rm` container that it was to restart. Docker before 23.0 does so now and then,
+    /// also without dvol: it may take the stop for the container's end (moby pull request 43751).
+    pub(crate) fn has_lost(&self, name: &str, restarted: &Outcome) -> bool {
+        let words = ["is marked for removal", "is gone", "No such container"];
+        let is_told = restarted.code == 1 && words.iter().any(|words| restarted.stderr.contains(words));
+        is_told || self.sh(&format!("docker inspect {name}")).code != 0
+    }
+
     /// What the driver has logged so far.
     pub(crate) fn driver_log(&self) -> String {
         fs::read_to_string(self.dir.join("driver.log")).unwrap_or_default()

@@ -9,7 +9,7 @@ mod process;
 mod trace;
 
 pub(crate) use container::{Container, quoted};
-pub(crate) use database::{Database, MARIADB, POSTGRES, REDIS};
+pub(crate) use database::{Database, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY};
 pub(crate) use engine::{Engine, is_installed};
 pub(crate) use podman::Podman;
 pub(crate) use process::{Outcome, eventually};

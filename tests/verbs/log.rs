@@ -101,11 +101,17 @@ fn fields_of_json_are_only_ever_added() {
 
 /// Gives the volume `db` a chain of so many commits by writing their records alone.
 fn long_history(commits: u32) -> Pool {
-    use dvol::model::{CommitRecord, Instant, Row, RowChange, Signature};
     let pool = Pool::with_commits(&["root"]);
+    lengthen(&pool, "db", commits);
+    pool
+}
+
+/// The same for a volume that has a commit.
+fn lengthen(pool: &Pool, volume: &str, commits: u32) {
+    use dvol::model::{CommitRecord, Instant, Row, RowChange, Signature};
     let layout = dvol::layout::Layout::new(pool.root());
     let store = dvol::store::Store::new(&layout, std::time::Duration::from_secs(10));
-    let volume = "db".parse().unwrap();
+    let volume = volume.parse().unwrap();
     store
         .write(|writer| {
             let branch = writer.branches(&volume)?.remove(0);
@@ -128,7 +134,6 @@ fn long_history(commits: u32) -> Pool {
             writer.apply(&RowChange::update(Row::Branch(branch), Row::Branch(after)))
         })
         .unwrap();
-    pool
 }
 
 /// How many bytes a run reads, and how many lines it writes. A shell that waited for it has its count.
@@ -158,4 +163,31 @@ fn the_newest_few_cost_the_same_however_long_the_history_is() {
     // A tree of more levels, and 20 commits that lie apart: some pages more, not the history.
     assert!(many < few + 1_000_000, "{few} bytes of 100 commits, {many} of 10,000; {all} for all");
     println!("{few} bytes of 100 commits, {many} of 10,000; {all} for all");
+}
+
+#[test]
+fn the_newest_few_of_a_project_cost_the_same_however_long_its_histories_are() {
+    let project = |commits| {
+        let pool = Pool::empty();
+        for volume in ["shop_cache", "shop_db"] {
+            pool.ok(["init", volume]);
+        }
+        pool.ok(["commit", "-m", "root", "--project", "shop"]);
+        for volume in ["shop_cache", "shop_db"] {
+            lengthen(&pool, volume, commits);
+        }
+        pool.ok(["commit", "-m", "newest", "--project", "shop"]);
+        pool
+    };
+    let (short, long) = (project(100), project(5_000));
+    let words = ["log", "--oneline", "-n", "10", "--project", "shop"];
+    let ((few, shown), (many, same)) = (bytes_read(&short, &words), bytes_read(&long, &words));
+    assert_eq!((shown, same), (10, 10));
+    assert!(many < few + 1_000_000, "{few} bytes of 100 commits each, {many} of 5,000");
+    // What lies deeper in one volume than in the other is found all the same, and shown once.
+    for number in 0..30 {
+        long.ok(["commit", "-m", &format!("alone {number}"), "shop_db"]);
+    }
+    let told = long.ok(["log", "--format", "{subject}", "-n", "31", "--project", "shop"]);
+    assert!(told.starts_with("alone 29\n") && told.ends_with("alone 0\nnewest\n"), "{told}");
 }

@@ -250,3 +250,19 @@ fn waiting_for(volume: &str, mut command: Command) -> Child {
     child.stderr = Some(errors.into_inner());
     child
 }
+
+#[test]
+fn the_newest_commit_of_a_project_waits_for_what_follows_it_in_another_volume() {
+    let pool = Pool::empty();
+    for volume in ["shop_cache", "shop_db"] {
+        pool.ok(["init", volume]);
+    }
+    pool.ok(["commit", "--project", "shop", "-m", "both"]);
+    // Said to be made long before.
+    for message in ["next", "last"] {
+        pool.ok(["commit", "--date", "2001-01-01", "-m", message, "shop_db"]);
+    }
+    for (most, shown) in [("1", "last\n"), ("2", "last\nnext\n"), ("3", "last\nnext\nboth\n"), ("0", "")] {
+        assert_eq!(pool.ok(["log", "--format", "{subject}", "-n", most, "--project", "shop"]), shown);
+    }
+}

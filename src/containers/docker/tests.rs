@@ -262,6 +262,23 @@ fn a_container_that_deletes_itself_may_be_gone_after_its_stop_but_not_before() {
 }
 
 #[test]
+fn a_runtime_that_gives_up_freezing_is_asked_again() {
+    let running = ("GET /containers/json", 200, json!([ours('1', "running", "Up")]));
+    let message = "Cannot pause container 1: OCI runtime pause failed: unable to freeze: unknown";
+    let gave_up = || ("/pause", 500, json!({ "message": message }));
+    let engine = FakeEngine::new(vec![running.clone(), gave_up(), gave_up(), ("/pause", 204, Value::Null)]);
+    engine.docker().pause(&id('1')).unwrap();
+    assert_eq!(engine.asked().iter().filter(|asked| asked.contains("/pause")).count(), 3);
+
+    let engine = FakeEngine::new(vec![running.clone(), gave_up()]);
+    let error = engine.docker().pause(&id('1')).unwrap_err().to_string();
+    assert!(error.contains("unable to freeze"), "{error}");
+    let engine = FakeEngine::new(vec![running, ("/pause", 500, json!({"message": "no freezer here"}))]);
+    engine.docker().pause(&id('1')).unwrap_err();
+    assert_eq!(engine.asked().iter().filter(|asked| asked.contains("/pause")).count(), 1);
+}
+
+#[test]
 fn what_is_so_already_is_no_error() {
     let engine = FakeEngine::new(vec![("/start", 304, Value::Null), ("/stop", 304, Value::Null)]);
     engine.docker().start(&id('1')).unwrap();
