@@ -20,6 +20,7 @@ mod verbs {
     mod hook;
     mod log;
     mod mounts;
+    mod outputs;
     mod projects;
     mod revisions;
     mod run;

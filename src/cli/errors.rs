@@ -96,6 +96,7 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::Name(_)
         | Error::Revision(_)
         | Error::UnknownSetting(_)
+        | Error::GlobalSetting(_)
         | Error::BadSetting { .. } => USAGE,
         Error::Interrupted => INTERRUPTED,
         error if is_interrupt(error) => INTERRUPTED,
@@ -172,6 +173,7 @@ fn hint(error: &Error) -> Option<String> {
             "docker compose up makes those with driver: dvol; dvol list shows the volumes there are".to_owned()
         }
         Error::AmbiguousVolume { .. } => "name it in full".to_owned(),
+        Error::GlobalSetting(key) => format!("dvol config {key} VALUE, without -C, sets it"),
         Error::UnknownSetting(_) => {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))

@@ -47,7 +47,7 @@ pub fn setting(pool: &Pool, volume: Option<&VolumeName>, key: &str) -> Result<Se
 /// Sets a setting of `volume`, or of the pool; no value unsets it.
 ///
 /// # Errors
-/// When there is no such setting or volume, the value is not allowed, or the metadata cannot be
+/// When there is no such setting or volume, the value is not allowed, or not for one volume, or the metadata cannot be
 /// written.
 pub fn set_setting(
     pool: &Pool,
@@ -58,6 +58,9 @@ pub fn set_setting(
     let known = Setting::find(key)?;
     if let Some(value) = value {
         known.check(value)?;
+        if known.is_global && volume.is_some() {
+            return Err(Error::GlobalSetting(known.key));
+        }
     }
     let write = || Ok(pool.store().write(|writer| writer.set_setting(volume, known.key, value))?);
     let Some(volume) = volume else {

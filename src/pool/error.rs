@@ -260,6 +260,9 @@ pub enum Error {
     /// No such setting.
     #[error("'{0}' is not a setting")]
     UnknownSetting(String),
+    /// A setting of the pool, to be set for one volume.
+    #[error("{0} is a setting of the whole pool: it cannot be set for one volume")]
+    GlobalSetting(&'static str),
     /// Not a value of this setting.
     #[error("'{value}' is not a value of {key}: {rule}")]
     BadSetting {

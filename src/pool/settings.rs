@@ -15,6 +15,8 @@ pub struct Setting {
     pub default: &'static str,
     /// What values are allowed, in words.
     pub rule: &'static str,
+    /// Whether it is of the whole pool alone.
+    pub is_global: bool,
     is_valid: fn(&str) -> bool,
 }
 
@@ -25,6 +27,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "when the checksums of a commit are taken, which fsck --deep compares",
         default: "background",
         rule: "background (by the driver), commit (before the command ends, after containers run again) or off",
+        is_global: false,
         is_valid: |text| matches!(text, "background" | "commit" | "off"),
     },
     Setting {
@@ -32,6 +35,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "command that is run inside each running container after a commit",
         default: "",
         rule: "a command for sh -c, in one line, or nothing",
+        is_global: false,
         is_valid: is_line,
     },
     Setting {
@@ -39,6 +43,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "command that is run inside each running container before a commit, which its failure refuses",
         default: "",
         rule: "a command for sh -c, in one line, or nothing",
+        is_global: false,
         is_valid: is_line,
     },
     Setting {
@@ -46,6 +51,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "how containers are kept from writing",
         default: "stop",
         rule: "stop, pause or none",
+        is_global: false,
         is_valid: |text| text.parse::<Quiesce>().is_ok(),
     },
     Setting {
@@ -53,6 +59,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "seconds that a container may take to stop before it is killed",
         default: "",
         rule: "a number of seconds, or nothing for the container's own stop timeout",
+        is_global: false,
         is_valid: |text| text.is_empty() || text.parse::<u32>().is_ok(),
     },
     Setting {
@@ -60,6 +67,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "seconds to wait for the health checks of containers that were started",
         default: "60",
         rule: "a number of seconds; 0 for not at all",
+        is_global: false,
         is_valid: |text| text.parse::<u32>().is_ok(),
     },
     Setting {
@@ -67,6 +75,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "whether the hook of dvol hook install does anything",
         default: "on",
         rule: "on or off",
+        is_global: false,
         is_valid: |text| matches!(text, "on" | "off"),
     },
     Setting {
@@ -74,6 +83,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "how long what reset, rm and branch -d dropped is kept",
         default: "7d",
         rule: "a number with d, h or m, such as 7d",
+        is_global: true,
         is_valid: |text| parse_age(text).is_some(),
     },
     Setting {
@@ -81,6 +91,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "how much of it is kept, the newest first",
         default: "",
         rule: "a number of bytes, or with K, M, G or T, such as 20G; nothing for no limit",
+        is_global: true,
         is_valid: |text| text.is_empty() || parse_size(text).is_some(),
     },
     Setting {
@@ -88,6 +99,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "e-mail address of the author of commits",
         default: "",
         rule: "any text in one line",
+        is_global: false,
         is_valid: is_line,
     },
     Setting {
@@ -95,6 +107,7 @@ pub const SETTINGS: [Setting; 11] = [
         about: "name of the author of commits",
         default: "",
         rule: "any text in one line",
+        is_global: false,
         is_valid: is_line,
     },
 ];

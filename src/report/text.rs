@@ -232,7 +232,7 @@ impl Text for CheckedOut {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         dropped(out, &self.dropped)?;
         if self.replaced {
-            writeln!(out, "Switched to and made anew branch '{}'", self.branch)
+            writeln!(out, "Switched to and reset branch '{}'", self.branch)
         } else if self.created {
             writeln!(out, "Switched to a new branch '{}'", self.branch)
         } else if self.from == self.branch {

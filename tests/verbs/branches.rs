@@ -62,7 +62,7 @@ fn checkout_b_capital_makes_a_branch_anew() {
     pool.commit("three");
     pool.ok(["checkout", "master"]);
     let said = pool.ok(["checkout", "-B", "side"]);
-    assert_eq!(said, "Dropped 1 commit that nothing else holds\nSwitched to and made anew branch 'side'\n");
+    assert_eq!(said, "Dropped 1 commit that nothing else holds\nSwitched to and reset branch 'side'\n");
     assert_eq!(pool.read("state"), "two");
     pool.write("state", "not committed");
     pool.ok(["checkout", "-f", "master"]);

@@ -84,6 +84,7 @@ fn every_error_has_its_words_and_its_exit_code() {
         &["hook", "install"],
         &["config", "user.nam"],
         &["config", "trash.keep", "soon"],
+        &["config", "-C", "db", "trash.keep", "30d"],
         &["comit"],
         &["log", "--onelin"],
         &["-C", "db", "log", "HEAD", "empty"],
