@@ -4,7 +4,8 @@
 //! writes of one transaction.
 //!
 //! redb is made to keep a file open, and opening and closing cost it five syncs beside the two of a
-//! commit. Here each transaction opens and closes the file, so they are spared, where nothing is lost:
+//! commit. Here each transaction opens and closes the file, so they are spared, where nothing is lost, and of the two
+//! one is enough:
 //!
 //! * Opening marks the file as in use, closing takes the mark away. The mark tells the next process that
 //!   this one died; it says nothing after a power cut, which only ever leaves committed pages and free
@@ -13,6 +14,12 @@
 //! * Before it closes, redb makes another commit, to shrink the file and to record which pages are free. Our
 //!   commits have recorded that already (quick repair), so once one is done, nothing more is written but
 //!   that the mark is taken away.
+//!
+//! * A commit writes its pages, then the header that leads to them, and would sync each. Here both are synced at once, so a
+//!   power cut meanwhile may leave the new header without its pages. The pages of the commit before are whole then, and
+//!   were durable before this one began. So after a death redb is not told that there was a sync between: it checks
+//!   every page, and goes back to the commit before where one is not what it should be. If the sync fails, the
+//!   old header is put back: what is in memory alone must not be read as committed.
 //!
 //! Each block that is read is compared with its checksum (`blocks`), so that nothing damaged is ever used.
 
@@ -28,9 +35,12 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 use super::blocks::Blocks;
 use crate::sys::fault;
 
-/// Where the byte of flags is (redb's file format), and the flag in it that a writer has the file open.
+/// Where the byte of flags is (redb's file format), and the flags in it: which of two commits counts, whether a writer has
+/// the file open, and whether pages were synced before the header that leads to them.
 const FLAGS: usize = 9;
+const PRIMARY: u8 = 1;
 const IN_USE: u8 = 2;
+const TWO_PHASES: u8 = 4;
 
 #[derive(Debug)]
 pub(super) struct Backend {
@@ -40,6 +50,8 @@ pub(super) struct Backend {
     blocks: Mutex<Blocks>,
     /// Something was written that a sync must bring to the disk.
     unsynced: AtomicBool,
+    /// The header as it was, while one that makes another commit count is written and not synced.
+    replaced: Mutex<Option<Vec<u8>>>,
     state: State,
 }
 
@@ -49,12 +61,22 @@ pub(super) struct State(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
+    committing: AtomicBool,
     done: AtomicBool,
     damaged: AtomicBool,
     unclean: AtomicBool,
 }
 
 impl State {
+    /// Says that nothing but the commit is to come.
+    pub(super) fn committing(&self) {
+        self.0.committing.store(true, Ordering::SeqCst);
+    }
+
+    fn is_committing(&self) -> bool {
+        self.0.committing.load(Ordering::SeqCst)
+    }
+
     /// Says that the transaction is committed: the file stays as it is from there on.
     pub(super) fn done(&self) {
         self.0.done.store(true, Ordering::SeqCst);
@@ -88,7 +110,8 @@ impl Backend {
     pub(super) fn new(file: File, blocks: Blocks, state: State) -> Result<Self, DatabaseError> {
         let plain = file.try_clone().map_err(|error| DatabaseError::Storage(error.into()))?;
         let (file, blocks) = (FileBackend::new(file)?, Mutex::new(blocks));
-        let backend = Backend { file, plain, blocks, unsynced: AtomicBool::new(true), state };
+        let (unsynced, replaced) = (AtomicBool::new(true), Mutex::default());
+        let backend = Backend { file, plain, blocks, unsynced, replaced, state };
         let flags = backend.flags().ok().flatten();
         backend.unsynced.store(flags.is_none_or(|flags| flags & IN_USE != 0), Ordering::SeqCst);
         Ok(backend)
@@ -118,6 +141,35 @@ impl Backend {
         there[FLAGS] = there[FLAGS] & !IN_USE | data[FLAGS] & IN_USE;
         Ok(there == data)
     }
+
+    fn replaced(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the header of the commit before, when that of the one at hand is about to be written.
+    fn keep_header(&self, length: usize) -> io::Result<()> {
+        let mut replaced = self.replaced();
+        if replaced.is_none() {
+            let mut header = vec![0; length];
+            self.file.read(0, &mut header)?;
+            *replaced = Some(header);
+        }
+        Ok(())
+    }
+
+    /// Whether the header in the file makes another commit count than the one that was kept.
+    fn is_swapped(&self) -> io::Result<bool> {
+        let replaced = self.replaced();
+        let before = replaced.as_ref().and_then(|header| header.get(FLAGS));
+        Ok(before.zip(self.flags()?).is_some_and(|(before, now)| (before ^ now) & PRIMARY != 0))
+    }
+
+    /// Makes the commit before count again.
+    fn put_header_back(&self) -> io::Result<()> {
+        let Some(header) = self.replaced().take() else { return Ok(()) };
+        self.file.write(0, &header)?;
+        self.file.sync_data()
+    }
 }
 
 impl StorageBackend for Backend {
@@ -130,7 +182,14 @@ impl StorageBackend for Backend {
             self.state.0.damaged.store(true, Ordering::SeqCst);
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a block is not what was written there"));
         }
-        self.file.read(offset, out)
+        self.file.read(offset, out)?;
+        if self.state.is_unclean()
+            && let Some(flags) = FLAGS.checked_sub(usize::try_from(offset).unwrap_or(usize::MAX))
+            && let Some(flags) = out.get_mut(flags)
+        {
+            *flags &= !TWO_PHASES;
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -147,8 +206,15 @@ impl StorageBackend for Backend {
         if !self.unsynced.load(Ordering::SeqCst) {
             return Ok(());
         }
-        fault::point("redb.sync")?;
-        self.file.sync_data()?;
+        if self.state.is_committing() && !self.is_swapped()? {
+            // The pages are synced with the header that leads to them.
+            return Ok(());
+        }
+        if let Err(error) = fault::point("redb.sync").and_then(|()| self.file.sync_data()) {
+            // The next one to look must not take for committed what only memory holds.
+            let _ = self.put_header_back();
+            return Err(error);
+        }
         self.unsynced.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -158,6 +224,9 @@ impl StorageBackend for Backend {
         fault::point("redb.write")?;
         if !self.only_marks(offset, data)? {
             self.unsynced.store(true, Ordering::SeqCst);
+            if self.state.is_committing() && offset == 0 {
+                self.keep_header(data.len())?;
+            }
         }
         self.blocks().touch(offset, offset + data.len() as u64)?;
         self.file.write(offset, data)

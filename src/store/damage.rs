@@ -175,3 +175,40 @@ fn without_a_second_copy_the_database_goes_on_and_makes_one() {
     fs::remove_file(scene.layout.metadata()).unwrap();
     assert_eq!(scene.store.rebuild().unwrap().volumes, 3);
 }
+
+/// What a power cut leaves of a transaction whose only sync it came before: of each block the old or the new.
+#[test]
+fn a_commit_of_which_a_part_reached_the_disk_is_the_one_before() {
+    const MARK: usize = 48;
+    let scene = scene(12);
+    let sums = fs::read(scene.layout.metadata_sums()).unwrap();
+    put(&scene.store, 12);
+    let (whole, mut new) = (told(&scene.store).unwrap(), fs::read(scene.layout.metadata()).unwrap());
+    // A writer has it open, and the log does not say yet that the transaction is committed.
+    new[9] |= 2;
+    let mut log = fs::read(scene.layout.records()).unwrap();
+    log.truncate(log.len() - MARK);
+    let mut old = scene.bytes.clone();
+    old.resize(new.len().max(old.len()), 0);
+    new.resize(old.len(), 0);
+    let (mut before, mut after) = (0, 0);
+    for n in 0..200_u64 {
+        let luck = blake3::hash(&n.to_le_bytes());
+        let blocks = old.chunks(4096).zip(new.chunks(4096)).enumerate();
+        let torn = blocks.flat_map(|(block, (old, new))| {
+            // The header is there, for most; of the rest little to all.
+            let is_new =
+                if block == 0 { n % 8 != 0 } else { u64::from(luck.as_bytes()[block % 32] % 8) < n % 10 };
+            if is_new { new } else { old }
+        });
+        scene.write(&torn.copied().collect::<Vec<u8>>());
+        fs::write(scene.layout.metadata_sums(), &sums).unwrap();
+        fs::write(scene.layout.records(), &log).unwrap();
+        let found = told(&scene.store).unwrap_or_else(|error| panic!("{n}: {error}"));
+        assert!(found == scene.before || found == whole, "{n}: {found}");
+        *if found == whole { &mut after } else { &mut before } += 1;
+        put(&scene.store, 50);
+        assert_eq!(scene.store.examine().unwrap(), SecondCopy::Good, "{n}");
+    }
+    assert!(before > 50 && after > 10, "{before} before, {after} after");
+}

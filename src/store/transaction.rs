@@ -212,6 +212,7 @@ impl Store {
                 self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
             }
             fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
+            state.committing();
             let committed = transaction.commit().map_err(|e| self.failed("commit", e));
             if committed.is_ok() {
                 state.done();
@@ -328,6 +329,8 @@ impl Store {
         builder.set_check_integrity_on_open(known.is_none() && !is_new);
         if known.is_none() {
             state.found_unclean();
+            // What a dead process has committed may be in memory alone, and is the one before whose pages are used again.
+            file.sync_data().at("sync", path)?;
         }
         let blocks = known.unwrap_or_else(|| Blocks::unknown(&sums, length));
         Backend::new(file, blocks, state.clone())
