@@ -109,6 +109,11 @@ fn request(
     author: Option<Signature>,
     date: Option<Instant>,
 ) -> CommitRequest {
-    let code = if args.no_code { None } else { code::state() };
-    CommitRequest { volume, message, author, fallback: author::from_surroundings(), date, code }
+    // Both ask git, which takes its time.
+    let (code, fallback) = std::thread::scope(|scope| {
+        let code = scope.spawn(|| if args.no_code { None } else { code::state() });
+        let fallback = author::from_surroundings();
+        (code.join().unwrap_or_default(), fallback)
+    });
+    CommitRequest { volume, message, author, fallback, date, code }
 }
