@@ -211,3 +211,10 @@ pub struct Operation {
     #[serde(default)]
     pub joint: Option<Joint>,
 }
+
+impl Operation {
+    /// Whether nothing is left to do once all of it holds: no tree is to be moved away and no container to be let go.
+    pub fn leaves_nothing(&self) -> bool {
+        self.plan.retire.is_empty() && self.held.is_empty()
+    }
+}

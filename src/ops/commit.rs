@@ -83,6 +83,7 @@ fn commit_all(
     if request.message.trim().is_empty() {
         return Err(Error::NoMessage);
     }
+    let begun = pool.settle()?;
     let sessions = pool.begin_all(Verb::Commit, volumes, project)?;
     let id = pool.new_commit_id();
     let date = request.date.unwrap_or_else(|| pool.now());
@@ -124,7 +125,7 @@ fn commit_all(
     let snapshots: Vec<Snapshot<'_>> = each
         .map(|((branch, working_tree), staged)| Snapshot { pool, working_tree, staged, branch, commit: &id })
         .collect();
-    let (outcome, copied) = snapshot::run(&snapshots, all.into())?;
+    let (outcome, copied) = snapshot::run(&snapshots, all.into(), begun)?;
     for volume in volumes {
         if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
             // The commit holds; what is not taken now, somebody takes later.

@@ -92,6 +92,7 @@ fn reset_all(
     }
     // A revision that names nothing is refused before anything is locked.
     pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
+    let begun = pool.settle()?;
     let sessions = pool.begin_all(Verb::Reset, volumes, project)?;
     let targets = pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
     let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
@@ -125,7 +126,7 @@ fn reset_all(
             commit: &to.found.commit.id,
         })
         .collect();
-    let (outcome, copied) = restore::run(&restores, all.into())?;
+    let (outcome, copied) = restore::run(&restores, all.into(), begun)?;
     let each = targets.into_iter().zip(planned).zip(copied);
     let done = each.map(|((Target { branch, found }, (_, dropped, _)), copied)| ResetDone {
         volume: branch.volume,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Error, Group, Outcome, Pending, Pool, Purpose, StoredIndex, finish_all};
-use crate::sys::tree::{self, Bounds, CopyStats, Keep, LinkedFiles, Reuse, Update, update_tree};
+use crate::sys::tree::{Bounds, CopyStats, Keep, LinkedFiles, Reuse, Update, update_tree};
 
 /// Replaces the working tree of `branch` by `commit`'s.
 pub(super) struct Restore<'r> {
@@ -31,17 +31,18 @@ pub(super) struct Restored {
     pub(super) quiesced: CopyStats,
 }
 
-/// Runs the operations to their end, which is one: containers are held once for all of them.
-pub(super) fn run(restores: &[Restore<'_>], mut group: Group<'_>) -> Result<(Outcome, Vec<Restored>), Error> {
+/// Runs the operations to their end, which is one: containers are held once for all of them. The file system was
+/// synced since `begun`, so that a store through an old mapping leaves its mark on the file.
+pub(super) fn run(
+    restores: &[Restore<'_>],
+    mut group: Group<'_>,
+    begun: Bounds,
+) -> Result<(Outcome, Vec<Restored>), Error> {
     let Some(pool) = restores.first().map(|first| first.pool) else { return Ok(Default::default()) };
     let early = pool.will_hold(restores.iter().map(|restore| &restore.branch.volume), Purpose::Swap)?;
     let index =
         |restore: &Restore<'_>| pool.tree_index(&restore.branch.volume, &restore.branch.name, restore.commit);
     let indexes = restores.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-    let begun = Bounds::now();
-    // From here on a store through an old mapping leaves its mark on the file.
-    tree::sync_filesystem(restores[0].staged)?;
-
     let linked = |(restore, pending): (&Restore<'_>, &Pending<'_>)| pending.linked_files(&restore.place());
     let linked = restores.iter().zip(group.iter()).map(linked).collect::<Result<Vec<_>, _>>()?;
     let each =

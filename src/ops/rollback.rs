@@ -48,6 +48,7 @@ pub fn snapshot(
     author: &Signature,
 ) -> Result<Snapshot, Error> {
     let volume = pool.select(volume)?;
+    let begun = pool.settle()?;
     let session = pool.begin(Verb::Rollback, &volume)?;
     let (record, branch) = pool.store().read(|rows| {
         let record = existing(&rows, &volume)?;
@@ -101,7 +102,7 @@ pub fn snapshot(
                 branch: &branch,
                 commit: &commit,
             };
-            super::snapshot::run(&[copy], vec![pending].into())?;
+            super::snapshot::run(&[copy], vec![pending].into(), begun)?;
         }
         None => {
             pending.publish()?.finish()?;
@@ -141,6 +142,7 @@ enum Staged {
 /// When a step fails; nothing is changed then. The tag still names the state, for `reset --hard`.
 pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     let volume = &snapshot.volume;
+    let begun = pool.settle()?;
     let session = pool.begin(Verb::Rollback, volume)?;
     let (found, head) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
@@ -176,7 +178,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
         Staged::InPlace(staged) => {
             let (source, commit) = (&source, &snapshot.commit);
             let restore = Restore { pool, source, staged, branch: &branch, commit };
-            restore::run(&[restore], vec![pending].into())?;
+            restore::run(&[restore], vec![pending].into(), begun)?;
         }
         Staged::New(staged) => {
             pool.will_hold([volume], Purpose::Swap)?;

@@ -29,19 +29,22 @@ pub(super) struct Copied {
     pub(super) quiesced: CopyStats,
 }
 
-/// Runs the operations to their end, which is one: containers are held once for all of them.
-pub(super) fn run(snapshots: &[Snapshot<'_>], mut group: Group<'_>) -> Result<(Outcome, Vec<Copied>), Error> {
+/// Runs the operations to their end, which is one: containers are held once for all of them. The file system was
+/// synced since `begun`, so that a store through an old mapping leaves its mark on the file.
+pub(super) fn run(
+    snapshots: &[Snapshot<'_>],
+    mut group: Group<'_>,
+    mut begun: Bounds,
+) -> Result<(Outcome, Vec<Copied>), Error> {
     let Some(pool) = snapshots.first().map(|first| first.pool) else { return Ok(Default::default()) };
     let volumes = snapshots.iter().map(|snapshot| &snapshot.branch.volume);
     let mut early = Vec::new();
     if pool.will_hold(volumes, Purpose::Copy)? {
         early = snapshots.iter().map(Snapshot::ahead).collect::<Result<Vec<_>, _>>()?;
+        // Also, what the first pass made is written out before containers have to wait for it.
+        begun = pool.settle()?;
     }
     early.resize_with(snapshots.len(), || None);
-    let begun = Bounds::now();
-    // From here on a store through an old mapping leaves its mark on the file. Also, what the first pass
-    // made is written out before containers have to wait for it.
-    tree::sync_filesystem(snapshots[0].staged)?;
     group.quiesce(Purpose::Copy)?;
     let mut copied = Vec::new();
     for (snapshot, early) in snapshots.iter().zip(early) {

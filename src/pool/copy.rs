@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Error, Pool};
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, CopyOptions, CopyStats, Progress, Usage};
+use crate::sys::tree::{self, Bounds, CopyOptions, CopyStats, Progress, Usage};
 
 /// Nobody needs to watch what is over sooner.
 const SOON: Duration = Duration::from_millis(500);
@@ -39,6 +39,18 @@ impl Pool {
             told
         });
         CopyOptions { cancel: Some(self.interrupted()), progress, ..CopyOptions::default() }
+    }
+
+    /// Syncs the file system, and gives the bounds of what is known from here on: a store through an old mapping leaves its
+    /// mark on a file only after its page was written out. Done before an operation writes anything, it costs
+    /// what others have written, and nothing where they have not.
+    ///
+    /// # Errors
+    /// When the kernel reports an earlier or present failure to write.
+    pub fn settle(&self) -> Result<Bounds, DiskError> {
+        let begun = Bounds::now();
+        tree::sync_filesystem(self.layout.root())?;
+        Ok(begun)
     }
 
     /// Copies `source` into the empty directory `target`.

@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::model::Move;
 use crate::sys::disk;
 
-/// Does the steps that are not done yet and makes them durable. What moves must be at one end.
+/// Does the steps that are not done yet. What moves must be at one end. They are durable when the file system is synced.
 pub(super) fn apply(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     run(layout, moves, false)
 }
@@ -46,7 +46,7 @@ fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> 
             }
         }
     }
-    sync_parents(layout, moves)
+    Ok(())
 }
 
 /// Whether the steps are certainly undone: nothing is where it would be after them, nothing but what should be where it
@@ -98,7 +98,8 @@ fn lost(a: &Path, b: &Path) -> Error {
     Error::Inconsistent(format!("what should be at {} or {} is at neither", a.display(), b.display()))
 }
 
-fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+/// Makes the steps durable by the directories that they are in.
+pub(super) fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     let parents: BTreeSet<PathBuf> = moves
         .iter()
         .flat_map(|step| match step {

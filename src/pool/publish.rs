@@ -6,6 +6,7 @@ use super::release::Released;
 use super::{Error, Group, Notice, Pending, Pool, moves, trash};
 use crate::layout;
 use crate::model::{BranchName, CommitId, Hold, Operation, Phase, VolumeName};
+use crate::store::{StoreError, Writer};
 use crate::sys::tree::{self, Bounds, FileTime};
 
 /// An operation that holds, whatever happens from here on.
@@ -43,25 +44,33 @@ impl<'p> Group<'p> {
     pub fn publish(self) -> Result<Vec<Published<'p>>, Error> {
         let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
         pool.check_interrupted()?;
-        tree::sync_filesystem(&pool.layout.staging())?;
         for pending in self.iter() {
             moves::apply(&pool.layout, &pending.operation.plan.install)?;
         }
+        // Of the trees and of the moves at once: until now the journal says how to undo them.
+        tree::sync_filesystem(&pool.layout.staging())?;
         let publish =
             |pending: &Pending<'_>| Operation { phase: Phase::Published, ..pending.operation.clone() };
         let operations: Vec<Operation> = self.iter().map(publish).collect();
         pool.store.write(|writer| {
-            for operation in &operations {
+            for (pending, operation) in self.iter().zip(&operations) {
                 for change in &operation.plan.changes {
                     writer.apply(change)?;
                 }
-                writer.journal_put(operation)?;
+                if operation.leaves_nothing() {
+                    pending.close(writer)?;
+                } else {
+                    writer.journal_put(operation)?;
+                }
             }
             Ok::<_, Error>(())
         })?;
         let published = self.take().into_iter().zip(operations).map(|(mut pending, operation)| {
             pending.operation = operation;
             pending.published = true;
+            if pending.operation.leaves_nothing() {
+                pending.index = None;
+            }
             Published { pending }
         });
         Ok(published.collect())
@@ -69,6 +78,15 @@ impl<'p> Group<'p> {
 }
 
 impl Pending<'_> {
+    /// Writes the operation down as one that is done: into the operation log, and out of the journal.
+    fn close(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
+        if let Some(index) = &self.index {
+            index.write(writer)?;
+        }
+        writer.log_operation(&self.operation)?;
+        writer.journal_remove(self.operation.number)
+    }
+
     /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
     /// `bounds` has the content of `commit`, which was just made of it, if its `parent` is named. It is known once the
     /// operation holds. Only speed depends on it, so a failure is none.
@@ -146,13 +164,13 @@ impl Published<'_> {
     fn clear_up(&self, released: bool) -> Result<(), Error> {
         let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
         pool.clear(operation)?;
+        if operation.leaves_nothing() && self.pending.index.is_none() {
+            return Ok(());
+        }
         Ok(pool.store.write(|writer| {
-            if let Some(index) = &self.pending.index {
-                index.write(writer)?;
-            }
-            writer.log_operation(operation)?;
+            self.pending.close(writer)?;
             if released || operation.held.is_empty() {
-                return writer.journal_remove(operation.number);
+                return Ok(());
             }
             let settled = Operation { phase: Phase::Settled, attempts: 1, ..operation.clone() };
             writer.journal_put(&settled)
@@ -165,6 +183,8 @@ impl Pool {
     pub(super) fn clear(&self, operation: &Operation) -> Result<(), Error> {
         self.strip_replaced(operation)?;
         moves::retire(&self.layout, &operation.plan.retire)?;
+        // The journal says where they come from, and is about to forget it.
+        moves::sync_parents(&self.layout, &operation.plan.retire)?;
         Ok(tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?)
     }
 }

@@ -108,3 +108,16 @@ fn the_author_comes_from_flag_then_settings_then_surroundings() {
     assert_eq!(author(&pool), "Edsger");
     pool.run(&["commit", "-m", "x", "--author", "<bad"]).fails(2, "--author");
 }
+
+/// Each sync of a commit waits for the disk, so none may come unnoticed: of what others have written, of the intent, of the
+/// tree in its place, of the second copy, and of the metadata that makes it hold.
+#[test]
+fn a_commit_syncs_five_times() {
+    let pool = Pool::with_commit();
+    let trace = pool.path().join("../trace");
+    let commit = ["commit", "-m", "Two"];
+    assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(commit).status().unwrap().success());
+    let points = fs::read_to_string(&trace).unwrap();
+    let syncs: Vec<&str> = points.lines().filter(|point| point.ends_with(".sync")).collect();
+    assert_eq!(syncs, ["tree.sync", "redb.sync", "tree.sync", "records.sync", "redb.sync"]);
+}

@@ -54,3 +54,41 @@ fn mending_a_volume() {
     // The working tree comes from the head of its branch, as which it was here.
     sweep(&damage, &[], state);
 }
+
+/// The second copy says first that the commit holds. Its process dies before the database says so, and the next one before
+/// it has said that it took the commit back; then the database is lost.
+#[test]
+fn what_was_taken_back_stays_so_when_the_metadata_is_rebuilt() {
+    let workshop = workshop();
+    let template = prepare(workshop.path().join("template"));
+    let right = state(&template);
+    let (pool, trace) = (workshop.path().join("pool"), workshop.path().join("trace"));
+    let run = |ids| Run { pool: &pool, engine: None, ids };
+    let commit = ["commit", "-m", "more", "db"];
+    // The number of the first or the last step of that name.
+    let number = |points: Vec<String>, name: &str, is_last: bool| {
+        let mut steps = points.iter().filter(|point| !point.starts_with("redb.")).enumerate();
+        let is_it = |(_, point): &(usize, &String)| *point == name;
+        let found = if is_last { steps.filter(is_it).last() } else { steps.find(is_it) };
+        format!("{}:kill", found.unwrap().0 + 1)
+    };
+    copy(&template, &pool);
+    let fault = number(run(500_000).with_fault(&commit, None, &trace).1, "metadata.commit", true);
+    let die = || {
+        remove(&pool);
+        copy(&template, &pool);
+        let (output, _) = run(500_000).with_fault(&commit, Some(&fault), &trace);
+        assert_eq!(output.status.signal(), Some(9));
+    };
+    die();
+    let again = number(run(600_000).with_fault(&["fsck"], None, &trace).1, "records.add", false);
+    die();
+    let (output, _) = run(600_000).with_fault(&["fsck"], Some(&again), &trace);
+    assert_eq!(output.status.signal(), Some(9));
+    fs::remove_file(pool.join(".dvol/metadata.redb")).unwrap();
+    let repaired = run(700_000).run(&["fsck", "--repair", "--yes"]);
+    assert!(matches!(repaired.status.code(), Some(0 | 1)), "{}", told(&repaired));
+    let clean = run(800_000).run(&["fsck"]);
+    assert!(clean.status.success(), "{}", told(&clean));
+    assert_eq!(state(&pool), right);
+}
