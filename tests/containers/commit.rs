@@ -58,6 +58,39 @@ fn what_nobody_writes_to_is_copied_before_containers_are_stopped() {
 }
 
 #[test]
+fn who_asks_is_told_how_long_containers_were_held_and_what_was_copied_meanwhile() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("told", "hello");
+    let tree = engine.pool().join("told/branches/master");
+    for number in 0..20 {
+        fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
+    }
+    let _server = Container::serve(engine, "told", "told", "");
+    std::thread::sleep(std::time::Duration::from_millis(2_200));
+    let told = |line: &str| {
+        let run = engine.sh(line);
+        let done: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        let (held, quiesced) = (&done["downtime_ms"], &done["quiesced"]);
+        let (files, bytes) = (&quiesced["files"], &quiesced["bytes"]);
+        let words =
+            format!("containers were held for {held} ms, while {files} files, {bytes} bytes were copied");
+        assert!(run.stderr.contains(&words), "{words:?} is not in {:?}", run.stderr);
+        (held.as_u64().expect("a number"), bytes.as_u64().expect("a number"))
+    };
+
+    // Too young for the first pass.
+    fs::write(tree.join("late"), vec![b'l'; 5_000]).expect("the test can write");
+    let (held, bytes) = told("dvol -v --format json commit -m Told told");
+    assert!(held > 0, "a container takes its time to stop");
+    assert!((5_000..10_000).contains(&bytes), "{bytes} bytes");
+
+    // What a reset brings back comes from a commit, which nobody writes to: all of it is copied before.
+    fs::write(tree.join("late"), vec![b'x'; 5_000]).expect("the test can write");
+    let (held, bytes) = told("dvol -v --format json reset --hard HEAD told");
+    assert!(held > 0 && bytes == 0, "{held} ms, {bytes} bytes");
+}
+
+#[test]
 fn list_names_the_containers_of_a_volume() {
     let Some(engine) = Engine::shared() else { return };
     engine.volume_with("listed", "hello");
