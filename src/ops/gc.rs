@@ -29,8 +29,10 @@ pub struct Collected {
 /// What cannot be deleted is told in the result, and the others are deleted all the same.
 ///
 /// # Errors
-/// When trash cannot be read.
+/// When the metadata or trash cannot be read.
 pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
+    // Of a pool whose metadata this dvol cannot read, trash is not its to delete.
+    pool.store().read(|_| Ok::<_, Error>(()))?;
     let entries = pool.trash(true)?;
     let goes: Vec<TrashEntry> = if all { entries.clone() } else { pool.expired_trash()? };
     let mut left: BTreeSet<OperationId> = entries.iter().map(|entry| entry.operation.clone()).collect();
