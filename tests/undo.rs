@@ -101,6 +101,47 @@ fn what_was_changed_since_is_refused() {
     assert_eq!(state(&pool), before);
 }
 
+/// The number of the last operation.
+fn last(pool: &Path) -> String {
+    let reflog = run(pool, 1).must(&["reflog", "--format", "json", "-n", "1", "db"]);
+    serde_json::from_slice::<serde_json::Value>(&reflog.stdout).unwrap()["operation"].to_string()
+}
+
+#[test]
+fn what_would_leave_a_branch_or_a_tag_without_its_commit_is_refused() {
+    let made_since: [&[&str]; 3] = [
+        &["tag", "-C", "db", "here"],
+        &["branch", "-C", "db", "more"],
+        &["commit", "-m", "still more", "db"],
+    ];
+    for words in made_since {
+        let workshop = workshop();
+        let pool = prepare(workshop.path().join("pool"));
+        run(&pool, 200_000).must(&["commit", "-m", "more", "db"]);
+        let number = last(&pool);
+        run(&pool, 210_000).must(words);
+        refused(&pool, &number);
+    }
+    // The other way round: a branch whose commit was dropped after it was deleted.
+    let workshop = workshop();
+    let pool = prepare(workshop.path().join("pool"));
+    run(&pool, 200_000).must(&["branch", "-d", "spare", "db"]);
+    let number = last(&pool);
+    run(&pool, 210_000).must(&["branch", "-D", "dev", "db"]);
+    run(&pool, 220_000).must(&["reset", "--hard", "HEAD~1", "db"]);
+    refused(&pool, &number);
+}
+
+fn refused(pool: &Path, number: &str) {
+    let before = state(pool);
+    let refused = run(pool, 300_000).run(&["undo", "--operation", number, "db"]);
+    let told = told(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("which would not be there") || told.contains("was changed since"), "{told}");
+    assert_eq!(state(pool), before);
+    run(pool, 1).must(&["fsck"]);
+}
+
 #[test]
 fn a_reset_says_the_way_back_and_what_was_not_committed_comes_back() {
     let workshop = workshop();

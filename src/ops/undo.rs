@@ -1,13 +1,13 @@
 //! `undo`: take the last operation on a volume back. An undo is an operation too, so undoing that
 //! brings back what it took.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::remove::check_unused;
 use super::rollback::owed;
-use crate::model::{CommitId, Operation, ProjectName, Verb, VolumeName};
+use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
 use crate::pool::{Error, Group, Pool, Purpose, finish_all, take_back, volumes_of};
 use crate::store::Rows;
 
@@ -94,15 +94,21 @@ fn undo_all(
         let at = sessions.iter().position(|session| *session.volume() == wanted.volume);
         let session = sessions.remove(at.expect("the volume of an operation is one that it touches"));
         let (pending, touched) = session.intend(format!("undo: {}", wanted.summary), |rows, draft| {
+            let cannot = |reason| Error::CannotUndo {
+                volume: wanted.volume.clone(),
+                number: wanted.number,
+                summary: wanted.summary.clone(),
+                reason,
+            };
             if let Some(tag) = owed(rows, wanted)? {
-                return Err(Error::CannotUndo {
-                    volume: wanted.volume.clone(),
-                    number: wanted.number,
-                    summary: wanted.summary.clone(),
-                    reason: format!("what it kept is still owed; dvol tag -d {tag} gives that up"),
-                });
+                let reason = format!("what it kept is still owed; dvol tag -d {tag} gives that up");
+                return Err(cannot(reason));
             }
-            take_back(pool, rows, draft, wanted)
+            let touched = take_back(pool, rows, draft, wanted)?;
+            match dangling(rows, &volumes_of(wanted), draft.changes())? {
+                Some(reason) => Err(cannot(reason)),
+                None => Ok(touched),
+            }
         })?;
         all.push(pending);
         taken.push(touched);
@@ -133,6 +139,46 @@ fn undo_all(
         project: operation.joint.as_ref().map(|joint| joint.project.clone()),
     });
     Ok(Some(done.collect()))
+}
+
+/// A branch, tag or commit that these changes would leave with a name for a commit that is not there.
+fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> Result<Option<String>, Error> {
+    for volume in volumes {
+        let commits = rows.commits(volume)?.into_iter().map(Row::Commit);
+        let branches = rows.branches(volume)?.into_iter().map(Row::Branch);
+        let tags = rows.tags(volume)?.into_iter().map(Row::Tag);
+        let (mut there, mut named) = (BTreeSet::new(), BTreeMap::new());
+        let mut set = |row: &Row, is_there: bool| {
+            let (name, commit) = match row {
+                Row::Commit(commit) if commit.volume == *volume => {
+                    if is_there {
+                        there.insert(commit.id.clone())
+                    } else {
+                        there.remove(&commit.id)
+                    };
+                    (format!("commit {}", commit.id.short()), commit.parent.clone())
+                }
+                Row::Branch(branch) if branch.volume == *volume => {
+                    (format!("branch {}", branch.name), branch.head.clone())
+                }
+                Row::Tag(tag) if tag.volume == *volume => {
+                    (format!("tag {}", tag.name), Some(tag.commit.clone()))
+                }
+                _ => return,
+            };
+            named.insert(name, commit.filter(|_| is_there));
+        };
+        commits.chain(branches).chain(tags).for_each(|row| set(&row, true));
+        for change in changes {
+            change.before.iter().for_each(|row| set(row, false));
+            change.after.iter().for_each(|row| set(row, true));
+        }
+        let lost = |commit: &Option<CommitId>| commit.as_ref().filter(|id| !there.contains(*id)).cloned();
+        if let Some((name, id)) = named.iter().find_map(|(name, commit)| Some((name, lost(commit)?))) {
+            return Ok(Some(format!("{name} needs commit {}, which would not be there", id.short())));
+        }
+    }
+    Ok(None)
 }
 
 /// The parts of the newest operation that was made on several of these volumes at once, sorted by volume.

@@ -137,6 +137,11 @@ impl<'d> Draft<'d> {
         self.plan.changes.push(change);
     }
 
+    /// The rows that change when the operation is published.
+    pub fn changes(&self) -> &[RowChange] {
+        &self.plan.changes
+    }
+
     /// Says where HEAD will be afterwards, for the operation log.
     pub fn move_head(&mut self, head: Option<CommitId>) {
         self.head_after = Some(head);
