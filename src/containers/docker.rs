@@ -376,6 +376,11 @@ impl ContainerRuntime for Docker {
     }
 
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {
+        fault::point("container.exec").map_err(|error| ContainerError::Refused {
+            action: "run a command in",
+            name: self.called(id),
+            reason: error.to_string(),
+        })?;
         let (container, command) = (id.to_owned(), command.to_owned());
         self.connection
             .call(limit, move |client| exec::run(client, container, command))

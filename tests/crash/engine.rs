@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -26,11 +27,22 @@ pub(crate) struct Container {
     pub(crate) auto_remove: bool,
 }
 
+/// A volume of another driver.
+pub(crate) const FOREIGN: &str = "foreign";
+
 pub(crate) type Containers = BTreeMap<String, Container>;
+
+/// What a command that comes before a commit begins with, and one that comes after it.
+pub(crate) const BEFORE: &str = "before";
+pub(crate) const AFTER: &str = "after";
+
+/// The commands that were run, each with its container. None does anything; those that end in `fails` fail.
+type Commands = Vec<(String, String)>;
 
 pub(crate) struct Engine {
     directory: TempDir,
     containers: Arc<Mutex<Containers>>,
+    commands: Arc<Mutex<Commands>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -42,19 +54,31 @@ impl Engine {
         let _inside = runtime.enter();
         let listener = tokio::net::UnixListener::bind(directory.path().join("engine.sock")).unwrap();
         let containers = Arc::new(Mutex::new(Containers::new()));
-        let shared = Arc::clone(&containers);
+        let commands = Arc::new(Mutex::new(Commands::new()));
+        let (shared, run) = (Arc::clone(&containers), Arc::clone(&commands));
         // What every volume of another driver holds.
         let foreign = directory.path().join("foreign");
         std::fs::create_dir(&foreign).unwrap();
         std::fs::write(foreign.join("file"), "from elsewhere").unwrap();
         let app = Router::new().fallback(move |request: Request| {
-            let answer =
-                answer(&mut shared.lock().unwrap(), &foreign, request.method(), request.uri().path());
-            async move { (StatusCode::from_u16(answer.0).unwrap(), answer.1.to_string()) }
+            let (shared, run, foreign) = (Arc::clone(&shared), Arc::clone(&run), foreign.clone());
+            async move {
+                let (head, body) = request.into_parts();
+                let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
+                let (containers, path) = (&mut shared.lock().unwrap(), head.uri.path());
+                let (status, answer) = match execute(containers, &mut run.lock().unwrap(), path, &body) {
+                    Some(answer) => answer,
+                    None => answer(containers, &foreign, &head.method, path),
+                };
+                let upgrade = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "tcp")];
+                let upgrade = (status == 101).then_some(upgrade).into_iter().flatten();
+                let body = if status == 101 { String::new() } else { answer.to_string() };
+                (StatusCode::from_u16(status).unwrap(), axum::response::AppendHeaders(upgrade), body)
+            }
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
         drop(_inside);
-        Engine { directory, containers, runtime: Some(runtime) }
+        Engine { directory, containers, commands, runtime: Some(runtime) }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -63,6 +87,18 @@ impl Engine {
 
     pub(crate) fn set(&self, containers: &Containers) {
         self.containers.lock().unwrap().clone_from(containers);
+        self.commands.lock().unwrap().clear();
+    }
+
+    /// The containers in which a command before a commit was run and none after it.
+    pub(crate) fn owed(&self) -> Vec<String> {
+        let commands = self.commands.lock().unwrap();
+        let last = |container: &str, kind: &str| {
+            commands.iter().rposition(|(own, command)| own == container && command.starts_with(kind))
+        };
+        let mut owed: Vec<String> = commands.iter().map(|(container, _)| container.clone()).collect();
+        owed.retain(|container| last(container, BEFORE) > last(container, AFTER));
+        owed
     }
 
     pub(crate) fn now(&self) -> Containers {
@@ -87,6 +123,37 @@ fn id_of(name: &str) -> String {
         .chain("0".repeat(64).chars())
         .take(64)
         .collect()
+}
+
+/// Answers what has to do with commands inside containers.
+fn execute(
+    containers: &Containers,
+    commands: &mut Commands,
+    path: &str,
+    body: &[u8],
+) -> Option<(u16, Value)> {
+    let words: Vec<&str> = path.split('/').collect();
+    match words[..] {
+        [.., "containers", id, "exec"] => {
+            let (name, container) = containers.iter().find(|(name, _)| id_of(name) == id)?;
+            if container.status != Status::Running {
+                return Some((409, json!({"message": format!("container is {:?}", container.status)})));
+            }
+            let asked: Value = serde_json::from_slice(body).unwrap();
+            commands.push((name.clone(), asked["Cmd"][2].as_str().unwrap().to_owned()));
+            Some((201, json!({"Id": (commands.len() - 1).to_string()})))
+        }
+        // It writes nothing, and ends at once.
+        [.., "exec", _, "start"] => Some((101, Value::Null)),
+        [.., "exec", id, "json"] => {
+            let (_, command) = &commands[id.parse::<usize>().unwrap()];
+            Some((
+                200,
+                json!({"ID": id, "Running": false, "ExitCode": i32::from(command.ends_with("fails"))}),
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &str) -> (u16, Value) {
@@ -140,7 +207,7 @@ fn listed(name: &str, container: &Container) -> Value {
         Status::Stopped => ("exited", "Exited (0) 2 minutes ago"),
     };
     let mount = |volume| {
-        let driver = if volume == "foreign" { "local" } else { "dvol" };
+        let driver = if volume == FOREIGN { "local" } else { "dvol" };
         json!({"Type": "volume", "Name": volume, "Driver": driver, "Source": "",
         "Destination": format!("/{volume}"), "Mode": "z", "RW": true, "Propagation": ""})
     };

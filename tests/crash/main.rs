@@ -7,6 +7,7 @@
     reason = "tests set up and look at files of their own"
 )]
 
+mod driver;
 mod engine;
 mod gc;
 mod model;
@@ -141,6 +142,21 @@ fn commit_with_frozen_containers() {
 #[test]
 fn reset_with_frozen_containers() {
     check_with_frozen(&[], &["reset", "--pause", "--hard", "HEAD~1", "db"]);
+}
+
+#[test]
+fn what_follows_a_commit_in_a_container_is_never_left_out() {
+    const BEFORE: &[&str] = &["config", "-C", "db", "containers.pre-commit", "before"];
+    const AFTER: &[&str] = &["config", "-C", "db", "containers.post-commit", "after"];
+    let container = Container { volume: "db", status: Status::Running, auto_remove: false };
+    let runs = sweep(&Case {
+        before: &[BEFORE, AFTER],
+        words: &["commit", "-m", "more", "db"],
+        containers: Containers::from([("runs".to_owned(), container)]),
+        points: Points::Steps,
+        deep: true,
+    });
+    println!("commands beside a commit: {runs} faults");
 }
 
 #[test]

@@ -73,6 +73,9 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
         for tag in rows.tags(&volume.name)? {
             writeln!(text, "  tag {} at {}", tag.name, tag.commit).unwrap();
         }
+        for mount in rows.bindings(&volume.name)? {
+            writeln!(text, "  mount {}", mount.id).unwrap();
+        }
         for (key, value) in rows.settings(Some(&volume.name))? {
             writeln!(text, "  setting {key}={value}").unwrap();
         }
