@@ -8,17 +8,25 @@ use crate::pool::{Error, Pool};
 /// A mount that is younger may be of a container that is just being started, in microseconds.
 const YOUNG: i64 = 60_000_000;
 
-/// Checks the mounts of a volume: some container must run on it.
+/// Checks the mounts of a volume: some container must run on it where there is one, and there must be one where a
+/// container runs.
 pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Result<(), Error> {
     if !pool.containers().is_enabled() {
         return Ok(());
     }
     let bindings = pool.store().read(|rows| rows.bindings(volume))?;
-    if bindings.is_empty() {
-        return Ok(());
-    }
     // An engine that is down says nothing of its containers.
     let Ok(users) = pool.containers().users_of(volume) else { return Ok(()) };
+    if bindings.is_empty() {
+        // Its mount, or its end, may have come between the two questions.
+        if pool.store().read(|rows| rows.bindings(volume))?.is_empty() {
+            for user in users.iter().filter(|user| user.state != State::Stopped) {
+                let what = "runs on the volume, but no mount is on record";
+                report.add_repairable(Severity::Warning, Some(volume), &user.name, what, Repair::Mounts);
+            }
+        }
+        return Ok(());
+    }
     if users.iter().any(|user| user.state != State::Stopped) || !pool.outsiders(&[volume], false)?.is_empty()
     {
         return Ok(());

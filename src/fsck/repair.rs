@@ -29,6 +29,8 @@ pub enum Repair {
     SetAside(PathBuf),
     /// A mount that has ended is forgotten.
     Binding(VolumeName, String),
+    /// Containers that run without a mount on record get one.
+    Mounts,
     /// Damaged checksums of a commit are taken anew.
     Checksums(VolumeName, CommitId),
     /// Rows of the stat index whose branch or commit is gone are forgotten.
@@ -45,6 +47,7 @@ impl Repair {
             Repair::Mode(path, mode) => format!("does chmod {mode:04o} {}", path.display()),
             Repair::SetAside(_) => "moves it to .dvol/lost+found".to_owned(),
             Repair::Checksums(..) => "takes them anew, from what the commit holds now".to_owned(),
+            Repair::Mounts => "records one".to_owned(),
             Repair::Binding(..) | Repair::Index => "forgets it".to_owned(),
         }
     }
@@ -72,6 +75,10 @@ impl Repair {
             Repair::Binding(volume, id) => {
                 pool.store().write(|writer| writer.unbind(volume, id))?;
                 Ok("forgotten".to_owned())
+            }
+            Repair::Mounts => {
+                pool.align_bindings()?;
+                Ok("recorded".to_owned())
             }
             Repair::Checksums(volume, id) => {
                 pool.forget_checksums_of(volume, id)?;

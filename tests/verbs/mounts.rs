@@ -170,3 +170,29 @@ fn an_engine_that_does_not_answer_changes_nothing() {
     std::fs::hard_link(late.socket(), &nowhere).unwrap();
     driver.has(&[]);
 }
+
+#[test]
+fn fsck_records_the_mounts_of_containers_that_run_without_one() {
+    let (pool, engine) = (Pool::with_commits(&["one"]), Engine::new());
+    let container = |status| Container { volume: "db", status, auto_remove: false };
+    let both =
+        [("runs".to_owned(), container(Status::Paused)), ("ended".to_owned(), container(Status::Stopped))];
+    engine.set(&Containers::from(both));
+    let fsck = |words: &[&str]| {
+        let output = pool.command_with(&engine.socket(), words).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, found) = fsck(&["fsck"]);
+    assert_eq!(code, 4, "{found}");
+    assert!(
+        found.contains("runs") && found.contains("no mount is on record") && !found.contains("ended"),
+        "{found}"
+    );
+    assert_eq!(fsck(&["fsck", "--repair", "--yes"]).0, 1);
+    assert_eq!(fsck(&["fsck"]).0, 0);
+    let records = json(&pool.ok(["export", "--metadata"]));
+    let mounts = records.iter().filter(|record| record["record"] == "binding");
+    assert!(mounts.map(|mount| mount["id"].as_str().unwrap()).all(|id| id.starts_with("seen:")));
+    engine.set(&Containers::from([("ended".to_owned(), container(Status::Stopped))]));
+    pool.ok(["fsck"]);
+}
