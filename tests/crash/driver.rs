@@ -88,8 +88,7 @@ const CALM: &[&str] = &["config", "checksums", "off"];
 
 fn check(before: &'static [&'static [&'static str]], call: &'static str, body: &'static str, points: Points) {
     let words: &[&str] = vec!["plugin", call, body].leak();
-    let deep = points == Points::Steps;
-    let runs = sweep(&Case { before, words, containers: Containers::new(), points, deep });
+    let runs = sweep(&Case { before, words, containers: Containers::new(), points, deep: false });
     println!("{call} {body}: {runs} faults");
 }
 

@@ -154,7 +154,7 @@ fn what_follows_a_commit_in_a_container_is_never_left_out() {
         words: &["commit", "-m", "more", "db"],
         containers: Containers::from([("runs".to_owned(), container)]),
         points: Points::Steps,
-        deep: true,
+        deep: false,
     });
     println!("commands beside a commit: {runs} faults");
 }
