@@ -27,7 +27,7 @@ fn outlives(engine: &Engine) -> bool {
     assert_eq!((server.id(), server.started(), server.state()), (id.clone(), started, "running".to_owned()));
 
     let reset = engine.sh("dvol --pause reset --hard HEAD^ brief");
-    if engine.has_lost("brief", &reset) {
+    if engine.has_lost("brief", &reset, "wget -qO- http://127.0.0.1:8080/file") {
         let is_told = reset.code == 0 || reset.stderr.contains("the reset of volume brief is done, but");
         assert!(is_told, "{reset}");
         assert_eq!(engine.on_disk("brief"), "hello");

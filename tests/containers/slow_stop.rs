@@ -71,7 +71,7 @@ fn has_time_at_a_restart(engine: &Engine) -> bool {
     engine.sh(&line).ok();
     eventually("it runs", || engine.running_point("slow_restart").join("up").exists());
     let reset = engine.sh("dvol --pause reset --hard HEAD slow_restart");
-    if engine.has_lost("slow_restart", &reset) {
+    if engine.has_lost("slow_restart", &reset, "test -e /ended") {
         eventually("its name is free", || engine.sh("docker inspect slow_restart").code == 1);
         return false;
     }

@@ -137,11 +137,17 @@ impl Engine {
     }
 
     /// Whether the engine lost the `--rm` container that it was to restart. Docker before 23.0 does so now and then,
-    /// also without dvol: it may take the stop for the container's end (moby pull request 43751).
-    pub(crate) fn has_lost(&self, name: &str, restarted: &Outcome) -> bool {
+    /// also without dvol: it may take the stop for the container's end (moby pull request 43751), and delete it
+    /// even when it runs again. `sign` is what succeeds inside the container in the end.
+    pub(crate) fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
         let words = ["is marked for removal", "is gone", "No such container"];
         let is_told = restarted.code == 1 && words.iter().any(|words| restarted.stderr.contains(words));
-        is_told || self.sh(&format!("docker inspect {name}")).code != 0
+        let is_gone = || self.sh(&format!("docker inspect {name}")).code != 0;
+        let lives = || self.sh(&format!("docker exec {name} {sign}")).code == 0;
+        is_told || {
+            eventually(&format!("{name} lives, or is lost"), || lives() || is_gone());
+            is_gone()
+        }
     }
 
     /// What the driver has logged so far.
