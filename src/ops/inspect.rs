@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::list::names_of;
 use super::log::rfc3339;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Instant, TagName, VolumeName};
@@ -40,7 +41,7 @@ pub struct Inspection {
     pub settings: BTreeMap<String, String>,
     /// How many mounts the driver knows of.
     pub mounts: usize,
-    /// The containers that use it, running or not; none when they are not known.
+    /// The containers that use it, running or not, sorted; none when they are not known.
     pub containers: Option<Vec<String>>,
 }
 
@@ -73,6 +74,6 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
         })
     })?;
     let users = pool.containers().users_of(&volume).ok();
-    inspection.containers = users.map(|users| users.into_iter().map(|user| user.name).collect());
+    inspection.containers = users.map(names_of);
     Ok(inspection)
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::containers::Container;
 use crate::model::{BranchName, CommitId, VolumeName};
 use crate::pool::{Error, Pool};
 
@@ -16,7 +17,7 @@ pub struct VolumeEntry {
     pub head: Option<CommitId>,
     /// Whether it is the current volume.
     pub current: bool,
-    /// The names of the containers that use it, running or not; none when they are not known.
+    /// The names of the containers that use it, running or not, sorted; none when they are not known.
     pub containers: Option<Vec<String>>,
 }
 
@@ -58,10 +59,36 @@ pub fn list(pool: &Pool) -> Result<Listing, Error> {
         Ok(mut users) => {
             for entry in &mut volumes {
                 let users = users.remove(entry.volume.as_str()).unwrap_or_default();
-                entry.containers = Some(users.into_iter().map(|container| container.name).collect());
+                entry.containers = Some(names_of(users));
             }
             Ok(Listing { volumes, no_containers: None })
         }
         Err(error) => Ok(Listing { volumes, no_containers: Some(error.to_string()) }),
+    }
+}
+
+/// The names of containers, sorted: engines list them in orders of their own.
+pub(super) fn names_of(containers: Vec<Container>) -> Vec<String> {
+    let mut names: Vec<String> = containers.into_iter().map(|container| container.name).collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::containers::State;
+
+    #[test]
+    fn names_of_containers_are_sorted() {
+        let container = |name: &str| Container {
+            id: name.repeat(2),
+            name: name.to_owned(),
+            state: State::Running,
+            created: 0,
+            restarting: false,
+            service: None,
+        };
+        assert_eq!(names_of(vec![container("web"), container("db")]), ["db", "web"]);
     }
 }
