@@ -229,7 +229,7 @@ fn undo_of_a_reset_with_containers() {
 
 #[test]
 fn a_branch_that_is_made_holds_or_does_not() {
-    check(&[], &["branch", "-C", "db", "fresh", "HEAD~1"]);
+    check_deaths(&[], &["branch", "-C", "db", "fresh", "HEAD~1"]);
 }
 
 #[test]
