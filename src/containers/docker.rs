@@ -133,6 +133,15 @@ impl Docker {
         }
     }
 
+    /// Passes the fault point before a call that changes something.
+    fn pass(&self, point: &'static str, action: &'static str, id: &str) -> Result<(), ContainerError> {
+        fault::point(point).map_err(|error| ContainerError::Refused {
+            action,
+            name: self.called(id),
+            reason: error.to_string(),
+        })
+    }
+
     /// Passes the fault point before a call that changes something, and makes the call. The outer
     /// error is the fault point's.
     fn change<F, Fut>(
@@ -147,11 +156,7 @@ impl Docker {
         F: FnOnce(bollard::Docker, String) -> Fut,
         Fut: Future<Output = Result<(), BollardError>> + Send + 'static,
     {
-        fault::point(point).map_err(|error| ContainerError::Refused {
-            action,
-            name: self.called(id),
-            reason: error.to_string(),
-        })?;
+        self.pass(point, action, id)?;
         let container = id.to_owned();
         Ok(self.connection.call(limit, move |client| call(client, container)))
     }
@@ -376,11 +381,7 @@ impl ContainerRuntime for Docker {
     }
 
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {
-        fault::point("container.exec").map_err(|error| ContainerError::Refused {
-            action: "run a command in",
-            name: self.called(id),
-            reason: error.to_string(),
-        })?;
+        self.pass("container.exec", "run a command in", id)?;
         let (container, command) = (id.to_owned(), command.to_owned());
         self.connection
             .call(limit, move |client| exec::run(client, container, command))

@@ -6,7 +6,7 @@ pub fn count(n: usize, what: &str) -> String {
 }
 
 /// The noun alone, as it stands beside so many.
-pub fn plural(n: usize, what: &str) -> String {
+fn plural(n: usize, what: &str) -> String {
     format!("{what}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -7,7 +7,7 @@ use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Commits, Error, Fill, Found, Pool, existing};
+use crate::pool::{Error, Fill, Found, Pool, bring_back, existing, refuse_other};
 use crate::store::Rows;
 
 /// A branch that was made.
@@ -47,7 +47,7 @@ pub fn create_branch(
     let session = pool.begin(Verb::CreateBranch, &volume)?;
     let (pending, (head, fills)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
         let (branch, found) = new_branch(pool, rows, &volume, name, start)?;
-        let mut fills = Commits::new(*rows, &volume).bring_back(pool.layout(), draft, &found)?;
+        let mut fills = bring_back(rows, draft, &found)?;
         draft.change(RowChange::insert(Row::Branch(branch)));
         let staged = draft.bring_in(layout::working_tree(&volume, name))?;
         fills.push(Fill { source: pool.layout().full(&found.tree), staged });
@@ -67,9 +67,7 @@ fn new_branch(
 ) -> Result<(BranchRecord, Found), Error> {
     let record = existing(rows, volume)?;
     check_free(rows, volume, name)?;
-    if start.volume.as_ref().is_some_and(|other| other != volume) {
-        return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
-    }
+    refuse_other(start, volume)?;
     let found = pool.resolve(rows, &record, start)?;
     let (volume, head, created) = (volume.clone(), Some(found.commit.id.clone()), pool.now());
     Ok((BranchRecord { volume, name: name.clone(), head, created }, found))

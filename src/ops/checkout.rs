@@ -1,7 +1,5 @@
 //! `checkout`: switch a volume to another branch, and make it first where asked.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
@@ -13,7 +11,8 @@ use crate::model::{
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Commits, Error, Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, existing, finish_all,
+    Error, Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, bring_back, existing,
+    finish_all, refuse_other,
 };
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
@@ -125,10 +124,6 @@ fn checkout_all(
     if !request.force {
         work.iter().try_for_each(|(_, plan)| check_clean(pool, plan, request.create.is_some()))?;
     }
-    let starts = work.iter().filter_map(|(_, plan)| plan.start.as_ref());
-    let sources: Vec<PathBuf> = starts.map(|found| pool.layout().full(&found.tree)).collect();
-    pool.check_space(sources.iter().map(PathBuf::as_path))?;
-
     let (mut all, mut planned) = (Vec::new(), Vec::new());
     for (session, plan) in work {
         let (pending, staged) = plan.intend(pool, session)?;
@@ -138,7 +133,7 @@ fn checkout_all(
     let mut group = Group::from(all);
     pool.will_hold(planned.iter().map(|(plan, _)| &plan.volume.name), Purpose::Swap)?;
     let begun = Bounds::now();
-    planned.iter().try_for_each(|(_, staged)| pool.fill(&staged.fills))?;
+    pool.fill(planned.iter().flat_map(|(_, staged)| &staged.fills))?;
     let made = FileTime::fine();
     group.quiesce(Purpose::Swap)?;
     let mut published = group.publish()?;
@@ -185,7 +180,7 @@ impl Plan {
             draft.move_head(target.head.clone());
             let (mut fills, mut dropped) = (Vec::new(), Vec::new());
             if let Some(start) = start {
-                fills = Commits::new(*rows, &record.name).bring_back(pool.layout(), draft, start)?;
+                fills = bring_back(rows, draft, start)?;
                 let working_tree = layout::working_tree(&record.name, &target.name);
                 let staged = if let Some(old) = replaced {
                     dropped = unheld(rows, old, target.head.as_ref())?;
@@ -242,9 +237,7 @@ fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutReq
         return Err(Error::BranchExists { volume: volume.clone(), branch: name });
     }
     check_no_tag(rows, volume, &name)?;
-    if start.volume.as_ref().is_some_and(|other| other != volume) {
-        return Err(Error::OtherVolume { revision: start.to_string(), volume: volume.clone() });
-    }
+    refuse_other(start, volume)?;
     let start = pool.resolve(rows, &record, start)?;
     let created = there.as_ref().map_or_else(|| pool.now(), |branch| branch.created);
     let head = Some(start.commit.id.clone());

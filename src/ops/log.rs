@@ -8,11 +8,12 @@ use regex::Regex;
 use serde::{Serialize, Serializer};
 
 use super::status::StatusChange;
+use crate::layout;
 use crate::model::{
     BranchName, CodeState, CommitId, CommitRecord, Instant, Range, Revision, Signature, TagName, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, History, Pool, existing};
+use crate::pool::{Error, History, Pool, existing, refuse_other};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::tree::{self, ChangeKind};
@@ -164,10 +165,7 @@ fn starts(
         LogStart::Revision(revision) => vec![pool.resolve(rows, record, revision)?.commit.id],
         LogStart::Range(range) => {
             for side in [&range.from, &range.to] {
-                if side.volume.as_ref().is_some_and(|volume| *volume != record.name) {
-                    let (revision, volume) = (side.to_string(), record.name.clone());
-                    return Err(Error::OtherVolume { revision, volume });
-                }
+                refuse_other(side, &record.name)?;
             }
             hidden = history.ancestors(&pool.resolve(rows, record, &range.from)?.commit.id)?;
             vec![pool.resolve(rows, record, &range.to)?.commit.id]
@@ -272,7 +270,14 @@ impl Names {
 
 /// What a commit changed; of a first one what its root holds.
 pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
-    let tree = pool.commit_tree(&entry.volume, &entry.id)?;
+    let place = |id: &CommitId| {
+        if entry.dropped {
+            pool.commit_tree(&entry.volume, id)
+        } else {
+            Ok(pool.layout().full(&layout::commit_tree(&entry.volume, id)))
+        }
+    };
+    let tree = place(&entry.id)?;
     let mut changes = Vec::new();
     let Some(parent) = &entry.parent else {
         for name in disk::names_in(&tree)? {
@@ -280,7 +285,7 @@ pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChan
         }
         return Ok(changes);
     };
-    let before = pool.commit_tree(&entry.volume, parent)?;
+    let before = place(parent)?;
     tree::compare_trees(&before, &tree, &mut |change| {
         changes.push(StatusChange { kind: change.kind, path: change.path });
         ControlFlow::Continue(())

@@ -10,7 +10,7 @@ use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Commits, Error, Found, Pool, current_branch, existing};
+use crate::pool::{Error, Found, Pool, bring_back, current_branch, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -103,7 +103,7 @@ fn reset_all(
         let id = &found.commit.id;
         let summary = format!("reset: moving to {}", request.revision);
         let (pending, plan) = session.intend(summary, |rows, draft| {
-            let fills = Commits::new(*rows, &branch.volume).bring_back(pool.layout(), draft, found)?;
+            let fills = bring_back(rows, draft, found)?;
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
             draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
             let dropped = unheld(rows, branch, Some(id))?;
@@ -150,11 +150,7 @@ fn targets(
     revision: &Revision,
 ) -> Result<Vec<Target>, Error> {
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
-    for volume in volumes {
-        if revision.volume.as_ref().is_some_and(|other| other != volume) {
-            return Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() });
-        }
-    }
+    volumes.iter().try_for_each(|volume| refuse_other(revision, volume))?;
     let commits = pool.resolve_in_each(rows, &records, revision)?;
     let both = records.iter().zip(commits);
     both.map(|(record, found)| Ok(Target { branch: current_branch(rows, record)?, found })).collect()

@@ -16,7 +16,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
     TagRecord, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Commits, Draft, Error, Pool, Purpose, current_branch, existing};
+use crate::pool::{Draft, Error, Pool, Purpose, bring_back, current_branch, existing};
 use crate::store::Rows;
 
 /// A volume as it was.
@@ -156,7 +156,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
         let record = existing(rows, volume)?;
         // The command, or somebody else, may have dropped even that.
         let fills = match &head {
-            Some(head) => Commits::new(*rows, volume).bring_back(pool.layout(), draft, head)?,
+            Some(head) => bring_back(rows, draft, head)?,
             None => Vec::new(),
         };
         draft.move_head(snapshot.head.clone());

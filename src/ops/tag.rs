@@ -8,7 +8,7 @@ use super::log::rfc3339;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
 };
-use crate::pool::{Commits, Error, Pool, existing};
+use crate::pool::{Error, Pool, bring_back, existing, refuse_other};
 
 /// Which commit to tag, and how.
 #[derive(Debug, Clone)]
@@ -115,10 +115,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     let session = pool.begin(Verb::Tag, &volume)?;
     let (pending, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
         let record = existing(rows, &volume)?;
-        if request.revision.volume.as_ref().is_some_and(|other| *other != volume) {
-            let revision = request.revision.to_string();
-            return Err(Error::OtherVolume { revision, volume: volume.clone() });
-        }
+        refuse_other(&request.revision, &volume)?;
         if rows.branches(&volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
             return Err(Error::NameTaken { volume: volume.clone(), name: name.to_string(), kind: "branch" });
         }
@@ -127,7 +124,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
             return Err(Error::TagExists { volume: volume.clone(), tag: name.clone() });
         }
         let found = pool.resolve(rows, &record, &request.revision)?;
-        let fills = Commits::new(*rows, &volume).bring_back(pool.layout(), draft, &found)?;
+        let fills = bring_back(rows, draft, &found)?;
         let commit = found.commit.id;
         let after = TagRecord {
             volume: volume.clone(),

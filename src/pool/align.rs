@@ -76,9 +76,9 @@ impl Pool {
         let (seen, told): (Vec<_>, Vec<_>) =
             bindings.iter().partition(|binding| binding.id.starts_with(SEEN));
         let now = self.now();
-        let is_young = |binding: &Binding| now.micros.saturating_sub(binding.since.micros) < YOUNG;
+        let is_old = |binding: &&Binding| now.micros.saturating_sub(binding.since.micros) >= YOUNG;
         let surplus = told.len().saturating_sub(running.len());
-        let (_, mut old): (Vec<&Binding>, Vec<&Binding>) = told.iter().partition(|binding| is_young(binding));
+        let mut old: Vec<&Binding> = told.iter().copied().filter(is_old).collect();
         alignment.is_settling |= surplus > old.len();
         old.sort_by_key(|binding| binding.since);
         old.truncate(surplus);

@@ -39,8 +39,8 @@ pub struct Found {
 
 /// The commits of one volume as one transaction sees them.
 pub(crate) struct Commits<'r> {
-    rows: Rows<'r>,
-    volume: VolumeName,
+    pub(super) rows: Rows<'r>,
+    pub(super) volume: VolumeName,
     /// Read when a commit is asked for that the volume does not have.
     dropped: OnceCell<HashMap<CommitId, Dropped>>,
 }
@@ -113,39 +113,6 @@ impl<'r> Commits<'r> {
         Ok(found)
     }
 
-    /// Plans that a dropped commit, and those before it that were dropped too, are the volume's again. Gives
-    /// the trees to be copied before the operation is published.
-    pub(crate) fn bring_back(
-        &self,
-        layout: &Layout,
-        draft: &mut Draft<'_>,
-        found: &Found,
-    ) -> Result<Vec<Fill>, Error> {
-        let mut fills = Vec::new();
-        let mut next = Some(found.clone());
-        while let Some(Found { commit, tree, home }) = next.filter(|one| one.home != Home::Volume) {
-            let place = layout::commit_tree(&commit.volume, &commit.id);
-            match home {
-                Home::Volume => {}
-                Home::Trash => draft.relocate(tree, place)?,
-                Home::Amended => {
-                    fills.push(Fill { source: layout.full(&tree), staged: draft.bring_in(place)? });
-                }
-            }
-            next = match &commit.parent {
-                Some(parent) => Some(self.find(layout, parent, parent)?.ok_or_else(|| {
-                    Error::Inconsistent(format!(
-                        "commit {parent}, which {} is based on, has no record",
-                        commit.id
-                    ))
-                })?),
-                None => None,
-            };
-            draft.change(RowChange::insert(Row::Commit(commit)));
-        }
-        Ok(fills)
-    }
-
     /// Follows a tree to where it is now: an amended commit's went to the one that took its place.
     fn tree_of(&self, dropped: &Dropped) -> Result<Option<(PathBuf, Home)>, StoreError> {
         let (mut tree, mut home) = (dropped.tree.clone(), Home::Trash);
@@ -177,7 +144,8 @@ impl<'r> Commits<'r> {
         }
         let log = self.rows.operations(&self.volume, PAST)?;
         let mut found = HashMap::new();
-        for operation in log.iter().take_while(|operation| !renames_away(operation)) {
+        // What is older than a rename belongs to a volume that has another name now.
+        for operation in log.iter().take_while(|operation| operation.verb != Verb::Rename) {
             for change in &operation.plan.changes {
                 let (Some(Row::Commit(commit)), None) = (&change.before, &change.after) else { continue };
                 found.entry(commit.id.clone()).or_insert_with(|| Dropped {
@@ -196,6 +164,33 @@ impl<'r> Commits<'r> {
     }
 }
 
+/// Plans that a dropped commit, and those before it that were dropped too, are its volume's again. Gives the trees
+/// to be copied before the operation is published.
+pub(crate) fn bring_back(rows: &Rows<'_>, draft: &mut Draft<'_>, found: &Found) -> Result<Vec<Fill>, Error> {
+    let (commits, layout) = (Commits::new(*rows, &found.commit.volume), draft.layout);
+    let mut fills = Vec::new();
+    let mut next = Some(found.clone());
+    while let Some(Found { commit, tree, home }) = next {
+        let place = layout::commit_tree(&commit.volume, &commit.id);
+        match home {
+            Home::Volume => break,
+            Home::Trash => draft.relocate(tree, place)?,
+            Home::Amended => {
+                fills.push(Fill { source: layout.full(&tree), staged: draft.bring_in(place)? });
+            }
+        }
+        let missing = |parent: &CommitId| {
+            Error::Inconsistent(format!("commit {parent}, which {} is based on, has no record", commit.id))
+        };
+        next = match &commit.parent {
+            Some(parent) => Some(commits.find(layout, parent, parent)?.ok_or_else(|| missing(parent))?),
+            None => None,
+        };
+        draft.change(RowChange::insert(Row::Commit(commit)));
+    }
+    Ok(fills)
+}
+
 /// A commit that the volume has.
 pub(super) fn kept(commit: CommitRecord) -> Found {
     let tree = layout::commit_tree(&commit.volume, &commit.id);
@@ -207,11 +202,6 @@ fn moved_to(operation: &Operation, place: &Path) -> Option<PathBuf> {
         Move::Rename { from, to, .. } if from == place => Some(to.clone()),
         _ => None,
     })
-}
-
-/// Whether what is older belongs to a volume that has another name now.
-fn renames_away(operation: &Operation) -> bool {
-    operation.verb == Verb::Rename
 }
 
 /// Whether the operation made the volume, out of nothing.

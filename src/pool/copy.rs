@@ -65,8 +65,8 @@ impl Pool {
     ///
     /// # Errors
     /// When the space does not suffice or a copy fails.
-    pub fn fill(&self, fills: &[Fill]) -> Result<(), Error> {
-        self.check_space(fills.iter().map(|fill| &*fill.source))?;
+    pub fn fill<'f>(&self, fills: impl IntoIterator<Item = &'f Fill> + Clone) -> Result<(), Error> {
+        self.check_space(fills.clone().into_iter().map(|fill| &*fill.source))?;
         for fill in fills {
             self.copy_tree(&fill.source, &fill.staged)?;
         }

@@ -10,7 +10,7 @@ use crate::sys::disk;
 /// A plan in the making. It lives inside the transaction that writes it into the journal, so a
 /// staging directory without a journal entry has no owner.
 pub struct Draft<'d> {
-    layout: &'d Layout,
+    pub(super) layout: &'d Layout,
     id: &'d OperationId,
     pub(super) plan: Plan,
     pub(super) head_after: Option<Option<CommitId>>,

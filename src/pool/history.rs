@@ -16,8 +16,6 @@ const SINGLE: usize = 256;
 
 /// The commits of one volume as one transaction sees them.
 pub(crate) struct History<'r> {
-    rows: Rows<'r>,
-    volume: VolumeName,
     commits: Commits<'r>,
     dropped: BTreeSet<CommitId>,
     asked: usize,
@@ -26,19 +24,19 @@ pub(crate) struct History<'r> {
 
 impl<'r> History<'r> {
     pub(crate) fn new(rows: Rows<'r>, volume: &VolumeName) -> Self {
-        let commits = Commits::new(rows, volume);
-        History { rows, volume: volume.clone(), commits, dropped: BTreeSet::new(), asked: 0, all: None }
+        History { commits: Commits::new(rows, volume), dropped: BTreeSet::new(), asked: 0, all: None }
     }
 
     fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
         self.asked += 1;
+        let Commits { rows, volume, .. } = &self.commits;
         if self.all.is_none() && self.asked > SINGLE {
-            let commits = self.rows.commits(&self.volume)?;
+            let commits = rows.commits(volume)?;
             self.all = Some(commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect());
         }
         let kept = match &self.all {
             Some(all) => all.get(id).cloned(),
-            None => self.rows.commit(&self.volume, id)?,
+            None => rows.commit(volume, id)?,
         };
         if kept.is_some() {
             return Ok(kept);

@@ -84,6 +84,16 @@ impl Pool {
     }
 }
 
+/// Refuses a revision that names a commit of another volume than this.
+pub(crate) fn refuse_other(revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
+    match &revision.volume {
+        Some(other) if other != volume => {
+            Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A revision to be looked up in one volume.
 struct Lookup<'l> {
     layout: &'l Layout,

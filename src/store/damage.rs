@@ -93,7 +93,7 @@ fn a_flipped_bit_is_noticed_or_harmless() {
 
 /// The same for all of them: `cargo test --release --lib every_bit -- --ignored`
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes 40 minutes"]
 fn every_bit_is_noticed_or_harmless() {
     flip(&scene(2), |bits| Box::new(0..bits));
 }

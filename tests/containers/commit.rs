@@ -1,6 +1,7 @@
 //! Commit stops the containers that run on the volume, copies, and starts them again.
 
 use std::fs;
+use std::path::Path;
 
 use crate::support::{Container, Engine};
 
@@ -26,14 +27,19 @@ fn a_running_container_is_stopped_and_started_around_a_commit() {
     assert_eq!(fs::read_to_string(file).expect("a commit is a plain directory"), "world\n");
 }
 
+/// Files that nobody changes.
+fn write_quiet_files(tree: &Path, count: usize) {
+    for number in 0..count {
+        fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
+    }
+}
+
 #[test]
 fn what_nobody_writes_to_is_copied_before_containers_are_stopped() {
     let Some(engine) = Engine::shared() else { return };
     engine.volume_with("ahead", "hello");
     let tree = engine.pool().join("ahead/branches/master");
-    for number in 0..40 {
-        fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
-    }
+    write_quiet_files(&tree, 40);
     let server = Container::serve(engine, "ahead", "ahead", "");
     // Left alone for a while, and then changed by the container.
     engine.sh("docker exec ahead sh -c 'echo world > /data/file'").ok();
@@ -62,9 +68,7 @@ fn who_asks_is_told_how_long_containers_were_held_and_what_was_copied_meanwhile(
     let Some(engine) = Engine::shared() else { return };
     engine.volume_with("told", "hello");
     let tree = engine.pool().join("told/branches/master");
-    for number in 0..20 {
-        fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
-    }
+    write_quiet_files(&tree, 20);
     let _server = Container::serve(engine, "told", "told", "");
     std::thread::sleep(std::time::Duration::from_millis(2_200));
     let told = |line: &str| {

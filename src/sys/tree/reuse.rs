@@ -53,7 +53,7 @@ pub struct Reuse<'a> {
     pub index: &'a dyn Index,
     /// Where the names of the linked files are written.
     pub linked: &'a LinkedFiles,
-    /// Leave them out for now: a later pass, when nobody writes, links them.
+    /// Leave them out of this pass: a later one, when nobody writes, links them.
     pub later: bool,
 }
 
