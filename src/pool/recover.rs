@@ -211,6 +211,13 @@ impl Pool {
         })?)
     }
 
+    /// The same where there may be something. What cannot be removed now is left for the next one.
+    pub(super) fn clear_staging(&self) {
+        if disk::names_in(&self.layout.staging()).is_ok_and(|names| !names.is_empty()) {
+            let _ = self.clear_orphans();
+        }
+    }
+
     /// Empties staging of what no journal entry owns: staging directories are made in the
     /// transaction that writes their entry, so none can be on its way while the lock is held.
     fn clear_orphans(&self) -> Result<usize, Error> {

@@ -52,6 +52,7 @@ impl Pool {
             notice: &|holder| self.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
         })?;
         self.recover_locked(volume, &lock)?;
+        self.clear_staging();
         Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })
     }
 

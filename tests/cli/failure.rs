@@ -102,6 +102,21 @@ fn a_read_error_in_the_middle_of_a_copy_undoes_the_operation() {
 }
 
 #[test]
+fn what_a_killed_command_leaves_in_staging_goes_with_the_next_one() {
+    let commit = ["commit", "-m", "x"];
+    let pool = Pool::with_commit();
+    let trace = pool.path().join("../trace");
+    assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(commit).status().unwrap().success());
+    let points = steps(&fs::read_to_string(&trace).unwrap()).count();
+    for point in 1..=points {
+        let pool = Pool::with_commit();
+        pool.command().env("DVOL_FAULT", format!("{point}:kill")).args(commit).output().unwrap();
+        pool.run(&["tag", "next"]).ok();
+        assert!(pool.staging().is_empty(), "killed at {point} of {points}");
+    }
+}
+
+#[test]
 fn a_lock_wait_is_bounded_and_names_the_holder() {
     let pool = Pool::with_commit();
     let file = fs::OpenOptions::new().write(true).open(pool.path().join(".dvol/locks/volume/db")).unwrap();
