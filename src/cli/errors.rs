@@ -145,6 +145,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Dropped { .. } => {
             "the settings trash.keep and trash.max-size say how long dropped commits are kept".to_owned()
         }
+        Error::NoBranchBefore { volume, .. } => format!("dvol branch {volume} lists those there are"),
         Error::NoSuchPast { volume, .. } => format!("dvol reflog {volume} lists the operations there were"),
         Error::AmbiguousRevision { .. } => "give more digits".to_owned(),
         Error::Dirty { volume, .. } => format!(

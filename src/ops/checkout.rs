@@ -226,7 +226,7 @@ fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutReq
     let name = match &request.branch {
         Target::Branch(name) => name.clone(),
         Target::Before(n) => branch_before(rows, volume, *n)?
-            .ok_or_else(|| Error::NoSuchPast { revision: format!("@{{-{n}}}"), volume: volume.clone() })?,
+            .ok_or_else(|| Error::NoBranchBefore { volume: volume.clone(), checkouts: *n })?,
     };
     let there = rows.branch(volume, &name)?;
     let Some(start) = &request.create else {

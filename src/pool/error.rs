@@ -157,6 +157,14 @@ pub enum Error {
         /// Where.
         volume: VolumeName,
     },
+    /// A look back at the branches that were current reaches none.
+    #[error("volume {volume} was on no other branch {}", ago(*.checkouts))]
+    NoBranchBefore {
+        /// Where.
+        volume: VolumeName,
+        /// How many checkouts back.
+        checkouts: u32,
+    },
     /// The revision names another volume where that cannot be.
     #[error("'{revision}' names a commit of another volume than {volume}")]
     OtherVolume {
@@ -359,6 +367,10 @@ pub enum Error {
     /// The container engine.
     #[error(transparent)]
     Container(#[from] ContainerError),
+}
+
+fn ago(checkouts: u32) -> String {
+    if checkouts == 1 { "before".to_owned() } else { format!("{checkouts} checkouts ago") }
 }
 
 fn before(start: &CommitId, ancestors: u64) -> String {
