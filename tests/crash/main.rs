@@ -11,6 +11,7 @@ mod driver;
 mod engine;
 mod gc;
 mod model;
+mod mount;
 mod power;
 mod random;
 mod repair;
