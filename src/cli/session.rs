@@ -166,10 +166,11 @@ impl Session {
                 rung("cloned", &all.cloned),
                 rung("copied in the kernel", &all.ranged),
                 rung("read and written", &all.written),
+                rung("compared and brought up to date", &all.revised),
             ];
             say("note", &rungs.join("; "));
             if held {
-                let (files, bytes) = (quiesced.files, quiesced.bytes);
+                let (files, bytes) = (quiesced.files, quiesced.moved());
                 say(
                     "note",
                     &format!(

@@ -1,6 +1,8 @@
 //! Where the message, the author and the date of a commit come from, and how they are changed.
 
-use super::harness::{Pool, json};
+use super::engine::{Container, Containers, Engine, Status};
+use super::harness::{Pool, json, said};
+use super::trace::steps;
 
 fn head(pool: &Pool) -> serde_json::Value {
     json(&pool.ok(["log", "-1", "--format", "json"])).remove(0)
@@ -60,4 +62,48 @@ fn amend_leaves_what_a_tag_holds() {
     pool.ok(["reset", "--hard", "kept"]);
     assert_eq!(pool.read("state"), "two");
     pool.ok(["fsck"]);
+}
+
+/// A large file that is written to all the time is copied while containers run, and compared while they are held.
+#[test]
+fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
+    let engine = Engine::new();
+    let running = Container { volume: "db", status: Status::Running, auto_remove: false };
+    let containers = Containers::from([("server".to_owned(), running)]);
+    let large = "x".repeat(3 << 20);
+    let prepare = || {
+        let pool = Pool::with_commits(&["one"]);
+        pool.write("large", &large);
+        engine.set(&containers);
+        pool
+    };
+    let words = ["-v", "commit", "-m", "two", "--format", "json"];
+    let pool = prepare();
+    if dvol::sys::disk::can_clone(&pool.root()) {
+        eprintln!("skipped: this file system shares blocks");
+        return;
+    }
+    let trace = pool.dir().join("trace");
+    let run = |pool: &Pool, words: &[&str], name: &str, value: &std::ffi::OsStr| {
+        said(&pool.command_with(&engine.socket(), words).env(name, value).output().unwrap())
+    };
+    let said = run(&pool, &words, "DVOL_FAULT_TRACE", trace.as_os_str());
+    assert_eq!(said.code, 0, "{said:?}");
+    let done = json(&said.out).remove(0);
+    assert_eq!(done["quiesced"]["revised"], serde_json::json!({"files": 1, "bytes": 0}), "{done}");
+    assert!(said.err.contains("compared and brought up to date 1 files, 0 bytes"), "{said:?}");
+    let points = steps(&trace);
+    let first = points.lines().position(|point| point == "tree.symlink").unwrap();
+    let last = points.lines().position(|point| point == "tree.revise").unwrap();
+    for point in (first..=last + 2).map(|index| index + 1) {
+        let pool = prepare();
+        let fault = format!("{point}:kill");
+        assert_ne!(run(&pool, &words, "DVOL_FAULT", fault.as_ref()).code, 0, "survived {fault}");
+        let undone = run(&pool, &["fsck"], "LANG", "C".as_ref());
+        assert!(engine.now() == containers, "{fault}: {undone:?}");
+        pool.ok(["fsck"]);
+        assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n", "{fault}");
+        assert_eq!(std::fs::read_dir(pool.root().join(".dvol/staging")).unwrap().count(), 0, "{fault}");
+        assert_eq!(pool.read("large"), large);
+    }
 }

@@ -40,6 +40,8 @@ pub(super) enum Way {
     Cloned,
     Ranged,
     Written,
+    /// An earlier copy was brought up to date.
+    Revised,
 }
 
 /// What was done for one file: how, the bytes shared or moved, and its size now.
@@ -192,15 +194,7 @@ impl Transfer<'_> {
                 break;
             }
             self.way = Way::Written;
-            let mut done = 0;
-            while done < length {
-                match pwrite(self.to, &buffer[done..length], offset + done as u64) {
-                    Err(Errno::INTR) => {}
-                    // Not from a local file system; a loop without end is the alternative.
-                    Ok(0) => return Err(target(Errno::IO)),
-                    other => done += other.map_err(target)?,
-                }
-            }
+            write_at(self.to, &buffer[..length], offset)?;
             offset += length as u64;
             self.moved(length as u64)?;
         }
@@ -236,10 +230,24 @@ pub(super) fn next_data(file: &OwnedFd, offset: u64, end: u64) -> rustix::io::Re
     }
 }
 
-fn source(error: Errno) -> Trouble {
+/// Writes all of `bytes`.
+pub(super) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), Trouble> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match pwrite(file, &bytes[done..], offset + done as u64) {
+            Err(Errno::INTR) => {}
+            // Not from a local file system; a loop without end is the alternative.
+            Ok(0) => return Err(target(Errno::IO)),
+            other => done += other.map_err(target)?,
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn source(error: Errno) -> Trouble {
     Trouble::Source(error.into())
 }
 
-fn target(error: Errno) -> Trouble {
+pub(super) fn target(error: Errno) -> Trouble {
     Trouble::Target(error.into())
 }

@@ -9,14 +9,22 @@
 //! (`content`); one around the page cache it cannot see, so callers leave what was written to lately to the
 //! second pass, and so are inodes with several links.
 //!
-//! The copies stand in one flat directory, so nothing is kept in memory.
+//! A large file without such a copy has a draft, if one was made of that inode at all: a copy that may be of any moment,
+//! which the second pass compares with the file and brings up to date (`revise`), as a database may write to all of its few
+//! large files all the time. There are none where the file system shares blocks, which is quicker still.
+//!
+//! The copies stand in one flat directory, under their marks; a link by the name of the inode leads to each that
+//! may be a draft. So nothing is kept in memory.
 
 use std::ffi::{CStr, CString, OsString};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, mkdirat, renameat, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat,
+    utimensat,
+};
 use rustix::io::Errno;
 
 use super::attributes::{self, Scratch};
@@ -24,7 +32,10 @@ use super::handle::{Stat, open_root};
 use super::index::FileTime;
 use super::measure::sync_filesystem;
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::fault;
+use crate::sys::{disk, fault};
+
+/// Bytes; of smaller files there are no drafts: to copy them anew takes no longer.
+const LARGE: u64 = 1024 * 1024;
 
 /// The copies of a first pass.
 #[derive(Debug)]
@@ -32,6 +43,13 @@ pub struct EarlyCopies {
     handle: OwnedFd,
     /// What changed later is not copied, nor taken.
     pub(super) settled: FileTime,
+    has_drafts: bool,
+}
+
+/// A copy that may be of any moment; whoever has it is alone with it.
+pub(super) struct Draft {
+    name: CString,
+    pub(super) file: OwnedFd,
 }
 
 /// Where the copies for the tree `dst` stand: beside it.
@@ -51,7 +69,7 @@ impl EarlyCopies {
         let settled = settled.min(FileTime::now().safely_before());
         // A store through a mapping marks its file once the page has been written back, and not before.
         sync_filesystem(path)?;
-        Ok(EarlyCopies { handle, settled })
+        Ok(EarlyCopies { handle, settled, has_drafts: !disk::can_clone(path) })
     }
 
     pub(super) fn handle(&self) -> &OwnedFd {
@@ -60,17 +78,57 @@ impl EarlyCopies {
 
     /// The name for a copy of the file that `stat` tells of; none if it is not to be copied yet.
     pub(super) fn name(&self, stat: &Stat) -> Option<CString> {
-        let (modified, changed) =
-            (FileTime::from(stat.times.last_modification), FileTime::from(stat.changed));
-        let is_settled = modified < self.settled && changed < self.settled;
-        (is_settled && stat.kind == FileType::RegularFile && stat.links == 1).then(|| {
-            let (number, (birth, birth_part)) = (stat.inode.number, stat.inode.birth);
-            let mark = format!(
-                "{number:x}-{birth:x}.{birth_part:x}-{:x}-{:x}.{:x}-{:x}.{:x}",
-                stat.size, modified.0, modified.1, changed.0, changed.1
-            );
-            CString::new(mark).expect("digits hold no NUL")
-        })
+        (self.is_settled(stat) || self.may_be_draft(stat)).then(|| mark(stat)).filter(|_| is_single(stat))
+    }
+
+    fn is_settled(&self, stat: &Stat) -> bool {
+        FileTime::from(stat.times.last_modification) < self.settled
+            && FileTime::from(stat.changed) < self.settled
+    }
+
+    fn may_be_draft(&self, stat: &Stat) -> bool {
+        self.has_drafts && stat.size >= LARGE && is_single(stat)
+    }
+
+    /// Makes the copy `name` the draft of the file that `stat` tells of, if it may be one and there is none.
+    pub(super) fn keep_draft(&self, name: &CStr, stat: &Stat) -> io::Result<()> {
+        if !self.may_be_draft(stat) {
+            return Ok(());
+        }
+        fault::point("tree.symlink")?;
+        match symlinkat(name, &self.handle, inode(stat)) {
+            Err(Errno::EXIST) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Gives the draft of the file that `stat` tells of, once; none where it may not be written.
+    pub(super) fn take_draft(&self, stat: &Stat) -> io::Result<Option<Draft>> {
+        if !self.may_be_draft(stat) {
+            return Ok(None);
+        }
+        let link = inode(stat);
+        let name = match readlinkat(&self.handle, &link, Vec::new()) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
+        fault::point("tree.unlink")?;
+        match unlinkat(&self.handle, &link, AtFlags::empty()) {
+            // The file has moved, and was met before.
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        }
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.handle, &name, flags, Mode::empty()) {
+            Err(Errno::NOENT | Errno::ACCESS | Errno::PERM) => Ok(None),
+            other => Ok(Some(Draft { file: other?, name })),
+        }
+    }
+
+    /// Moves a draft that is up to date to its place in `to`.
+    pub(super) fn place(&self, draft: &Draft, to: &OwnedFd, name: &CStr) -> io::Result<()> {
+        fault::point("tree.rename")?;
+        Ok(renameat(&self.handle, &draft.name, to, name)?)
     }
 
     /// Moves the copy of the entry `name` of `from`, which is `own`, to its place in `to`, if there is one; its size then.
@@ -82,11 +140,11 @@ impl EarlyCopies {
         name: &CStr,
     ) -> io::Result<Option<u64>> {
         let Ok(stat) = Stat::of_name(from.as_fd(), name) else { return Ok(None) };
-        let Some(early) = self.name(&stat).filter(|_| stat.same_mount(own)) else {
+        if !self.is_settled(&stat) || !is_single(&stat) || !stat.same_mount(own) {
             return Ok(None);
-        };
+        }
         fault::point("tree.rename")?;
-        match renameat(&self.handle, &early, to, name) {
+        match renameat(&self.handle, mark(&stat), to, name) {
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         }
@@ -97,4 +155,33 @@ impl EarlyCopies {
         }
         Ok(Some(stat.size))
     }
+}
+
+fn is_single(stat: &Stat) -> bool {
+    stat.kind == FileType::RegularFile && stat.links == 1
+}
+
+/// A name that no other inode has.
+fn inode(stat: &Stat) -> CString {
+    let (number, (birth, birth_part)) = (stat.inode.number, stat.inode.birth);
+    text(format!("{number:x}-{birth:x}.{birth_part:x}"))
+}
+
+/// The same, of the inode as it is now.
+fn mark(stat: &Stat) -> CString {
+    let (modified, changed) = (FileTime::from(stat.times.last_modification), FileTime::from(stat.changed));
+    let inode = inode(stat);
+    text(format!(
+        "{}-{:x}-{:x}.{:x}-{:x}.{:x}",
+        inode.to_string_lossy(),
+        stat.size,
+        modified.0,
+        modified.1,
+        changed.0,
+        changed.1
+    ))
+}
+
+fn text(digits: String) -> CString {
+    CString::new(digits).expect("digits hold no NUL")
 }

@@ -31,7 +31,7 @@
 //! | `attributes` | owner, mode, extended attributes, times |
 //! | `links` | hard links inside a copy |
 //! | `index` | marks by which an entry is known to be unchanged |
-//! | `early` | a first pass over a tree that is being written to |
+//! | `early`, `revise` | a first pass over a tree that is being written to, and what the second does with its copies |
 //! | `reuse`, `linked`, `refill` | copies that build on what is there: kept, linked, taken apart and made whole again |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
@@ -63,6 +63,7 @@ mod queue;
 mod refill;
 mod remove;
 mod reuse;
+mod revise;
 mod run;
 mod shared;
 mod sums;

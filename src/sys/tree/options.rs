@@ -45,7 +45,7 @@ pub struct Rung {
     pub bytes: u64,
 }
 
-/// What a copy has made. Empty files stand in `files` alone: they need none of the three ways.
+/// What a copy has made. Empty files stand in `files` alone: they need none of the ways.
 #[derive(Default, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyStats {
     /// Regular files, each inode once.
@@ -70,6 +70,17 @@ pub struct CopyStats {
     pub ranged: Rung,
     /// Files that were read and written.
     pub written: Rung,
+    /// Files of which an earlier pass had made a copy, that was compared with them: the bytes are those that
+    /// differed.
+    #[serde(default)]
+    pub revised: Rung,
+}
+
+impl CopyStats {
+    /// Bytes that were shared or moved, in whatever way.
+    pub fn moved(&self) -> u64 {
+        [self.cloned, self.ranged, self.written, self.revised].iter().map(|rung| rung.bytes).sum()
+    }
 }
 
 impl AddAssign<&CopyStats> for CopyStats {
@@ -84,6 +95,7 @@ impl AddAssign<&CopyStats> for CopyStats {
         self.cloned += other.cloned;
         self.ranged += other.ranged;
         self.written += other.written;
+        self.revised += other.revised;
     }
 }
 

@@ -9,13 +9,15 @@ use rustix::fs::{FileType, Mode, OFlags, mknodat, openat, readlinkat, symlinkat}
 use rustix::io::Errno;
 
 use super::attributes::{self, Scratch};
-use super::content::{Trouble, Way};
+use super::content::{Copied, Trouble, Way};
 use super::directory::Directory;
 use super::early::EarlyCopies;
 use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
+use super::queue::workers;
 use super::reuse::{Keep, Spared};
+use super::revise::revise;
 use super::run::{Batch, Run};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
@@ -141,7 +143,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Copies a file ahead of its tree, if nobody writes to it.
+    /// Copies a file ahead of its tree, if the copy may be of use.
     fn ahead(
         &mut self,
         directory: &Directory,
@@ -156,7 +158,10 @@ impl<'a> Worker<'a> {
         match create(early.handle(), &mark, &node.stat) {
             // It has moved, and is met again.
             Err(Errno::EXIST) => Ok(()),
-            Ok(to) => self.file(&entry, &from, &to),
+            Ok(to) => {
+                self.file(&entry, &from, &to)?;
+                early.keep_draft(&mark, &node.stat).map_err(|error| entry.target("make", error))
+            }
             Err(errno) => Err(entry.target("make", errno.into())),
         }
     }
@@ -172,6 +177,8 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
             }
+        } else if self.revised(entry)? {
+            return Ok(());
         } else {
             entry.make()?
         };
@@ -203,16 +210,8 @@ impl<'a> Worker<'a> {
             Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
             Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
         };
-        self.stats.files += 1;
-        self.stats.bytes += copied.size;
         self.untold += copied.size.saturating_sub(copied.moved);
-        let rung = match copied.way {
-            Some(Way::Cloned) => &mut self.stats.cloned,
-            Some(Way::Ranged) => &mut self.stats.ranged,
-            Some(Way::Written) => &mut self.stats.written,
-            None => &mut Rung::default(),
-        };
-        *rung += Rung { files: 1, bytes: copied.moved };
+        self.count(&copied);
         if run.update.keep == Keep::All {
             // The directory may have its default ACL already, which the file got too.
             attributes::clear_inherited(to, &mut self.scratch)
@@ -220,6 +219,50 @@ impl<'a> Worker<'a> {
         }
         attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
             .map_err(|error| entry.target("set the attributes of", error))
+    }
+}
+
+impl Worker<'_> {
+    /// Brings the draft of an earlier pass up to date, if there is one, and puts it in its place.
+    fn revised(&mut self, entry: &Entry<'_>) -> Result<bool, DiskError> {
+        let Entry { run, directory, name, node } = *entry;
+        let Some(early) = run.update.early else { return Ok(false) };
+        let stat = &node.stat;
+        let draft = early.take_draft(stat).map_err(|error| entry.target("make", error))?;
+        let Some(draft) = draft else { return Ok(false) };
+        let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
+        fault::point("tree.revise").map_err(|error| entry.target("write", error))?;
+        let tick = |bytes| {
+            run.progress(bytes, 0);
+            run.goes_on()
+        };
+        let to = &draft.file;
+        match revise(&from, to, stat, workers(run.options.workers), &tick) {
+            Ok(copied) => self.count(&copied),
+            Err(Trouble::Stopped) => return Ok(true),
+            Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
+            Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
+        }
+        attributes::clear_inherited(to, &mut self.scratch)
+            .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
+            .map_err(|error| entry.target("set the attributes of", error))?;
+        early.place(&draft, &directory.to, name).map_err(|error| entry.target("make", error))?;
+        Ok(true)
+    }
+
+    /// Counts a file.
+    fn count(&mut self, copied: &Copied) {
+        self.stats.files += 1;
+        self.stats.bytes += copied.size;
+        let rung = match copied.way {
+            Some(Way::Cloned) => &mut self.stats.cloned,
+            Some(Way::Ranged) => &mut self.stats.ranged,
+            Some(Way::Written) => &mut self.stats.written,
+            Some(Way::Revised) => &mut self.stats.revised,
+            None => &mut Rung::default(),
+        };
+        *rung += Rung { files: 1, bytes: copied.moved };
     }
 }
 

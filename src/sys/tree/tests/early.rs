@@ -206,3 +206,128 @@ fn a_write_that_is_under_way_is_waited_for() {
     });
     assert!(fs::read(pair.dst.join("f")).unwrap().iter().all(|byte| *byte == b'b'));
 }
+
+/// A file that is large enough for a draft, among smaller ones.
+fn large_tree() -> Pair {
+    let pair = Pair::new();
+    make_file(&pair.src.join("large"), &noise(5_000_000));
+    make_file(&pair.src.join("small"), &noise(5_000));
+    set_times(&pair.src);
+    settle();
+    pair
+}
+
+fn write_into(root: &Path, name: &str, offset: u64) {
+    let file = fs::OpenOptions::new().write(true).open(root.join(name)).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"changed", offset).unwrap();
+    set_times(root);
+}
+
+/// Whether there are drafts where the tests run: not where blocks are shared.
+fn has_drafts(pair: &Pair) -> bool {
+    !crate::sys::disk::can_clone(pair.dst.parent().unwrap())
+}
+
+#[test]
+fn of_a_large_file_only_what_changed_is_copied_again() {
+    let pair = large_tree();
+    let (first, second) = both_passes(&pair, |root| {
+        write_into(root, "large", 10_000);
+        write_into(root, "small", 0);
+    });
+    assert_eq!((first.files, second.files, second.kept), (2, 2, 0));
+    if has_drafts(&pair) {
+        assert_eq!(second.revised, Rung { files: 1, bytes: 4096 });
+        assert_eq!(second.moved(), 4096 + 5_000);
+    }
+}
+
+#[test]
+fn a_large_file_that_is_written_to_all_the_time_has_a_draft() {
+    let pair = large_tree();
+    fs::write(pair.src.join("small"), "new").unwrap();
+    write_into(&pair.src, "large", 0);
+    let (first, second) = both_passes(&pair, |_| {});
+    if has_drafts(&pair) {
+        assert_eq!((first.files, second.kept, second.revised), (1, 0, Rung { files: 1, bytes: 0 }));
+    }
+}
+
+#[test]
+fn a_draft_is_exact_in_all_that_is_not_bytes() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = large_tree();
+    let large = pair.src.join("large");
+    set_mode(&large, 0o6755);
+    set_xattr(&large, "user.goes", b"1");
+    set_xattr(&large, "user.changes", b"1");
+    run("setfacl", &["-m".as_ref(), "u:1234:rwx".as_ref(), large.as_os_str()]);
+    settle();
+    let home = pair.dst.parent().unwrap();
+    run("setfacl", &["-d".as_ref(), "-m".as_ref(), "u:4321:rwx".as_ref(), home.as_os_str()]);
+    let (_, second) = both_passes(&pair, |root| {
+        let large = root.join("large");
+        run("setfacl", &["-b".as_ref(), large.as_os_str()]);
+        rustix::fs::lremovexattr(&large, "user.goes").unwrap();
+        set_xattr(&large, "user.changes", b"2");
+        let (owner, group) = (Some(Uid::from_raw(7)), Some(Gid::from_raw(8)));
+        rustix::fs::chownat(CWD, &large, owner, group, AtFlags::empty()).unwrap();
+        write_into(root, "large", 4_999_999);
+        // Writing took them.
+        set_mode(&large, 0o4711);
+        set_times(root);
+    });
+    assert_eq!(second.revised.files, u64::from(has_drafts(&pair)));
+}
+
+#[test]
+fn a_draft_is_of_an_inode_and_not_of_a_name() {
+    let pair = large_tree();
+    let (_, second) = both_passes(&pair, |root| {
+        fs::rename(root.join("large"), root.join("moved")).unwrap();
+        make_file(&root.join("large"), &noise(4_000_000));
+        set_times(root);
+    });
+    assert_eq!(second.revised, Rung { files: u64::from(has_drafts(&pair)), bytes: 0 });
+
+    // Two names, of which it has one draft; and one that is no file any more.
+    let pair = large_tree();
+    let (_, second) = both_passes(&pair, |root| {
+        fs::hard_link(root.join("large"), root.join("again")).unwrap();
+        set_times(root);
+    });
+    assert_eq!((second.revised.files, second.hard_links), (0, 1));
+    let pair = large_tree();
+    both_passes(&pair, |root| {
+        fs::remove_file(root.join("large")).unwrap();
+        make_dir(&root.join("large"));
+        set_times(root);
+    });
+}
+
+#[test]
+fn a_draft_that_its_owner_may_not_write_is_copied_anew() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = large_tree();
+    give_to_nobody(pair.src.parent().unwrap());
+    set_mode(&pair.src.join("large"), 0o444);
+    settle();
+    as_nobody(|| {
+        both_passes(&pair, |root| {
+            rustix::fs::utimensat(
+                CWD,
+                root.join("large"),
+                &Timestamps {
+                    last_access: Timespec { tv_sec: 4_000_000_000, tv_nsec: 1 },
+                    last_modification: Timespec { tv_sec: 1, tv_nsec: 1 },
+                },
+                AtFlags::empty(),
+            )
+            .unwrap();
+        });
+    });
+}

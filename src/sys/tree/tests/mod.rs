@@ -5,6 +5,7 @@ mod early;
 mod exact;
 mod hostile;
 mod removal;
+mod revise;
 mod rungs;
 mod second_pass;
 
