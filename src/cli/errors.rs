@@ -165,6 +165,10 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoMessage => "dvol commit -m MESSAGE".to_owned(),
         Error::NotConfirmed { .. } => "-f does it without asking".to_owned(),
         Error::NoSpace { .. } => NO_SPACE.to_owned(),
+        Error::TooLarge { volume, .. } => format!(
+            "delete what need not be kept, or allow more: dvol config -C {volume} volume.max-size SIZE, or without -C \
+             for all volumes that have no limit of their own"
+        ),
         Error::NotJoint { .. } => {
             "dvol log --project NAME lists the commits, with their volumes; a branch, a tag and HEAD~N are looked \
              up in each volume"

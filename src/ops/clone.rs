@@ -31,7 +31,7 @@ pub struct Cloned {
 /// The two share no history and no inode. The current volume stays.
 ///
 /// # Errors
-/// When the name is taken, the revision names no commit, or the copy fails; nothing is left then.
+/// When the name is taken, the revision names no commit or one that is too large, or the copy fails; nothing is left then.
 pub fn clone(
     pool: &Pool,
     source: &VolumeName,
@@ -48,7 +48,8 @@ pub(super) fn clone_as(
     to: &VolumeName,
     first: First,
 ) -> Result<Cloned, Error> {
-    let First { branch, options } = first;
+    let settings = first.settings(to);
+    let First { branch, options, max_size } = first;
     let find = || pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, source)?, revision));
     find()?;
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
@@ -64,6 +65,7 @@ pub(super) fn clone_as(
     };
     let Found { commit, tree, .. } = find()?;
     let tree = pool.layout().full(&tree);
+    pool.check_size(to, max_size.as_deref(), &tree)?;
     let id = pool.new_commit_id();
     let (pending, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
         if rows.volume(to)?.is_some() {
@@ -85,6 +87,7 @@ pub(super) fn clone_as(
             created,
         })));
         draft.change(RowChange::insert(Row::Commit(commit)));
+        settings.into_iter().for_each(|change| draft.change(change));
         draft.move_head(head);
         draft.bring_in(layout::volume(to))
     })?;

@@ -55,7 +55,7 @@ pub struct Committed {
 /// Copies the working tree of the current branch into a new commit.
 ///
 /// # Errors
-/// When the message is blank, the space does not suffice, a container cannot be held, or the copy
+/// When the message is blank, the tree is too large or the space does not suffice, a container cannot be held, or the copy
 /// fails; nothing is changed then.
 pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> {
     let volume = pool.select(request.volume.as_ref())?;
@@ -95,6 +95,9 @@ fn commit_all(
     let tree =
         |branch: &BranchRecord| pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
     let trees: Vec<PathBuf> = branches.iter().map(tree).collect();
+    for (volume, tree) in volumes.iter().zip(&trees) {
+        pool.check_size(volume, None, tree)?;
+    }
     pool.check_space(trees.iter().map(PathBuf::as_path))?;
 
     let (mut all, mut staged) = (Vec::new(), Vec::new());

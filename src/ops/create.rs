@@ -1,25 +1,24 @@
 //! `docker volume create`: a new volume as the driver is asked for it, with options.
 //!
-//! `from=VOLUME[:REVISION]` makes it out of another volume's commit, `branch=NAME` names its first branch.
+//! `from=VOLUME[:REVISION]` makes it out of another volume's commit, `branch=NAME` names its first branch, `size=SIZE` is
+//! its setting `volume.max-size`.
 
 use std::collections::BTreeMap;
 
 use super::clone::clone_as;
 use super::init::{First, make};
 use crate::model::{BranchName, Revision, VolumeName};
-use crate::pool::{Error, Pool};
+use crate::pool::{Error, MAX_SIZE, Pool, Setting};
 
 /// The options there are.
-const OPTIONS: &str = "from=VOLUME[:REVISION] and branch=NAME";
-/// Why there is no size to be had.
-const NO_SIZE: &str = "dvol cannot limit the size of a volume: a file system limits a directory by a project \
-     quota, and refuses to link or move files across its border, which commit and reset have to do";
+const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME and size=SIZE";
 
 /// What the options ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     from: Option<(VolumeName, Revision)>,
     branch: Option<BranchName>,
+    size: Option<String>,
 }
 
 /// Makes a volume for the driver; the current volume stays. A volume that is there is left alone. Says
@@ -33,7 +32,11 @@ pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>
         return Ok(false);
     }
     let wanted = read(options)?;
-    let first = First { branch: wanted.branch.unwrap_or_else(BranchName::master), options: options.clone() };
+    let first = First {
+        branch: wanted.branch.unwrap_or_else(BranchName::master),
+        options: options.clone(),
+        max_size: wanted.size,
+    };
     let made = match &wanted.from {
         Some((source, revision)) => clone_as(pool, source, revision, name, first).map(drop),
         None => make(pool, name, first, false).map(drop),
@@ -77,7 +80,14 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
                     value.parse().map_err(|error: crate::model::NameError| bad(error.to_string()))?;
                 wanted.branch = Some(branch);
             }
-            "size" => return Err(bad(NO_SIZE.to_owned())),
+            "size" => {
+                let setting = Setting::find(MAX_SIZE)?;
+                setting.check(value)?;
+                if value.is_empty() {
+                    return Err(bad(setting.rule.to_owned()));
+                }
+                wanted.size = Some(value.clone());
+            }
             _ => return Err(bad(format!("there is no such option, only {OPTIONS}"))),
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::layout;
 use crate::model::{BranchName, CommitId, Instant, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool};
+use crate::pool::{Error, Pool, max_size};
 use crate::store::Rows;
 
 /// A volume as an engine sees it.
@@ -20,6 +20,8 @@ pub struct Description {
     pub branch: BranchName,
     /// The head of that branch.
     pub head: Option<CommitId>,
+    /// Bytes that the working tree may take to be committed.
+    pub max_size: Option<u64>,
 }
 
 /// Describes one volume; none when there is no such volume.
@@ -57,6 +59,7 @@ pub fn volumes_on_disk(pool: &Pool) -> Vec<VolumeName> {
 fn description(pool: &Pool, rows: &Rows<'_>, record: VolumeRecord) -> Result<Description, Error> {
     let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
     Ok(Description {
+        max_size: max_size(rows, &record.name)?,
         mountpoint: pool.layout().full(&layout::running_point(&record.name)),
         volume: record.name,
         created: record.created,

@@ -26,6 +26,8 @@ pub struct Bytes {
     pub logical: u64,
     /// What deleting the tree gives back; none where the file system shares blocks, so that it takes long to tell.
     pub unshared: Option<u64>,
+    /// What is allocated to it, shared or not.
+    pub allocated: u64,
 }
 
 /// What was found out.
@@ -126,7 +128,7 @@ impl Known {
             measure(&layout::working_tree(volume, &now.record.branch))
         })?;
         let commits = time.part(Part::Commits, unfinished, || {
-            let mut all = Bytes { logical: 0, unshared: Some(0) };
+            let mut all = Bytes { unshared: Some(0), ..Bytes::default() };
             for id in &now.commits {
                 let one = match commits.get(id) {
                     Some(known) => *known,
@@ -136,6 +138,7 @@ impl Known {
                     },
                 };
                 all.logical += one.logical;
+                all.allocated += one.allocated;
                 all.unshared = all.unshared.zip(one.unshared).map(|(all, one)| all + one);
             }
             Ok(Some(all))
@@ -177,7 +180,11 @@ impl Time<'_> {
 
 fn measure(tree: &Path, shares: bool, stop: Stop<'_>) -> Result<Option<Bytes>, Error> {
     let measured = unless_stopped(tree::measure_unshared(tree, false, stop).map_err(Error::from))?;
-    Ok(measured.map(|(usage, own)| Bytes { logical: usage.bytes, unshared: own.filter(|_| !shares) }))
+    Ok(measured.map(|(usage, own)| Bytes {
+        logical: usage.bytes,
+        unshared: own.filter(|_| !shares),
+        allocated: usage.blocks,
+    }))
 }
 
 /// Makes what ended early nothing at all.

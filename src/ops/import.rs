@@ -40,7 +40,7 @@ pub struct Imported {
 /// tar archive holds, which `what` names in the commit's message then.
 ///
 /// # Errors
-/// When the name is taken, the archive is damaged or of a later format, or the space does not
+/// When the name is taken, the archive is damaged, of a later format or too large, or the space does not
 /// suffice; nothing is left then.
 pub fn import(
     pool: &Pool,
@@ -56,7 +56,10 @@ pub fn import(
     let given = manifest.map(|manifest| manifest.commit);
     let tree = tree.unwrap_or_default();
     make(pool, volume, given, message, author, |_, kept| {
-        Ok(extract_archive(&mut *rest, kept, &tree, &pool.interrupted())?)
+        let stats = extract_archive(&mut *rest, kept, &tree, &pool.interrupted())?;
+        // How much an archive will take it does not say.
+        pool.check_size(volume, None, kept)?;
+        Ok(stats)
     })
 }
 
@@ -64,7 +67,8 @@ pub fn import(
 /// stopped for the copy and started again. The other volume stays.
 ///
 /// # Errors
-/// When there is no such volume, it has no directory on this machine, the name is taken, or the copy fails.
+/// When there is no such volume, it has no directory on this machine, the name is taken, it is too large, or the copy
+/// fails.
 pub fn import_volume(
     pool: &Pool,
     name: &str,
@@ -80,6 +84,7 @@ pub fn import_volume(
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
     make(pool, volume, None, message, author, |pending, kept| {
+        pool.check_size(volume, None, &foreign.mountpoint)?;
         pool.check_space([&*foreign.mountpoint])?;
         pending.hold_others(&foreign.users)?;
         let copied = pool.copy_tree(&foreign.mountpoint, kept)?;

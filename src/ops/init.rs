@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::layout;
 use crate::model::{BranchName, BranchRecord, Row, RowChange, Verb, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool};
+use crate::pool::{Error, MAX_SIZE, Pool};
 use crate::sys::disk;
 
 /// A new volume.
@@ -33,11 +33,22 @@ pub(super) struct First {
     pub(super) branch: BranchName,
     /// The options that the driver was given.
     pub(super) options: BTreeMap<String, String>,
+    /// Its own `volume.max-size`.
+    pub(super) max_size: Option<String>,
 }
 
 impl Default for First {
     fn default() -> Self {
-        First { branch: BranchName::master(), options: BTreeMap::new() }
+        First { branch: BranchName::master(), options: BTreeMap::new(), max_size: None }
+    }
+}
+
+impl First {
+    /// The settings that a volume of that name begins with.
+    pub(super) fn settings(&self, volume: &VolumeName) -> Option<RowChange> {
+        let value = self.max_size.clone()?;
+        let key = MAX_SIZE.to_owned();
+        Some(RowChange::insert(Row::Setting { volume: volume.clone(), key, value }))
     }
 }
 
@@ -47,7 +58,8 @@ pub(super) fn make(
     first: First,
     becomes_current: bool,
 ) -> Result<Created, Error> {
-    let First { branch, options } = first;
+    let settings = first.settings(name);
+    let First { branch, options, .. } = first;
     let session = pool.begin(Verb::Init, name)?;
     let (pending, staged) = session.intend(format!("init: {name}"), |rows, draft| {
         if rows.volume(name)?.is_some() {
@@ -58,6 +70,7 @@ pub(super) fn make(
         let first = BranchRecord { volume: name.clone(), name: branch.clone(), head: None, created };
         draft.change(RowChange::insert(Row::Volume(volume)));
         draft.change(RowChange::insert(Row::Branch(first)));
+        settings.into_iter().for_each(|change| draft.change(change));
         if becomes_current {
             let before = rows.current_volume()?.map(Row::CurrentVolume);
             draft.change(RowChange { before, after: Some(Row::CurrentVolume(name.clone())) });

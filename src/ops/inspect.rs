@@ -1,4 +1,4 @@
-//! `inspect`: all that the metadata says of one volume.
+//! `inspect`: all that the metadata says of one volume, and what it takes where that is limited.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::list::names_of;
 use super::log::rfc3339;
+use super::status::use_of_limit;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Instant, TagName, VolumeName};
 use crate::pool::{Error, Pool, existing};
@@ -43,14 +44,20 @@ pub struct Inspection {
     pub mounts: usize,
     /// The containers that use it, running or not, sorted; none when they are not known.
     pub containers: Option<Vec<String>>,
+    /// Bytes that the working tree may take to be committed.
+    pub max_size: Option<u64>,
+    /// Bytes that are allocated to it; none where there is no such limit.
+    pub allocated: Option<u64>,
 }
 
 /// Tells all of one volume. An engine that does not answer is no failure.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When there is no such volume, or the metadata, or a working tree that has a limit, cannot be read.
 pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, Error> {
     let volume = pool.select(volume)?;
+    let record = pool.store().read(|rows| existing(&rows, &volume))?;
+    let (max_size, allocated) = use_of_limit(pool, &record)?;
     let mut inspection = pool.store().read(|rows| {
         let record = existing(&rows, &volume)?;
         let branches: BTreeMap<_, _> =
@@ -70,6 +77,8 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
             settings: rows.settings(Some(&volume))?.into_iter().collect(),
             mounts: rows.bindings(&volume)?.len(),
             containers: None,
+            max_size,
+            allocated,
             volume: record.name,
         })
     })?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::paths::{folded, printable};
 use crate::layout;
 use crate::model::{BranchName, CommitId, ProjectName, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool, existing};
+use crate::pool::{Error, Pool, existing, max_size};
 use crate::sys::tree::{self, Change, ChangeKind, Compare, Index, Stop};
 
 /// One changed entry.
@@ -42,6 +42,10 @@ pub struct Status {
     pub clean: bool,
     /// What differs, in the order of a walk.
     pub changes: Vec<StatusChange>,
+    /// Bytes that the working tree may take to be committed.
+    pub max_size: Option<u64>,
+    /// Bytes that are allocated to it; none where there is no such limit.
+    pub allocated: Option<u64>,
 }
 
 /// Compares the working tree of the current branch with its head; with an empty tree when it has
@@ -57,7 +61,24 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
         changes.push(StatusChange::folded(change));
         ControlFlow::Continue(())
     })?;
-    Ok(Status { volume, branch: record.branch, head, clean: changes.is_empty(), changes })
+    let (max_size, allocated) = use_of_limit(pool, &record)?;
+    Ok(Status {
+        volume,
+        branch: record.branch,
+        head,
+        clean: changes.is_empty(),
+        changes,
+        max_size,
+        allocated,
+    })
+}
+
+/// What the working tree of the current branch may take, and takes; only where there is a limit it is measured.
+pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option<u64>, Option<u64>), Error> {
+    let most = pool.store().read(|rows| max_size(&rows, &record.name))?;
+    let tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
+    let allocated = most.map(|_| tree::measure_tree(&tree)).transpose()?;
+    Ok((most, allocated.map(|usage| usage.blocks)))
 }
 
 /// The same for each volume of a compose project.

@@ -70,7 +70,13 @@ fn info(description: Description) -> VolumeInfo {
 
 /// The same, with what a look has told.
 fn info_at_a_glance(description: Description, glance: Glance) -> VolumeInfo {
+    let max_size = description.max_size;
     let mut info = info(description);
+    if let Some(most) = max_size {
+        let mut limit = Map::from_iter([("max_size".to_owned(), most.into())]);
+        limit.extend(glance.working_tree.map(|tree| ("allocated".to_owned(), tree.allocated.into())));
+        info.status.insert("limit".to_owned(), limit.into());
+    }
     info.status.extend(glance.dirty.map(|dirty| ("dirty".to_owned(), dirty.into())));
     let sizes = [("working_tree", glance.working_tree), ("commits", glance.commits)];
     let sizes: Map<String, Value> =

@@ -265,6 +265,16 @@ pub enum Error {
         /// Bytes that are free.
         free: u64,
     },
+    /// More than the setting `volume.max-size` allows.
+    #[error("the tree takes {size} bytes, volume {volume} may take {limit}")]
+    TooLarge {
+        /// The volume that it is of, or would become.
+        volume: VolumeName,
+        /// Bytes that are allocated to it.
+        size: u64,
+        /// Bytes that it may take.
+        limit: u64,
+    },
     /// No such setting.
     #[error("'{0}' is not a setting")]
     UnknownSetting(String),

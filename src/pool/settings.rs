@@ -20,8 +20,10 @@ pub struct Setting {
     is_valid: fn(&str) -> bool,
 }
 
+const SIZE: &str = "a number of bytes, or with K, M, G or T, such as 20G; nothing for no limit";
+
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 12] = [
     Setting {
         key: "checksums",
         about: "when the checksums of a commit are taken, which fsck --deep compares",
@@ -90,9 +92,9 @@ pub const SETTINGS: [Setting; 11] = [
         key: "trash.max-size",
         about: "how much of it is kept, the newest first",
         default: "",
-        rule: "a number of bytes, or with K, M, G or T, such as 20G; nothing for no limit",
+        rule: SIZE,
         is_global: true,
-        is_valid: |text| text.is_empty() || parse_size(text).is_some(),
+        is_valid: is_size,
     },
     Setting {
         key: "user.email",
@@ -110,10 +112,22 @@ pub const SETTINGS: [Setting; 11] = [
         is_global: false,
         is_valid: is_line,
     },
+    Setting {
+        key: "volume.max-size",
+        about: "how much a working tree may take to be committed",
+        default: "",
+        rule: SIZE,
+        is_global: false,
+        is_valid: is_size,
+    },
 ];
 
 fn is_line(text: &str) -> bool {
     !text.chars().any(char::is_control)
+}
+
+fn is_size(text: &str) -> bool {
+    text.is_empty() || parse_size(text).is_some()
 }
 
 /// `7d`, `36h`, `90m` in microseconds.
@@ -128,15 +142,16 @@ pub(super) fn parse_age(text: &str) -> Option<i64> {
     Some(i64::from(count) * unit * 1_000_000)
 }
 
-/// `20G`, `512M`, `4096` in bytes; units are powers of 1024.
+/// `20G`, `512M`, `4096` in bytes, or as Docker spells it: `20gb`, `512MiB`. Units are powers of 1024.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
-    let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
-    let shift = match &text[digits.len()..] {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let shift = match &*unit.to_ascii_lowercase() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
@@ -195,7 +210,11 @@ mod tests {
     fn sizes_may_have_a_unit() {
         assert_eq!(parse_size("3K"), Some(3072));
         assert_eq!(parse_size("7"), Some(7));
-        for text in ["", "K", "1KK", "-1", "99999999999T", "1é"] {
+        assert_eq!(parse_size("7b"), Some(7));
+        for text in ["2G", "2g", "2GB", "2gb", "2GiB"] {
+            assert_eq!(parse_size(text), Some(2 << 30), "{text}");
+        }
+        for text in ["", "K", "B", "1KK", "1iB", "1 G", "1.5G", "-1", "+1", "99999999999T", "1é"] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::json::{Lines, lines};
 use super::style::RED;
 use super::text::Text;
+use super::undo::size;
 use crate::ops::{Status, shown};
 use crate::sys::tree::ChangeKind;
 
@@ -66,6 +67,10 @@ fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "On branch {}", status.branch)?;
     if status.head.is_none() {
         writeln!(out, "No commits yet")?;
+    }
+    if let (Some(most), Some(allocated)) = (status.max_size, status.allocated) {
+        let over = if allocated > most { ", too much to be committed" } else { "" };
+        writeln!(out, "Takes {} of {}{over}", size(allocated), size(most))?;
     }
     if status.clean {
         return writeln!(out, "nothing to commit, working tree clean");

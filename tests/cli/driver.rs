@@ -117,8 +117,10 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
     assert!(said.contains("branch=tests/w1, from=db:HEAD~1"), "{said}");
 
     for (opts, reason) in [
-        (json!({"form": "db"}), "only from=VOLUME[:REVISION] and branch=NAME"),
-        (json!({"size": "1G"}), "cannot limit the size"),
+        (json!({"form": "db"}), "only from=VOLUME[:REVISION], branch=NAME and size=SIZE"),
+        (json!({"size": "much"}), "'much' is not a value of volume.max-size"),
+        (json!({"size": ""}), "such as 20G"),
+        (json!({"from": "db", "size": "1K"}), "volume refused may take 1024"),
         (json!({"from": "nosuch"}), "'nosuch' does not exist"),
         (json!({"from": "db:HEAD~7"}), "past the root"),
         (json!({"from": "db:^"}), "from=db:^"),
@@ -130,6 +132,43 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
         assert!(!pool.path().join("refused").exists(), "{opts}");
     }
     assert!(pool.staging().is_empty());
+}
+
+#[test]
+fn a_size_is_a_limit_to_what_is_committed() {
+    let pool = Pool::new();
+    let driver = Driver::start(&pool);
+    let create = || driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {"size": "100kb"}}));
+    assert_eq!(create()["Err"], "");
+    // As a compose file that is brought up again asks.
+    assert_eq!(create()["Err"], "");
+    pool.write("db", "large", &"x".repeat(200 << 10));
+    let start = Instant::now();
+    let limit = loop {
+        let limit =
+            driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Volume"]["Status"]["limit"].take();
+        assert_eq!(limit["max_size"], 102_400);
+        if limit["allocated"].is_u64() {
+            break limit;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{limit}");
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert!(limit["allocated"].as_u64() > Some(200 << 10), "{limit}");
+    pool.run(&["commit", "-C", "db", "-m", "large"]).fails(1, "may take 102400");
+    // Whoever is over it can go on all the same.
+    assert_eq!(driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"}))["Err"], "");
+    // A copy of it has no limit, nor has one that is made anew once it is gone.
+    pool.run(&["config", "-C", "db", "volume.max-size", "1m"]).ok();
+    pool.run(&["commit", "-C", "db", "-m", "large"]).ok();
+    pool.run(&["clone", "db", "copy"]).ok();
+    driver.call("VolumeDriver.Unmount", &json!({"Name": "db", "ID": "a1"}));
+    assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": "db"}))["Err"], "");
+    pool.run(&["undo", "db"]).ok();
+    for (volume, limit) in [("db", json!(1 << 20)), ("copy", json!(null))] {
+        let status = driver.call("VolumeDriver.Get", &json!({"Name": volume}))["Volume"]["Status"].take();
+        assert_eq!(status["limit"]["max_size"], limit, "{volume}: {status}");
+    }
 }
 
 /// What Get says of `db` beside its branch and head.

@@ -13,7 +13,7 @@ const FIELDS: &[(&[&str], &[&str])] = &[
             "changes",
         ],
     ),
-    (&["status"], &["volume", "branch", "head", "clean", "changes"]),
+    (&["status"], &["volume", "branch", "head", "clean", "changes", "max_size", "allocated"]),
     (
         &["diff", "HEAD^", "HEAD"],
         &["kind", "path", "old", "new", "xattrs", "binary", "added", "deleted", "patch"],
@@ -40,6 +40,8 @@ const FIELDS: &[(&[&str], &[&str])] = &[
             "settings",
             "mounts",
             "containers",
+            "max_size",
+            "allocated",
         ],
     ),
     (&["rev-parse", "HEAD"], &["name", "commit"]),
