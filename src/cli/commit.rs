@@ -1,13 +1,14 @@
 //! `dvol commit`
 
 use std::process::ExitCode;
+use std::thread;
 
 use super::message::Message;
 use super::project::{self, ProjectArg};
 use super::session::{Session, catch_interrupts};
 use super::{Outcome, author, code, log};
 use crate::model::{Daytime, Instant, ProjectName, Revision, Signature, VolumeName};
-use crate::ops::{self, AmendRequest, CommitRequest};
+use crate::ops::{self, AmendRequest, CommitRequest, Surroundings};
 
 /// Keep the state of the current branch as a commit
 ///
@@ -67,9 +68,9 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let message = args.message.get("", &format!("What is this state of volume {volume}?"))?;
-    let request = request(args, Some(volume), message, author, date);
+    let request = CommitRequest { volume: Some(volume), message, author, date };
     catch_interrupts(pool)?;
-    let committed = ops::commit(pool, &request)?;
+    let committed = ops::commit(pool, &request, ask_git(args))?;
     session.note_containers("stopped and started", &committed.containers);
     let held = !committed.containers.is_empty();
     session.note_copy(&committed.copied, &committed.quiesced, held, committed.downtime_ms);
@@ -88,9 +89,9 @@ fn commit_project(
     // Refused before anybody is asked for a message.
     pool.volumes_of_project(project)?;
     let message = args.message.get("", &format!("What is this state of project {project}?"))?;
-    let request = request(args, None, message, author, date);
+    let request = CommitRequest { volume: None, message, author, date };
     catch_interrupts(pool)?;
-    let committed = ops::commit_project(pool, project, &request)?;
+    let committed = ops::commit_project(pool, project, &request, ask_git(args))?;
     if let Some(first) = committed.first() {
         session.note_containers("stopped and started", &first.containers);
     }
@@ -102,18 +103,13 @@ fn commit_project(
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(
-    args: &Args,
-    volume: Option<VolumeName>,
-    message: String,
-    author: Option<Signature>,
-    date: Option<Instant>,
-) -> CommitRequest {
-    // Both ask git, which takes its time.
-    let (code, fallback) = std::thread::scope(|scope| {
-        let code = scope.spawn(|| if args.no_code { None } else { code::state() });
-        let fallback = author::from_surroundings();
-        (code.join().unwrap_or_default(), fallback)
-    });
-    CommitRequest { volume, message, author, fallback, date, code }
+/// Asks git for the author and the code, which takes its time, and gives what waits for the answers.
+fn ask_git(args: &Args) -> impl FnOnce() -> Surroundings + use<> {
+    let no_code = args.no_code;
+    let code = thread::spawn(move || if no_code { None } else { code::state() });
+    let author = thread::spawn(author::from_surroundings);
+    move || Surroundings {
+        author: author.join().expect("asking for the author does not panic"),
+        code: code.join().unwrap_or_default(),
+    }
 }

@@ -23,10 +23,15 @@ pub struct CommitRequest {
     pub message: String,
     /// The author, where the caller names one: it wins over the pool's settings.
     pub author: Option<Signature>,
-    /// The author when neither the caller nor the settings name one.
-    pub fallback: Signature,
     /// When it was made; none means now.
     pub date: Option<Instant>,
+}
+
+/// What is around a commit.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The author when neither the caller nor the settings name one.
+    pub author: Signature,
     /// The code that the commit is made beside.
     pub code: Option<CodeState>,
 }
@@ -52,14 +57,19 @@ pub struct Committed {
     pub downtime_ms: u64,
 }
 
-/// Copies the working tree of the current branch into a new commit.
+/// Copies the working tree of the current branch into a new commit. What is around it is asked for once, when the volume is
+/// locked, so that who has to ask others can do that meanwhile.
 ///
 /// # Errors
 /// When the message is blank, the tree is too large or the space does not suffice, a container cannot be held, or the copy
 /// fails; nothing is changed then.
-pub fn commit(pool: &Pool, request: &CommitRequest) -> Result<Committed, Error> {
+pub fn commit(
+    pool: &Pool,
+    request: &CommitRequest,
+    around: impl FnOnce() -> Surroundings,
+) -> Result<Committed, Error> {
     let volume = pool.select(request.volume.as_ref())?;
-    Ok(commit_all(pool, &[volume], None, request)?.swap_remove(0))
+    Ok(commit_all(pool, &[volume], None, request, around)?.swap_remove(0))
 }
 
 /// The same for all volumes of a compose project, whose new commits have one id.
@@ -70,8 +80,9 @@ pub fn commit_project(
     pool: &Pool,
     project: &ProjectName,
     request: &CommitRequest,
+    around: impl FnOnce() -> Surroundings,
 ) -> Result<Vec<Committed>, Error> {
-    commit_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
+    commit_all(pool, &pool.volumes_of_project(project)?, Some(project), request, around)
 }
 
 fn commit_all(
@@ -79,6 +90,7 @@ fn commit_all(
     volumes: &[VolumeName],
     project: Option<&ProjectName>,
     request: &CommitRequest,
+    around: impl FnOnce() -> Surroundings,
 ) -> Result<Vec<Committed>, Error> {
     if request.message.trim().is_empty() {
         return Err(Error::NoMessage);
@@ -100,6 +112,7 @@ fn commit_all(
     }
     pool.check_space(trees.iter().map(PathBuf::as_path))?;
 
+    let around = around();
     let (mut all, mut staged) = (Vec::new(), Vec::new());
     for (session, branch) in sessions.into_iter().zip(&branches) {
         let (pending, place) = session.intend(summary.clone(), |rows, draft| {
@@ -110,10 +123,10 @@ fn commit_all(
                 message: request.message.trim_end().to_owned(),
                 author: match &request.author {
                     Some(author) => author.clone(),
-                    None => configured_author(rows, &branch.volume, &request.fallback)?,
+                    None => configured_author(rows, &branch.volume, &around.author)?,
                 },
                 date,
-                code: request.code.clone(),
+                code: around.code.clone(),
             };
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
             draft.change(RowChange::insert(Row::Commit(commit)));

@@ -42,7 +42,7 @@ pub use branch::{BranchEntry, BranchList, DeletedBranch, branches, delete_branch
 pub use branch_change::{CreatedBranch, RenamedBranch, create_branch, rename_branch};
 pub use checkout::{CheckedOut, CheckoutRequest, Target, checkout, checkout_project};
 pub use clone::{Cloned, clone};
-pub use commit::{CommitRequest, Committed, commit, commit_project};
+pub use commit::{CommitRequest, Committed, Surroundings, commit, commit_project};
 pub use config::{SettingEntry, set_setting, setting, settings};
 pub use create::create;
 pub use describe::{Description, describe, describe_all, describe_from_disk, volumes_on_disk};

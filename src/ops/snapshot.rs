@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Error, Group, Outcome, Pool, Purpose, finish_all};
+use crate::pool::{Error, Group, Look, Outcome, Pool, Purpose, finish_all};
 use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, FileTime, Update};
 
 /// What was written to later is left to the second pass: a direct write takes no longer.
@@ -55,16 +55,24 @@ pub(super) fn run(
             None => Copied { early: rest, quiesced: CopyStats::default() },
         });
     }
-    for (snapshot, pending) in snapshots.iter().zip(group.iter_mut()) {
-        let BranchRecord { volume, name, head, .. } = snapshot.branch;
-        pending.remember(volume, name, snapshot.commit, head.as_ref(), begun);
-    }
-    group.release_early()?;
-    let published = group.publish()?;
+    let looks: Vec<Look<'_>> = snapshots.iter().map(|snapshot| snapshot.look(begun)).collect();
+    let published = if group.holds_any() {
+        // Nobody may write meanwhile.
+        group.iter_mut().zip(&looks).for_each(|(pending, look)| pending.remember(look));
+        group.release_early()?;
+        group.publish()?
+    } else {
+        group.publish_and_remember(&looks)?
+    };
     Ok((finish_all(published)?, copied))
 }
 
 impl Snapshot<'_> {
+    fn look(&self, bounds: Bounds) -> Look<'_> {
+        let BranchRecord { volume, name, head, .. } = self.branch;
+        Look { volume, branch: name, commit: self.commit, parent: head.as_ref(), bounds }
+    }
+
     fn copy(&self, early: Option<&EarlyCopies>) -> Result<CopyStats, Error> {
         let (options, update) = (self.pool.copy_options(), Update { early, ..Update::default() });
         Ok(self.pool.watched(self.working_tree, || {

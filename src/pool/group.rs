@@ -27,6 +27,11 @@ impl<'p> Group<'p> {
         quiesce::quiesce(&mut self.0, purpose)
     }
 
+    /// Whether a container is held, or left to go on, for one of them.
+    pub fn holds_any(&self) -> bool {
+        self.first().is_some_and(|first| !first.operation.held.is_empty())
+    }
+
     pub(super) fn take(mut self) -> Vec<Pending<'p>> {
         mem::take(&mut self.0)
     }

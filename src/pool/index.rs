@@ -58,6 +58,22 @@ struct Page {
     directories: HashMap<Vec<u8>, Arc<Chunk>>,
 }
 
+/// A look at the working tree of a branch as it is now: what is older than `bounds` has the content of `commit`. If that was
+/// just made of this very tree, its `parent` is named, and what it changed is found out where the tree was known as that one.
+#[derive(Clone, Copy)]
+pub struct Look<'l> {
+    /// The volume.
+    pub volume: &'l VolumeName,
+    /// The branch.
+    pub branch: &'l BranchName,
+    /// What its working tree equals.
+    pub commit: &'l CommitId,
+    /// The commit before, if this one was made of the tree.
+    pub parent: Option<&'l CommitId>,
+    /// What is as young as these may be otherwise.
+    pub bounds: Bounds,
+}
+
 /// The key of a directory, which sorts as a walk goes.
 fn key(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
@@ -94,19 +110,12 @@ impl Pool {
         Ok(Some(StoredIndex { pool: self, volume, branch, record, bounds, except, pages: Mutex::default() }))
     }
 
-    /// Looks at the working tree of a branch as it is now: what is older than `bounds` has `commit`'s content. With
-    /// `parent`, the commit was made of this very tree, and what it changed is found out if the tree was known as that one.
+    /// Takes a look.
     ///
     /// # Errors
     /// When the tree cannot be looked at.
-    pub(super) fn look_at_tree(
-        &self,
-        volume: &VolumeName,
-        branch: &BranchName,
-        commit: &CommitId,
-        bounds: Bounds,
-        parent: Option<&CommitId>,
-    ) -> Result<TreeIndex, Error> {
+    pub(super) fn look_at_tree(&self, look: &Look<'_>) -> Result<TreeIndex, Error> {
+        let Look { volume, branch, commit, parent, bounds } = *look;
         let staging = self.layout.staging();
         let mut pieces = Spool::new(&staging);
         let before = match parent {

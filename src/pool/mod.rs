@@ -63,7 +63,7 @@ pub use draft::Draft;
 pub use error::Error;
 pub use group::Group;
 pub(crate) use history::History;
-pub use index::StoredIndex;
+pub use index::{Look, StoredIndex};
 pub use limit::{MAX_SIZE, max_size};
 pub use notice::Notice;
 pub use publish::{Outcome, Published, finish_all};

@@ -1,9 +1,10 @@
 //! The second half of an operation: publish, let go, clear up.
 
+use std::thread;
 use std::time::Duration;
 
 use super::release::Released;
-use super::{Error, Group, Notice, Pending, Pool, moves, trash};
+use super::{Error, Group, Look, Notice, Pending, Pool, moves, trash};
 use crate::layout;
 use crate::model::{BranchName, CommitId, Hold, Operation, Phase, VolumeName};
 use crate::store::{StoreError, Writer};
@@ -42,13 +43,32 @@ impl<'p> Group<'p> {
     /// # Errors
     /// When a step fails; all are undone then.
     pub fn publish(self) -> Result<Vec<Published<'p>>, Error> {
+        self.publish_and_remember(&[])
+    }
+
+    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`]:
+    /// for operations that hold no container.
+    ///
+    /// # Errors
+    /// As [`Group::publish`].
+    pub fn publish_and_remember(mut self, looks: &[Look<'_>]) -> Result<Vec<Published<'p>>, Error> {
         let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
         pool.check_interrupted()?;
         for pending in self.iter() {
             moves::apply(&pool.layout, &pending.operation.plan.install)?;
         }
-        // Of the trees and of the moves at once: until now the journal says how to undo them.
-        tree::sync_filesystem(&pool.layout.staging())?;
+        let wanted = self.iter().zip(looks).map(|(pending, look)| (!pending.is_written_to).then_some(look));
+        let wanted: Vec<Option<&Look<'_>>> = wanted.collect();
+        let seen = thread::scope(|scope| {
+            let seen = scope.spawn(|| {
+                let look = |look: &Option<&Look<'_>>| pool.look_at_tree(look.as_ref()?).ok();
+                wanted.iter().map(look).collect::<Vec<_>>()
+            });
+            // Of the trees and of the moves at once: until now the journal says how to undo them.
+            tree::sync_filesystem(&pool.layout.staging())?;
+            Ok::<_, Error>(seen.join().unwrap_or_default())
+        })?;
+        self.iter_mut().zip(seen).for_each(|(pending, index)| pending.index = index);
         let publish =
             |pending: &Pending<'_>| Operation { phase: Phase::Published, ..pending.operation.clone() };
         let operations: Vec<Operation> = self.iter().map(publish).collect();
@@ -87,21 +107,13 @@ impl Pending<'_> {
         writer.journal_remove(self.operation.number)
     }
 
-    /// Looks at the working tree of a branch as it is now, while nobody writes: what is older than
-    /// `bounds` has the content of `commit`, which was just made of it, if its `parent` is named. It is known once the
-    /// operation holds. Only speed depends on it, so a failure is none.
-    pub fn remember(
-        &mut self,
-        volume: &VolumeName,
-        branch: &BranchName,
-        commit: &CommitId,
-        parent: Option<&CommitId>,
-        bounds: Bounds,
-    ) {
+    /// Takes a look at a working tree while nobody writes. It is known once the operation holds. Only speed depends on it, so a
+    /// failure is none.
+    pub fn remember(&mut self, look: &Look<'_>) {
         if self.is_written_to {
             return;
         }
-        self.index = self.session.pool.look_at_tree(volume, branch, commit, bounds, parent).ok();
+        self.index = self.session.pool.look_at_tree(look).ok();
     }
 }
 
@@ -117,7 +129,7 @@ impl Published<'_> {
         until: FileTime,
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.pending.remember(volume, branch, commit, None, bounds);
+        self.pending.remember(&Look { volume, branch, commit, parent: None, bounds });
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever

@@ -13,7 +13,7 @@ use std::time::Duration;
 use dvol::containers::NoContainers;
 use dvol::layout::Layout;
 use dvol::model::Signature;
-use dvol::ops::{self, CommitRequest};
+use dvol::ops::{self, CommitRequest, Surroundings};
 use dvol::pool::{Options, Watcher};
 use dvol::store::{Rows, Store, StoreError, piece_key};
 use dvol::sys::clock::SystemClock;
@@ -222,11 +222,11 @@ fn a_store_between_the_copy_and_the_index() {
         volume: Some("db".parse().unwrap()),
         message: "Meanwhile".to_owned(),
         author: None,
-        fallback: Signature { name: "Ada".to_owned(), email: String::new() },
         date: None,
-        code: None,
     };
-    ops::commit(&dvol::pool::Pool::new(Layout::new(pool.path()), options), &request).unwrap();
+    let author = Signature { name: "Ada".to_owned(), email: String::new() };
+    let around = || Surroundings { author, code: None };
+    ops::commit(&dvol::pool::Pool::new(Layout::new(pool.path()), options), &request, around).unwrap();
     assert_eq!(pool.read("db", "sub/data"), "yne");
     assert!(pool.run(&["status"]).ok().contains("sub/data"));
     pool.run(&["reset", "--hard", "HEAD"]).ok();
