@@ -4,6 +4,8 @@
 //! A directory leaves trash by one rename before it is deleted: an undo finds all of it or none.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::settings::{Setting, parse_age, parse_size};
 use super::{Error, Pool};
@@ -39,10 +41,33 @@ impl Limits {
     }
 }
 
-/// Deletes what is over the limits. Only clears up, so a failure is left to the next time.
-pub(super) fn expire(pool: &Pool) {
-    for entry in pool.expired_trash().into_iter().flatten() {
-        let _ = pool.delete_trash(&entry.operation);
+/// A process that does much looks no more often for what has become too old: each look is at every entry.
+const REST: Duration = Duration::from_secs(60);
+
+/// When this process last looked.
+#[derive(Debug, Default)]
+pub(super) struct LastLook(Mutex<Option<Instant>>);
+
+impl LastLook {
+    /// Whether it is long ago; from now on it is not.
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| last.elapsed() >= REST);
+        if is_due {
+            *last = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+/// Deletes what is over the limits, after an operation that put something there if it `has_grown`. Only clears up, so a
+/// failure is left to the next time.
+pub(super) fn expire(pool: &Pool, has_grown: bool) {
+    let is_limited = || pool.store.read(|rows| Limits::of(&rows)).is_ok_and(|limits| limits.size.is_some());
+    if pool.trash_look.is_due() || has_grown && is_limited() {
+        for entry in pool.expired_trash().into_iter().flatten() {
+            let _ = pool.delete_trash(&entry.operation);
+        }
     }
 }
 
@@ -114,4 +139,17 @@ fn changed(path: &Path) -> Result<i64, Error> {
     let time = metadata.modified().at("look at", path)?;
     let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
     Ok(i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_looks_once_and_not_again_at_once() {
+        let look = LastLook::default();
+        assert_eq!([look.is_due(), look.is_due()], [true, false]);
+        *look.0.lock().unwrap() = Instant::now().checked_sub(REST);
+        assert!(look.is_due());
+    }
 }

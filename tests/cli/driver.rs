@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Pool, json as parse, steps};
 
-struct Driver {
+pub(crate) struct Driver {
     child: Child,
     socket: PathBuf,
 }
 
 impl Driver {
-    fn start(pool: &Pool) -> Self {
+    pub(crate) fn start(pool: &Pool) -> Self {
         let socket = pool.path().join("../plugins/dvol.sock");
         let mut command = pool.command();
         command.args(["plugin", "--socket"]).arg(&socket).stderr(Stdio::null());
@@ -45,7 +45,15 @@ impl Driver {
         parse(answer.split_once("\r\n\r\n").unwrap().1.trim())
     }
 
-    fn stop(mut self) {
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn stop(mut self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());

@@ -6,6 +6,7 @@
 mod checkout;
 mod commit_reset;
 mod config;
+mod cycles;
 mod driver;
 mod exact;
 mod failure;
