@@ -89,7 +89,7 @@ impl Restore<'_> {
     ) -> Result<CopyStats, Error> {
         let tree = self.pool.layout().full(&self.place());
         let reuse = index.map(|index| Reuse { tree: &tree, index, linked, later });
-        let (options, update) = (self.pool.copy_options(), Update { keep, reuse, early: None });
+        let (options, update) = (self.pool.copy_options(), Update { keep, reuse, ..Update::default() });
         Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
     }
 }

@@ -27,8 +27,8 @@ const VALUE_MAX: usize = 64 * 1024;
 /// Buffers, one set a thread.
 #[derive(Default)]
 pub(super) struct Scratch {
-    names: Vec<u8>,
-    value: Vec<u8>,
+    pub(super) names: Vec<u8>,
+    pub(super) value: Vec<u8>,
     other: Vec<u8>,
 }
 

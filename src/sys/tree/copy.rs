@@ -70,8 +70,15 @@ pub fn copy_early(
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
     let to = early.handle().try_clone().at("open", &stock)?;
-    let root =
-        Directory { parent: None, name: CString::default(), from, to, stat, beside: Beside::default() };
+    let root = Directory {
+        parent: None,
+        name: CString::default(),
+        from,
+        to,
+        stat,
+        beside: Beside::default(),
+        is_bare: false,
+    };
     let update = Update::default();
     let run = Run::new(src, &stock, options, Ladder::new(true, true), &update)?.ahead(&early);
     let stats = finish(run, root)?;
@@ -153,6 +160,6 @@ fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, 
     fchmod(&to, Mode::RWXU).at("set the mode of", dst)?;
     attributes::clear_inherited(&to, &mut Scratch::default()).at("clear the attributes of", dst)?;
     let beside = Beside::root(update)?;
-    let root = Directory { parent: None, name: CString::default(), from, to, stat, beside };
+    let root = Directory { parent: None, name: CString::default(), from, to, stat, beside, is_bare: false };
     Ok(root)
 }

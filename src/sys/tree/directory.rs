@@ -14,8 +14,9 @@ use super::reuse::Beside;
 
 /// A directory of the source and its copy. Whoever works on an entry shares it.
 pub(super) struct Directory {
-    /// None for the root.
+    /// None for a directory that a copy begins with.
     pub(super) parent: Option<Arc<Directory>>,
+    /// That of one without a parent is its path, relative to the root.
     pub(super) name: CString,
     pub(super) from: OwnedFd,
     pub(super) to: OwnedFd,
@@ -23,16 +24,18 @@ pub(super) struct Directory {
     pub(super) stat: Stat,
     /// What may be kept or linked instead of copied.
     pub(super) beside: Beside,
+    /// Whether only entries are copied: the copy's own attributes are somebody else's business.
+    pub(super) is_bare: bool,
 }
 
 impl Directory {
     /// The path of the entry `name` in the tree whose root is `root`; of the directory itself if `name` is empty.
     pub(super) fn path(&self, root: &Path, name: &CStr) -> PathBuf {
         let mut names = vec![name];
-        let mut directory = self;
-        while let Some(parent) = &directory.parent {
-            names.push(&directory.name);
-            directory = parent;
+        let mut directory = Some(self);
+        while let Some(one) = directory {
+            names.push(&one.name);
+            directory = one.parent.as_deref();
         }
         let mut path = root.to_owned();
         for name in names.into_iter().rev().filter(|name| !name.is_empty()) {

@@ -282,7 +282,7 @@ impl Scan<'_> {
                     Ok(stat) => stat,
                 };
                 if stat.kind == FileType::Directory {
-                    return directories.add(name);
+                    return directories.add(name, FileType::Directory);
                 }
                 if self.before.is_some() && !known.as_ref().is_some_and(|known| known.trusts(name, &stat)) {
                     see(Seen::Changed(&self.at, name)).or_else(|error| fail(&mut failed, error))?;

@@ -33,6 +33,7 @@
 //! | `index` | marks by which an entry is known to be unchanged |
 //! | `early`, `revise` | a first pass over a tree that is being written to, and what the second does with its copies |
 //! | `reuse`, `linked`, `refill` | copies that build on what is there: kept, linked, taken apart and made whole again |
+//! | `search`, `stage`, `steps`, `listed`, `exchange`, `metadata`, `bytes` | a tree becomes another by an exchange of what differs |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
@@ -41,6 +42,7 @@
 
 mod archive;
 mod attributes;
+mod bytes;
 mod compare;
 mod content;
 mod copy;
@@ -49,13 +51,16 @@ mod difference;
 mod directory;
 mod early;
 mod entries;
+mod exchange;
 mod extract;
 mod file_writer;
 mod handle;
 mod index;
 mod linked;
 mod links;
+mod listed;
 mod measure;
+mod metadata;
 mod names;
 mod options;
 mod pax;
@@ -65,7 +70,10 @@ mod remove;
 mod reuse;
 mod revise;
 mod run;
+mod search;
 mod shared;
+mod stage;
+mod steps;
 mod sums;
 mod walker;
 mod worker;
@@ -79,6 +87,7 @@ pub use copy::{copy_early, copy_tree, discard_early, update_tree};
 pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use difference::ChangeKind;
 pub use early::EarlyCopies;
+pub use exchange::{ListState, exchange_entries, list_state, return_entries};
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};
 pub use linked::{LinkedFiles, strip_linked};
@@ -89,4 +98,5 @@ pub use options::{CopyOptions, CopyStats, Progress, Rung, Stop};
 pub use refill::refill_tree;
 pub use remove::remove_tree;
 pub use reuse::{Keep, Reuse, Update};
+pub use stage::{Retarget, copy_before};
 pub use sums::{EntrySums, Sum, sum_tree};

@@ -4,7 +4,7 @@
 //! behind them. So memory stays flat however large a directory is.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io::{Errno, Result};
@@ -13,11 +13,13 @@ use rustix::io::{Errno, Result};
 const CHUNK: usize = 64 * 1024;
 /// Bytes of names in a window; up to twice as much is held for a while.
 const WINDOW: usize = 2 * 1024 * 1024;
+/// Where a mode has the type: its bits above these.
+const TYPE: u32 = 12;
 
-/// Names of directory entries, about their own length plus five bytes each.
+/// Names of directory entries with their types, about the names' own length plus six bytes each.
 #[derive(Default)]
 pub(super) struct Names {
-    /// The names, each with its closing NUL.
+    /// The names, each with its closing NUL and, behind it, its type.
     bytes: Vec<u8>,
     /// Where each starts.
     starts: Vec<u32>,
@@ -26,9 +28,15 @@ pub(super) struct Names {
 impl Names {
     /// Adds `name`; more than 4 GiB of them is `EOVERFLOW`.
     pub(super) fn push(&mut self, name: &CStr) -> Result<()> {
+        self.push_of(name, FileType::Unknown)
+    }
+
+    /// The same, with the type that its directory gives.
+    pub(super) fn push_of(&mut self, name: &CStr, kind: FileType) -> Result<()> {
         let start = u32::try_from(self.bytes.len()).map_err(|_| Errno::OVERFLOW)?;
         self.starts.push(start);
         self.bytes.extend_from_slice(name.to_bytes_with_nul());
+        self.bytes.push(u8::try_from(kind.as_raw_mode() >> TYPE).unwrap_or_default());
         Ok(())
     }
 
@@ -42,6 +50,19 @@ impl Names {
 
     pub(super) fn get(&self, index: usize) -> Option<&CStr> {
         self.starts.get(index).map(|start| from(&self.bytes, *start))
+    }
+
+    /// The type of the name there, where it is known.
+    pub(super) fn kind(&self, index: usize) -> FileType {
+        let kind = self
+            .get(index)
+            .and_then(|name| self.bytes.get(self.starts[index] as usize + name.to_bytes_with_nul().len()));
+        kind.map_or(FileType::Unknown, |kind| FileType::from_raw_mode(u32::from(*kind) << TYPE))
+    }
+
+    /// Whether it is one of the names, which are sorted.
+    pub(super) fn has(&self, name: &CStr) -> bool {
+        self.starts.binary_search_by(|start| from(&self.bytes, *start).cmp(name)).is_ok()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,11 +87,11 @@ impl Names {
     /// Keeps the first names, in the order of now, that take no more than `size` bytes; one at least.
     fn keep_first(&mut self, size: usize) {
         let mut kept = Names::default();
-        for name in (0..self.len()).filter_map(|index| self.get(index)) {
-            if kept.size() + name.count_bytes() + 1 + size_of::<u32>() > size && !kept.is_empty() {
+        for (index, name) in (0..self.len()).filter_map(|index| Some((index, self.get(index)?))) {
+            if kept.size() + name.count_bytes() + 2 + size_of::<u32>() > size && !kept.is_empty() {
                 break;
             }
-            kept.push(name).expect("there are fewer names than before");
+            kept.push_of(name, self.kind(index)).expect("there are fewer names than before");
         }
         *self = kept;
     }
@@ -138,13 +159,13 @@ impl Window {
         Window { names: Names::default(), size: WINDOW, after: None, up_to: None }
     }
 
-    pub(super) fn add(&mut self, name: &CStr) -> Result<()> {
+    pub(super) fn add(&mut self, name: &CStr, kind: FileType) -> Result<()> {
         let is_outside = self.after.as_deref().is_some_and(|after| name <= after)
             || self.up_to.as_deref().is_some_and(|last| name > last);
         if is_outside {
             return Ok(());
         }
-        self.names.push(name)?;
+        self.names.push_of(name, kind)?;
         if self.names.size() > 2 * self.size {
             self.names.sort();
             self.names.keep_first(self.size);
@@ -155,26 +176,26 @@ impl Window {
 }
 
 /// The names of a directory in order, a window at a time.
-pub(super) struct Sorted {
-    pub(super) handle: OwnedFd,
+pub(super) struct Sorted<H = OwnedFd> {
+    pub(super) handle: H,
     window: Window,
     next: usize,
 }
 
-impl Sorted {
+impl<H: AsFd> Sorted<H> {
     /// Of all entries of the directory `handle`.
-    pub(super) fn read(handle: OwnedFd, reader: &mut Reader) -> Result<Self> {
+    pub(super) fn read(handle: H, reader: &mut Reader) -> Result<Self> {
         Self::read_by(handle, reader, WINDOW)
     }
 
-    fn read_by(handle: OwnedFd, reader: &mut Reader, size: usize) -> Result<Self> {
+    fn read_by(handle: H, reader: &mut Reader, size: usize) -> Result<Self> {
         let mut window = Window { size, ..Window::new() };
-        while reader.chunk(handle.as_fd(), |name, _| window.add(name))? {}
+        while reader.chunk(handle.as_fd(), |name, kind| window.add(name, kind))? {}
         Ok(Self::from_window(handle, window))
     }
 
     /// Of the entries that were given to `window`, which must be some of the directory `handle`.
-    pub(super) fn from_window(handle: OwnedFd, mut window: Window) -> Self {
+    pub(super) fn from_window(handle: H, mut window: Window) -> Self {
         window.names.sort();
         Sorted { handle, window, next: 0 }
     }
@@ -182,6 +203,11 @@ impl Sorted {
     /// The name at hand; none at the end.
     pub(super) fn peek(&self) -> Option<&CStr> {
         self.window.names.get(self.next)
+    }
+
+    /// Its type, as the directory gives it.
+    pub(super) fn kind(&self) -> FileType {
+        self.window.names.kind(self.next)
     }
 
     /// Goes on to the next name. The next window is of all that `wanted` takes.
@@ -195,16 +221,13 @@ impl Sorted {
             return Ok(());
         }
         let Some(last) = self.window.up_to.take() else { return Ok(()) };
-        seek(&self.handle, SeekFrom::Start(0))?;
+        seek(self.handle.as_fd(), SeekFrom::Start(0))?;
         let mut window = Window { size: self.window.size, after: Some(last), ..Window::new() };
         self.window.names = Names::default();
         let handle = self.handle.as_fd();
-        while reader.chunk(
-            handle,
-            |name, kind| {
-                if wanted(handle, name, kind)? { window.add(name) } else { Ok(()) }
-            },
-        )? {}
+        while reader.chunk(handle, |name, kind| {
+            if wanted(handle, name, kind)? { window.add(name, kind) } else { Ok(()) }
+        })? {}
         window.names.sort();
         (self.window, self.next) = (window, 0);
         Ok(())

@@ -59,7 +59,8 @@ fn refill_directory(
         }
     }
     let beside = Beside::default();
-    let directory = Arc::new(Directory { parent: None, name: CString::default(), from, to, stat, beside });
+    let name = CString::default();
+    let directory = Arc::new(Directory { parent: None, name, from, to, stat, beside, is_bare: false });
     let batch = Batch { directory: Arc::clone(&directory), names };
     let update = Update { keep: Keep::All, ..Update::default() };
     let stats = copy_batch(&source.join(folder), &old.join(folder), batch, options, &update)?;

@@ -12,13 +12,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, linkat, unlinkat};
+use rustix::fs::{AtFlags, FileType, linkat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::early::EarlyCopies;
 use super::handle::{Stat, open_directory, open_root};
 use super::index::{Chunk, Index};
 use super::linked::LinkedFiles;
+use super::listed::Listed;
 use super::names::Names;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
@@ -32,6 +33,10 @@ pub struct Update<'a> {
     pub reuse: Option<Reuse<'a>>,
     /// Copies that were made before; what is taken is moved from there.
     pub early: Option<&'a EarlyCopies>,
+    /// A tree with copies of files of this very source, which never changes; what is taken is moved from there.
+    pub stock: Option<&'a Path>,
+    /// What of the source is not copied.
+    pub except: Option<&'a Listed>,
 }
 
 /// Which entries of the destination stay.
@@ -66,6 +71,10 @@ pub(super) struct Beside {
     reused: Option<OwnedFd>,
     /// What is known of its entries; a directory of directories alone has no such thing.
     known: Option<Arc<Chunk>>,
+    /// The same directory of the stock.
+    stock: Option<OwnedFd>,
+    /// The names of what is not copied, sorted.
+    except: Names,
 }
 
 /// What was spared.
@@ -79,27 +88,52 @@ pub(super) enum Spared {
 impl Beside {
     pub(super) fn root(update: &Update<'_>) -> Result<Self, DiskError> {
         let handle = update.reuse.as_ref().map(|reuse| open_root(reuse.tree)).transpose()?;
-        Ok(Self::at(PathBuf::new(), handle, update))
+        let stock = update.stock.map(open_root).transpose()?;
+        Self::at(PathBuf::new(), handle, stock, update)
     }
 
-    pub(super) fn child(&self, name: &CStr, update: &Update<'_>) -> Self {
-        if update.reuse.is_none() {
-            return Beside::default();
+    pub(super) fn child(&self, name: &CStr, update: &Update<'_>) -> Result<Self, DiskError> {
+        if update.reuse.is_none() && update.stock.is_none() && update.except.is_none() {
+            return Ok(Beside::default());
         }
-        let handle = self.reused.as_ref().and_then(|handle| open_directory(handle.as_fd(), name).ok());
-        Self::at(self.path.join(OsStr::from_bytes(name.to_bytes())), handle, update)
+        let open = |parent: &Option<OwnedFd>| {
+            parent.as_ref().and_then(|handle| open_directory(handle.as_fd(), name).ok())
+        };
+        let path = self.path.join(OsStr::from_bytes(name.to_bytes()));
+        Self::at(path, open(&self.reused), open(&self.stock), update)
     }
 
-    fn at(path: PathBuf, reused: Option<OwnedFd>, update: &Update<'_>) -> Self {
+    fn at(
+        path: PathBuf,
+        reused: Option<OwnedFd>,
+        stock: Option<OwnedFd>,
+        update: &Update<'_>,
+    ) -> Result<Self, DiskError> {
         let reuse = update.reuse.as_ref().filter(|_| reused.is_some());
         let known = reuse.and_then(|reuse| reuse.index.directory(&path));
-        Beside { path, reused, known }
+        let except = update.except.map(|except| except.names(&path)).transpose()?.unwrap_or_default();
+        Ok(Beside { path, reused, known, stock, except })
+    }
+
+    /// Of the directory at `path`, which has that of the stock beside it.
+    pub(super) fn with_stock(path: &Path, stock: Option<OwnedFd>) -> Self {
+        Beside { path: path.to_owned(), stock, ..Beside::default() }
+    }
+
+    /// Whether the entry `name` of the source is not to be copied.
+    pub(super) fn leaves_out(&self, name: &CStr) -> bool {
+        self.except.has(name)
     }
 
     /// Keeps or links the entry `name` of the source, into the copy `to` of its directory, if that may be. The source's entry is not looked at:
     /// what the index trusts was a file with one name there too.
     pub(super) fn spare(&self, to: &OwnedFd, name: &CStr, update: &Update<'_>) -> io::Result<Spared> {
         if update.keep == Keep::All && Stat::of_name(to.as_fd(), name).is_ok() {
+            return Ok(Spared::Kept);
+        }
+        if let Some(stock) = &self.stock
+            && take(stock, to, name)?
+        {
             return Ok(Spared::Kept);
         }
         match (&self.reused, &self.known, &update.reuse) {
@@ -112,6 +146,17 @@ impl Beside {
     pub(super) fn note(&self, linked: &Names, update: &Update<'_>) -> Result<(), DiskError> {
         update.reuse.as_ref().map_or(Ok(()), |reuse| reuse.linked.add(&self.path, linked))
     }
+}
+
+/// Moves the file `name` from the stock, if it is there. What has several names is copied with all of them.
+fn take(stock: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<bool> {
+    let Ok(stat) = Stat::of_name(stock.as_fd(), name) else { return Ok(false) };
+    if stat.kind != FileType::RegularFile || stat.links != 1 {
+        return Ok(false);
+    }
+    fault::point("tree.rename")?;
+    renameat(stock, name, to, name)?;
+    Ok(true)
 }
 
 fn link(from: &OwnedFd, known: &Chunk, to: &OwnedFd, name: &CStr, later: bool) -> io::Result<Spared> {

@@ -15,7 +15,7 @@ use super::links::Links;
 use super::names::Names;
 use super::options::{CopyOptions, CopyStats};
 use super::queue::Queue;
-use super::reuse::Update;
+use super::reuse::{Keep, Update};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 
@@ -119,10 +119,15 @@ impl Run<'_> {
     /// Gives back one share of `directory`; the last one puts its attributes on it.
     pub(super) fn release(&self, directory: Arc<Directory>, scratch: &mut Scratch) -> Result<(), DiskError> {
         Directory::release(directory, |last| {
-            if !self.goes_on() || self.ahead.is_some() {
+            if !self.goes_on() || self.ahead.is_some() || last.is_bare {
                 return Ok(());
             }
             fault::point("tree.attributes")
+                .and_then(|()| match self.update.keep {
+                    Keep::Nothing => Ok(()),
+                    // It may be another's copy so far.
+                    Keep::All => Ok(attributes::clear_inherited(&last.to, scratch)?),
+                })
                 .and_then(|()| attributes::apply(&last.to, &last.stat, last.from.as_fd(), scratch))
                 .map_err(|error| DiskError::new("set the attributes of", last.path(self.dst, c""), error))
         })

@@ -59,6 +59,16 @@ impl<'a> Walker<'a> {
         self.run.add(&self.stats);
     }
 
+    /// The same for the directory `name` of `parent`, whose copy is made first.
+    pub(super) fn walk_child(mut self, parent: Arc<Directory>, name: &CStr) -> Result<(), DiskError> {
+        if let Some(child) = self.child(parent, name)? {
+            self.stats.directories += 1;
+            self.run.progress(0, 1);
+            self.walk(child);
+        }
+        Ok(())
+    }
+
     fn enter(&mut self, directory: Directory) {
         let directory = Arc::new(directory);
         self.stack.push(Frame { directory, pending: Names::default(), done: 0, read_to_end: false });
@@ -96,6 +106,9 @@ impl<'a> Walker<'a> {
                     Err(Errno::NOENT) => return Ok(()),
                     other => other?.kind,
                 };
+            }
+            if directory.beside.leaves_out(name) {
+                return Ok(());
             }
             if kind == FileType::Directory {
                 return pending.push(name);
@@ -136,7 +149,15 @@ impl<'a> Walker<'a> {
         if run.ahead.is_some() {
             let to = parent.to.try_clone().map_err(failed)?;
             let (name, beside) = (name.to_owned(), Beside::default());
-            return Ok(Some(Directory { parent: Some(parent), name, from, to, stat, beside }));
+            return Ok(Some(Directory {
+                parent: Some(parent),
+                name,
+                from,
+                to,
+                stat,
+                beside,
+                is_bare: false,
+            }));
         }
         fault::point("tree.mkdir").map_err(failed)?;
         match mkdirat(&parent.to, name, Mode::RWXU) {
@@ -152,8 +173,9 @@ impl<'a> Walker<'a> {
             let path = || parent.path(run.dst, name);
             fchmod(&to, Mode::RWXU).map_err(|errno| DiskError::new("set the mode of", path(), errno))?;
         }
-        let beside = parent.beside.child(name, run.update);
-        let child = Directory { parent: Some(parent), name: name.to_owned(), from, to, stat, beside };
+        let beside = parent.beside.child(name, run.update)?;
+        let child =
+            Directory { parent: Some(parent), name: name.to_owned(), from, to, stat, beside, is_bare: false };
         Ok(Some(child))
     }
 }

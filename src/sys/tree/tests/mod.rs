@@ -3,6 +3,7 @@
 mod changes;
 mod early;
 mod exact;
+mod exchange;
 mod hostile;
 mod removal;
 mod revise;

@@ -1,0 +1,421 @@
+//! A tree becomes another by an exchange of what differs, and comes back.
+
+#![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::steps::{Record, StepWriter, Steps};
+use super::*;
+
+/// What is known of a tree, all of it in memory.
+#[derive(Default)]
+struct Known(HashMap<PathBuf, Arc<Chunk>>);
+
+impl Index for Known {
+    fn directory(&self, path: &Path) -> Option<Arc<Chunk>> {
+        self.0.get(path).cloned()
+    }
+}
+
+impl Known {
+    fn of(tree: &Path) -> Self {
+        let bounds = {
+            let now = FileTime::a_tick_after(FileTime::fine());
+            Bounds { modified: now, changed: now }
+        };
+        let mut hashes: HashMap<PathBuf, Vec<u8>> = HashMap::new();
+        scan_tree(tree, bounds, None, &mut |seen| {
+            if let Seen::Piece(path, _, piece) = seen {
+                hashes.entry(path.to_owned()).or_default().extend_from_slice(piece);
+            }
+            Ok(())
+        })
+        .unwrap();
+        Known(hashes.into_iter().map(|(path, of)| (path, Arc::new(Chunk::new(bounds, of)))).collect())
+    }
+}
+
+/// `src` is what `dst` shall become.
+struct Scene {
+    pair: Pair,
+    staged: PathBuf,
+    list: PathBuf,
+    known: Known,
+}
+
+impl Scene {
+    /// A tree with everything, and its copy, which is known and then made another.
+    fn new(make: impl FnOnce(&Path), disturb: impl FnOnce(&Path)) -> Self {
+        let pair = Pair::new();
+        fill(&pair.src);
+        make(&pair.src);
+        set_times(&pair.src);
+        pair.copy().unwrap();
+        let known = Known::of(&pair.dst);
+        disturb(&pair.dst);
+        let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+        make_dir(&staged);
+        Scene { pair, staged, list, known }
+    }
+
+    fn change(&self) -> Retarget<'_> {
+        let Pair { src, dst, .. } = &self.pair;
+        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged }
+    }
+
+    fn stage(&self) -> CopyStats {
+        self.change().stage(&self.list, &CopyOptions::default()).unwrap()
+    }
+
+    fn exchange(&self) {
+        exchange_entries(&self.pair.dst, &self.staged, &self.list).unwrap();
+    }
+
+    fn give_back(&self) {
+        return_entries(&self.pair.dst, &self.staged, &self.list).unwrap();
+    }
+
+    /// What the tree was, made anew.
+    fn before(&self) -> BTreeMap<PathBuf, String> {
+        let target = self.pair.dst.with_file_name("before");
+        make_dir(&target);
+        let options = CopyOptions::default();
+        copy_before(&self.pair.src, &self.staged, &self.list, &target, &options).unwrap();
+        snapshot(&target)
+    }
+
+    /// Forth, what it was, and back.
+    fn goes_both_ways(&self) {
+        let (wanted, before) = (snapshot(&self.pair.src), snapshot(&self.pair.dst));
+        self.stage();
+        self.exchange();
+        assert_same(&wanted, &snapshot(&self.pair.dst));
+        self.exchange();
+        assert_same(&wanted, &snapshot(&self.pair.dst));
+        assert_same(&before, &self.before());
+        assert_same(&wanted, &snapshot(&self.pair.src));
+        self.give_back();
+        assert_same(&before, &snapshot(&self.pair.dst));
+        self.give_back();
+        assert_same(&before, &snapshot(&self.pair.dst));
+        self.exchange();
+        assert_same(&wanted, &snapshot(&self.pair.dst));
+    }
+}
+
+fn remove_dir(path: &Path) {
+    fs::remove_dir_all(path).unwrap();
+}
+
+/// Differences of every kind.
+fn disturb(tree: &Path) {
+    let at = |name: &str| tree.join(name);
+    make_file(&at("new"), b"new");
+    make_file(&tree.join(OsStr::from_bytes(b"new \xfe")), b"new");
+    make_file(&at("setuid"), b"changed");
+    delete_file(&at("open-to-all"));
+    // An empty directory goes, another comes.
+    fs::remove_dir(at("empty")).unwrap();
+    make_dir(&at("another"));
+    set_mode(&at("another"), 0o1711);
+    // One of the names of a group, and a new one.
+    delete_file(&at("sub/small-again"));
+    fs::hard_link(at("sub/large"), at("sub/deeper/large-too")).unwrap();
+    // File, symlink and directory take each other's place.
+    delete_file(&at("nothing"));
+    make_dir(&at("nothing"));
+    make_dir(&at("nothing/in"));
+    make_file(&at("nothing/in/it"), b"something");
+    delete_file(&at("fifo"));
+    symlink("sub", at("fifo")).unwrap();
+    delete_file(&at("sub/dangling"));
+    make_file(&at("sub/dangling"), b"a file");
+    set_xattr(&at("sub"), "user.of.another", b"1");
+    rustix::fs::lremovexattr(at("sub"), "user.of.directory").unwrap();
+    set_times(tree);
+}
+
+#[test]
+fn differences_of_every_kind_go_both_ways() {
+    let made = |root: &Path| {
+        make_dir(&root.join("was"));
+        make_file(&root.join("was/in"), b"it");
+        make_dir(&root.join("gone"));
+        make_dir(&root.join("gone/with"));
+        make_file(&root.join("gone/with/all"), b"in it");
+        make_file(&root.join("gone/twin"), b"two");
+        fs::hard_link(root.join("gone/twin"), root.join("gone/with/twin")).unwrap();
+    };
+    let scene = Scene::new(made, |tree| {
+        disturb(tree);
+        remove_dir(&tree.join("was"));
+        make_file(&tree.join("was"), b"now a file");
+        remove_dir(&tree.join("gone"));
+        set_times(tree);
+    });
+    scene.goes_both_ways();
+}
+
+#[test]
+fn what_did_not_change_is_not_touched() {
+    let scene = Scene::new(|_| (), |tree| make_file(&tree.join("setuid"), b"changed"));
+    let look = |name: &str| {
+        let meta = scene.pair.dst.join(name).symlink_metadata().unwrap();
+        (meta.ino(), meta.ctime(), meta.ctime_nsec())
+    };
+    let names = ["nothing", "sub/large", "sub/read-only", "sub/dangling", "open-to-all", "fifo"];
+    let before = names.map(look);
+    let stats = scene.stage();
+    // What has several names is always made anew.
+    assert_eq!((stats.files, stats.reused, stats.hard_links), (2, 5, 3));
+    scene.exchange();
+    assert_eq!(names.map(look), before);
+    assert_same(&snapshot(&scene.pair.src), &snapshot(&scene.pair.dst));
+}
+
+#[test]
+fn nothing_is_done_where_nothing_differs() {
+    let pair = Pair::new();
+    make_dir(&pair.src.join("sub"));
+    make_file(&pair.src.join("sub/file"), b"1");
+    set_times(&pair.src);
+    pair.copy().unwrap();
+    let known = Known::of(&pair.dst);
+    let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+    make_dir(&staged);
+    assert_eq!(list_state(&list).unwrap(), ListState::NotWhole);
+    let change = Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged };
+    change.stage(&list, &CopyOptions::default()).unwrap();
+    assert_eq!(list_state(&list).unwrap(), ListState::Empty);
+    assert!(fs::read_dir(&staged).unwrap().next().is_none());
+}
+
+#[test]
+fn only_the_attributes_of_directories() {
+    let closed = |root: &Path| set_mode(&root.join("sub/deeper"), 0o500);
+    let scene = Scene::new(closed, |tree| {
+        set_mode(&tree.join("sub/deeper"), 0o700);
+        set_xattr(tree, "user.root", b"1");
+        set_times(&tree.join("empty"));
+    });
+    scene.goes_both_ways();
+    if !root_or_skip() {
+        return;
+    }
+    let acl = |path: &Path, who: &str| {
+        run("setfacl", &[OsStr::new("-m"), OsStr::new(who), path.as_os_str()]);
+    };
+    let scene = Scene::new(
+        |root| {
+            acl(&root.join("sub"), "d:u:1234:rwx");
+            acl(&root.join("empty"), "u:1234:rwx");
+        },
+        |tree| {
+            run("setfacl", &[OsStr::new("-k"), tree.join("sub").as_os_str()]);
+            acl(&tree.join("sub"), "u:7:r");
+            make_file(&tree.join("sub/new"), b"");
+            run("setfacl", &[OsStr::new("-b"), tree.join("empty").as_os_str()]);
+            rustix::fs::chown(tree.join("empty"), Some(Uid::from_raw(7)), None).unwrap();
+            set_times(tree);
+        },
+    );
+    scene.goes_both_ways();
+}
+
+#[test]
+fn the_way_back_begins_wherever_the_way_forth_ended() {
+    let (mut done, mut steps) = (0, usize::MAX);
+    while done <= steps {
+        let scene = Scene::new(|_| (), disturb);
+        let before = snapshot(&scene.pair.dst);
+        scene.stage();
+        // The list up to there, a step in each record.
+        let part = scene.list.with_extension("part");
+        let (mut all, mut out) =
+            (Steps::open(&scene.list).unwrap().unwrap(), StepWriter::new(&part).unwrap());
+        let mut count = 0;
+        while let Some(record) = all.take().unwrap() {
+            let each = match record {
+                Record::Steps(path, steps) => {
+                    steps.into_iter().map(|step| Record::Steps(path.clone(), vec![step])).collect()
+                }
+                other => vec![other],
+            };
+            for record in &each {
+                if count < done {
+                    out.add(record).unwrap();
+                }
+                count += 1;
+            }
+        }
+        out.finish().unwrap();
+        exchange_entries(&scene.pair.dst, &scene.staged, &part).unwrap();
+        scene.give_back();
+        assert_same(&before, &snapshot(&scene.pair.dst));
+        scene.exchange();
+        assert_same(&snapshot(&scene.pair.src), &snapshot(&scene.pair.dst));
+        (done, steps) = (done + 1, count);
+    }
+    assert!(steps > 15, "{steps}");
+}
+
+/// A directory takes part, so the old one is set aside first: a dead process may have stopped in between.
+#[test]
+fn a_step_by_way_of_the_side_goes_on_from_anywhere() {
+    for stopped in 0..4 {
+        for forth in [true, false] {
+            let scene = Scene::new(
+                |_| (),
+                |tree| {
+                    delete_file(&tree.join("setuid"));
+                    make_dir(&tree.join("setuid"));
+                    set_times(tree);
+                },
+            );
+            let before = snapshot(&scene.pair.dst);
+            scene.stage();
+            let (tree, staged) = (scene.pair.dst.join("setuid"), scene.staged.join("setuid"));
+            let aside = scene.pair.dst.with_file_name("staged.aside");
+            make_dir(&aside);
+            if !forth {
+                scene.exchange();
+            }
+            let inode = tree.symlink_metadata().unwrap().ino();
+            let waiting = aside.join(format!("{inode:x}"));
+            let renames = [(&tree, &waiting), (&staged, &tree), (&waiting, &staged)];
+            renames[..stopped].iter().for_each(|(from, to)| rustix::fs::rename(*from, *to).unwrap());
+            if forth {
+                scene.give_back();
+                assert_same(&before, &snapshot(&scene.pair.dst));
+            } else {
+                scene.give_back();
+                assert_same(&before, &snapshot(&scene.pair.dst));
+                scene.exchange();
+                assert_same(&snapshot(&scene.pair.src), &snapshot(&scene.pair.dst));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_copied_early_is_taken_where_it_still_differs() {
+    let made = |root: &Path| {
+        make_dir(&root.join("gone"));
+        make_file(&root.join("gone/file"), b"in it");
+    };
+    let scene = Scene::new(made, |tree| {
+        remove_dir(&tree.join("gone"));
+        make_file(&tree.join("setuid"), b"changed");
+        delete_file(&tree.join("open-to-all"));
+    });
+    let early = scene.change().stage_early(&CopyOptions::default()).unwrap();
+    assert_eq!(early.files, 4, "{early:?}");
+    // Meanwhile some is changed further, some comes to be, and some is a difference no more.
+    make_dir(&scene.pair.dst.join("gone"));
+    make_file(&scene.pair.dst.join("gone/other"), b"mine");
+    delete_file(&scene.pair.dst.join("nothing"));
+    set_times(&scene.pair.dst);
+    let before = snapshot(&scene.pair.dst);
+    let stats = scene.stage();
+    assert!(stats.kept >= 3, "{stats:?}");
+    scene.exchange();
+    assert_same(&snapshot(&scene.pair.src), &snapshot(&scene.pair.dst));
+    assert_same(&before, &scene.before());
+}
+
+#[test]
+fn an_entry_that_somebody_replaced_meanwhile_is_refused_and_all_comes_back() {
+    let scene = Scene::new(|_| (), |tree| make_file(&tree.join("setuid"), b"changed"));
+    scene.stage();
+    let data = scene.pair.dst.join("setuid");
+    symlink("/etc/passwd", scene.pair.dst.join("other")).unwrap();
+    fs::rename(scene.pair.dst.join("other"), &data).unwrap();
+    let error = exchange_entries(&scene.pair.dst, &scene.staged, &scene.list).unwrap_err();
+    assert!(error.to_string().contains("setuid"), "{error}");
+    scene.give_back();
+    assert_eq!(fs::read_link(&data).unwrap(), Path::new("/etc/passwd"));
+}
+
+#[test]
+fn a_symlink_in_place_of_a_directory_is_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    make_dir(&outside.path().join("deeper"));
+    make_file(&outside.path().join("read-only"), b"theirs");
+    let scene = Scene::new(|_| (), |tree| make_file(&tree.join("sub/read-only"), b"mine"));
+    scene.stage();
+    fs::rename(scene.pair.dst.join("sub"), scene.pair.dst.join("hidden")).unwrap();
+    symlink(outside.path(), scene.pair.dst.join("sub")).unwrap();
+    exchange_entries(&scene.pair.dst, &scene.staged, &scene.list).unwrap_err();
+    assert_eq!(fs::read(outside.path().join("read-only")).unwrap(), b"theirs");
+    // And while it is found out what differs.
+    let scene = Scene::new(
+        |_| (),
+        |tree| {
+            fs::rename(tree.join("sub"), tree.join("hidden")).unwrap();
+            symlink(outside.path(), tree.join("sub")).unwrap();
+            set_times(tree);
+        },
+    );
+    scene.goes_both_ways();
+    assert_eq!(fs::read(outside.path().join("read-only")).unwrap(), b"theirs");
+}
+
+#[test]
+fn directories_that_their_owner_may_not_write_change_and_are_closed_again() {
+    if !root_or_skip() {
+        return;
+    }
+    let scene = Scene::new(
+        |root| set_mode(&root.join("sub"), 0o555),
+        |tree| {
+            make_file(&tree.join("sub/large"), b"small");
+            make_file(&tree.join("sub/new"), b"new");
+            set_times(tree);
+        },
+    );
+    give_to_nobody(scene.pair.src.parent().unwrap());
+    for root in [&scene.pair.src, &scene.pair.dst] {
+        // Another owner takes them away.
+        set_mode(&root.join("setuid"), 0o6755);
+    }
+    as_nobody(|| scene.goes_both_ways());
+}
+
+#[test]
+fn paths_may_be_longer_than_the_kernel_takes() {
+    let dig = |root: &Path| {
+        let name = std::ffi::CString::new("d".repeat(200)).unwrap();
+        let mut at = fs::File::open(root).unwrap();
+        for _ in 0..30 {
+            rustix::fs::mkdirat(&at, &name, Mode::RWXU).unwrap();
+            let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
+            at = fs::File::from(rustix::fs::openat(&at, &name, flags, Mode::empty()).unwrap());
+        }
+        at
+    };
+    let pair = Pair::new();
+    rustix::fs::mknodat(dig(&pair.src), "fifo", FileType::Fifo, Mode::RWXU, 0).unwrap();
+    pair.copy().unwrap();
+    let known = Known::of(&pair.dst);
+    let mut at = fs::File::open(&pair.dst).unwrap();
+    for _ in 0..30 {
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY;
+        at = fs::File::from(rustix::fs::openat(&at, "d".repeat(200), flags, Mode::empty()).unwrap());
+    }
+    rustix::fs::unlinkat(&at, "fifo", AtFlags::empty()).unwrap();
+    rustix::fs::mkdirat(&at, "fifo", Mode::RWXU).unwrap();
+    let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+    make_dir(&staged);
+    let change = Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged };
+    change.stage(&list, &CopyOptions::default()).unwrap();
+    exchange_entries(&pair.dst, &staged, &list).unwrap();
+    assert_eq!(pair.changes(), []);
+    return_entries(&pair.dst, &staged, &list).unwrap();
+    let before = pair.dst.with_file_name("before");
+    make_dir(&before);
+    exchange_entries(&pair.dst, &staged, &list).unwrap();
+    copy_before(&pair.src, &staged, &list, &before, &CopyOptions::default()).unwrap();
+    return_entries(&pair.dst, &staged, &list).unwrap();
+    assert_eq!(changes(&pair.dst, &before), []);
+}
