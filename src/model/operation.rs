@@ -145,6 +145,20 @@ pub enum Move {
         /// The inode of the new one.
         inode: u64,
     },
+    /// The directories at `staged` and `place` exchange the entries that differ, as a list has it; a list that is not
+    /// whole says that none has. `place` is away meanwhile: nobody finds a mixture there.
+    ExchangeEntries {
+        /// Where the new entries are before and the old ones after.
+        staged: PathBuf,
+        /// The directory that keeps its place.
+        place: PathBuf,
+        /// Where it is while they are exchanged.
+        away: PathBuf,
+        /// The list.
+        steps: PathBuf,
+        /// The inode of the directory.
+        inode: u64,
+    },
 }
 
 /// What an operation will do, decided before it begins.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::held::{drop_commits, unheld};
 use super::restore::{self, Restore, millis};
-use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
@@ -44,7 +43,7 @@ pub struct ResetDone {
     pub containers: Vec<String>,
     /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
-    /// What was copied, and what was taken over unchanged, while containers were held.
+    /// What was copied, and what was found unchanged and stayed, while containers were held.
     pub quiesced: CopyStats,
     /// How long containers were held, without their start, in milliseconds.
     pub downtime_ms: u64,
@@ -97,9 +96,12 @@ fn reset_all(
     let targets = pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
     let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
     pool.check_space(sources.iter().map(PathBuf::as_path))?;
+    let known =
+        |Target { branch, found }: &Target| pool.tree_index(&branch.volume, &branch.name, &found.commit.id);
+    let indexes = targets.iter().map(known).collect::<Result<Vec<_>, _>>()?;
 
     let (mut all, mut planned) = (Vec::new(), Vec::new());
-    for (session, Target { branch, found }) in sessions.into_iter().zip(&targets) {
+    for ((session, Target { branch, found }), index) in sessions.into_iter().zip(&targets).zip(&indexes) {
         let id = &found.commit.id;
         let summary = format!("reset: moving to {}", request.revision);
         let (pending, plan) = session.intend(summary, |rows, draft| {
@@ -109,24 +111,25 @@ fn reset_all(
             let dropped = unheld(rows, branch, Some(id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
-            let staged = draft.replace(layout::working_tree(&branch.volume, &branch.name))?;
+            let staged = restore::stage(draft, branch, index.as_ref())?;
             Ok((staged, dropped, fills))
         })?;
         all.push(pending);
         planned.push(plan);
     }
     planned.iter().try_for_each(|(.., fills)| pool.fill(fills))?;
-    let each = targets.iter().zip(&sources).zip(&planned);
-    let restores: Vec<Restore<'_>> = each
-        .map(|((to, source), (staged, ..))| Restore {
+    let each = targets.iter().zip(&sources).zip(&planned).zip(&indexes);
+    let mut restores: Vec<Restore<'_>> = each
+        .map(|(((to, source), (staged, ..)), index)| Restore {
             pool,
             source,
             staged,
             branch: &to.branch,
             commit: &to.found.commit.id,
+            index: index.as_ref(),
         })
         .collect();
-    let (outcome, copied) = restore::run(&restores, all.into(), begun)?;
+    let (outcome, copied) = restore::run(&mut restores, all.into(), begun)?;
     let each = targets.into_iter().zip(planned).zip(copied);
     let done = each.map(|((Target { branch, found }, (_, dropped, _)), copied)| ResetDone {
         volume: branch.volume,

@@ -1,27 +1,28 @@
-//! The trees of a reset: a staged tree that becomes the working tree, at the cost of what changed.
+//! The trees of a reset: a working tree becomes a commit's, at the cost of what differs.
 //!
-//! What the stat index knows to be unchanged is taken over from the old working tree by link, all
-//! else is copied from the commit: the bulk while containers run, the rest while they are held. Links
-//! are only made while containers are held, and taken apart again (out of the old tree) before they
-//! are let go: at no time can one inode be written through two trees.
+//! Where the stat index knows the working tree, the reset exchanges only what it does not know to be unchanged, entry by entry.
+//! Where it knows nothing, or a container stays that has files open, a whole copy takes the tree's place. Both ways the bulk is
+//! copied while containers run, the rest while they are held.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Error, Group, Outcome, Pending, Pool, Purpose, StoredIndex, finish_all};
-use crate::sys::tree::{Bounds, CopyStats, Keep, LinkedFiles, Reuse, Update, update_tree};
+use crate::pool::{Draft, Error, Group, Outcome, Pool, Purpose, StoredIndex, finish_all};
+use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
-/// Replaces the working tree of `branch` by `commit`'s.
+/// Makes the working tree of `branch` the one of `commit`.
 pub(super) struct Restore<'r> {
     pub(super) pool: &'r Pool,
     /// The commit's tree.
     pub(super) source: &'r Path,
-    /// The empty directory that will take the working tree's place.
+    /// The directory that [`stage`] gave.
     pub(super) staged: &'r Path,
     pub(super) branch: &'r BranchRecord,
     pub(super) commit: &'r CommitId,
+    /// What is known of the working tree.
+    pub(super) index: Option<&'r StoredIndex<'r>>,
 }
 
 /// What was copied for one working tree, before containers were held and after.
@@ -31,47 +32,77 @@ pub(super) struct Restored {
     pub(super) quiesced: CopyStats,
 }
 
+/// Plans how the working tree of `branch` becomes another: by its entries, when something is known of them. Gives the empty
+/// directory for what is copied.
+pub(super) fn stage(
+    draft: &mut Draft<'_>,
+    branch: &BranchRecord,
+    index: Option<&StoredIndex<'_>>,
+) -> Result<PathBuf, Error> {
+    let place = layout::working_tree(&branch.volume, &branch.name);
+    if index.is_some() { draft.retarget(place) } else { draft.replace(place) }
+}
+
 /// Runs the operations to their end, which is one: containers are held once for all of them. The file system was
 /// synced since `begun`, so that a store through an old mapping leaves its mark on the file.
 pub(super) fn run(
-    restores: &[Restore<'_>],
+    restores: &mut [Restore<'_>],
     mut group: Group<'_>,
     begun: Bounds,
 ) -> Result<(Outcome, Vec<Restored>), Error> {
     let Some(pool) = restores.first().map(|first| first.pool) else { return Ok(Default::default()) };
-    let early = pool.will_hold(restores.iter().map(|restore| &restore.branch.volume), Purpose::Swap)?;
-    let index =
-        |restore: &Restore<'_>| pool.tree_index(&restore.branch.volume, &restore.branch.name, restore.commit);
-    let indexes = restores.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-    let linked = |(restore, pending): (&Restore<'_>, &Pending<'_>)| pending.linked_files(&restore.place());
-    let linked = restores.iter().zip(group.iter()).map(linked).collect::<Result<Vec<_>, _>>()?;
-    let each =
-        || restores.iter().zip(&indexes).zip(&linked).map(|((one, index), linked)| (one, index, linked));
-
+    let ahead = pool.will_hold(restores.iter().map(|restore| &restore.branch.volume), Purpose::Swap)?;
+    if ahead.freezes {
+        replace_whole(restores, &mut group)?;
+    }
     let mut done: Vec<Restored> = restores.iter().map(|_| Restored::default()).collect();
-    if early {
-        for ((restore, index, linked), done) in each().zip(&mut done) {
-            done.early = restore.pass(Keep::Nothing, index.as_ref(), linked, true)?;
+    let mut keeps: Vec<Keep> = restores.iter().map(|_| Keep::Nothing).collect();
+    if ahead.holds {
+        for ((restore, done), keep) in restores.iter().zip(&mut done).zip(&mut keeps) {
+            done.early = match restore.index {
+                Some(index) => restore.retarget(index, None)?,
+                None => restore.copy(Keep::Nothing)?,
+            };
+            *keep = if restore.index.is_none() { Keep::All } else { Keep::Nothing };
         }
     }
     group.quiesce(Purpose::Swap)?;
-    let keep = if early { Keep::All } else { Keep::Nothing };
-    for (at, ((restore, index, linked), done)) in each().zip(&mut done).enumerate() {
-        // A container that is only frozen still has the old files open.
-        let index = index.as_ref().filter(|_| !group[at].has_frozen());
-        done.quiesced = restore.pass(keep, index, linked, false)?;
+    if group.iter().any(|pending| pending.has_frozen()) {
+        replace_whole(restores, &mut group)?;
     }
-    linked.into_iter().try_for_each(LinkedFiles::finish)?;
+    let mut lists = Vec::new();
+    for (at, (restore, done)) in restores.iter().zip(&mut done).enumerate() {
+        let list = restore.index.map(|_| group[at].steps(&restore.place())).transpose()?;
+        done.quiesced = match (restore.index, &list) {
+            (Some(index), Some(list)) => restore.retarget(index, Some(list))?,
+            _ => restore.copy(keeps[at])?,
+        };
+        lists.push(list);
+    }
+    let made = FileTime::fine();
 
     let mut published = group.publish()?;
-    for (restore, published) in restores.iter().zip(&mut published) {
-        // Only speed depends on what follows, so it does not fail the reset: the old tree goes anyway.
-        if let Ok(stripped) = published.retire() {
-            let BranchRecord { volume, name, .. } = restore.branch;
-            published.remember_new(volume, name, restore.commit, begun, stripped);
+    for ((restore, published), list) in restores.iter().zip(&mut published).zip(&lists) {
+        // Only speed depends on what is known.
+        match (restore.index, list) {
+            (Some(index), Some(list)) => published.remember_exchanged(index, restore.commit, begun, list),
+            _ => {
+                let BranchRecord { volume, name, .. } = restore.branch;
+                published.remember_new(volume, name, restore.commit, begun, made);
+            }
         }
     }
     Ok((finish_all(published)?, done))
+}
+
+/// Lets whole trees be replaced: a container that is only frozen has files of the old ones open.
+fn replace_whole(restores: &mut [Restore<'_>], group: &mut Group<'_>) -> Result<(), Error> {
+    for (restore, pending) in restores.iter_mut().zip(group.iter_mut()) {
+        if restore.index.take().is_some() {
+            pending.replace_whole(&restore.place())?;
+        }
+    }
+    Ok(())
 }
 
 impl Restore<'_> {
@@ -80,16 +111,19 @@ impl Restore<'_> {
         layout::working_tree(&self.branch.volume, &self.branch.name)
     }
 
-    fn pass(
-        &self,
-        keep: Keep,
-        index: Option<&StoredIndex<'_>>,
-        linked: &LinkedFiles,
-        later: bool,
-    ) -> Result<CopyStats, Error> {
-        let tree = self.pool.layout().full(&self.place());
-        let reuse = index.map(|index| Reuse { tree: &tree, index, linked, later });
-        let (options, update) = (self.pool.copy_options(), Update { keep, reuse, ..Update::default() });
+    /// Copies what differs: ahead, or with a list of the steps.
+    fn retarget(&self, index: &StoredIndex<'_>, list: Option<&Path>) -> Result<CopyStats, Error> {
+        let (tree, options) = (self.pool.layout().full(&self.place()), self.pool.copy_options());
+        let change = Retarget { source: self.source, tree: &tree, index, staged: self.staged };
+        Ok(self.pool.watched(self.source, || match list {
+            Some(list) => change.stage(list, &options),
+            None => change.stage_early(&options),
+        })?)
+    }
+
+    /// Copies all.
+    fn copy(&self, keep: Keep) -> Result<CopyStats, Error> {
+        let (options, update) = (self.pool.copy_options(), Update { keep, ..Update::default() });
         Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
     }
 }

@@ -16,7 +16,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
     TagRecord, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Draft, Error, Pool, Purpose, bring_back, current_branch, existing};
+use crate::pool::{Draft, Error, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
 use crate::store::Rows;
 
 /// A volume as it was.
@@ -151,6 +151,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     })?;
     let source = pool.layout().full(&found.tree);
     pool.check_space([source.as_path()])?;
+    let index = pool.tree_index(volume, &snapshot.branch, &snapshot.commit)?;
     let summary = format!("run: back to before {}", snapshot.command);
     let (mut pending, (branch, staged, fills)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
@@ -165,7 +166,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
         if let Some(tag) = rows.tag(volume, &snapshot.tag)? {
             draft.change(RowChange::delete(Row::Tag(tag)));
         }
-        let (branch, staged) = change_branch(pool, rows, draft, snapshot)?;
+        let (branch, staged) = change_branch(pool, rows, draft, snapshot, index.as_ref())?;
         if record.branch != snapshot.branch {
             let after = VolumeRecord { branch: snapshot.branch.clone(), ..record.clone() };
             draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
@@ -177,8 +178,9 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     match &staged {
         Staged::InPlace(staged) => {
             let (source, commit) = (&source, &snapshot.commit);
-            let restore = Restore { pool, source, staged, branch: &branch, commit };
-            restore::run(&[restore], vec![pending].into(), begun)?;
+            let index = index.as_ref();
+            let restore = Restore { pool, source, staged, branch: &branch, commit, index };
+            restore::run(&mut [restore], vec![pending].into(), begun)?;
         }
         Staged::New(staged) => {
             pool.will_hold([volume], Purpose::Swap)?;
@@ -196,20 +198,21 @@ fn change_branch(
     rows: &Rows<'_>,
     draft: &mut Draft<'_>,
     snapshot: &Snapshot,
+    index: Option<&StoredIndex<'_>>,
 ) -> Result<(BranchRecord, Staged), Error> {
     let (volume, name) = (&snapshot.volume, &snapshot.branch);
-    let place = layout::working_tree(volume, name);
     let head = snapshot.head.clone();
     let Some(before) = rows.branch(volume, name)? else {
         let made = BranchRecord { volume: volume.clone(), name: name.clone(), head, created: pool.now() };
         draft.change(RowChange::insert(Row::Branch(made.clone())));
-        return Ok((made, Staged::New(draft.bring_in(place)?)));
+        return Ok((made, Staged::New(draft.bring_in(layout::working_tree(volume, name))?)));
     };
     let after = BranchRecord { head, ..before.clone() };
+    let staged = restore::stage(draft, &before, index)?;
     if after != before {
         draft.change(RowChange::update(Row::Branch(before), Row::Branch(after.clone())));
     }
-    Ok((after, Staged::InPlace(draft.replace(place)?)))
+    Ok((after, Staged::InPlace(staged)))
 }
 
 /// Plans that the commits go which came to the branch, and the one that was made for the snapshot, where nothing

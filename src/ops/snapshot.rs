@@ -39,7 +39,7 @@ pub(super) fn run(
     let Some(pool) = snapshots.first().map(|first| first.pool) else { return Ok(Default::default()) };
     let volumes = snapshots.iter().map(|snapshot| &snapshot.branch.volume);
     let mut early = Vec::new();
-    if pool.will_hold(volumes, Purpose::Copy)? {
+    if pool.will_hold(volumes, Purpose::Copy)?.holds {
         early = snapshots.iter().map(Snapshot::ahead).collect::<Result<Vec<_>, _>>()?;
         // Also, what the first pass made is written out before containers have to wait for it.
         begun = pool.settle()?;

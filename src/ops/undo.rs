@@ -120,7 +120,10 @@ fn undo_all(
     if swaps {
         pool.will_hold(chosen.iter().map(|operation| &operation.volume), Purpose::Swap)?;
     }
-    chosen.iter().try_for_each(|operation| pool.refill_replaced(operation))?;
+    for (operation, touched) in each() {
+        pool.refill_replaced(operation)?;
+        pool.remake(operation, &touched.remade)?;
+    }
     for ((operation, _), pending) in each().zip(group.iter_mut()).filter(|((_, it), _)| it.removes_volume) {
         check_unused(pool, &operation.volume)?;
         pending.shut_gate()?;

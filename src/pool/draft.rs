@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::replaced::steps_of;
 use crate::layout::{self, Layout};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
 use crate::sys::disk;
@@ -54,6 +55,18 @@ impl<'d> Draft<'d> {
         Ok(full)
     }
 
+    /// An empty directory for what the tree at `place` needs to become another; what it had otherwise moves to trash, with a list
+    /// of the steps beside it. Gives its full path.
+    pub fn retarget(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        let (staged, away) = (self.next_place("new"), self.next_place("away"));
+        disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
+        let full = self.layout.full(&staged);
+        let kept = self.keep(staged.clone(), self.inode_of(&staged)?);
+        let (steps, inode) = (steps_of(&kept), self.inode_of(&place)?);
+        self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
+        Ok(full)
+    }
+
     /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change
     /// places; what was at `place` moves to trash.
     pub(super) fn exchange(&mut self, staged: PathBuf, place: PathBuf) -> Result<(), Error> {
@@ -64,10 +77,17 @@ impl<'d> Draft<'d> {
 
     /// Keeps the tree that an exchange will bring from `place` to `staged`, for undo: whole.
     fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
+        let inode = self.inode_of(place)?;
+        self.keep(staged, inode);
+        Ok(())
+    }
+
+    /// Keeps in trash what will be at `from`. Gives where.
+    fn keep(&mut self, from: PathBuf, inode: u64) -> PathBuf {
         self.count += 1;
         let to = layout::trash_of(self.id).join(format!("old-{}", self.count));
-        self.plan.retire.push(Move::Rename { from: staged, to, inode: self.inode_of(place)? });
-        Ok(())
+        self.plan.retire.push(Move::Rename { from, to: to.clone(), inode });
+        to
     }
 
     /// Makes the symlink at `place` say `target`.

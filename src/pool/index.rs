@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Error, Pool};
 use crate::layout;
 use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
-use crate::store::{Rows, StoreError, Writer, piece_key};
+use crate::store::{IndexChange, Rows, StoreError, Writer, change_key, piece_key};
 use crate::sys::error::At as _;
 use crate::sys::spool::Spool;
-use crate::sys::tree::{self, Bounds, Chunk, FileTime, Index, Seen};
+use crate::sys::tree::{self, Bounds, Chunk, FileTime, Index, Learnt, Seen};
 
 /// Bytes of an index that are read at once.
 const PAGE: usize = 512 << 10;
@@ -134,13 +134,58 @@ impl Pool {
                 Ok(())
             }
         })?;
-        let record = TreeIndexRecord {
-            commit: commit.clone(),
-            modified: (bounds.modified.0, bounds.modified.1),
-            changed: (bounds.changed.0, bounds.changed.1),
-        };
+        let record = record(commit, bounds);
         let pieces = RefCell::new(pieces);
-        Ok(TreeIndex { volume: volume.clone(), branch: branch.clone(), record, pieces, changed })
+        Ok(TreeIndex {
+            volume: volume.clone(),
+            branch: branch.clone(),
+            record,
+            pieces,
+            before: None,
+            changed,
+        })
+    }
+
+    /// Looks at what came into a working tree by the steps of the list at `list`, which made it `commit`'s: what is older than
+    /// `bounds` has its content, and so has all that `before` knew.
+    ///
+    /// # Errors
+    /// When the tree cannot be looked at.
+    pub(super) fn look_at_exchanged(
+        &self,
+        before: &StoredIndex<'_>,
+        commit: &CommitId,
+        bounds: Bounds,
+        list: &Path,
+    ) -> Result<TreeIndex, Error> {
+        let staging = self.layout.staging();
+        let mut changes = Spool::new(&staging);
+        let StoredIndex { volume, branch, .. } = before;
+        let root = self.layout.full(&layout::working_tree(volume, branch));
+        tree::scan_exchanged(&root, list, bounds, before, &mut |learnt| {
+            let (change, directory, hashes) = match learnt {
+                Learnt::More(directory, hashes) => (IndexChange::More, directory, hashes),
+                Learnt::Nothing(directory) => (IndexChange::Nothing, directory, &[][..]),
+                Learnt::NothingOfIt(directory) => (IndexChange::NothingOfIt, directory, &[][..]),
+            };
+            changes.put(&change_key(change, &key(directory)), hashes).at("write in", &staging)
+        })?;
+        Ok(TreeIndex {
+            volume: volume.clone(),
+            branch: branch.clone(),
+            record: record(commit, bounds),
+            pieces: RefCell::new(changes),
+            before: Some(before.record.clone()),
+            changed: None,
+        })
+    }
+}
+
+fn record(commit: &CommitId, bounds: Bounds) -> TreeIndexRecord {
+    TreeIndexRecord {
+        commit: commit.clone(),
+        modified: (bounds.modified.0, bounds.modified.1),
+        changed: (bounds.changed.0, bounds.changed.1),
     }
 }
 
@@ -256,7 +301,10 @@ pub(super) struct TreeIndex {
     volume: VolumeName,
     branch: BranchName,
     record: TreeIndexRecord,
+    /// Its pieces, or how they change.
     pieces: RefCell<Spool>,
+    /// What it was that changes.
+    before: Option<TreeIndexRecord>,
     /// What the commit changed, if it was just made and that is known.
     changed: Option<Vec<u8>>,
 }
@@ -264,7 +312,13 @@ pub(super) struct TreeIndex {
 impl TreeIndex {
     pub(super) fn write(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
         let mut pieces = self.pieces.borrow_mut();
-        writer.set_tree_index(&self.volume, &self.branch, Some((&self.record, &mut pieces)))?;
+        match &self.before {
+            None => writer.set_tree_index(&self.volume, &self.branch, Some((&self.record, &mut pieces)))?,
+            Some(before) => {
+                let records = (before, &self.record);
+                writer.change_tree_index(&self.volume, &self.branch, records, &mut pieces)?;
+            }
+        }
         match &self.changed {
             Some(paths) => writer.set_changed(&self.volume, &self.record.commit, Some(paths)),
             None => Ok(()),

@@ -8,6 +8,7 @@ use super::Error;
 use crate::layout::Layout;
 use crate::model::Move;
 use crate::sys::disk;
+use crate::sys::tree::{self, ListState};
 
 /// Does the steps that are not done yet. What moves must be at one end. They are durable when the file system is synced.
 pub(super) fn apply(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
@@ -44,9 +45,64 @@ fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> 
                 }
                 disk::exchange(&staged, &place)?;
             }
+            Move::ExchangeEntries { .. } => Entries::of(layout, step).map_or(Ok(()), |it| it.apply())?,
         }
     }
     Ok(())
+}
+
+/// What a [`Move::ExchangeEntries`] says, with full paths.
+struct Entries {
+    staged: PathBuf,
+    place: PathBuf,
+    away: PathBuf,
+    steps: PathBuf,
+    inode: u64,
+}
+
+impl Entries {
+    fn of(layout: &Layout, step: &Move) -> Option<Self> {
+        let Move::ExchangeEntries { staged, place, away, steps, inode } = step else { return None };
+        let [staged, place, away, steps] = [staged, place, away, steps].map(|path| layout.full(path));
+        Some(Entries { staged, place, away, steps, inode: *inode })
+    }
+
+    /// What is staged and the list must be durable.
+    fn apply(&self) -> Result<(), Error> {
+        match tree::list_state(&self.steps)? {
+            ListState::Empty => return Ok(()),
+            ListState::Whole => {}
+            ListState::NotWhole => {
+                return Err(Error::Inconsistent(format!("{} is not whole", self.steps.display())));
+            }
+        }
+        self.leave()?;
+        tree::exchange_entries(&self.away, &self.staged, &self.steps)?;
+        Ok(disk::rename(&self.away, &self.place)?)
+    }
+
+    fn revert(&self) -> Result<(), Error> {
+        let is_whole = tree::list_state(&self.steps)? == ListState::Whole;
+        if is_whole {
+            self.leave()?;
+            tree::return_entries(&self.away, &self.staged, &self.steps)?;
+        }
+        if disk::inode(&self.away)? == Some(self.inode) {
+            disk::rename(&self.away, &self.place)?;
+        }
+        // The list goes next, and without it nobody would know what to take back.
+        if is_whole { Ok(tree::sync_filesystem(&self.place)?) } else { Ok(()) }
+    }
+
+    /// Moves the tree away, where nobody looks.
+    fn leave(&self) -> Result<(), Error> {
+        if disk::inode(&self.place)? == Some(self.inode) {
+            disk::rename(&self.place, &self.away)?;
+        } else if disk::inode(&self.away)? != Some(self.inode) {
+            return Err(lost(&self.place, &self.away));
+        }
+        Ok(())
+    }
 }
 
 /// Whether the steps are certainly undone: nothing is where it would be after them, nothing but what should be where it
@@ -60,6 +116,10 @@ pub(super) fn are_reverted(layout: &Layout, moves: &[Move]) -> Result<bool, Erro
             }
             Move::Exchange { staged, place, inode } => {
                 at(place)? != Some(*inode) && at(staged)?.is_none_or(|there| there == *inode)
+            }
+            // The list goes when it was taken back.
+            Move::ExchangeEntries { place, steps, inode, .. } => {
+                at(place)? == Some(*inode) && at(steps)?.is_none()
             }
         };
         if !is_reverted {
@@ -89,6 +149,7 @@ pub(super) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
                     disk::exchange(&staged, &place)?;
                 }
             }
+            Move::ExchangeEntries { .. } => Entries::of(layout, step).map_or(Ok(()), |it| it.revert())?,
         }
     }
     sync_parents(layout, moves)
@@ -104,7 +165,9 @@ pub(super) fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error>
         .iter()
         .flat_map(|step| match step {
             Move::Rename { from, to, .. } => [from, to],
-            Move::Exchange { staged, place, .. } => [staged, place],
+            Move::Exchange { staged, place, .. } | Move::ExchangeEntries { staged, place, .. } => {
+                [staged, place]
+            }
         })
         .filter_map(|path| layout.full(path).parent().map(Path::to_path_buf))
         .collect();

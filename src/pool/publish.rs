@@ -1,12 +1,13 @@
 //! The second half of an operation: publish, let go, clear up.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use super::release::Released;
-use super::{Error, Group, Look, Notice, Pending, Pool, moves, trash};
+use super::{Error, Group, Look, Notice, Pending, Pool, StoredIndex, moves, trash};
 use crate::layout;
-use crate::model::{BranchName, CommitId, Hold, Operation, Phase, VolumeName};
+use crate::model::{BranchName, CommitId, Hold, Move, Operation, Phase, VolumeName};
 use crate::store::{StoreError, Writer};
 use crate::sys::tree::{self, Bounds, FileTime};
 
@@ -54,6 +55,13 @@ impl<'p> Group<'p> {
     pub fn publish_and_remember(mut self, looks: &[Look<'_>]) -> Result<Vec<Published<'p>>, Error> {
         let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
         pool.check_interrupted()?;
+        let by_list = |pending: &Pending<'_>| {
+            pending.operation.plan.install.iter().any(|step| matches!(step, Move::ExchangeEntries { .. }))
+        };
+        if self.iter().any(by_list) {
+            // From the first step of a list on, the list and what is staged must be there to undo it.
+            tree::sync_filesystem(&pool.layout.staging())?;
+        }
         for pending in self.iter() {
             moves::apply(&pool.layout, &pending.operation.plan.install)?;
         }
@@ -130,6 +138,18 @@ impl Published<'_> {
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
         self.pending.remember(&Look { volume, branch, commit, parent: None, bounds });
+    }
+
+    /// The same for a working tree that was made `commit`'s by the steps of the list at `list`, of which `before` was known.
+    pub fn remember_exchanged(
+        &mut self,
+        before: &StoredIndex<'_>,
+        commit: &CommitId,
+        begun: Bounds,
+        list: &Path,
+    ) {
+        let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(FileTime::fine()) };
+        self.pending.index = self.pending.session.pool.look_at_exchanged(before, commit, bounds, list).ok();
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever

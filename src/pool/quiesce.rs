@@ -32,6 +32,15 @@ pub enum Purpose {
     Swap,
 }
 
+/// What will be done to containers, as it looks before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ahead {
+    /// One will be held, so that a first pass before that is worth it.
+    pub holds: bool,
+    /// One that will be restarted will only be frozen.
+    pub freezes: bool,
+}
+
 /// Shuts the gates of all these operations' volumes and holds every container that runs on one of them,
 /// each once; all of them, or none. The first operation has them in its journal entry.
 pub(super) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) -> Result<(), Error> {
@@ -149,8 +158,7 @@ impl Pending<'_> {
 }
 
 impl Pool {
-    /// Refuses what [`Group::quiesce`](super::Group::quiesce) would refuse, before much is done. Says whether a
-    /// container will be held, so that a first pass before that is worth it.
+    /// Refuses what [`Group::quiesce`](super::Group::quiesce) would refuse, before much is done. Says what it would do now.
     ///
     /// # Errors
     /// When a container on one of the volumes cannot be held as it should, or the engine does not answer.
@@ -158,10 +166,11 @@ impl Pool {
         &self,
         volumes: impl IntoIterator<Item = &'v VolumeName>,
         purpose: Purpose,
-    ) -> Result<bool, Error> {
+    ) -> Result<Ahead, Error> {
         let mut holder = Holder::new(self, purpose, volumes.into_iter().cloned())?;
         let found = holder.find(&[])?;
-        Ok(!holder.leaves_all() && found.iter().any(|held| !held.was_paused))
+        let holds = !holder.leaves_all() && found.iter().any(|held| !held.was_paused);
+        Ok(Ahead { holds, freezes: found.iter().any(|held| held.hold == Hold::Restart) })
     }
 
     /// Passes the gate together with others, waiting while it is shut.

@@ -32,6 +32,24 @@ fn list_of(tree: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Beside a tree in trash that holds what differed: the steps by which it came to be.
+pub(super) fn steps_of(tree: &Path) -> PathBuf {
+    let mut name = tree.as_os_str().to_owned();
+    name.push(".steps");
+    PathBuf::from(name)
+}
+
+/// A tree that an undo makes again. Paths are full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remade {
+    /// In trash: what of it differed from the commit.
+    pub(super) differed: PathBuf,
+    /// The steps by which that came there.
+    pub(super) list: PathBuf,
+    /// The empty directory that it is made in.
+    pub(super) staged: PathBuf,
+}
+
 impl Pool {
     /// Takes those files out of the replaced trees. Can be repeated.
     pub(super) fn strip_replaced(&self, operation: &Operation) -> Result<(), DiskError> {
@@ -63,6 +81,22 @@ impl Pool {
         Ok(())
     }
 
+    /// Makes trees again that `operation` changed where they differed from its commit.
+    ///
+    /// # Errors
+    /// When that commit or what differed is gone, or the copy fails.
+    pub fn remake(&self, operation: &Operation, trees: &[Remade]) -> Result<(), Error> {
+        let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
+        for Remade { differed, list, staged } in trees {
+            let none = || Error::Inconsistent("it is not known which commit a tree was made of".to_owned());
+            let source = self.commit_tree(&operation.volume, made_of.ok_or_else(none)?)?;
+            self.check_space([source.as_path(), differed.as_path()])?;
+            let copy = || tree::copy_before(&source, differed, list, staged, &self.copy_options());
+            self.watched(&source, copy)?;
+        }
+        Ok(())
+    }
+
     /// Takes back what was written down for an operation that is undone: all that its trash holds, since
     /// trees go there only when an operation is published.
     pub(super) fn forget_linked(&self, operation: &Operation) -> Result<(), DiskError> {
@@ -71,6 +105,54 @@ impl Pool {
 }
 
 impl Pending<'_> {
+    /// Where the list of the steps is written by which the tree at `place` becomes another.
+    ///
+    /// # Errors
+    /// When it does not, or trash cannot be written to.
+    pub fn steps(&self, place: &Path) -> Result<PathBuf, Error> {
+        let steps = self.operation.plan.install.iter().find_map(|step| match step {
+            Move::ExchangeEntries { place: other, steps, .. } if other == place => Some(steps),
+            _ => None,
+        });
+        let steps =
+            steps.ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
+        let steps = self.session.pool.layout.full(steps);
+        if let Some(folder) = steps.parent() {
+            disk::ensure_directory(folder, layout::PRIVATE_MODE)?;
+        }
+        Ok(steps)
+    }
+
+    /// Lets the whole tree at `place` be replaced, instead of entries of it.
+    ///
+    /// # Errors
+    /// When the tree is not there, or the journal cannot be written.
+    pub fn replace_whole(&mut self, place: &Path) -> Result<(), Error> {
+        let pool = self.session.pool;
+        let at = |path: &Path| {
+            let full = pool.layout.full(path);
+            let missing = || Error::Inconsistent(format!("{} is missing", full.display()));
+            disk::inode(&full)?.ok_or_else(missing)
+        };
+        let plan = &mut self.operation.plan;
+        for step in &mut plan.install {
+            let Move::ExchangeEntries { staged, place: other, inode: tree, .. } = step else { continue };
+            if other != place {
+                continue;
+            }
+            let inode = at(staged)?;
+            for retired in &mut plan.retire {
+                match retired {
+                    Move::Rename { from, inode, .. } if from == staged => *inode = *tree,
+                    _ => {}
+                }
+            }
+            *step = Move::Exchange { staged: staged.clone(), place: other.clone(), inode };
+        }
+        let operation = &self.operation;
+        Ok(pool.store.write(|writer| writer.journal_put(operation))?)
+    }
+
     /// Where the names of files are written down that the tree for `place` takes over from the one there.
     ///
     /// # Errors

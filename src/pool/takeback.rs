@@ -3,19 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Draft, Error, Pool};
+use super::{Draft, Error, Pool, Remade};
 use crate::layout;
 use crate::model::{Move, Operation, Row, RowChange, VolumeName};
 use crate::store::Rows;
 use crate::sys::disk;
 
 /// What taking an operation back touches beside metadata.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TakeBack {
     /// A working tree or the running point is swapped: containers must come up on the new one.
     pub swaps: bool,
     /// A whole volume goes or changes its name: no container may use it.
     pub removes_volume: bool,
+    /// The trees that are made of a commit and of what differed from it.
+    pub remade: Vec<Remade>,
 }
 
 /// Drafts the way back from `operation`.
@@ -85,6 +87,16 @@ pub fn take_back(
                 gone(to)?;
                 draft.relocate(to.clone(), from.clone())?;
             }
+            Move::ExchangeEntries { staged, place, steps, .. } => {
+                touched.swaps = true;
+                let lost = || Error::Inconsistent(format!("{} is not kept", staged.display()));
+                let (differed, list) = (kept(staged).ok_or_else(lost)?, pool.layout().full(steps));
+                gone(&differed)?;
+                gone(steps)?;
+                exchanged.push(staged);
+                let differed = pool.layout().full(&differed);
+                touched.remade.push(Remade { differed, list, staged: draft.replace(place.clone())? });
+            }
             Move::Exchange { staged, place, .. } => {
                 touched.swaps = true;
                 match kept(staged) {
@@ -105,7 +117,9 @@ pub fn take_back(
                 gone(to)?;
                 draft.relocate(to.clone(), from.clone())?;
             }
-            Move::Exchange { .. } => return Err(cannot("its plan is not known".to_owned())),
+            Move::Exchange { .. } | Move::ExchangeEntries { .. } => {
+                return Err(cannot("its plan is not known".to_owned()));
+            }
         }
     }
     draft.undoes(operation.number);

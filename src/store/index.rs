@@ -30,6 +30,27 @@ pub struct IndexPage {
 /// A row of an index: the directory's key, its piece, and the hashes.
 type Piece = (Vec<u8>, u32, Vec<u8>);
 
+/// What becomes of the rows of one directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexChange {
+    /// A piece comes to those that there are.
+    More,
+    /// They go, and those of all directories beneath it.
+    Nothing,
+    /// They go.
+    NothingOfIt,
+}
+
+/// The key of a change in a spool of changes to an index.
+pub fn change_key(change: IndexChange, directory: &[u8]) -> Vec<u8> {
+    let code = match change {
+        IndexChange::More => 0,
+        IndexChange::Nothing => 1,
+        IndexChange::NothingOfIt => 2,
+    };
+    piece_key(directory, code)
+}
+
 /// The key of a piece in a spool of an index.
 pub fn piece_key(directory: &[u8], piece: u32) -> Vec<u8> {
     [&piece.to_le_bytes(), directory].concat()
@@ -235,6 +256,52 @@ impl Writer<'_> {
             }
         }
         let bytes = encode(INDEX.name(), branch, record)?;
+        records.insert((volume, branch), bytes.as_slice()).map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    /// Changes the index of a branch's working tree, in the order of the spool. If it is not `before` any more, it is forgotten.
+    ///
+    /// # Errors
+    /// When the database fails, or the changes cannot be read.
+    pub fn change_tree_index(
+        &self,
+        volume: &VolumeName,
+        branch: &BranchName,
+        (before, after): (&TreeIndexRecord, &TreeIndexRecord),
+        changes: &mut Spool,
+    ) -> Result<(), StoreError> {
+        if self.tree_index(volume, branch)?.as_ref() != Some(before) {
+            return self.set_tree_index(volume, branch, None);
+        }
+        let (volume, branch) = (volume.as_str(), branch.as_str());
+        let mut rows = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;
+        let failed = |error| self.failed(redb::Error::Io(error));
+        let mut changes = changes.records().map_err(failed)?;
+        while let Some((directory, change, hashes)) = take(&mut changes).map_err(failed)? {
+            // All keys of what is beneath it begin with it and a zero.
+            let beneath = [&directory[..], &[1]].concat();
+            let own = (volume, branch, &directory[..], 0)..=(volume, branch, &directory[..], u32::MAX);
+            let all = (volume, branch, &directory[..], 0)..(volume, branch, &beneath[..], 0);
+            match change {
+                0 => {
+                    let last =
+                        rows.range::<(&str, &str, &[u8], u32)>(own).map_err(|e| self.failed(e))?.next_back();
+                    let last = last.transpose().map_err(|e| self.failed(e))?;
+                    let piece = last.map_or(0, |(key, _)| key.value().3 + 1);
+                    let key = (volume, branch, &directory[..], piece);
+                    rows.insert(key, hashes.as_slice()).map_err(|e| self.failed(e))?;
+                }
+                1 => rows
+                    .retain_in::<(&str, &str, &[u8], u32), _>(all, |_, _| false)
+                    .map_err(|e| self.failed(e))?,
+                _ => rows
+                    .retain_in::<(&str, &str, &[u8], u32), _>(own, |_, _| false)
+                    .map_err(|e| self.failed(e))?,
+            }
+        }
+        let mut records = self.transaction.open_table(INDEX).map_err(|e| self.failed(e))?;
+        let bytes = encode(INDEX.name(), branch, after)?;
         records.insert((volume, branch), bytes.as_slice()).map_err(|e| self.failed(e))?;
         Ok(())
     }

@@ -39,7 +39,7 @@ mod migrations;
 
 pub use backup::Records;
 pub use error::StoreError;
-pub use index::{IndexPage, piece_key};
+pub use index::{IndexChange, IndexPage, change_key, piece_key};
 pub use older::{Older, OlderCommit, OlderVolume, is_older_volume, older_files, read_older};
 pub use rebuild::{Rebuildable, SecondCopy};
 pub use rows::Rows;

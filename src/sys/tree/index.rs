@@ -42,9 +42,9 @@ const STEP: Duration = Duration::from_millis(1);
 /// Bytes of a mark.
 const MARK: usize = 58;
 /// Bytes of what is kept of an entry.
-const HASH: usize = 16;
+pub(super) const HASH: usize = 16;
 /// Entries in a piece.
-const PIECE: usize = 4096;
+pub(super) const PIECE: usize = 4096;
 
 /// A time as the kernel keeps it for files: seconds since the epoch and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,13 +146,18 @@ impl Chunk {
         !young && self.has(&hash(name, stat)) && !is_excepted()
     }
 
+    /// How many hashes it has.
+    pub(super) fn len(&self) -> usize {
+        self.hashes.len() / HASH
+    }
+
     fn has(&self, hash: &[u8; HASH]) -> bool {
         self.hashes.as_chunks::<HASH>().0.binary_search(hash).is_ok()
     }
 }
 
 /// What is kept of the entry `name`, which is `stat`.
-fn hash(name: &CStr, stat: &Stat) -> [u8; HASH] {
+pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(name.to_bytes_with_nul()).update(&mark(stat));
     let mut hash = [0; HASH];
@@ -207,10 +212,20 @@ pub fn scan_tree(
     before: Option<&dyn Index>,
     see: &mut See<'_>,
 ) -> Result<(), DiskError> {
-    let handle = open_root(path)?;
+    scan_from(path, PathBuf::new(), open_root(path)?, bounds, before, see)
+}
+
+/// The same for the directory `handle` alone and what is beneath it, which is at `at` in the tree.
+pub(super) fn scan_from(
+    path: &Path,
+    at: PathBuf,
+    handle: OwnedFd,
+    bounds: Bounds,
+    before: Option<&dyn Index>,
+    see: &mut See<'_>,
+) -> Result<(), DiskError> {
     let mut reader = Reader::new();
-    let mut scan =
-        Scan { root: path, bounds, before, at: PathBuf::new(), stack: Vec::new(), hashes: Vec::new() };
+    let mut scan = Scan { root: path, bounds, before, at, stack: Vec::new(), hashes: Vec::new() };
     scan.enter(handle, &mut reader, see)?;
     while let Some(frame) = scan.stack.last_mut() {
         let Some(name) = frame.directories.peek().map(ToOwned::to_owned) else {

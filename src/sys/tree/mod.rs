@@ -66,6 +66,7 @@ mod options;
 mod pax;
 mod queue;
 mod refill;
+mod reindex;
 mod remove;
 mod reuse;
 mod revise;
@@ -96,6 +97,7 @@ pub use measure::{
 };
 pub use options::{CopyOptions, CopyStats, Progress, Rung, Stop};
 pub use refill::refill_tree;
+pub use reindex::{Learn, Learnt, scan_exchanged};
 pub use remove::remove_tree;
 pub use reuse::{Keep, Reuse, Update};
 pub use stage::{Retarget, copy_before};
