@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Draft, Error, Group, Outcome, Pool, Purpose, StoredIndex, finish_all};
+use crate::pool::{Draft, Error, Group, Outcome, Pending, Pool, Purpose, StoredIndex, finish_all};
 use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
 /// Makes the working tree of `branch` the one of `commit`.
@@ -67,7 +67,7 @@ pub(super) fn run(
         }
     }
     group.quiesce(Purpose::Swap)?;
-    if group.iter().any(|pending| pending.has_frozen()) {
+    if group.iter().any(Pending::has_frozen) {
         replace_whole(restores, &mut group)?;
     }
     let mut lists = Vec::new();

@@ -40,12 +40,26 @@ fn settled() -> Pool {
     pool
 }
 
-/// Does `change` to the file `sub/data`, and checks that status sees it and reset undoes it.
-fn seen(change: impl FnOnce(&Pool, &Path)) {
+/// Does `change` to the file `sub/data`, and checks that status sees it and reset undoes it: where the file was there all the
+/// time, and where a reset has just brought it.
+fn seen(change: impl Fn(&Pool, &Path)) {
     let pool = settled();
+    undone(&pool, &change);
+    let pool = settled();
+    pool.write("db", "sub/data", "other");
+    pool.write("db", "file3", "other");
+    pool.run(&["reset", "--hard", "HEAD"]).ok();
+    undone(&pool, &change);
+    // Once more, and what nobody has touched is known all the same.
+    undone(&pool, &change);
+    let reset = json(&pool.run(&["reset", "--hard", "HEAD", "--format", "json"]).ok());
+    assert_eq!(reset["quiesced"]["reused"], 21, "{reset}");
+}
+
+fn undone(pool: &Pool, change: &impl Fn(&Pool, &Path)) {
     let data = pool.file("db", "sub/data");
     let before = fs::metadata(&data).unwrap();
-    change(&pool, &data);
+    change(pool, &data);
     let status = pool.run(&["status"]).ok();
     assert!(status.contains("sub/data"), "{status}");
     pool.run(&["reset", "--hard", "HEAD"]).ok();

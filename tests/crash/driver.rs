@@ -110,7 +110,8 @@ pub(crate) const CALM: &[&str] = &["config", "checksums", "off"];
 
 fn check(before: &'static [&'static [&'static str]], call: &'static str, body: &'static str, points: Points) {
     let words: &[&str] = vec!["plugin", call, body].leak();
-    let runs = sweep(&Case { before, words, containers: Containers::new(), points, deep: false });
+    let runs =
+        sweep(&Case { before, words, containers: Containers::new(), points, deep: false, ready: None });
     println!("{call} {body}: {runs} faults");
 }
 

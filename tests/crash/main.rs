@@ -9,7 +9,11 @@
 
 mod driver;
 mod engine;
+mod entries;
 mod gc;
+#[path = "../support/loop_image.rs"]
+#[allow(dead_code, reason = "some of it is for others")]
+mod loop_image;
 mod model;
 mod mount;
 mod power;
@@ -19,28 +23,42 @@ mod rollback;
 mod scene;
 mod state;
 mod sweep;
+mod workshop;
 
 use engine::{Container, Containers, Status};
 use sweep::{Case, Points, sweep};
 
 fn check(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
-    let runs =
-        sweep(&Case { before, words, containers: Containers::new(), points: Points::Steps, deep: true });
+    let runs = sweep(&Case {
+        before,
+        words,
+        containers: Containers::new(),
+        points: Points::Steps,
+        deep: true,
+        ready: None,
+    });
     println!("{words:?}: {runs} faults");
 }
 
 /// The same for what is made of parts that are swept in full elsewhere: a death at each point, and no death in the
 /// recovery from it.
 fn check_deaths(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
-    let runs =
-        sweep(&Case { before, words, containers: Containers::new(), points: Points::Deaths, deep: false });
+    let runs = sweep(&Case {
+        before,
+        words,
+        containers: Containers::new(),
+        points: Points::Deaths,
+        deep: false,
+        ready: None,
+    });
     println!("{words:?}: {runs} deaths");
 }
 
 /// The same inside the transactions of redb.
 fn check_inside(words: &'static [&'static str]) {
     let points = Points::InsideTransactions;
-    let runs = sweep(&Case { before: &[], words, containers: Containers::new(), points, deep: true });
+    let runs =
+        sweep(&Case { before: &[], words, containers: Containers::new(), points, deep: true, ready: None });
     println!("{words:?} inside transactions: {runs} faults");
 }
 
@@ -54,7 +72,7 @@ fn check_with_containers(before: &'static [&'static [&'static str]], words: &'st
         ("stopped".to_owned(), container("db", Status::Stopped)),
         ("elsewhere".to_owned(), container("other", Status::Running)),
     ]);
-    let runs = sweep(&Case { before, words, containers, points: Points::Steps, deep: true });
+    let runs = sweep(&Case { before, words, containers, points: Points::Steps, deep: true, ready: None });
     println!("{words:?} with containers: {runs} faults");
 }
 
@@ -64,7 +82,7 @@ fn check_with_frozen(before: &'static [&'static [&'static str]], words: &'static
     let container = |auto_remove| Container { volume: "db", status: Status::Running, auto_remove };
     let containers =
         Containers::from([("runs".to_owned(), container(false)), ("fleeting".to_owned(), container(true))]);
-    let runs = sweep(&Case { before, words, containers, points: Points::Steps, deep: true });
+    let runs = sweep(&Case { before, words, containers, points: Points::Steps, deep: true, ready: None });
     println!("{words:?} with frozen containers: {runs} faults");
 }
 
@@ -164,6 +182,7 @@ fn what_follows_a_commit_in_a_container_is_never_left_out() {
         containers: Containers::from([("runs".to_owned(), container)]),
         points: Points::Steps,
         deep: false,
+        ready: None,
     });
     println!("commands beside a commit: {runs} faults");
 }
@@ -272,7 +291,7 @@ fn check_project(
         ("on_one".to_owned(), container("shop_other", Status::Running)),
         ("paused".to_owned(), container("shop_db", Status::Paused)),
     ]);
-    let runs = sweep(&Case { before, words, containers, points, deep });
+    let runs = sweep(&Case { before, words, containers, points, deep, ready: None });
     println!("{words:?} of two volumes: {runs} faults");
 }
 
@@ -385,7 +404,8 @@ fn undo_of_a_commit_that_was_brought_back() {
 #[test]
 fn an_archive_is_imported() {
     let (words, points) = (&["import", "ARCHIVE", "fresh"], Points::Steps);
-    let runs = sweep(&Case { before: &[], words, containers: Containers::new(), points, deep: false });
+    let runs =
+        sweep(&Case { before: &[], words, containers: Containers::new(), points, deep: false, ready: None });
     println!("{words:?}: {runs} faults");
 }
 
@@ -397,6 +417,7 @@ fn a_volume_of_another_driver_is_imported() {
         ("elsewhere".to_owned(), container("db", Status::Running)),
     ]);
     let words = &["import", "--from-docker", "foreign", "fresh"];
-    let runs = sweep(&Case { before: &[], words, containers, points: Points::Deaths, deep: false });
+    let runs =
+        sweep(&Case { before: &[], words, containers, points: Points::Deaths, deep: false, ready: None });
     println!("{words:?} with containers: {runs} faults");
 }

@@ -28,7 +28,7 @@ fn check(
 ) {
     let words: &[&str] = vec!["run", "--rollback", "db", "--", "sh", "-c", script].leak();
     // Its recoveries are those of other verbs, where they are swept.
-    let runs = sweep(&Case { before, words, containers, points, deep: false });
+    let runs = sweep(&Case { before, words, containers, points, deep: false, ready: None });
     println!("run --rollback, {script:?}: {runs} faults");
 }
 

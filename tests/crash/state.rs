@@ -99,12 +99,17 @@ fn tree(pool: &Path, path: &Path, text: &mut String) {
     write!(text, "{name} {:o} {}:{}", metadata.mode(), metadata.uid(), metadata.gid()).unwrap();
     if metadata.is_symlink() {
         writeln!(text, " -> {}", fs::read_link(path).unwrap().display()).unwrap();
+    } else if metadata.is_file() && path.extension().is_some_and(|extension| extension == "steps") {
+        // It has inodes, which are others in each pool.
+        writeln!(text, " a list").unwrap();
     } else if metadata.is_file() {
         let bytes = fs::read(path).unwrap();
         match bytes.len() {
             0..=100 => writeln!(text, " {:?}", String::from_utf8_lossy(&bytes)).unwrap(),
             many => writeln!(text, " {many} bytes, {}", blake3::hash(&bytes)).unwrap(),
         }
+    } else if !metadata.is_dir() {
+        writeln!(text, " {:?}", metadata.file_type()).unwrap();
     } else {
         text.push('\n');
         let mut entries: Vec<_> = fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();

@@ -17,8 +17,9 @@ use dvol::store::Store;
 
 use crate::driver;
 use crate::engine::{Containers, Engine, FOREIGN, Status};
-use crate::scene::{Run, copy, prepare, remove, told, workshop};
+use crate::scene::{Run, copy, prepare, remove, told};
 use crate::state::{difference, remains, state};
+use crate::workshop::Workshop;
 
 /// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in the order of their names.
 pub(crate) const STAGES: &str = "stages";
@@ -63,6 +64,15 @@ pub(crate) struct Case {
     pub(crate) points: Points,
     /// Whether the recovery is killed at each of its points, too.
     pub(crate) deep: bool,
+    /// Where the verb knows something of the very inodes.
+    pub(crate) ready: Option<Ready>,
+}
+
+/// How each copy of a pool is made ready for a verb that knows something of it.
+pub(crate) struct Ready {
+    pub(crate) make: fn(&Path),
+    /// What the verb does as it does nowhere else, by the name of its point. Recoveries are swept from there on.
+    pub(crate) passes: &'static str,
 }
 
 struct Try {
@@ -79,6 +89,8 @@ struct Sweep<'a> {
     /// All states that there may be: that before the verb, those between its operations, that after it.
     stages: Vec<String>,
     points: Vec<String>,
+    /// From which point on recoveries are swept.
+    deep_from: usize,
     steps_of_recovery: Mutex<BTreeSet<String>>,
     killed_in_recovery: Mutex<BTreeSet<String>>,
     runs: AtomicUsize,
@@ -86,7 +98,7 @@ struct Sweep<'a> {
 
 /// Sweeps one verb; gives how many runs it took.
 pub(crate) fn sweep(case: &Case) -> usize {
-    let workshop = workshop();
+    let workshop = if case.ready.is_some() { Workshop::on_disk() } else { Workshop::new() };
     let engine = Engine::new();
     engine.set(&case.containers);
     let template = prepare(workshop.path().join("template"));
@@ -97,9 +109,9 @@ pub(crate) fn sweep(case: &Case) -> usize {
         assert!(output.status.success(), "{words:?}: {}", told(&output));
     }
     mount(&template, &case.containers);
-    let before = state(&template);
     let done = workshop.path().join("done");
-    copy(&template, &done);
+    case.copy(&template, &done);
+    let before = state(&done);
     let between = workshop.path().join(STAGES);
     std::fs::create_dir(&between).unwrap();
     let trace = workshop.path().join("trace");
@@ -113,6 +125,8 @@ pub(crate) fn sweep(case: &Case) -> usize {
     let between = between.iter().map(|pool| state(pool));
     let stages: Vec<String> = [before].into_iter().chain(between).chain([after]).collect();
     let points = case.points.of(points);
+    let passes = case.ready.as_ref().map_or(Some(0), |it| points.iter().position(|point| point == it.passes));
+    let deep_from = passes.expect("the verb passes what it is made ready for");
     let each = |point| case.points.effects(point).iter().map(move |effect| Try { point, effect });
     let tries = (1..=points.len()).flat_map(each);
     let queue = Mutex::new(tries.collect::<VecDeque<_>>());
@@ -121,6 +135,7 @@ pub(crate) fn sweep(case: &Case) -> usize {
         template,
         stages,
         points,
+        deep_from,
         steps_of_recovery: Mutex::default(),
         killed_in_recovery: Mutex::default(),
         runs: AtomicUsize::new(0),
@@ -176,6 +191,13 @@ fn with_fault(run: &Run<'_>, words: &[&str], fault: Option<&str>, trace: &Path) 
 }
 
 impl Case {
+    fn copy(&self, template: &Path, pool: &Path) {
+        copy(template, pool);
+        if let Some(ready) = &self.ready {
+            (ready.make)(pool);
+        }
+    }
+
     fn run<'a>(&self, pool: &'a Path, engine: &'a Engine) -> Run<'a> {
         Run { pool, engine: (!self.containers.is_empty()).then_some(engine), ids: 500_000 }
     }
@@ -190,7 +212,7 @@ impl Sweep<'_> {
         // The threads of a copy race for the first name of a hard link, so its points may be one fewer.
         let reached = (0..50).find_map(|_| {
             let _ = std::fs::remove_dir_all(&pool);
-            copy(&self.template, &pool);
+            self.case.copy(&self.template, &pool);
             engine.set(&self.case.containers);
             let (output, reached) = with_fault(&run, self.case.words, Some(&fault), &trace);
             (self.case.points.of(reached).len() >= one.point).then_some(output)
@@ -221,7 +243,7 @@ impl Sweep<'_> {
             assert!(now == *after, "{what}: {told}\n{}", difference(after, &now));
         }
         remove(&pool);
-        if one.effect.starts_with("kill") && self.case.deep {
+        if one.effect.starts_with("kill") && self.case.deep && one.point > self.deep_from {
             self.sweep_recovery(&fault, directory, engine, &what);
         }
     }
@@ -246,7 +268,7 @@ impl Sweep<'_> {
         let (pool, trace) = (directory.join("again"), directory.join("trace"));
         let run = self.case.run(&pool, engine);
         let die = || {
-            copy(&self.template, &pool);
+            self.case.copy(&self.template, &pool);
             engine.set(&self.case.containers);
             with_fault(&run, self.case.words, Some(fault), &trace);
         };

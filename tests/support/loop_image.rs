@@ -17,7 +17,7 @@ impl LoopImage {
     pub(crate) fn new(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
         #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
         let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
-        match Self::try_new(kind, options, megabytes) {
+        match Self::try_new(tempfile::tempdir(), kind, options, megabytes) {
             Ok(image) => Some(image),
             Err(why) => {
                 assert!(!in_ci, "CI must test on {kind}: {why}");
@@ -27,11 +27,25 @@ impl LoopImage {
         }
     }
 
-    fn try_new(kind: &str, options: &[&str], megabytes: u64) -> Result<LoopImage, String> {
+    /// The same with the image in memory, for many syncs, where there is such a place. None where that cannot be, without a
+    /// word.
+    #[allow(dead_code, reason = "not every test that has loop images has these")]
+    pub(crate) fn fast(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
+        let memory = Path::new("/dev/shm");
+        let home = if memory.is_dir() { TempDir::new_in(memory) } else { tempfile::tempdir() };
+        Self::try_new(home, kind, options, megabytes).ok()
+    }
+
+    fn try_new(
+        home: std::io::Result<TempDir>,
+        kind: &str,
+        options: &[&str],
+        megabytes: u64,
+    ) -> Result<LoopImage, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("needs root".to_owned());
         }
-        let home = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let home = home.map_err(|error| error.to_string())?;
         let image = home.path().join("image");
         let file = File::create(&image).map_err(|error| error.to_string())?;
         file.set_len(megabytes << 20).map_err(|error| error.to_string())?;
