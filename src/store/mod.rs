@@ -7,12 +7,13 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `tables`, `codec` | what is stored, and how |
+//! | `open` | the database: found, made, brought to this schema |
 //! | `transaction`, `rows`, `write`, `index` | reading and writing it |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
 //! | `older` | what an older tool kept in files |
 //! | `backup`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
 //!
-//! Every commit is durable (two-phase, with the allocator state saved), so that an open after a
+//! Every commit is durable, with the allocator state saved, so that an open after a
 //! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
 
 mod backend;
@@ -24,6 +25,7 @@ mod error;
 mod guard;
 mod index;
 mod older;
+mod open;
 mod rebuild;
 mod rows;
 mod tables;

@@ -10,12 +10,13 @@ use super::backup::{Key, Records, Value};
 use super::codec::decode;
 use super::error::StoreError;
 use super::guard::caught;
+use super::open::run_steps;
 use super::rows::{Rows, Transaction};
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, GENERATION_KEY, JOURNAL, META, NEXT_OPERATION_KEY, OPERATIONS, REBUILT_KEY,
     SCHEMA, STATE, TAGS, VOLUMES,
 };
-use super::transaction::{Store, run_steps};
+use super::transaction::Store;
 use crate::layout;
 use crate::model::{Binding, BranchRecord, CommitRecord, Operation, TagRecord, VolumeRecord};
 use crate::sys::disk;
