@@ -203,6 +203,7 @@ fn hint(error: &Error) -> Option<String> {
             "stop them first, or use --disable-docker-integration and see to it that nothing writes meanwhile".to_owned()
         }
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
+        Error::Disturbed(_) => "run it again, now that it is over".to_owned(),
         Error::Inconsistent(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
             "dvol fsck tells more".to_owned()
         }

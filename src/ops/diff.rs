@@ -1,5 +1,6 @@
 //! `diff`: what differs between two commits, or between a commit and the working tree.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -145,8 +146,19 @@ pub fn diff(
         _ => None,
     };
     let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false, stop: None };
-    tree::diff_trees(old.as_deref(), &new, &how, request.texts, &mut |difference| visit(told(difference)))?;
-    Ok(())
+    let has_told = Cell::new(false);
+    let mut compare = || -> Result<(), Error> {
+        Ok(tree::diff_trees(old.as_deref(), &new, &how, request.texts, &mut |difference| {
+            has_told.set(true);
+            visit(told(difference))
+        })?)
+    };
+    if to.is_some() {
+        return compare();
+    }
+    pool.read_steadily(&record.name, &record.branch, || {
+        if has_told.get() { Err(Error::Disturbed(record.name.clone())) } else { compare() }
+    })
 }
 
 fn told(difference: Difference) -> DiffEntry {

@@ -102,15 +102,24 @@ fn measure(
     what: &Measured,
     extents: bool,
 ) -> Result<Option<Sizes>, Error> {
-    match tree::measure_unshared(&pool.layout().full(place), extents, &|| false) {
+    let read = || Ok(tree::measure_unshared(&pool.layout().full(place), extents, &|| false)?);
+    let read = match what {
+        Measured::Branch { branch, .. } => pool.read_steadily(volume, branch, read),
+        Measured::Commit { .. } | Measured::Total => read(),
+    };
+    match read {
         Ok((usage, unshared)) => Ok(Some(Sizes {
             entries: usage.entries,
             logical: usage.bytes,
             allocated: usage.blocks,
             unshared,
         })),
-        Err(error) if error.source.kind() == ErrorKind::NotFound && is_gone(pool, volume, what)? => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(Error::Disk(error))
+            if error.source.kind() == ErrorKind::NotFound && is_gone(pool, volume, what)? =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -56,10 +56,13 @@ pub struct Status {
 pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error> {
     let volume = pool.select(volume)?;
     let record = pool.store().read(|rows| existing(&rows, &volume))?;
-    let mut changes = Vec::new();
-    let head = compare(pool, &record, None, &mut |change| {
-        changes.push(StatusChange::folded(change));
-        ControlFlow::Continue(())
+    let (head, changes) = pool.read_steadily(&volume, &record.branch, || {
+        let mut changes = Vec::new();
+        let head = compare(pool, &record, None, &mut |change| {
+            changes.push(StatusChange::folded(change));
+            ControlFlow::Continue(())
+        })?;
+        Ok((head, changes))
     })?;
     let (max_size, allocated) = use_of_limit(pool, &record)?;
     Ok(Status {
@@ -77,7 +80,8 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
 pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option<u64>, Option<u64>), Error> {
     let most = pool.store().read(|rows| max_size(&rows, &record.name))?;
     let tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
-    let allocated = most.map(|_| tree::measure_tree(&tree)).transpose()?;
+    let measure = || Ok(tree::measure_tree(&tree)?);
+    let allocated = most.map(|_| pool.read_steadily(&record.name, &record.branch, measure)).transpose()?;
     Ok((most, allocated.map(|usage| usage.blocks)))
 }
 

@@ -353,6 +353,11 @@ pub enum Error {
     /// The disk is not as the journal says, and nothing was changed.
     #[error("the pool is not as the journal says: {0}")]
     Inconsistent(String),
+    /// A working tree was changed while it was told of.
+    #[error(
+        "another operation has changed volume {0} meanwhile: what was told of its working tree may be of two states"
+    )]
+    Disturbed(VolumeName),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

@@ -121,3 +121,31 @@ fn a_commit_syncs_five_times() {
     let syncs: Vec<&str> = points.lines().filter(|point| point.ends_with(".sync")).collect();
     assert_eq!(syncs, ["tree.sync", "redb.sync", "tree.sync", "records.sync", "redb.sync"]);
 }
+
+/// The working tree is away while entries of it change places.
+#[test]
+fn who_looks_in_the_middle_of_a_reset_finds_the_tree_before_or_after() {
+    const FILES: usize = 300;
+    let pool = Pool::new();
+    pool.run(&["init", "db"]).ok();
+    let write = |text: &str| (0..FILES).for_each(|n| pool.write("db", &format!("file{n}"), text));
+    write("one");
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    pool.run(&["commit", "-m", "One"]).ok();
+    let mut looks = [0, 0];
+    for _ in 0..8 {
+        write("two");
+        let mut reset = pool.command().args(["reset", "--hard", "HEAD"]).spawn().unwrap();
+        while reset.try_wait().unwrap().is_none() {
+            let changes = pool.run(&["status", "--short"]).ok().lines().count();
+            assert!([0, FILES].contains(&changes), "{changes} changes");
+            looks[usize::from(changes == 0)] += 1;
+            pool.run(&["du"]).ok();
+            let differs = pool.run(&["diff"]);
+            assert!(differs.code == Some(0) || differs.err.contains("meanwhile"), "{}", differs.err);
+        }
+        assert!(reset.wait().unwrap().success());
+        assert_eq!(pool.run(&["status", "--short"]).ok(), "");
+    }
+    assert!(looks[0] > 0, "{looks:?}");
+}
