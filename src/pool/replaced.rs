@@ -1,18 +1,20 @@
-//! Trees that an exchange replaced, on their way to trash.
+//! Trees that an operation changed or replaced, as trash keeps them, and how they come back.
 //!
-//! Files that were unchanged were taken over by link, so for a moment they are in both trees. Which
-//! they are is written down while they are linked, and durable before the operation is published; afterwards, and before any
-//! container goes on, they are taken out of the old tree: what trash keeps is the difference. Undo
-//! copies them back from the commit, which has what they had.
+//! A tree that has exchanged entries leaves what it had otherwise, and beside that the list of the steps. The list is written to
+//! trash, where nothing else is before the operation is published, and durable before the first step. Undo makes the tree again of
+//! that and of the commit.
+//!
+//! Earlier versions made a new tree, linked into it what was unchanged, and took those names out of the old one: of such a tree in
+//! trash the names stand in a list beside it. Undo copies them back from the commit, which has what they had.
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, Pending, Pool, Published, moves};
+use super::{Error, Pending, Pool};
 use crate::layout;
 use crate::model::{Move, Operation};
 use crate::sys::disk;
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, FileTime, LinkedFiles, refill_tree, strip_linked};
+use crate::sys::tree::{self, refill_tree, strip_linked};
 
 /// The trees that `operation` exchanges and keeps: staged, place, and where in trash it ends.
 fn exchanges(operation: &Operation) -> impl Iterator<Item = (&Path, &Path, &Path)> {
@@ -25,7 +27,7 @@ fn exchanges(operation: &Operation) -> impl Iterator<Item = (&Path, &Path, &Path
     })
 }
 
-/// Beside a tree in trash: the names that were taken out of it.
+/// Beside a tree of an earlier version in trash: the names that were taken out of it.
 fn list_of(tree: &Path) -> PathBuf {
     let mut name = tree.as_os_str().to_owned();
     name.push(".shared");
@@ -51,7 +53,7 @@ pub struct Remade {
 }
 
 impl Pool {
-    /// Takes those files out of the replaced trees. Can be repeated.
+    /// Takes those names out of the replaced trees. Can be repeated.
     pub(super) fn strip_replaced(&self, operation: &Operation) -> Result<(), DiskError> {
         for (staged, _, kept) in exchanges(operation) {
             let (old, list) = (self.layout.full(staged), list_of(&self.layout.full(kept)));
@@ -62,7 +64,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Makes the trees in trash that `operation` replaced whole again, so that they can come back. Can be
+    /// Makes the trees in trash whole again that `operation` of an earlier version replaced, so that they can come back. Can be
     /// repeated.
     ///
     /// # Errors
@@ -99,7 +101,7 @@ impl Pool {
 
     /// Takes back what was written down for an operation that is undone: all that its trash holds, since
     /// trees go there only when an operation is published.
-    pub(super) fn forget_linked(&self, operation: &Operation) -> Result<(), DiskError> {
+    pub(super) fn forget_lists(&self, operation: &Operation) -> Result<(), DiskError> {
         tree::remove_tree(&self.layout.full(&layout::trash_of(&operation.id)))
     }
 }
@@ -151,37 +153,5 @@ impl Pending<'_> {
         }
         let operation = &self.operation;
         Ok(pool.store.write(|writer| writer.journal_put(operation))?)
-    }
-
-    /// Where the names of files are written down that the tree for `place` takes over from the one there.
-    ///
-    /// # Errors
-    /// When nothing is exchanged there, or trash cannot be written to.
-    pub fn linked_files(&self, place: &Path) -> Result<LinkedFiles, Error> {
-        let mut exchanged = exchanges(&self.operation);
-        let (_, _, kept) = exchanged
-            .find(|(_, other, _)| *other == place)
-            .ok_or_else(|| Error::Inconsistent(format!("{} is not exchanged", place.display())))?;
-        let kept = self.session.pool.layout.full(kept);
-        if let Some(folder) = kept.parent() {
-            disk::ensure_directory(folder, layout::PRIVATE_MODE)?;
-        }
-        Ok(LinkedFiles::new(list_of(&kept)))
-    }
-}
-
-impl Published<'_> {
-    /// Takes what was taken over out of the replaced trees and moves them to trash, while containers are
-    /// still held. Gives when their files last changed. Only speed depends on when this is done: it is
-    /// repeated at the end, and undo does not rely on it.
-    ///
-    /// # Errors
-    /// When something cannot be removed or moved; the end of the operation tries again.
-    pub fn retire(&self) -> Result<FileTime, Error> {
-        let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
-        pool.strip_replaced(operation)?;
-        let stripped = FileTime::fine();
-        moves::retire(&pool.layout, &operation.plan.retire)?;
-        Ok(stripped)
     }
 }

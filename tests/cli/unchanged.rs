@@ -475,3 +475,35 @@ fn undo_brings_back_the_very_tree_that_a_reset_took_files_over_from() {
     }
     pool.run(&["fsck"]).ok();
 }
+
+/// All that can be seen of a tree, but for times of access and of change.
+fn told(tree: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(tree).sort_by_file_name().into_iter().map(Result::unwrap);
+    let tell = |entry: walkdir::DirEntry| {
+        let (path, meta) = (entry.path().strip_prefix(tree).unwrap().display(), entry.metadata().unwrap());
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let (mode, links) = (meta.mode(), if meta.is_dir() { 0 } else { meta.nlink() });
+        format!("{path} {mode:o} {links} {}.{} {text}", meta.mtime(), meta.mtime_nsec())
+    };
+    entries.map(tell).collect()
+}
+
+#[test]
+fn an_undo_gives_back_times_and_modes_as_they_were_also_of_directories() {
+    let pool = settled();
+    let commit = pool.path().join("db/commits").join(&pool.ids("db")[0]);
+    fs::create_dir_all(pool.file("db", "sub/new/deep")).unwrap();
+    pool.write("db", "sub/new/deep/file", "mine");
+    fs::remove_file(pool.file("db", "file5")).unwrap();
+    fs::hard_link(pool.file("db", "file6"), pool.file("db", "sub/twin")).unwrap();
+    fs::set_permissions(pool.file("db", "sub"), fs::Permissions::from_mode(0o2711)).unwrap();
+    let before = told(&pool.file("db", ""));
+    let reset = json(&pool.run(&["reset", "--hard", "HEAD", "--format", "json"]).ok());
+    assert_eq!(reset["quiesced"]["reused"], 19, "{reset}");
+    assert_eq!(told(&pool.file("db", "")), told(&commit));
+    pool.run(&["undo"]).ok();
+    assert_eq!(told(&pool.file("db", "")), before);
+    pool.run(&["undo"]).ok();
+    assert_eq!(told(&pool.file("db", "")), told(&commit));
+    pool.run(&["fsck"]).ok();
+}

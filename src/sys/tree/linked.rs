@@ -1,11 +1,11 @@
-//! Lists of the files that a copy took over from another tree, by link.
+//! Lists of the files that a copy took over from another tree, by link, as resets of earlier versions left them in trash.
 //!
 //! A list is a file of paths relative to the root, each with a NUL behind it, those of one directory mostly
-//! together. It is written and read in pieces, so that memory stays flat however many they are.
+//! together. It is read in pieces, so that memory stays flat however many they are.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,6 @@ use rustix::io::Errno;
 use super::handle::{Stat, open_directory, open_root, refusal};
 use super::names::Names;
 use super::queue::{Queue, workers};
-use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
@@ -26,49 +25,6 @@ use crate::sys::fault;
 const GROUP: usize = 512;
 /// Groups that wait for a thread.
 const GROUPS: usize = 64;
-
-/// A list that is being written. There is a file only if there is a name to write.
-#[derive(Debug)]
-pub struct LinkedFiles {
-    path: PathBuf,
-    file: Mutex<Option<BufWriter<File>>>,
-}
-
-impl LinkedFiles {
-    /// A list that will be at `path`, where nothing is yet.
-    pub fn new(path: PathBuf) -> Self {
-        LinkedFiles { path, file: Mutex::new(None) }
-    }
-
-    /// Adds names in `directory`.
-    pub(super) fn add(&self, directory: &Path, names: &Names) -> Result<(), DiskError> {
-        if names.is_empty() {
-            return Ok(());
-        }
-        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match &mut *guard {
-            Some(file) => file,
-            none => none.insert(BufWriter::new(disk::create_new(&self.path)?)),
-        };
-        for name in (0..names.len()).filter_map(|index| names.get(index)) {
-            let directory = directory.as_os_str().as_bytes();
-            if !directory.is_empty() {
-                file.write_all(directory).and_then(|()| file.write_all(b"/")).at("write", &self.path)?;
-            }
-            file.write_all(name.to_bytes_with_nul()).at("write", &self.path)?;
-        }
-        Ok(())
-    }
-
-    /// Writes out what is left. Not durable before the file system is synced.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn finish(self) -> Result<(), DiskError> {
-        let file = self.file.into_inner().unwrap_or_else(PoisonError::into_inner);
-        file.map_or(Ok(()), |mut file| file.flush()).at("write", &self.path)
-    }
-}
 
 /// Takes the files that `list` names out of the tree `old`, but for those that have no other name any
 /// more. Can be repeated.

@@ -32,8 +32,10 @@
 //! | `links` | hard links inside a copy |
 //! | `index` | marks by which an entry is known to be unchanged |
 //! | `early`, `revise` | a first pass over a tree that is being written to, and what the second does with its copies |
-//! | `reuse`, `linked`, `refill` | copies that build on what is there: kept, linked, taken apart and made whole again |
+//! | `reuse` | copies that build on what is there |
 //! | `search`, `stage`, `steps`, `listed`, `exchange`, `metadata`, `bytes` | a tree becomes another by an exchange of what differs |
+//! | `reindex` | what is known of it then |
+//! | `linked`, `refill` | trees in trash as earlier versions left them |
 //! | `compare`, `difference` | what differs between two trees, and two entries |
 //! | `diff` | the same told in full, with the texts |
 //! | `archive`, `entries`, `extract` | a tree as a tar archive, and back |
@@ -91,7 +93,7 @@ pub use early::EarlyCopies;
 pub use exchange::{ListState, exchange_entries, list_state, return_entries};
 pub use extract::{ExtractError, Headed, extract_archive, take_head};
 pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};
-pub use linked::{LinkedFiles, strip_linked};
+pub use linked::strip_linked;
 pub use measure::{
     Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
 };
@@ -99,6 +101,6 @@ pub use options::{CopyOptions, CopyStats, Progress, Rung, Stop};
 pub use refill::refill_tree;
 pub use reindex::{Learn, Learnt, scan_exchanged};
 pub use remove::remove_tree;
-pub use reuse::{Keep, Reuse, Update};
+pub use reuse::{Keep, Update};
 pub use stage::{Retarget, copy_before};
 pub use sums::{EntrySums, Sum, sum_tree};

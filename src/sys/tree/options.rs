@@ -61,7 +61,7 @@ pub struct CopyStats {
     /// Entries that were there already, from an earlier pass.
     #[serde(default)]
     pub kept: u64,
-    /// Regular files that were unchanged in the old tree and moved over.
+    /// Regular files that were known to be unchanged and stayed.
     #[serde(default)]
     pub reused: u64,
     /// Files that share their blocks with the source (FICLONE).

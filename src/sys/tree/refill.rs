@@ -21,7 +21,7 @@ use super::run::Batch;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
-/// Copies the files that the file `list` names, as `LinkedFiles` wrote it, from `source` into `old`, which
+/// Copies the files that the file `list` names from `source` into `old`, which
 /// has their directories. One that is there still is made anew: its other name may have been written through.
 /// Can be repeated. The times of the directories stay as they are.
 ///

@@ -143,7 +143,7 @@ impl Staging<'_> {
             let stock = self.stock.and_then(|stock| descend(stock, path).ok());
             let name =
                 CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from).at("open", &full())?;
-            let beside = Beside::with_stock(path, stock);
+            let beside = Beside::at(path.clone(), stock, run.update)?;
             let directory = Arc::new(Directory { parent: None, name, from, to, stat, beside, is_bare: true });
             let mut names = Names::default();
             for step in wanted {

@@ -16,7 +16,7 @@ use super::handle::{Node, Stat, refusal};
 use super::names::Names;
 use super::options::{CopyStats, Rung};
 use super::queue::workers;
-use super::reuse::{Keep, Spared};
+use super::reuse::Keep;
 use super::revise::revise;
 use super::run::{Batch, Run};
 use crate::sys::error::DiskError;
@@ -71,13 +71,13 @@ impl<'a> Worker<'a> {
 
     fn batch(&mut self, batch: Batch) -> Result<(), DiskError> {
         let Batch { directory, mut names } = batch;
-        let (mut index, mut linked) = (0, Names::default());
+        let mut index = 0;
         while let Some(name) = names.get(index) {
             if !self.run.goes_on() {
                 return Ok(());
             }
             index += 1;
-            if self.spare(&directory, name, &mut linked)? {
+            if self.spare(&directory, name)? {
                 continue;
             }
             let Some(node) = self.open(&directory, name)? else { continue };
@@ -89,13 +89,12 @@ impl<'a> Worker<'a> {
             }
             self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
         }
-        directory.beside.note(&linked, self.run.update)?;
         self.run.progress(std::mem::take(&mut self.untold), index as u64);
         self.run.release(directory, &mut self.scratch)
     }
 
-    /// Whether the entry need not be copied: it is there already, is linked now, or will be later.
-    fn spare(&mut self, directory: &Directory, name: &CStr, linked: &mut Names) -> Result<bool, DiskError> {
+    /// Whether the entry need not be copied: it is there already.
+    fn spare(&mut self, directory: &Directory, name: &CStr) -> Result<bool, DiskError> {
         let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
         if let Some(early) = self.run.update.early
             && let Some(bytes) =
@@ -105,16 +104,9 @@ impl<'a> Worker<'a> {
             self.untold += bytes;
             return Ok(true);
         }
-        match directory.beside.spare(&directory.to, name, self.run.update).map_err(failed)? {
-            Spared::No => return Ok(false),
-            Spared::Later => {}
-            Spared::Kept => self.stats.kept += 1,
-            Spared::Linked => {
-                self.stats.reused += 1;
-                linked.push(name).map_err(|errno| failed(errno.into()))?;
-            }
-        }
-        Ok(true)
+        let is_there = directory.beside.spare(&directory.to, name, self.run.update).map_err(failed)?;
+        self.stats.kept += u64::from(is_there);
+        Ok(is_there)
     }
 
     /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
