@@ -2,9 +2,11 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output::Failure;
+use super::project::ProjectArg;
 use super::session::Session;
 use super::{Outcome, errors, operands};
 use crate::ops::{self, DiffEntry, DiffRequest};
@@ -22,6 +24,7 @@ use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
   dvol diff v1..master --name-status
   dvol diff -C frob_mysql HEAD^ HEAD
   dvol diff other:HEAD -C frob_mysql
+  dvol diff HEAD^ --stat --project shop
   dvol diff --exit-code > /dev/null || echo changed
 
 With --exit-code: 0 nothing differs, 1 something does, 2 it could not be told.")]
@@ -35,6 +38,8 @@ pub(super) struct Args {
     /// End with code 1 when anything differs
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    project: ProjectArg,
     /// The commits, or a range A..B, and the volume
     #[arg(num_args = 0..=3, value_names = ["REVISION", "REVISION", "VOLUME"])]
     #[arg(add = super::complete::revisions())]
@@ -56,15 +61,22 @@ pub(super) fn run(session: &Session, args: &Args) -> Outcome {
 
 /// Whether anything differs.
 fn show(session: &Session, args: &Args) -> Result<bool, Failure> {
-    let mut request = request(session, &args.operands)?;
+    let project = args.project.read(session, None)?;
+    let mut request = match project {
+        Some(_) => of_project(session, &args.operands)?,
+        None => request(session, &args.operands)?,
+    };
     let is_text = session.is_text();
     request.texts = !args.name_status;
     let mut differs = false;
     session.paged(&mut |out| {
         let mut stat = DiffStat::default();
         let mut failed = None;
-        ops::diff(&session.pool, &request, &mut |entry: DiffEntry| {
+        let mut visit = |mut entry: DiffEntry| {
             differs = true;
+            if is_text && project.is_some() {
+                entry.path = Path::new(entry.volume.as_str()).join(&entry.path);
+            }
             let written: io::Result<()> = match (is_text, args.name_status, args.stat) {
                 (false, ..) => diff_json(out, &entry),
                 (true, true, _) => diff_name(out, &entry),
@@ -81,10 +93,27 @@ fn show(session: &Session, args: &Args) -> Result<bool, Failure> {
                     ControlFlow::Break(())
                 }
             }
-        })?;
+        };
+        match &project {
+            Some(project) => ops::diff_project(&session.pool, project, &request, &mut visit)?,
+            None => ops::diff(&session.pool, &request, &mut visit)?,
+        }
         failed.map_or(Ok(()), Err).and_then(|()| stat.write(out)).map_err(Failure::Output)
     })?;
     Ok(differs)
+}
+
+/// Of a project, no word is a volume.
+fn of_project(session: &Session, words: &[String]) -> Result<DiffRequest, Failure> {
+    let (from, to) = match words {
+        [word] if operands::is_range(session, word) => {
+            let range = session.range(word)?;
+            (Some(range.from), Some(range.to))
+        }
+        [from, to] => (Some(from.parse()?), Some(to.parse()?)),
+        words => (operands::only_revision(words)?, None),
+    };
+    Ok(DiffRequest { volume: None, from, to, texts: false })
 }
 
 fn request(session: &Session, words: &[String]) -> Result<DiffRequest, Failure> {

@@ -10,8 +10,9 @@ use similar::{ChangeTag, TextDiff};
 
 use super::paths::printable;
 use crate::layout;
-use crate::model::{Instant, Revision, VolumeName};
-use crate::pool::{Error, Found, Pool, existing};
+use crate::model::{Instant, ProjectName, Revision, VolumeName, VolumeRecord};
+use crate::pool::{Error, Found, Pool, existing, refuse_other};
+use crate::store::Rows;
 use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
 
 /// So long the shortest way from one text to another is looked for; then a longer one must do.
@@ -70,6 +71,8 @@ pub struct DiffXattr {
 /// An entry that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiffEntry {
+    /// The volume.
+    pub volume: VolumeName,
     /// What became of it.
     pub kind: ChangeKind,
     /// Where, relative to the volume's root; "." is the root itself.
@@ -122,48 +125,116 @@ pub fn diff(
         }
         (volume, ..) => pool.select(volume.as_ref())?,
     };
-    let (record, from, to) = pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
-        let branch = rows.branch(&volume, &record.branch)?;
-        let from = match &request.from {
-            Some(revision) => Some(pool.resolve(&rows, &record, revision)?),
-            None if branch.is_some_and(|branch| branch.head.is_none()) => None,
-            None => Some(pool.resolve(&rows, &record, &Revision::head())?),
-        };
-        let to = request.to.as_ref().map(|revision| pool.resolve(&rows, &record, revision)).transpose()?;
-        Ok::<_, Error>((record, from, to))
+    let sides = pool.store().read(|rows| Sides::of(pool, &rows, vec![existing(&rows, &volume)?], request))?;
+    sides.iter().try_for_each(|sides| compare(pool, sides, request.texts, visit).map(drop))
+}
+
+/// The same for each volume of a compose project, one after the other. The revisions are looked up in all of them before
+/// any is compared; the id of a commit that was made of the whole project names that commit of each.
+///
+/// # Errors
+/// As [`diff`], when a revision names a volume, and when no volume belongs to the project.
+pub fn diff_project(
+    pool: &Pool,
+    project: &ProjectName,
+    request: &DiffRequest,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let volumes = pool.volumes_of_project(project)?;
+    let all = pool.store().read(|rows| {
+        let records =
+            volumes.iter().map(|volume| existing(&rows, volume)).collect::<Result<Vec<_>, Error>>()?;
+        let named = [&request.from, &request.to].into_iter().flatten();
+        for (revision, record) in named.flat_map(|revision| records.iter().map(move |one| (revision, one))) {
+            refuse_other(revision, &record.name)?;
+        }
+        Sides::of(pool, &rows, records, request)
     })?;
+    for sides in &all {
+        if compare(pool, sides, request.texts, visit)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What is compared in one volume.
+struct Sides {
+    record: VolumeRecord,
+    from: Option<Found>,
+    to: Option<Found>,
+}
+
+impl Sides {
+    /// Of each of the volumes `records`.
+    fn of(
+        pool: &Pool,
+        rows: &Rows<'_>,
+        records: Vec<VolumeRecord>,
+        request: &DiffRequest,
+    ) -> Result<Vec<Self>, Error> {
+        let head = |record: &VolumeRecord| match rows.branch(&record.name, &record.branch)? {
+            // Without a commit, it is compared with nothing.
+            Some(branch) if branch.head.is_none() => Ok(None),
+            _ => Ok::<_, Error>(Some(pool.resolve(rows, record, &Revision::head())?)),
+        };
+        let named =
+            |revision| Ok::<_, Error>(pool.resolve_in_each(rows, &records, revision)?.into_iter().map(Some));
+        let from: Vec<Option<Found>> = match &request.from {
+            Some(revision) => named(revision)?.collect(),
+            None => records.iter().map(head).collect::<Result<_, Error>>()?,
+        };
+        let to: Vec<Option<Found>> = match &request.to {
+            Some(revision) => named(revision)?.collect(),
+            None => records.iter().map(|_| None).collect(),
+        };
+        let both = records.into_iter().zip(from).zip(to);
+        Ok(both.map(|((record, from), to)| Sides { record, from, to }).collect())
+    }
+}
+
+fn compare(
+    pool: &Pool,
+    sides: &Sides,
+    texts: bool,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let Sides { record, from, to } = sides;
     let tree_of = |found: &Found| pool.layout().full(&found.tree);
     let old = from.as_ref().map(tree_of);
-    let new = match &to {
+    let new = match to {
         Some(found) => tree_of(found),
         None => pool.layout().full(&layout::working_tree(&record.name, &record.branch)),
     };
-    let index = match (&from, &to) {
+    let index = match (from, to) {
         (Some(from), None) if from.commit.volume == record.name => {
             pool.tree_index(&record.name, &record.branch, &from.commit.id)?
         }
         _ => None,
     };
     let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false, stop: None };
-    let has_told = Cell::new(false);
+    let (has_told, flow) = (Cell::new(false), Cell::new(ControlFlow::Continue(())));
     let mut compare = || -> Result<(), Error> {
-        Ok(tree::diff_trees(old.as_deref(), &new, &how, request.texts, &mut |difference| {
+        Ok(tree::diff_trees(old.as_deref(), &new, &how, texts, &mut |difference| {
             has_told.set(true);
-            visit(told(difference))
+            flow.set(visit(told(&record.name, difference)));
+            flow.get()
         })?)
     };
     if to.is_some() {
-        return compare();
+        compare()?;
+    } else {
+        pool.read_steadily(&record.name, &record.branch, || {
+            if has_told.get() { Err(Error::Disturbed(record.name.clone())) } else { compare() }
+        })?;
     }
-    pool.read_steadily(&record.name, &record.branch, || {
-        if has_told.get() { Err(Error::Disturbed(record.name.clone())) } else { compare() }
-    })
+    Ok(flow.get())
 }
 
-fn told(difference: Difference) -> DiffEntry {
+fn told(volume: &VolumeName, difference: Difference) -> DiffEntry {
     let xattrs = difference.xattrs.into_iter().map(|(name, kind)| DiffXattr { name, kind }).collect();
     let mut entry = DiffEntry {
+        volume: volume.clone(),
         kind: difference.kind,
         path: difference.path,
         old: difference.old.map(side),

@@ -16,7 +16,7 @@ const FIELDS: &[(&[&str], &[&str])] = &[
     (&["status"], &["volume", "branch", "head", "clean", "changes", "max_size", "allocated"]),
     (
         &["diff", "HEAD^", "HEAD"],
-        &["kind", "path", "old", "new", "xattrs", "binary", "added", "deleted", "patch"],
+        &["volume", "kind", "path", "old", "new", "xattrs", "binary", "added", "deleted", "patch"],
     ),
     (&["du"], &["volume", "kind", "entries", "logical", "allocated", "unshared"]),
     (&["reflog"], &["volume", "operation", "verb", "summary", "date", "before", "after", "head"]),

@@ -266,3 +266,31 @@ fn the_newest_commit_of_a_project_waits_for_what_follows_it_in_another_volume() 
         assert_eq!(pool.ok(["log", "--format", "{subject}", "-n", most, "--project", "shop"]), shown);
     }
 }
+
+#[test]
+fn a_diff_of_a_project_is_of_all_its_volumes() {
+    let (pool, [both, alone]) = shop();
+    write(&pool, "shop_cache", "changed");
+    write(&pool, "shopping", "not of it");
+    assert_eq!(pool.ok(["diff", "--project", "shop", "--name-status"]), "M\tshop_cache/state\n");
+    // An id that all have, and a step back that is another commit in each.
+    let since = pool.ok(["diff", "--project", "shop", "--name-status", &both]);
+    assert_eq!(since, "M\tshop_cache/state\nM\tshop_db/state\n");
+    let patch = pool.ok(["diff", "--project", "shop", &format!("{both}..HEAD")]);
+    assert!(patch.starts_with("diff a/shop_db/state b/shop_db/state\n"), "{patch}");
+    assert!(patch.contains("\n-1\n") && patch.contains("\n+2\n"), "{patch}");
+    let stat = pool.ok(["diff", "--project", "shop", "--stat", &both]);
+    assert!(stat.contains(" shop_cache/state | 2 +-\n") && stat.contains(" 2 paths changed"), "{stat}");
+    let told = json(&pool.ok(["diff", "--project", "shop", "--format", "json", &both, "HEAD"]));
+    assert_eq!((told.len(), &told[0]["volume"], &told[0]["path"]), (1, &"shop_db".into(), &"state".into()));
+    pool.fails(1, ["diff", "--project", "shop", "--exit-code"]);
+    assert_eq!(pool.ok(["diff", "--project", "shop", "--exit-code", "HEAD", "HEAD"]), "");
+    // Nothing is told of some volumes when another has no such commit.
+    for words in [&[&*alone][..], &["HEAD~1"], &["shop_db:HEAD"], &["HEAD", "HEAD~1"]] {
+        let said = pool.run([&["diff", "--project", "shop"], words].concat());
+        assert_eq!((said.code, &*said.out), (1, ""), "{words:?}: {said:?}");
+    }
+    pool.fails(2, ["diff", "--project", "shop", "HEAD", "HEAD", "shop_db"]);
+    pool.fails(2, ["diff", "--project", "shop", "-C", "shop_db"]);
+    pool.fails(1, ["diff", "--project", "nosuch"]);
+}
