@@ -35,6 +35,8 @@ const HEAD: usize = 40;
 const FOOT: usize = 8;
 /// What of the head the hash is of, with the body.
 const HASHED: usize = 28;
+/// What an array of MessagePack with a length of four bytes begins with.
+const ARRAY_32: u8 = 0xdd;
 /// Bytes that the log may have beside twice its first entry.
 const SLACK: u64 = 1 << 20;
 
@@ -106,6 +108,30 @@ pub(super) struct Change {
     pub(super) value: Option<Value>,
 }
 
+/// All records, encoded one by one as they are met: there may be as many as operations were ever made.
+#[derive(Debug)]
+pub(super) struct Whole {
+    /// A MessagePack array of changes, whose length is written at last.
+    body: Vec<u8>,
+    count: u32,
+}
+
+impl Whole {
+    pub(super) fn new() -> Self {
+        Whole { body: vec![ARRAY_32, 0, 0, 0, 0], count: 0 }
+    }
+
+    pub(super) fn push(&mut self, record: &Change) -> Result<(), StoreError> {
+        self.count += 1;
+        rmp_serde::encode::write(&mut self.body, record).map_err(|error| too_large(&error.to_string()))
+    }
+
+    fn into_body(mut self) -> Vec<u8> {
+        self.body[1..5].copy_from_slice(&self.count.to_be_bytes());
+        self.body
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// All records there are.
@@ -164,7 +190,13 @@ fn hash(head: &[u8], body: &[u8]) -> [u8; 12] {
 }
 
 fn entry(head: Head, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEAD + body.len() + FOOT);
+    let (head, foot) = around(head, body);
+    [&head, body, &foot].concat()
+}
+
+/// The head and the foot of an entry.
+fn around(head: Head, body: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut bytes = Vec::with_capacity(HEAD);
     bytes.extend_from_slice(HEAD_MAGIC);
     bytes.extend_from_slice(&[head.kind as u8, u8::from(head.synced)]);
     bytes.extend_from_slice(&head.schema.to_le_bytes());
@@ -173,10 +205,7 @@ fn entry(head: Head, body: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&head.first.to_le_bytes());
     let hash = hash(&bytes, body);
     bytes.extend_from_slice(&hash);
-    bytes.extend_from_slice(body);
-    bytes.extend_from_slice(&head.length.to_le_bytes());
-    bytes.extend_from_slice(FOOT_MAGIC);
-    bytes
+    (bytes, [&head.length.to_le_bytes()[..], FOOT_MAGIC].concat())
 }
 
 /// The entry that begins with `bytes`, with its body; none if none that is whole does.
@@ -313,14 +342,14 @@ impl Backup {
         generation: u64,
         changes: &[Change],
         sync: bool,
-        whole: impl FnOnce() -> Result<Vec<Change>, StoreError>,
+        whole: impl FnOnce() -> Result<Whole, StoreError>,
     ) -> Result<(), StoreError> {
         let tail = self.tail().filter(|tail| {
             let leads_up =
                 tail.generation + 1 == generation || tail.generation == generation && !tail.committed;
             leads_up && tail.schema == schema && tail.length <= 2 * tail.first + SLACK
         });
-        let Some(tail) = tail else { return self.write_whole(schema, generation, &whole()?) };
+        let Some(tail) = tail else { return self.write_whole(schema, generation, whole()?) };
         let body = encode(changes)?;
         let length = size(&body)?;
         let head = Head { kind: Kind::Changes, synced: sync, schema, length, generation, first: tail.first };
@@ -335,13 +364,8 @@ impl Backup {
     }
 
     /// Begins the log anew.
-    pub(super) fn write_whole(
-        &self,
-        schema: u16,
-        generation: u64,
-        records: &[Change],
-    ) -> Result<(), StoreError> {
-        let body = encode(records)?;
+    pub(super) fn write_whole(&self, schema: u16, generation: u64, records: Whole) -> Result<(), StoreError> {
+        let body = records.into_body();
         let length = size(&body)?;
         let first = (HEAD + body.len() + FOOT) as u64;
         let head = Head { kind: Kind::Whole, synced: true, schema, length, generation, first };
@@ -350,7 +374,10 @@ impl Backup {
             disk::remove_file(&fresh)?;
         }
         let mut file = disk::create_new(&fresh)?;
-        file.write_all(&entry(head, &body)).at("write", &fresh)?;
+        let (head, foot) = around(head, &body);
+        for part in [&head, &body, &foot] {
+            file.write_all(part).at("write", &fresh)?;
+        }
         fault::point("records.sync").at("sync", &fresh)?;
         file.sync_data().at("sync", &fresh)?;
         Ok(disk::replace(&fresh, &self.path)?)
@@ -387,6 +414,12 @@ mod tests {
         Change { table: "t".to_owned(), key: Key::Name(name.to_owned()), value: value.map(Value::Number) }
     }
 
+    fn whole(records: &[Change]) -> Result<Whole, StoreError> {
+        let mut whole = Whole::new();
+        records.iter().try_for_each(|record| whole.push(record))?;
+        Ok(whole)
+    }
+
     fn number(records: &Records, name: &str) -> Option<u64> {
         match records.rows.get(&("t".to_owned(), Key::Name(name.to_owned())))? {
             Value::Number(number) => Some(*number),
@@ -399,7 +432,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let backup = Backup::new(dir.path().join("log"));
         let never = || panic!("the log leads up to it");
-        backup.add(1, 1, &[], false, || Ok(vec![change("a", Some(1))])).unwrap();
+        backup.add(1, 1, &[], false, || whole(&[change("a", Some(1))])).unwrap();
         backup.mark(1, 1);
         backup.add(1, 2, &[change("a", Some(2))], true, never).unwrap();
         backup.add(1, 2, &[change("b", Some(3))], true, never).unwrap();
@@ -408,7 +441,7 @@ mod tests {
         assert!(records.is_whole && records.generation == 2);
         assert_eq!((number(&records, "a"), number(&records, "b")), (Some(1), Some(3)));
         // The database is further than the log: it begins anew.
-        backup.add(1, 4, &[], false, || Ok(vec![change("c", Some(4))])).unwrap();
+        backup.add(1, 4, &[], false, || whole(&[change("c", Some(4))])).unwrap();
         assert_eq!(number(&backup.read().unwrap(), "a"), None);
     }
 
@@ -418,7 +451,7 @@ mod tests {
         let backup = Backup::new(dir.path().join("log"));
         let end = || usize::try_from(std::fs::metadata(backup.path()).unwrap().len()).unwrap();
         let add = |generation, sync| {
-            backup.add(1, generation, &[change("a", Some(generation))], sync, || Ok(Vec::new())).unwrap();
+            backup.add(1, generation, &[change("a", Some(generation))], sync, || whole(&[])).unwrap();
             end()
         };
         let ends = [add(1, false), add(2, true), add(3, false), add(4, false), add(5, true)];
@@ -441,10 +474,10 @@ mod tests {
     fn a_damaged_entry_is_passed_over_and_any_bytes_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
         let backup = Backup::new(dir.path().join("log"));
-        backup.add(1, 1, &[], false, || Ok(vec![change("a", Some(1))])).unwrap();
-        backup.add(1, 2, &[change("b", Some(2))], false, || Ok(Vec::new())).unwrap();
+        backup.add(1, 1, &[], false, || whole(&[change("a", Some(1))])).unwrap();
+        backup.add(1, 2, &[change("b", Some(2))], false, || whole(&[])).unwrap();
         let second = std::fs::metadata(backup.path()).unwrap().len();
-        backup.add(1, 3, &[change("c", Some(3))], false, || Ok(Vec::new())).unwrap();
+        backup.add(1, 3, &[change("c", Some(3))], false, || whole(&[])).unwrap();
         let bytes = std::fs::read(backup.path()).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();

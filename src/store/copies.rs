@@ -3,7 +3,7 @@
 
 use redb::{ReadableTable as _, TableDefinition, TableHandle as _, WriteTransaction};
 
-use super::backup::{Bytes, Change, Key, Records, Value};
+use super::backup::{Bytes, Change, Key, Records, Value, Whole};
 use super::error::StoreError;
 use super::rows::{Rows, Transaction, with_table};
 use super::tables::{BINDINGS, BRANCHES, COMMITS, CONFIG, JOURNAL, META, OPERATIONS, STATE, TAGS, VOLUMES};
@@ -63,33 +63,41 @@ impl CopiedValue for u64 {
 fn dump<K: Copied, V: CopiedValue>(
     rows: &Rows<'_>,
     definition: TableDefinition<'static, K, V>,
-    found: &mut Vec<Change>,
+    found: &mut dyn FnMut(Change) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     with_table!(rows, definition, |table| {
         for row in table.iter().map_err(|e| rows.failed(e))? {
             let (key, value) = row.map_err(|e| rows.failed(e))?;
             let (key, value) = (K::copy(&key.value()), Some(V::copy(&value.value())));
-            found.push(Change { table: definition.name().to_owned(), key, value });
+            found(Change { table: definition.name().to_owned(), key, value })?;
         }
     });
     Ok(())
 }
 
 impl Rows<'_> {
-    /// All records that are copied.
-    pub(super) fn all_records(&self) -> Result<Vec<Change>, StoreError> {
-        let mut found = Vec::new();
-        dump(self, META, &mut found)?;
-        dump(self, STATE, &mut found)?;
-        dump(self, VOLUMES, &mut found)?;
-        dump(self, BRANCHES, &mut found)?;
-        dump(self, COMMITS, &mut found)?;
-        dump(self, TAGS, &mut found)?;
-        dump(self, BINDINGS, &mut found)?;
-        dump(self, CONFIG, &mut found)?;
-        dump(self, JOURNAL, &mut found)?;
-        dump(self, OPERATIONS, &mut found)?;
-        Ok(found)
+    /// All records that are copied, as they are written into the copy.
+    pub(super) fn all_records(&self) -> Result<Whole, StoreError> {
+        let mut whole = Whole::new();
+        self.each_record(&mut |record| whole.push(&record))?;
+        Ok(whole)
+    }
+
+    /// Tells `found` of each of them.
+    pub(super) fn each_record(
+        &self,
+        found: &mut dyn FnMut(Change) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        dump(self, META, found)?;
+        dump(self, STATE, found)?;
+        dump(self, VOLUMES, found)?;
+        dump(self, BRANCHES, found)?;
+        dump(self, COMMITS, found)?;
+        dump(self, TAGS, found)?;
+        dump(self, BINDINGS, found)?;
+        dump(self, CONFIG, found)?;
+        dump(self, JOURNAL, found)?;
+        dump(self, OPERATIONS, found)
     }
 }
 

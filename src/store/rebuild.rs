@@ -61,9 +61,11 @@ impl Store {
             }
             let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
             let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
-            let all = rows.all_records()?;
-            let records: BTreeMap<(String, Key), Value> =
-                all.into_iter().filter_map(|row| Some(((row.table, row.key), row.value?))).collect();
+            let mut records: BTreeMap<(String, Key), Value> = BTreeMap::new();
+            rows.each_record(&mut |row| {
+                records.extend(row.value.map(|value| ((row.table, row.key), value)));
+                Ok(())
+            })?;
             check_records(&records)?;
             let copy = self.backup.read()?;
             if copy.rows.is_empty() {
@@ -74,7 +76,7 @@ impl Store {
                 self.backup.write_whole(
                     super::transaction::COPIED_SCHEMA,
                     generation,
-                    &rows.all_records()?,
+                    rows.all_records()?,
                 )?;
                 return Ok(SecondCopy::Mended);
             }
@@ -111,7 +113,7 @@ impl Store {
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
         let generation = rows.number(GENERATION_KEY)?;
-        self.backup.write_whole(super::transaction::COPIED_SCHEMA, generation, &rows.all_records()?)
+        self.backup.write_whole(super::transaction::COPIED_SCHEMA, generation, rows.all_records()?)
     }
 
     /// Makes the database anew from its second copy. What is in its place, and a copy of which not all could be read, go to lost+found.

@@ -204,7 +204,7 @@ impl Store {
             let visible = are_visible(&changes);
             // After a power cut there may be a hole in the second copy; nothing is added behind one.
             if state.is_unclean() && !self.backup.read()?.is_whole {
-                self.backup.write_whole(COPIED_SCHEMA, generation, &writer.all_records()?)?;
+                self.backup.write_whole(COPIED_SCHEMA, generation, writer.all_records()?)?;
             } else {
                 self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
             }
