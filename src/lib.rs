@@ -14,13 +14,15 @@
 //! 1. [`cli`] reads `dvol reset --hard HEAD~1`, opens a [`pool::Pool`] and calls [`ops::reset`].
 //! 2. [`pool::Pool::begin`] takes the volume's lock ([`sys::locks`]) and finishes or undoes what a
 //!    dead process left.
-//! 3. [`pool::Session::intend`] writes the whole plan into the journal ([`store`]): which staged
-//!    tree will change places with the working tree, which rows will change.
-//! 4. [`sys::tree::copy_tree`] fills the staged tree while containers still run.
+//! 3. [`pool::Session::intend`] writes the whole plan into the journal ([`store`]): which working
+//!    tree will exchange entries with a staged one, or change places with it, which rows will change.
+//! 4. [`sys::tree::Retarget`] stages what differs, or [`sys::tree::update_tree`] the whole, while
+//!    containers still run.
 //! 5. [`pool::Pending::quiesce`] shuts the gate, writes down who runs, and stops them
 //!    ([`containers`]).
-//! 6. [`pool::Pending::publish`] makes the tree durable, exchanges it with the working tree in one
-//!    step, and changes the rows in one transaction: the commit point.
+//! 6. [`pool::Group::publish`] makes what is staged durable, has the working tree away while entries
+//!    change places ([`sys::tree::exchange_entries`]), and changes the rows in one transaction: the
+//!    commit point.
 //! 7. [`pool::Published::finish`] opens the gate, starts the containers, clears up.
 //!
 //! A process that dies anywhere in between is cleaned up by the next one on that volume, by the

@@ -146,7 +146,8 @@ pub enum Move {
         inode: u64,
     },
     /// The directories at `staged` and `place` exchange the entries that differ, as a list has it; a list that is not
-    /// whole says that none has. `place` is away meanwhile: nobody finds a mixture there.
+    /// whole says that none has. `place` is away meanwhile: nobody finds a mixture there. `staged` and the list are where
+    /// they stay.
     ExchangeEntries {
         /// Where the new entries are before and the old ones after.
         staged: PathBuf,

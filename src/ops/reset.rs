@@ -111,7 +111,7 @@ fn reset_all(
             let dropped = unheld(rows, branch, Some(id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
-            let staged = restore::stage(draft, branch, index.as_ref())?;
+            let staged = restore::plan(draft, branch, index.as_ref())?;
             Ok((staged, dropped, fills))
         })?;
         all.push(pending);
@@ -119,17 +119,17 @@ fn reset_all(
     }
     planned.iter().try_for_each(|(.., fills)| pool.fill(fills))?;
     let each = targets.iter().zip(&sources).zip(&planned).zip(&indexes);
-    let mut restores: Vec<Restore<'_>> = each
+    let restores: Vec<Restore<'_>> = each
         .map(|(((to, source), (staged, ..)), index)| Restore {
             pool,
             source,
-            staged,
+            staged: staged.as_deref(),
             branch: &to.branch,
             commit: &to.found.commit.id,
             index: index.as_ref(),
         })
         .collect();
-    let (outcome, copied) = restore::run(&mut restores, all.into(), begun)?;
+    let (outcome, copied) = restore::run(&restores, all.into(), begun)?;
     let each = targets.into_iter().zip(planned).zip(copied);
     let done = each.map(|((Target { branch, found }, (_, dropped, _)), copied)| ResetDone {
         volume: branch.volume,

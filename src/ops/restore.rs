@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Draft, Error, Group, Outcome, Pending, Pool, Purpose, StoredIndex, finish_all};
+use crate::pool::{
+    Draft, Error, Exchanged, Group, Look, Outcome, Pending, Places, Pool, Purpose, StoredIndex, finish_all,
+};
 use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
 /// Makes the working tree of `branch` the one of `commit`.
@@ -17,8 +19,8 @@ pub(super) struct Restore<'r> {
     pub(super) pool: &'r Pool,
     /// The commit's tree.
     pub(super) source: &'r Path,
-    /// The directory that [`stage`] gave.
-    pub(super) staged: &'r Path,
+    /// What [`plan`] gave.
+    pub(super) staged: Option<&'r Path>,
     pub(super) branch: &'r BranchRecord,
     pub(super) commit: &'r CommitId,
     /// What is known of the working tree.
@@ -32,99 +34,114 @@ pub(super) struct Restored {
     pub(super) quiesced: CopyStats,
 }
 
-/// Plans how the working tree of `branch` becomes another: by its entries, when something is known of them. Gives the empty
-/// directory for what is copied.
-pub(super) fn stage(
+/// Plans how the working tree of `branch` becomes another: by its entries, when something is known of them. Else gives the
+/// empty directory that will take its place.
+pub(super) fn plan(
     draft: &mut Draft<'_>,
     branch: &BranchRecord,
     index: Option<&StoredIndex<'_>>,
-) -> Result<PathBuf, Error> {
+) -> Result<Option<PathBuf>, Error> {
     let place = layout::working_tree(&branch.volume, &branch.name);
-    if index.is_some() { draft.retarget(place) } else { draft.replace(place) }
+    if index.is_none() {
+        return draft.replace(place).map(Some);
+    }
+    draft.retarget(place)?;
+    Ok(None)
+}
+
+/// How a working tree becomes another.
+enum Way<'r> {
+    /// By an exchange of entries.
+    Entries(Places, &'r StoredIndex<'r>),
+    /// By an exchange with a whole copy, and what of that is there already.
+    Whole(PathBuf, Keep),
 }
 
 /// Runs the operations to their end, which is one: containers are held once for all of them. The file system was
 /// synced since `begun`, so that a store through an old mapping leaves its mark on the file.
 pub(super) fn run(
-    restores: &mut [Restore<'_>],
+    restores: &[Restore<'_>],
     mut group: Group<'_>,
     begun: Bounds,
 ) -> Result<(Outcome, Vec<Restored>), Error> {
     let Some(pool) = restores.first().map(|first| first.pool) else { return Ok(Default::default()) };
     let ahead = pool.will_hold(restores.iter().map(|restore| &restore.branch.volume), Purpose::Swap)?;
+    let ways = restores.iter().zip(group.iter()).map(|(restore, pending)| restore.way(pending));
+    let mut ways = ways.collect::<Result<Vec<_>, Error>>()?;
     if ahead.freezes {
-        replace_whole(restores, &mut group)?;
+        replace_whole(restores, &mut ways, &mut group)?;
     }
     let mut done: Vec<Restored> = restores.iter().map(|_| Restored::default()).collect();
-    let mut keeps: Vec<Keep> = restores.iter().map(|_| Keep::Nothing).collect();
     if ahead.holds {
-        for ((restore, done), keep) in restores.iter().zip(&mut done).zip(&mut keeps) {
-            done.early = match restore.index {
-                Some(index) => restore.retarget(index, None)?,
-                None => restore.copy(Keep::Nothing)?,
-            };
-            *keep = if restore.index.is_none() { Keep::All } else { Keep::Nothing };
+        for ((restore, way), done) in restores.iter().zip(&mut ways).zip(&mut done) {
+            done.early = restore.copy(way, true)?;
+            if let Way::Whole(_, keep) = way {
+                *keep = Keep::All;
+            }
         }
     }
     group.quiesce(Purpose::Swap)?;
     if group.iter().any(Pending::has_frozen) {
-        replace_whole(restores, &mut group)?;
+        replace_whole(restores, &mut ways, &mut group)?;
     }
-    let mut lists = Vec::new();
-    for (at, (restore, done)) in restores.iter().zip(&mut done).enumerate() {
-        let list = restore.index.map(|_| group[at].steps(&restore.place())).transpose()?;
-        done.quiesced = match (restore.index, &list) {
-            (Some(index), Some(list)) => restore.retarget(index, Some(list))?,
-            _ => restore.copy(keeps[at])?,
-        };
-        lists.push(list);
+    for ((restore, way), done) in restores.iter().zip(&ways).zip(&mut done) {
+        done.quiesced = restore.copy(way, false)?;
     }
-    let made = FileTime::fine();
 
-    let mut published = group.publish()?;
-    for ((restore, published), list) in restores.iter().zip(&mut published).zip(&lists) {
-        // Only speed depends on what is known.
-        match (restore.index, list) {
-            (Some(index), Some(list)) => published.remember_exchanged(index, restore.commit, begun, list),
-            _ => {
-                let BranchRecord { volume, name, .. } = restore.branch;
-                published.remember_new(volume, name, restore.commit, begun, made);
-            }
-        }
-    }
+    let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
+    let looks: Vec<Look<'_>> =
+        restores.iter().zip(&ways).map(|(restore, way)| restore.look(way, made)).collect();
+    let published = group.publish_and_remember(&looks)?;
     Ok((finish_all(published)?, done))
 }
 
 /// Lets whole trees be replaced: a container that is only frozen has files of the old ones open.
-fn replace_whole(restores: &mut [Restore<'_>], group: &mut Group<'_>) -> Result<(), Error> {
-    for (restore, pending) in restores.iter_mut().zip(group.iter_mut()) {
-        if restore.index.take().is_some() {
-            pending.replace_whole(&restore.place())?;
+fn replace_whole(restores: &[Restore<'_>], ways: &mut [Way<'_>], group: &mut Group<'_>) -> Result<(), Error> {
+    for ((restore, way), pending) in restores.iter().zip(ways).zip(group.iter_mut()) {
+        if let Way::Entries(..) = way {
+            *way = Way::Whole(pending.replace_whole(&restore.place())?, Keep::Nothing);
         }
     }
     Ok(())
 }
 
-impl Restore<'_> {
+impl<'r> Restore<'r> {
     /// The working tree, relative to the pool.
     fn place(&self) -> PathBuf {
         layout::working_tree(&self.branch.volume, &self.branch.name)
     }
 
-    /// Copies what differs: ahead, or with a list of the steps.
-    fn retarget(&self, index: &StoredIndex<'_>, list: Option<&Path>) -> Result<CopyStats, Error> {
-        let (tree, options) = (self.pool.layout().full(&self.place()), self.pool.copy_options());
-        let change = Retarget { source: self.source, tree: &tree, index, staged: self.staged };
-        Ok(self.pool.watched(self.source, || match list {
-            Some(list) => change.stage(list, &options),
-            None => change.stage_early(&options),
-        })?)
+    fn way(&self, pending: &Pending<'_>) -> Result<Way<'r>, Error> {
+        match (self.index, self.staged) {
+            (Some(index), _) => Ok(Way::Entries(pending.places(&self.place())?, index)),
+            (None, Some(staged)) => Ok(Way::Whole(staged.to_path_buf(), Keep::Nothing)),
+            (None, None) => Err(Error::Inconsistent("nothing is planned for the working tree".to_owned())),
+        }
     }
 
-    /// Copies all.
-    fn copy(&self, keep: Keep) -> Result<CopyStats, Error> {
-        let (options, update) = (self.pool.copy_options(), Update { keep, ..Update::default() });
-        Ok(self.pool.watched(self.source, || update_tree(self.source, self.staged, &options, &update))?)
+    /// Copies what is needed: ahead, or when nobody writes to the tree any more.
+    fn copy(&self, way: &Way<'_>, ahead: bool) -> Result<CopyStats, Error> {
+        let (source, options) = (self.source, self.pool.copy_options());
+        let copied = self.pool.watched(source, || match way {
+            Way::Entries(Places { staged, list, early }, index) => {
+                let tree = self.pool.layout().full(&self.place());
+                let change = Retarget { source, tree: &tree, index: *index, staged, early };
+                if ahead { change.stage_early(&options) } else { change.stage(list, &options) }
+            }
+            Way::Whole(staged, keep) => {
+                update_tree(source, staged, &options, &Update { keep: *keep, ..Update::default() })
+            }
+        });
+        Ok(copied?)
+    }
+
+    fn look<'l>(&'l self, way: &'l Way<'_>, bounds: Bounds) -> Look<'l> {
+        let BranchRecord { volume, name, .. } = self.branch;
+        let exchanged = match way {
+            Way::Entries(places, before) => Some(Exchanged { before, list: &places.list }),
+            Way::Whole(..) => None,
+        };
+        Look { volume, branch: name, commit: self.commit, parent: None, bounds, exchanged }
     }
 }
 

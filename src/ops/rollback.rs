@@ -129,8 +129,8 @@ pub(super) fn owed(rows: &Rows<'_>, operation: &Operation) -> Result<Option<TagN
 
 /// Where the working tree is made that comes back.
 enum Staged {
-    /// It takes the place of the one that is there.
-    InPlace(PathBuf),
+    /// It takes the place of the one that is there, or that becomes it.
+    InPlace(Option<PathBuf>),
     /// There is none any more.
     New(PathBuf),
 }
@@ -179,8 +179,9 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
         Staged::InPlace(staged) => {
             let (source, commit) = (&source, &snapshot.commit);
             let index = index.as_ref();
+            let staged = staged.as_deref();
             let restore = Restore { pool, source, staged, branch: &branch, commit, index };
-            restore::run(&mut [restore], vec![pending].into(), begun)?;
+            restore::run(&[restore], vec![pending].into(), begun)?;
         }
         Staged::New(staged) => {
             pool.will_hold([volume], Purpose::Swap)?;
@@ -208,7 +209,7 @@ fn change_branch(
         return Ok((made, Staged::New(draft.bring_in(layout::working_tree(volume, name))?)));
     };
     let after = BranchRecord { head, ..before.clone() };
-    let staged = restore::stage(draft, &before, index)?;
+    let staged = restore::plan(draft, &before, index)?;
     if after != before {
         draft.change(RowChange::update(Row::Branch(before), Row::Branch(after.clone())));
     }

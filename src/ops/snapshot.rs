@@ -70,7 +70,7 @@ pub(super) fn run(
 impl Snapshot<'_> {
     fn look(&self, bounds: Bounds) -> Look<'_> {
         let BranchRecord { volume, name, head, .. } = self.branch;
-        Look { volume, branch: name, commit: self.commit, parent: head.as_ref(), bounds }
+        Look { volume, branch: name, commit: self.commit, parent: head.as_ref(), bounds, exchanged: None }
     }
 
     fn copy(&self, early: Option<&EarlyCopies>) -> Result<CopyStats, Error> {

@@ -55,16 +55,13 @@ impl<'d> Draft<'d> {
         Ok(full)
     }
 
-    /// An empty directory for what the tree at `place` needs to become another; what it had otherwise moves to trash, with a list
-    /// of the steps beside it. Gives its full path.
-    pub fn retarget(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
-        let (staged, away) = (self.next_place("new"), self.next_place("away"));
-        disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
-        let full = self.layout.full(&staged);
-        let kept = self.keep(staged.clone(), self.inode_of(&staged)?);
-        let (steps, inode) = (steps_of(&kept), self.inode_of(&place)?);
+    /// Lets the tree at `place` become another by an exchange of entries; what it had otherwise stays in trash, where what it
+    /// needs is staged, with a list of the steps beside it.
+    pub fn retarget(&mut self, place: PathBuf) -> Result<(), Error> {
+        let (staged, away) = (self.next_kept(), self.next_place("away"));
+        let (steps, inode) = (steps_of(&staged), self.inode_of(&place)?);
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
-        Ok(full)
+        Ok(())
     }
 
     /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change
@@ -77,17 +74,15 @@ impl<'d> Draft<'d> {
 
     /// Keeps the tree that an exchange will bring from `place` to `staged`, for undo: whole.
     fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
-        let inode = self.inode_of(place)?;
-        self.keep(staged, inode);
+        let (to, inode) = (self.next_kept(), self.inode_of(place)?);
+        self.plan.retire.push(Move::Rename { from: staged, to, inode });
         Ok(())
     }
 
-    /// Keeps in trash what will be at `from`. Gives where.
-    fn keep(&mut self, from: PathBuf, inode: u64) -> PathBuf {
+    /// A place in trash.
+    fn next_kept(&mut self) -> PathBuf {
         self.count += 1;
-        let to = layout::trash_of(self.id).join(format!("old-{}", self.count));
-        self.plan.retire.push(Move::Rename { from, to: to.clone(), inode });
-        to
+        layout::trash_of(self.id).join(format!("old-{}", self.count))
     }
 
     /// Makes the symlink at `place` say `target`.

@@ -72,6 +72,17 @@ pub struct Look<'l> {
     pub parent: Option<&'l CommitId>,
     /// What is as young as these may be otherwise.
     pub bounds: Bounds,
+    /// Where the tree has become what it is by an exchange of entries: only what came is looked at.
+    pub exchanged: Option<Exchanged<'l>>,
+}
+
+/// An exchange of entries with a tree that is known.
+#[derive(Clone, Copy)]
+pub struct Exchanged<'l> {
+    /// What was known before.
+    pub before: &'l StoredIndex<'l>,
+    /// The list of the steps.
+    pub list: &'l Path,
 }
 
 /// The key of a directory, which sorts as a walk goes.
@@ -115,7 +126,10 @@ impl Pool {
     /// # Errors
     /// When the tree cannot be looked at.
     pub(super) fn look_at_tree(&self, look: &Look<'_>) -> Result<TreeIndex, Error> {
-        let Look { volume, branch, commit, parent, bounds } = *look;
+        let Look { volume, branch, commit, parent, bounds, exchanged } = *look;
+        if let Some(exchanged) = exchanged {
+            return self.look_at_exchanged(exchanged, commit, bounds);
+        }
         let staging = self.layout.staging();
         let mut pieces = Spool::new(&staging);
         let before = match parent {
@@ -146,18 +160,15 @@ impl Pool {
         })
     }
 
-    /// Looks at what came into a working tree by the steps of the list at `list`, which made it `commit`'s: what is older than
-    /// `bounds` has its content, and so has all that `before` knew.
-    ///
-    /// # Errors
-    /// When the tree cannot be looked at.
-    pub(super) fn look_at_exchanged(
+    /// Looks at what came into a working tree: that has `commit`'s content, and so has all that was known before.
+    fn look_at_exchanged(
         &self,
-        before: &StoredIndex<'_>,
+        Exchanged { before, list }: Exchanged<'_>,
         commit: &CommitId,
         bounds: Bounds,
-        list: &Path,
     ) -> Result<TreeIndex, Error> {
+        // What came was changed by its coming.
+        let bounds = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..bounds };
         let staging = self.layout.staging();
         let mut changes = Spool::new(&staging);
         let StoredIndex { volume, branch, .. } = before;

@@ -1,11 +1,10 @@
 //! The second half of an operation: publish, let go, clear up.
 
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use super::release::Released;
-use super::{Error, Group, Look, Notice, Pending, Pool, StoredIndex, moves, trash};
+use super::{Error, Group, Look, Notice, Pending, Pool, moves, trash};
 use crate::layout;
 use crate::model::{BranchName, CommitId, Hold, Move, Operation, Phase, VolumeName};
 use crate::store::{StoreError, Writer};
@@ -47,8 +46,8 @@ impl<'p> Group<'p> {
         self.publish_and_remember(&[])
     }
 
-    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`]:
-    /// for operations that hold no container.
+    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`]: nobody
+    /// may write to them meanwhile.
     ///
     /// # Errors
     /// As [`Group::publish`].
@@ -137,19 +136,7 @@ impl Published<'_> {
         until: FileTime,
     ) {
         let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.pending.remember(&Look { volume, branch, commit, parent: None, bounds });
-    }
-
-    /// The same for a working tree that was made `commit`'s by the steps of the list at `list`, of which `before` was known.
-    pub fn remember_exchanged(
-        &mut self,
-        before: &StoredIndex<'_>,
-        commit: &CommitId,
-        begun: Bounds,
-        list: &Path,
-    ) {
-        let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(FileTime::fine()) };
-        self.pending.index = self.pending.session.pool.look_at_exchanged(before, commit, bounds, list).ok();
+        self.pending.remember(&Look { volume, branch, commit, parent: None, bounds, exchanged: None });
     }
 
     /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever

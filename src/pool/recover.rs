@@ -162,7 +162,7 @@ impl Pool {
                     None => shut_gate(self, &operation.volume, "recovery")?,
                 };
                 moves::revert(&self.layout, &operation.plan.install)?;
-                self.forget_lists(operation)?;
+                self.forget_staged(operation)?;
                 tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?;
                 drop(gate);
                 self.settled(operation, false)

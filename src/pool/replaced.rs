@@ -41,6 +41,17 @@ pub(super) fn steps_of(tree: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Where the parts of an exchange of entries are. Paths are full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The empty directory for what the tree needs.
+    pub staged: PathBuf,
+    /// Where the list of the steps is written.
+    pub list: PathBuf,
+    /// Where copies may be made ahead.
+    pub early: PathBuf,
+}
+
 /// A tree that an undo makes again. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remade {
@@ -99,59 +110,76 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes back what was written down for an operation that is undone: all that its trash holds, since
-    /// trees go there only when an operation is published.
-    pub(super) fn forget_lists(&self, operation: &Operation) -> Result<(), DiskError> {
-        tree::remove_tree(&self.layout.full(&layout::trash_of(&operation.id)))
+    /// Takes back what was staged and written down in trash for an operation that is undone: all that is there, since trees go
+    /// there only when an operation is published. The lists go first: they say what to take back.
+    pub(super) fn forget_staged(&self, operation: &Operation) -> Result<(), DiskError> {
+        let trash = self.layout.full(&layout::trash_of(&operation.id));
+        for step in &operation.plan.install {
+            let Move::ExchangeEntries { steps, .. } = step else { continue };
+            let list = self.layout.full(steps);
+            if disk::inode(&list)?.is_some() {
+                disk::remove_file(&list)?;
+                disk::sync_directory(&trash)?;
+            }
+        }
+        tree::remove_tree(&trash)
     }
 }
 
 impl Pending<'_> {
-    /// Where the list of the steps is written by which the tree at `place` becomes another.
+    /// Makes the directories for the exchange of entries by which the tree at `place` becomes another.
     ///
     /// # Errors
     /// When it does not, or trash cannot be written to.
-    pub fn steps(&self, place: &Path) -> Result<PathBuf, Error> {
-        let steps = self.operation.plan.install.iter().find_map(|step| match step {
-            Move::ExchangeEntries { place: other, steps, .. } if other == place => Some(steps),
+    pub fn places(&self, place: &Path) -> Result<Places, Error> {
+        let layout = &self.session.pool.layout;
+        let of_it = |step: &Move| match step {
+            Move::ExchangeEntries { staged, place: other, away, steps, .. } if other == place => {
+                let early = away.with_extension("early");
+                let [staged, list, early] = [staged, steps, &early].map(|path| layout.full(path));
+                Some(Places { staged, list, early })
+            }
             _ => None,
-        });
-        let steps =
-            steps.ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
-        let steps = self.session.pool.layout.full(steps);
-        if let Some(folder) = steps.parent() {
-            disk::ensure_directory(folder, layout::PRIVATE_MODE)?;
-        }
-        Ok(steps)
+        };
+        let places = self.operation.plan.install.iter().find_map(of_it);
+        let places =
+            places.ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
+        disk::ensure_directory(&layout.full(&layout::trash_of(&self.operation.id)), layout::PRIVATE_MODE)?;
+        disk::make_directory(&places.staged, layout::PRIVATE_MODE)?;
+        Ok(places)
     }
 
-    /// Lets the whole tree at `place` be replaced, instead of entries of it.
+    /// Lets the whole tree at `place` be replaced, instead of entries of it. Gives the full path of the empty directory that will
+    /// take its place.
     ///
     /// # Errors
-    /// When the tree is not there, or the journal cannot be written.
-    pub fn replace_whole(&mut self, place: &Path) -> Result<(), Error> {
+    /// When the tree exchanges no entries, or the journal cannot be written.
+    pub fn replace_whole(&mut self, place: &Path) -> Result<PathBuf, Error> {
         let pool = self.session.pool;
-        let at = |path: &Path| {
-            let full = pool.layout.full(path);
-            let missing = || Error::Inconsistent(format!("{} is missing", full.display()));
-            disk::inode(&full)?.ok_or_else(missing)
-        };
         let plan = &mut self.operation.plan;
-        for step in &mut plan.install {
-            let Move::ExchangeEntries { staged, place: other, inode: tree, .. } = step else { continue };
-            if other != place {
-                continue;
+        let steps = plan.install.iter_mut();
+        let mut found = steps.filter_map(|step| match step {
+            Move::ExchangeEntries { staged, place: other, inode, .. } if other == place => {
+                let (kept, inode) = (staged.clone(), *inode);
+                Some((step, kept, inode))
             }
-            let inode = at(staged)?;
-            for retired in &mut plan.retire {
-                match retired {
-                    Move::Rename { from, inode, .. } if from == staged => *inode = *tree,
-                    _ => {}
-                }
-            }
-            *step = Move::Exchange { staged: staged.clone(), place: other.clone(), inode };
-        }
+            _ => None,
+        });
+        let (step, kept, old) = found
+            .next()
+            .ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
+        let name = kept.file_name().unwrap_or_default();
+        let staged = layout::staging_of(&self.operation.id).join(name);
+        let full = pool.layout.full(&staged);
+        disk::make_directory(&full, layout::PRIVATE_MODE)?;
+        let missing = || Error::Inconsistent(format!("{} is missing", full.display()));
+        let inode = disk::inode(&full)?.ok_or_else(missing)?;
+        // It is empty still, and something else comes to its place.
+        tree::remove_tree(&pool.layout.full(&kept))?;
+        *step = Move::Exchange { staged: staged.clone(), place: place.to_path_buf(), inode };
+        plan.retire.push(Move::Rename { from: staged, to: kept, inode: old });
         let operation = &self.operation;
-        Ok(pool.store.write(|writer| writer.journal_put(operation))?)
+        pool.store.write(|writer| writer.journal_put(operation))?;
+        Ok(full)
     }
 }

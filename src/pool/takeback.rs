@@ -89,12 +89,9 @@ pub fn take_back(
             }
             Move::ExchangeEntries { staged, place, steps, .. } => {
                 touched.swaps = true;
-                let lost = || Error::Inconsistent(format!("{} is not kept", staged.display()));
-                let (differed, list) = (kept(staged).ok_or_else(lost)?, pool.layout().full(steps));
-                gone(&differed)?;
+                gone(staged)?;
                 gone(steps)?;
-                exchanged.push(staged);
-                let differed = pool.layout().full(&differed);
+                let (differed, list) = (pool.layout().full(staged), pool.layout().full(steps));
                 touched.remade.push(Remade { differed, list, staged: draft.replace(place.clone())? });
             }
             Move::Exchange { staged, place, .. } => {

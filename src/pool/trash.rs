@@ -72,7 +72,7 @@ pub(super) fn expire(pool: &Pool, has_grown: bool) {
 }
 
 impl Pool {
-    /// All that is in trash, oldest first; with its sizes where they are asked for, which takes a
+    /// All that is in trash of operations that are over, oldest first; with its sizes where they are asked for, which takes a
     /// walk over all of it.
     ///
     /// # Errors
@@ -80,10 +80,20 @@ impl Pool {
     pub fn trash(&self, sizes: bool) -> Result<Vec<TrashEntry>, Error> {
         let trash = self.layout.trash();
         let mut entries = Vec::new();
-        for name in disk::names_in(&trash)? {
+        let names = disk::names_in(&trash)?;
+        if names.is_empty() {
+            return Ok(entries);
+        }
+        // Read behind the names: what is not in it by then is no operation's that is still under way.
+        let journal = self.store.read(|rows| rows.journal())?;
+        let under_way = |operation: &OperationId| journal.iter().any(|one| one.id == *operation);
+        for name in names {
             let Some(operation) = name.to_str().and_then(|name| name.parse::<OperationId>().ok()) else {
                 continue;
             };
+            if under_way(&operation) {
+                continue;
+            }
             let path = trash.join(&name);
             let since = changed(&path)?;
             let bytes = if sizes { tree::measure_tree(&path)?.blocks } else { 0 };

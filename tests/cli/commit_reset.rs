@@ -122,6 +122,22 @@ fn a_commit_syncs_five_times() {
     assert_eq!(syncs, ["tree.sync", "redb.sync", "tree.sync", "records.sync", "redb.sync"]);
 }
 
+/// Of what others have written, of the intent, of what is staged and the steps, of the tree, of the second copy, and of the
+/// metadata that makes it hold. A reset that exchanges entries leaves nothing to be moved or written after that.
+#[test]
+fn a_reset_of_what_is_known_syncs_six_times() {
+    let pool = Pool::with_commit();
+    std::thread::sleep(std::time::Duration::from_millis(60));
+    pool.run(&["reset", "--hard", "HEAD"]).ok();
+    pool.write("db", "data", "two");
+    let trace = pool.path().join("../trace");
+    let reset = ["reset", "--hard", "HEAD"];
+    assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(reset).status().unwrap().success());
+    let points = fs::read_to_string(&trace).unwrap();
+    let syncs: Vec<&str> = points.lines().filter(|point| point.ends_with(".sync")).collect();
+    assert_eq!(syncs, ["tree.sync", "redb.sync", "tree.sync", "tree.sync", "records.sync", "redb.sync"]);
+}
+
 /// The working tree is away while entries of it change places.
 #[test]
 fn who_looks_in_the_middle_of_a_reset_finds_the_tree_before_or_after() {

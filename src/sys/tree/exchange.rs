@@ -67,7 +67,7 @@ enum Way {
 struct Exchange<'a> {
     tree: &'a Path,
     staged: &'a Path,
-    /// Beside the staged tree: where an old entry waits for the new one to leave.
+    /// Beside the tree: where an old entry waits for the new one to leave.
     aside: PathBuf,
     waiting: Option<OwnedFd>,
     scratch: Scratch,
@@ -82,9 +82,9 @@ struct Both<'a> {
 
 impl<'a> Exchange<'a> {
     fn new(tree: &'a Path, staged: &'a Path) -> Self {
-        let mut name = staged.file_name().map_or_else(Default::default, ToOwned::to_owned);
+        let mut name = tree.file_name().map_or_else(Default::default, ToOwned::to_owned);
         name.push(".aside");
-        let aside = staged.with_file_name(name);
+        let aside = tree.with_file_name(name);
         Exchange { tree, staged, aside, waiting: None, scratch: Scratch::default() }
     }
 

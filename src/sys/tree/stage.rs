@@ -16,7 +16,6 @@ use rustix::io::Errno;
 use super::content::Ladder;
 use super::copy::update_tree;
 use super::directory::Directory;
-use super::early::beside;
 use super::handle::{Stat, open_directory, open_root, refusal};
 use super::index::Index;
 use super::linked::descend;
@@ -45,19 +44,19 @@ pub struct Retarget<'a> {
     pub index: &'a dyn Index,
     /// An empty directory for what it needs, which nobody else uses.
     pub staged: &'a Path,
+    /// Where copies are made ahead, on the same file system too; nothing is there before.
+    pub early: &'a Path,
 }
 
 impl Retarget<'_> {
-    /// Copies ahead what differs now, while others may write to the tree, to a directory beside the staged one. `stage` takes
-    /// from there what still differs then.
+    /// Copies ahead what differs now, while others may write to the tree. `stage` takes of it what still differs then.
     ///
     /// # Errors
     /// As [`copy_tree`](super::copy_tree).
     pub fn stage_early(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
-        let stock = beside(self.staged);
-        fault::point("tree.mkdir").at("make", &stock)?;
-        mkdirat(CWD, &stock, Mode::RWXU).at("make", &stock)?;
-        let staged = Staging { change: self, staged: &stock, stock: None }.run(options)?;
+        fault::point("tree.mkdir").at("make", self.early)?;
+        mkdirat(CWD, self.early, Mode::RWXU).at("make", self.early)?;
+        let staged = Staging { change: self, staged: self.early, stock: None }.run(options)?;
         // What is unchanged counts when nobody writes any more.
         Ok(CopyStats { reused: 0, ..staged.stats })
     }
@@ -68,8 +67,7 @@ impl Retarget<'_> {
     /// # Errors
     /// As [`copy_tree`](super::copy_tree); also what cannot be looked at in the tree.
     pub fn stage(&self, list: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
-        let stock = beside(self.staged);
-        let stock = stock.is_dir().then_some(&*stock);
+        let stock = self.early.is_dir().then_some(self.early);
         let Staged { stats, found } = Staging { change: self, staged: self.staged, stock }.run(options)?;
         write_list(self.staged, list, found)?;
         Ok(stats)

@@ -41,6 +41,7 @@ struct Scene {
     pair: Pair,
     staged: PathBuf,
     list: PathBuf,
+    early: PathBuf,
     known: Known,
 }
 
@@ -54,14 +55,14 @@ impl Scene {
         pair.copy().unwrap();
         let known = Known::of(&pair.dst);
         disturb(&pair.dst);
-        let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+        let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
         make_dir(&staged);
-        Scene { pair, staged, list, known }
+        Scene { pair, staged, list, early, known }
     }
 
     fn change(&self) -> Retarget<'_> {
         let Pair { src, dst, .. } = &self.pair;
-        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged }
+        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged, early: &self.early }
     }
 
     fn stage(&self) -> CopyStats {
@@ -182,10 +183,11 @@ fn nothing_is_done_where_nothing_differs() {
     set_times(&pair.src);
     pair.copy().unwrap();
     let known = Known::of(&pair.dst);
-    let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+    let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
     make_dir(&staged);
     assert_eq!(list_state(&list).unwrap(), ListState::NotWhole);
-    let change = Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged };
+    let change =
+        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, early: &early };
     change.stage(&list, &CopyOptions::default()).unwrap();
     assert_eq!(list_state(&list).unwrap(), ListState::Empty);
     assert!(fs::read_dir(&staged).unwrap().next().is_none());
@@ -276,7 +278,7 @@ fn a_step_by_way_of_the_side_goes_on_from_anywhere() {
             let before = snapshot(&scene.pair.dst);
             scene.stage();
             let (tree, staged) = (scene.pair.dst.join("setuid"), scene.staged.join("setuid"));
-            let aside = scene.pair.dst.with_file_name("staged.aside");
+            let aside = scene.pair.dst.with_file_name("dst.aside");
             make_dir(&aside);
             if !forth {
                 scene.exchange();
@@ -405,9 +407,10 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     }
     rustix::fs::unlinkat(&at, "fifo", AtFlags::empty()).unwrap();
     rustix::fs::mkdirat(&at, "fifo", Mode::RWXU).unwrap();
-    let (staged, list) = (pair.dst.with_file_name("staged"), pair.dst.with_file_name("list"));
+    let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
     make_dir(&staged);
-    let change = Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged };
+    let change =
+        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, early: &early };
     change.stage(&list, &CopyOptions::default()).unwrap();
     exchange_entries(&pair.dst, &staged, &list).unwrap();
     assert_eq!(pair.changes(), []);
