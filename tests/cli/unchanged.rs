@@ -403,6 +403,30 @@ fn a_reset_to_another_commit_takes_over_what_the_commits_between_left_alone() {
 }
 
 #[test]
+fn a_file_that_another_commit_has_as_a_directory_is_no_file_there() {
+    let pool = settled();
+    fs::remove_file(pool.file("db", "file3")).unwrap();
+    fs::create_dir(pool.file("db", "file3")).unwrap();
+    pool.write("db", "file3/in", "it");
+    fs::remove_dir_all(pool.file("db", "sub")).unwrap();
+    pool.write("db", "sub", "a file now");
+    sleep(Duration::from_millis(60));
+    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.run(&["tag", "two"]).ok();
+    for _ in 0..2 {
+        assert_eq!(taken_over(&pool, "HEAD~1"), 19);
+        assert_eq!(pool.read("db", "file3"), "content 3");
+        assert_eq!(pool.read("db", "sub/data"), "one");
+        assert_eq!(taken_over(&pool, "two"), 19);
+        assert_eq!(pool.read("db", "file3/in"), "it");
+        assert_eq!(pool.read("db", "sub"), "a file now");
+    }
+    // What is known of the second is compared with the first, and the other way round.
+    let kinds = pool.run(&["diff", "--name-status", "HEAD~1"]).ok();
+    assert!(kinds.contains("file3") && kinds.contains("sub"), "{kinds}");
+}
+
+#[test]
 fn a_new_working_tree_is_known_from_the_start() {
     let pool = settled();
     pool.run(&["checkout", "-b", "side"]).ok();

@@ -144,8 +144,8 @@ struct Walk<'a> {
     links: LinkPairs,
 }
 
-/// A name, and which sides have it.
-type Taken = (CString, [bool; 2]);
+/// A name, and what it is on the sides that have it, as far as their directories tell.
+type Taken = (CString, [Option<FileType>; 2]);
 
 /// A directory of one tree or of both.
 struct Frame {
@@ -154,17 +154,17 @@ struct Frame {
 }
 
 impl Frame {
-    /// Takes the smallest name that is left, and which sides have it. A failure names its side.
+    /// Takes the smallest name that is left, and what it is on each side. A failure names its side.
     fn take(&mut self, reader: &mut Reader) -> Result<Option<Taken>, (usize, Errno)> {
         let Some(name) = self.sides.iter().flatten().filter_map(Sorted::peek).min().map(ToOwned::to_owned)
         else {
             return Ok(None);
         };
-        let mut has = [false; 2];
+        let mut has = [None; 2];
         for (index, side) in self.sides.iter_mut().enumerate() {
             let Some(side) = side else { continue };
             while side.peek() == Some(&name) {
-                has[index] = true;
+                has[index] = Some(side.kind());
                 side.advance(reader, |_, _, _| Ok(true)).map_err(|errno| (index, errno))?;
             }
         }
@@ -190,11 +190,13 @@ impl Walk<'_> {
             return Ok(ControlFlow::Continue(()));
         };
         let frame = self.stack.last().expect("it is still there");
-        if has == [true, true] && frame.knows(&name) {
+        // What is known of a file may be of another commit, where the old side has a directory.
+        let may_be_known = matches!(has, [Some(old), Some(_)] if old != FileType::Directory);
+        if may_be_known && frame.knows(&name) {
             return Ok(ControlFlow::Continue(()));
         }
         self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        let [old, new] = [self.open(0, &name, has[0])?, self.open(1, &name, has[1])?];
+        let [old, new] = [self.open(0, &name, has[0].is_some())?, self.open(1, &name, has[1].is_some())?];
         let kind = match (&old, &new) {
             (None, None) => None,
             (None, Some(_)) => Some(ChangeKind::Added),

@@ -270,14 +270,16 @@ impl Search<'_> {
         let (mut steps, mut unchanged) = (Vec::new(), Unchanged::default());
         for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
             let there = self.stat(&pair, name)?;
+            let new_is_directory = wanted.kind(index) == FileType::Directory;
+            // What is known of a file may be of another commit, where the source has a directory.
             if let Some(stat) = &there
+                && !new_is_directory
                 && pair.known.as_ref().is_some_and(|known| known.trusts(name, stat))
             {
                 unchanged.entries += 1;
                 unchanged.files += u64::from(stat.kind == FileType::RegularFile);
                 continue;
             }
-            let new_is_directory = wanted.kind(index) == FileType::Directory;
             steps.push(step(name, Some(0), new_is_directory, there.as_ref()));
         }
         for name in (0..extra.len()).filter_map(|index| extra.get(index)) {
