@@ -57,6 +57,7 @@ struct Entries {
     place: PathBuf,
     away: PathBuf,
     steps: PathBuf,
+    lost_and_found: PathBuf,
     inode: u64,
 }
 
@@ -64,7 +65,8 @@ impl Entries {
     fn of(layout: &Layout, step: &Move) -> Option<Self> {
         let Move::ExchangeEntries { staged, place, away, steps, inode } = step else { return None };
         let [staged, place, away, steps] = [staged, place, away, steps].map(|path| layout.full(path));
-        Some(Entries { staged, place, away, steps, inode: *inode })
+        let lost_and_found = layout.lost_and_found();
+        Some(Entries { staged, place, away, steps, lost_and_found, inode: *inode })
     }
 
     /// What is staged and the list must be durable.
@@ -78,7 +80,7 @@ impl Entries {
         }
         self.leave()?;
         tree::exchange_entries(&self.away, &self.staged, &self.steps)?;
-        Ok(disk::rename(&self.away, &self.place)?)
+        self.come_back()
     }
 
     fn revert(&self) -> Result<(), Error> {
@@ -88,7 +90,7 @@ impl Entries {
             tree::return_entries(&self.away, &self.staged, &self.steps)?;
         }
         if disk::inode(&self.away)? == Some(self.inode) {
-            disk::rename(&self.away, &self.place)?;
+            self.come_back()?;
         }
         // The list goes next, and without it nobody would know what to take back.
         if is_whole { Ok(tree::sync_filesystem(&self.place)?) } else { Ok(()) }
@@ -102,6 +104,16 @@ impl Entries {
             return Err(lost(&self.place, &self.away));
         }
         Ok(())
+    }
+
+    /// Moves it back. What somebody has made in its place meanwhile, as an engine does for a path that it shall mount and does
+    /// not find, moves to lost+found.
+    fn come_back(&self) -> Result<(), Error> {
+        if let Some(stranger) = disk::inode(&self.place)? {
+            disk::ensure_directory(&self.lost_and_found, crate::layout::PRIVATE_MODE)?;
+            disk::rename(&self.place, &self.lost_and_found.join(format!("{stranger:x}")))?;
+        }
+        Ok(disk::rename(&self.away, &self.place)?)
     }
 }
 
@@ -223,6 +235,33 @@ mod tests {
             revert(&layout, &moves).unwrap();
             assert_eq!(mark(dir.path()), "old");
             assert!(dir.path().join("staging/new").is_dir() && !dir.path().join("volume/new").exists());
+        }
+    }
+
+    #[test]
+    fn a_tree_that_was_away_comes_back_also_where_somebody_made_another() {
+        let (dir, layout, _) = setup();
+        let inode = |name: &str| disk::inode(&layout.full(Path::new(name))).unwrap().unwrap();
+        let moves = [Move::ExchangeEntries {
+            inode: inode("volume/tree"),
+            staged: "staging/tree".into(),
+            place: "volume/tree".into(),
+            away: "staging/away".into(),
+            steps: "staging/steps".into(),
+        }];
+        // Without a list nothing is done, and nothing to be taken back.
+        assert!(matches!(apply(&layout, &moves), Err(Error::Inconsistent(_))));
+        assert!(are_reverted(&layout, &moves).unwrap());
+        let at = |name: &str| dir.path().join(name);
+        disk::rename(&at("volume/tree"), &at("staging/away")).unwrap();
+        assert!(!are_reverted(&layout, &moves).unwrap());
+        disk::make_directory(&at("volume/tree"), 0o755).unwrap();
+        fs::write(at("volume/tree/theirs"), "").unwrap();
+        let theirs = inode("volume/tree");
+        for _ in 0..2 {
+            revert(&layout, &moves).unwrap();
+            assert_eq!(mark(dir.path()), "old");
+            assert!(layout.lost_and_found().join(format!("{theirs:x}/theirs")).exists());
         }
     }
 
