@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::VolumeName;
+use crate::model::{VolumeName, count};
 use crate::pool::{Error, Pool};
 
 pub use deep::Deep;
@@ -179,6 +179,13 @@ fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
     if sweep.orphans > 0 {
         let what = format!("{} director(ies) that no operation owned were deleted", sweep.orphans);
         report.add(Severity::Corrected, None, "staging", &what, "nothing is left to do");
+    }
+    if sweep.lost > 0 {
+        let what = format!(
+            "{} that an operation had away when its record was lost",
+            count(sweep.lost, "working tree")
+        );
+        report.add(Severity::Corrected, None, "staging", &what, "is in .dvol/lost+found now");
     }
     for (volume, reason) in &sweep.failed {
         let what = format!("a dead operation cannot be finished or undone: {reason}");

@@ -8,6 +8,9 @@ use crate::layout::{self, Layout};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
 use crate::sys::disk;
 
+/// The kind of place in staging where a working tree is while its entries are exchanged.
+pub(super) const AWAY: &str = "away";
+
 /// A plan in the making. It lives inside the transaction that writes it into the journal, so a
 /// staging directory without a journal entry has no owner.
 pub struct Draft<'d> {
@@ -58,7 +61,7 @@ impl<'d> Draft<'d> {
     /// Lets the tree at `place` become another by an exchange of entries; what it had otherwise stays in trash, where what it
     /// needs is staged, with a list of the steps beside it.
     pub fn retarget(&mut self, place: PathBuf) -> Result<(), Error> {
-        let (staged, away) = (self.next_kept(), self.next_place("away"));
+        let (staged, away) = (self.next_kept(), self.next_place(AWAY));
         let (steps, inode) = (steps_of(&staged), self.inode_of(&place)?);
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
         Ok(())

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
+use super::draft::AWAY;
 use super::quiesce::shut_gate;
 use super::{Error, Notice, Pool, moves};
 use crate::layout;
@@ -35,8 +37,10 @@ pub struct Recovered {
 pub struct Sweep {
     /// The operations that were finished or undone.
     pub recovered: Vec<Recovered>,
-    /// Staging directories that belonged to no operation and were emptied.
+    /// Staging directories that belonged to no operation and were cleared away.
     pub orphans: usize,
+    /// Such directories that hold a working tree, and are in lost+found now.
+    pub lost: usize,
     /// What could not be recovered now, and why.
     pub failed: Vec<(VolumeName, String)>,
 }
@@ -59,7 +63,7 @@ impl Pool {
                 Err(error) => sweep.failed.push((volume, error.to_string())),
             }
         }
-        sweep.orphans = self.clear_orphans()?;
+        (sweep.orphans, sweep.lost) = self.clear_orphans()?;
         Ok(sweep)
     }
 
@@ -218,9 +222,10 @@ impl Pool {
         }
     }
 
-    /// Empties staging of what no journal entry owns: staging directories are made in the
+    /// Empties staging of what no journal entry owns; gives how many directories were cleared away, and how many
+    /// moved to lost+found, as they hold a working tree. Staging directories are made in the
     /// transaction that writes their entry, so none can be on its way while the lock is held.
-    fn clear_orphans(&self) -> Result<usize, Error> {
+    fn clear_orphans(&self) -> Result<(usize, usize), Error> {
         let orphans: Vec<OsString> = self.store.read(|rows| {
             let owned: Vec<OsString> =
                 rows.journal()?.iter().map(|operation| OsString::from(operation.id.as_str())).collect();
@@ -228,9 +233,27 @@ impl Pool {
             names.retain(|name| !owned.contains(name));
             Ok::<_, Error>(names)
         })?;
+        let mut lost = 0;
         for name in &orphans {
-            tree::remove_tree(&self.layout.staging().join(name))?;
+            let orphan = self.layout.staging().join(name);
+            if holds_a_tree_that_is_away(&orphan) {
+                // The journal that knew it is lost, and there is no other.
+                disk::ensure_directory(&self.layout.lost_and_found(), layout::PRIVATE_MODE)?;
+                disk::rename(&orphan, &self.layout.lost_and_found().join(name))?;
+                lost += 1;
+            } else {
+                tree::remove_tree(&orphan)?;
+            }
         }
-        Ok(orphans.len())
+        Ok((orphans.len() - lost, lost))
     }
+}
+
+/// Copies that were made ahead stand beside such a tree, under a longer name.
+fn holds_a_tree_that_is_away(staging: &Path) -> bool {
+    let is_away = |name: &OsString| {
+        let number = name.to_str().and_then(|name| name.strip_prefix(AWAY)?.strip_prefix('-'));
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    disk::names_in(staging).is_ok_and(|names| names.iter().any(is_away))
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Pool, json};
+use crate::harness::{Pool, json, steps};
 
 #[test]
 fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
@@ -17,6 +17,30 @@ fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
     for words in ["tree of this commit is missing", "stranger", "running point", "lost"] {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }
+}
+
+/// A reset dies while it has the working tree away, and then all that knew of it is lost.
+#[test]
+fn a_working_tree_that_is_away_is_kept_when_no_record_knows_it() {
+    let pool = Pool::with_commit();
+    pool.write("db", "data", "two");
+    let trace = pool.path().join("../trace");
+    let reset = ["reset", "--hard", "HEAD"];
+    let probe = Pool::with_commit();
+    probe.write("db", "data", "two");
+    probe.command().env("DVOL_FAULT_TRACE", &trace).args(reset).output().unwrap();
+    let points = fs::read_to_string(&trace).unwrap();
+    let exchange = 1 + steps(&points).position(|point| point == "tree.exchange").unwrap();
+    pool.command().env("DVOL_FAULT", format!("{exchange}:kill")).args(reset).output().unwrap();
+    assert!(!pool.file("db", "data").exists());
+    for file in ["metadata.redb", "records.log"] {
+        fs::remove_file(pool.path().join(".dvol").join(file)).unwrap();
+    }
+    assert_eq!(pool.run(&["fsck", "--repair", "--yes"]).code, Some(1));
+    let lost = fs::read_dir(pool.path().join(".dvol/lost+found")).unwrap();
+    let trees = lost.flat_map(|entry| fs::read_dir(entry.unwrap().path()).into_iter().flatten());
+    let kept = trees.filter_map(|tree| fs::read_to_string(tree.unwrap().path().join("data")).ok());
+    assert!(kept.collect::<Vec<_>>().contains(&"two".to_owned()));
 }
 
 /// What fsck says, as lines of severity and subject.
