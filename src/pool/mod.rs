@@ -76,7 +76,6 @@ pub(crate) use resolve::{branch_before, head_record, refuse_other};
 pub(crate) use select::{current_branch, existing};
 pub use session::{Pending, Session};
 pub use settings::{SETTINGS, Setting};
-pub use steady::Steady;
 pub use takeback::{TakeBack, take_back, volumes_of};
 pub use trash::TrashEntry;
 

@@ -29,16 +29,12 @@ fn exchanges(operation: &Operation) -> impl Iterator<Item = (&Path, &Path, &Path
 
 /// Beside a tree of an earlier version in trash: the names that were taken out of it.
 fn list_of(tree: &Path) -> PathBuf {
-    let mut name = tree.as_os_str().to_owned();
-    name.push(".shared");
-    PathBuf::from(name)
+    disk::beside(tree, ".shared")
 }
 
 /// Beside a tree in trash that holds what differed: the steps by which it came to be.
 pub(super) fn steps_of(tree: &Path) -> PathBuf {
-    let mut name = tree.as_os_str().to_owned();
-    name.push(".steps");
-    PathBuf::from(name)
+    disk::beside(tree, ".steps")
 }
 
 /// Where the parts of an exchange of entries are. Paths are full.
@@ -135,7 +131,7 @@ impl Pending<'_> {
         let layout = &self.session.pool.layout;
         let of_it = |step: &Move| match step {
             Move::ExchangeEntries { staged, place: other, away, steps, .. } if other == place => {
-                let early = away.with_extension("early");
+                let early = disk::beside(away, ".early");
                 let [staged, list, early] = [staged, steps, &early].map(|path| layout.full(path));
                 Some(Places { staged, list, early })
             }

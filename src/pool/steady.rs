@@ -25,8 +25,7 @@ const TRIES: u32 = 5;
 type Root = (u64, i64, i64);
 
 /// A working tree that is being read.
-#[must_use = "whether it was changed meanwhile is to be asked afterwards"]
-pub struct Steady<'p> {
+struct Steady<'p> {
     pool: &'p Pool,
     volume: &'p VolumeName,
     place: PathBuf,
@@ -37,10 +36,7 @@ pub struct Steady<'p> {
 
 impl Pool {
     /// Begins to read the working tree of a branch; waits while an operation has it away.
-    ///
-    /// # Errors
-    /// When the metadata cannot be read.
-    pub fn steady<'p>(&'p self, volume: &'p VolumeName, branch: &BranchName) -> Result<Steady<'p>, Error> {
+    fn steady<'p>(&'p self, volume: &'p VolumeName, branch: &BranchName) -> Result<Steady<'p>, Error> {
         let place = layout::working_tree(volume, branch);
         let mut steady = Steady { pool: self, volume, place, root: None, last: None };
         let until = Instant::now() + PATIENCE;
@@ -78,10 +74,7 @@ impl Pool {
 
 impl Steady<'_> {
     /// Whether an operation has changed the tree since, or does so now: what was read may be of two states.
-    ///
-    /// # Errors
-    /// When the metadata cannot be read.
-    pub fn was_changed(&self) -> Result<bool, Error> {
+    fn was_changed(&self) -> Result<bool, Error> {
         // Who writes to it changes its root too.
         Ok(self.look()? != self.root && (self.last()? != self.last || self.is_under_way()?))
     }

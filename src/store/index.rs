@@ -41,14 +41,12 @@ pub enum IndexChange {
     NothingOfIt,
 }
 
+const MORE: u32 = IndexChange::More as u32;
+const NOTHING: u32 = IndexChange::Nothing as u32;
+
 /// The key of a change in a spool of changes to an index.
 pub fn change_key(change: IndexChange, directory: &[u8]) -> Vec<u8> {
-    let code = match change {
-        IndexChange::More => 0,
-        IndexChange::Nothing => 1,
-        IndexChange::NothingOfIt => 2,
-    };
-    piece_key(directory, code)
+    piece_key(directory, change as u32)
 }
 
 /// The key of a piece in a spool of an index.
@@ -284,7 +282,7 @@ impl Writer<'_> {
             let own = (volume, branch, &directory[..], 0)..=(volume, branch, &directory[..], u32::MAX);
             let all = (volume, branch, &directory[..], 0)..(volume, branch, &beneath[..], 0);
             match change {
-                0 => {
+                MORE => {
                     let last =
                         rows.range::<(&str, &str, &[u8], u32)>(own).map_err(|e| self.failed(e))?.next_back();
                     let last = last.transpose().map_err(|e| self.failed(e))?;
@@ -292,7 +290,7 @@ impl Writer<'_> {
                     let key = (volume, branch, &directory[..], piece);
                     rows.insert(key, hashes.as_slice()).map_err(|e| self.failed(e))?;
                 }
-                1 => rows
+                NOTHING => rows
                     .retain_in::<(&str, &str, &[u8], u32), _>(all, |_, _| false)
                     .map_err(|e| self.failed(e))?,
                 _ => rows

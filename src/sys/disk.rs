@@ -11,6 +11,13 @@ use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, lstat, utimens
 use super::error::{At as _, DiskError};
 use super::fault;
 
+/// The path beside `path` whose name is longer by `suffix`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
 /// Makes a directory of exactly this mode, whatever the umask says.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ pub(super) struct Directory {
     pub(super) to: OwnedFd,
     /// Of the source, before any of its entries was read.
     pub(super) stat: Stat,
-    /// What may be kept or linked instead of copied.
+    /// What need not be copied.
     pub(super) beside: Beside,
     /// Whether only entries are copied: the copy's own attributes are somebody else's business.
     pub(super) is_bare: bool,

@@ -16,7 +16,7 @@
 //! The copies stand in one flat directory, under their marks; a link by the name of the inode leads to each that
 //! may be a draft. So nothing is kept in memory.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -54,9 +54,7 @@ pub(super) struct Draft {
 
 /// Where the copies for the tree `dst` stand: beside it.
 pub(super) fn beside(dst: &Path) -> PathBuf {
-    let mut name = dst.file_name().map_or_else(OsString::new, ToOwned::to_owned);
-    name.push(".early");
-    dst.with_file_name(name)
+    disk::beside(dst, ".early")
 }
 
 impl EarlyCopies {

@@ -20,7 +20,7 @@ use super::linked::descend;
 use super::metadata::Metadata;
 use super::steps::{Place, Record, Step, Steps};
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::fault;
+use crate::sys::{disk, fault};
 
 /// What a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +82,7 @@ struct Both<'a> {
 
 impl<'a> Exchange<'a> {
     fn new(tree: &'a Path, staged: &'a Path) -> Self {
-        let mut name = tree.file_name().map_or_else(Default::default, ToOwned::to_owned);
-        name.push(".aside");
-        let aside = tree.with_file_name(name);
+        let aside = disk::beside(tree, ".aside");
         Exchange { tree, staged, aside, waiting: None, scratch: Scratch::default() }
     }
 

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::handle::{Inode, open_root};
 use super::remove::remove_tree;
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::fault;
+use crate::sys::{disk, fault};
 
 pub(super) struct Links {
     path: PathBuf,
@@ -26,10 +26,8 @@ pub(super) struct Links {
 impl Links {
     /// For a copy into `dst`. Makes nothing yet.
     pub(super) fn beside(dst: &Path) -> Result<Self, DiskError> {
-        let name = dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("make a directory beside", dst)?;
-        let mut name = name.to_owned();
-        name.push(".links");
-        Ok(Links { path: dst.with_file_name(name), directory: Mutex::new(None) })
+        dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("make a directory beside", dst)?;
+        Ok(Links { path: disk::beside(dst, ".links"), directory: Mutex::new(None) })
     }
 
     /// Makes `name` in `to` a link to what an earlier name of `inode` has become, and says true; or, if this is
