@@ -28,25 +28,37 @@ struct Wanted {
 /// When an option is not known, what it names is not there, a volume that is there was made with other
 /// options, or the pool cannot be written; nothing is left then.
 pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
-    if is_there(pool, name, options)? {
-        return Ok(false);
+    found_or_made(
+        || is_there(pool, name, options),
+        || {
+            let wanted = read(options)?;
+            let first = First {
+                branch: wanted.branch.unwrap_or_else(BranchName::master),
+                options: options.clone(),
+                max_size: wanted.size,
+            };
+            match &wanted.from {
+                Some((source, revision)) => clone_as(pool, source, revision, name, first).map(drop),
+                None => make(pool, name, first, false).map(drop),
+            }
+        },
+    )
+}
+
+/// Makes what is not found; false when it was found. Others may make it and remove it at any moment: one
+/// that is in the way when it is to be made and gone when it is looked for is no reason to give up.
+fn found_or_made(
+    mut is_found: impl FnMut() -> Result<bool, Error>,
+    mut make: impl FnMut() -> Result<(), Error>,
+) -> Result<bool, Error> {
+    while !is_found()? {
+        match make() {
+            Ok(()) => return Ok(true),
+            Err(Error::VolumeExists(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
-    let wanted = read(options)?;
-    let first = First {
-        branch: wanted.branch.unwrap_or_else(BranchName::master),
-        options: options.clone(),
-        max_size: wanted.size,
-    };
-    let made = match &wanted.from {
-        Some((source, revision)) => clone_as(pool, source, revision, name, first).map(drop),
-        None => make(pool, name, first, false).map(drop),
-    };
-    match made {
-        Ok(()) => Ok(true),
-        // Somebody was faster.
-        Err(Error::VolumeExists(_)) if is_there(pool, name, options)? => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(false)
 }
 
 /// Whether there is such a volume. Engines ask again for one that they asked for already; asking for
@@ -92,4 +104,36 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
         }
     }
     Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn one_that_others_make_and_remove_in_between_is_made_in_the_end() {
+        let name: VolumeName = "db".parse().unwrap();
+        let tried = Cell::new(0);
+        let made = found_or_made(
+            || Ok(false),
+            || {
+                tried.set(tried.get() + 1);
+                if tried.get() < 3 { Err(Error::VolumeExists(name.clone())) } else { Ok(()) }
+            },
+        );
+        assert!(made.unwrap());
+        assert_eq!(tried.get(), 3);
+
+        let others = Cell::new(false);
+        let made = found_or_made(
+            || Ok(others.get()),
+            || {
+                others.set(true);
+                Err(Error::VolumeExists(name.clone()))
+            },
+        );
+        assert!(!made.unwrap());
+    }
 }
