@@ -5,8 +5,8 @@
 //! are reached, over all threads. `arm` is called once, by the command line and only in debug
 //! builds; a release build counts nothing and never fails here.
 //!
-//! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:EIO`, `N:ENOSPC`, `N:EACCES`
-//! (the call at the N-th point fails with that error). The writes that redb makes inside a
+//! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:stop` (SIGSTOP, until somebody sends
+//! SIGCONT), `N:EIO`, `N:ENOSPC`, `N:EACCES` (the call at the N-th point fails with that error). The writes that redb makes inside a
 //! transaction are counted apart, as there are many: `N:kill:redb`.
 
 use std::io;
@@ -38,11 +38,13 @@ mod armed {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use rustix::io::Errno;
+    use rustix::process::{Signal, getpid, kill_process};
 
     /// What happens at a point.
     #[derive(Debug, Clone, Copy)]
     enum Effect {
         Kill,
+        Stop,
         Fail(Errno),
     }
 
@@ -68,6 +70,7 @@ mod armed {
             };
             let effect = match effect {
                 "kill" => Effect::Kill,
+                "stop" => Effect::Stop,
                 "EIO" => Effect::Fail(Errno::IO),
                 "ENOSPC" => Effect::Fail(Errno::NOSPC),
                 "EACCES" => Effect::Fail(Errno::ACCESS),
@@ -103,10 +106,10 @@ mod armed {
         match armed.spec {
             Some(FaultSpec { at, effect, inside }) if at == number && inside == is_inside => match effect {
                 Effect::Kill => {
-                    let me = rustix::process::getpid();
-                    let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+                    let _ = kill_process(getpid(), Signal::KILL);
                     unreachable!("SIGKILL cannot be caught")
                 }
+                Effect::Stop => Ok(kill_process(getpid(), Signal::STOP)?),
                 Effect::Fail(errno) => Err(errno.into()),
             },
             _ => Ok(()),
