@@ -69,12 +69,11 @@ impl<'e> Database<'e> {
             return None;
         }
         engine.make_image(kind.image);
+        // On a slow machine a clean end may take longer than the ten seconds that it has by default.
+        let options = "--network none --stop-timeout 120";
         let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
         engine
-            .sh(&format!(
-                "docker run -d --name {name} --network none {volume} {} {}",
-                kind.image, kind.arguments
-            ))
+            .sh(&format!("docker run -d --name {name} {options} {volume} {} {}", kind.image, kind.arguments))
             .ok();
         let database = Database { engine, kind, name: name.to_owned() };
         eventually(&format!("{name} is healthy"), || database.health() == "healthy");
