@@ -69,7 +69,7 @@ fn commits_resets_and_checkouts_of_the_command_are_undone() {
 fn an_interrupt_ends_the_command_and_brings_the_volume_back() {
     let pool = Pool::with_commits(&["one"]);
     for signal in ["INT", "TERM"] {
-        let script = format!("echo changed > pool/{TREE}; touch started; exec sleep 30");
+        let script = format!("echo changed > pool/{TREE}; touch started; exec sleep 600");
         let mut command = pool.command(["run", "--rollback", "db", "--", "sh", "-c", &script]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let start = Instant::now();
@@ -82,7 +82,7 @@ fn an_interrupt_ends_the_command_and_brings_the_volume_back() {
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
         let ended = said(&child.wait_with_output().unwrap());
         assert!(ended.code >= 128, "{ended:?}");
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < Duration::from_secs(300));
         assert_eq!(pool.read("state"), "one");
         assert_eq!(pool.ok(["tag"]), "");
     }
