@@ -109,9 +109,9 @@ impl Entries {
     /// Moves it back. What somebody has made in its place meanwhile, as an engine does for a path that it shall mount and does
     /// not find, moves to lost+found.
     fn come_back(&self) -> Result<(), Error> {
-        if let Some(stranger) = disk::inode(&self.place)? {
-            disk::ensure_directory(&self.lost_and_found, crate::layout::PRIVATE_MODE)?;
-            disk::rename(&self.place, &self.lost_and_found.join(format!("{stranger:x}")))?;
+        if disk::inode(&self.place)?.is_some() {
+            let name = self.place.file_name().unwrap_or_default().to_string_lossy();
+            disk::rename_to_free(&self.place, &self.lost_and_found, crate::layout::PRIVATE_MODE, &name)?;
         }
         Ok(disk::rename(&self.away, &self.place)?)
     }
@@ -257,12 +257,17 @@ mod tests {
         assert!(!are_reverted(&layout, &moves).unwrap());
         disk::make_directory(&at("volume/tree"), 0o755).unwrap();
         fs::write(at("volume/tree/theirs"), "").unwrap();
-        let theirs = inode("volume/tree");
         for _ in 0..2 {
             revert(&layout, &moves).unwrap();
             assert_eq!(mark(dir.path()), "old");
-            assert!(layout.lost_and_found().join(format!("{theirs:x}/theirs")).exists());
+            assert!(layout.lost_and_found().join("tree.1/theirs").exists());
         }
+        // So does the next one that is in its way, wherever the first has gone.
+        disk::rename(&at("volume/tree"), &at("staging/away")).unwrap();
+        disk::make_directory(&at("volume/tree"), 0o755).unwrap();
+        revert(&layout, &moves).unwrap();
+        assert_eq!(mark(dir.path()), "old");
+        assert!(layout.lost_and_found().join("tree.2").exists());
     }
 
     #[test]

@@ -58,10 +58,7 @@ impl Pool {
             _ => None,
         };
         let folder = self.layout.lost_and_found();
-        disk::ensure_directory(&folder, layout::PRIVATE_MODE)?;
-        let free = (1..).map(|n| folder.join(format!("{name}.{n}"))).find(|free| !free.exists());
-        let place = free.unwrap_or_default();
-        disk::rename(path, &place)?;
+        let place = disk::rename_to_free(path, &folder, layout::PRIVATE_MODE, &name)?;
         disk::sync_directory(&folder)?;
         Ok(place)
     }

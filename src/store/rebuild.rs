@@ -162,12 +162,10 @@ impl Store {
 
     /// Moves a file to lost+found.
     fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
-        let folder = self.layout.lost_and_found();
-        disk::ensure_directory(&folder, layout::PRIVATE_MODE)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = name.replace("metadata.new", "metadata.redb");
-        let free = (1..).map(|n| folder.join(format!("{name}.{n}"))).find(|free| !free.exists());
-        Ok(disk::rename(path, &free.unwrap_or_default())?)
+        disk::rename_to_free(path, &self.layout.lost_and_found(), layout::PRIVATE_MODE, &name)?;
+        Ok(())
     }
 }
 

@@ -102,6 +102,24 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
     rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).at("rename into place", to)
 }
 
+/// Renames `from` into `folder`, which is made with `mode` if it is not there, as the first of `name.1`, `name.2` and so
+/// on that is free; gives where it is then.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn rename_to_free(from: &Path, folder: &Path, mode: u32, name: &str) -> Result<PathBuf, DiskError> {
+    ensure_directory(folder, mode)?;
+    let mut number = 1;
+    loop {
+        let place = folder.join(format!("{name}.{number}"));
+        match rename(from, &place) {
+            Ok(()) => return Ok(place),
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// Renames `from` to `to`, in place of what is there.
 ///
 /// # Errors
