@@ -12,6 +12,7 @@ use crate::model::{
     Signature, Verb, VolumeName,
 };
 use crate::pool::{Error, Pool, Setting, current_branch, existing};
+use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
 /// What to commit, and in whose words.
@@ -57,8 +58,8 @@ pub struct Committed {
     pub downtime_ms: u64,
 }
 
-/// Copies the working tree of the current branch into a new commit. What is around it is asked for once, when the volume is
-/// locked, so that who has to ask others can do that meanwhile.
+/// Copies the working tree of the current branch into a new commit. What is around it is asked for once, when all else is
+/// done but the metadata, so that who has to ask others can do that meanwhile.
 ///
 /// # Errors
 /// When the message is blank, the tree is too large or the space does not suffice, a container cannot be held, or the copy
@@ -100,10 +101,19 @@ fn commit_all(
     let id = pool.new_commit_id();
     let date = request.date.unwrap_or_else(|| pool.now());
     let summary = format!("commit: {}", request.message.lines().next().unwrap_or_default());
-    let branches = pool.store().read(|rows| {
-        let current = |volume| current_branch(&rows, &existing(&rows, volume)?);
-        volumes.iter().map(current).collect::<Result<Vec<_>, Error>>()
-    })?;
+    let (branches, authors): (Vec<_>, Vec<_>) = pool
+        .store()
+        .read(|rows| {
+            let of = |volume| {
+                Ok::<_, Error>((
+                    current_branch(&rows, &existing(&rows, volume)?)?,
+                    ConfiguredAuthor::read(&rows, volume)?,
+                ))
+            };
+            volumes.iter().map(of).collect::<Result<Vec<_>, Error>>()
+        })?
+        .into_iter()
+        .unzip();
     let tree =
         |branch: &BranchRecord| pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
     let trees: Vec<PathBuf> = branches.iter().map(tree).collect();
@@ -112,24 +122,10 @@ fn commit_all(
     }
     pool.check_space(trees.iter().map(PathBuf::as_path))?;
 
-    let around = around();
     let (mut all, mut staged) = (Vec::new(), Vec::new());
     for (session, branch) in sessions.into_iter().zip(&branches) {
-        let (pending, place) = session.intend(summary.clone(), |rows, draft| {
-            let commit = CommitRecord {
-                volume: branch.volume.clone(),
-                id: id.clone(),
-                parent: branch.head.clone(),
-                message: request.message.trim_end().to_owned(),
-                author: match &request.author {
-                    Some(author) => author.clone(),
-                    None => configured_author(rows, &branch.volume, &around.author)?,
-                },
-                date,
-                code: around.code.clone(),
-            };
+        let (pending, place) = session.intend(summary.clone(), |_, draft| {
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
-            draft.change(RowChange::insert(Row::Commit(commit)));
             draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
             draft.move_head(Some(id.clone()));
             draft.bring_in(layout::commit_tree(&branch.volume, &id))
@@ -141,7 +137,20 @@ fn commit_all(
     let snapshots: Vec<Snapshot<'_>> = each
         .map(|((branch, working_tree), staged)| Snapshot { pool, working_tree, staged, branch, commit: &id })
         .collect();
-    let (outcome, copied) = snapshot::run(&snapshots, all.into(), begun)?;
+    let (outcome, copied) = snapshot::run(&snapshots, all.into(), begun, |group| {
+        let around = around();
+        for ((pending, branch), author) in group.iter_mut().zip(&branches).zip(authors) {
+            pending.change(RowChange::insert(Row::Commit(CommitRecord {
+                volume: branch.volume.clone(),
+                id: id.clone(),
+                parent: branch.head.clone(),
+                message: request.message.trim_end().to_owned(),
+                author: request.author.clone().unwrap_or_else(|| author.or(&around.author)),
+                date,
+                code: around.code.clone(),
+            })));
+        }
+    })?;
     for volume in volumes {
         if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
             // The commit holds; what is not taken now, somebody takes later.
@@ -161,14 +170,29 @@ fn commit_all(
     Ok(done.collect())
 }
 
+/// The author as the settings of a volume and its pool say; words that they leave out are empty.
+struct ConfiguredAuthor {
+    name: String,
+    email: String,
+}
+
+impl ConfiguredAuthor {
+    fn read(rows: &Rows<'_>, volume: &VolumeName) -> Result<Self, Error> {
+        let value = |key: &str| Setting::find(key)?.value(rows, Some(volume));
+        Ok(ConfiguredAuthor { name: value("user.name")?, email: value("user.email")? })
+    }
+
+    /// With the words of `fallback` for what is left out.
+    fn or(self, fallback: &Signature) -> Signature {
+        let or = |word: String, fallback: &String| if word.is_empty() { fallback.clone() } else { word };
+        Signature { name: or(self.name, &fallback.name), email: or(self.email, &fallback.email) }
+    }
+}
+
 pub(super) fn configured_author(
-    rows: &crate::store::Rows<'_>,
+    rows: &Rows<'_>,
     volume: &VolumeName,
     fallback: &Signature,
 ) -> Result<Signature, Error> {
-    let or = |key: &str, fallback: &str| {
-        let value = Setting::find(key)?.value(rows, Some(volume))?;
-        Ok::<_, Error>(if value.is_empty() { fallback.to_owned() } else { value })
-    };
-    Ok(Signature { name: or("user.name", &fallback.name)?, email: or("user.email", &fallback.email)? })
+    Ok(ConfiguredAuthor::read(rows, volume)?.or(fallback))
 }

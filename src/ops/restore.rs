@@ -91,7 +91,7 @@ pub(super) fn run(
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
     let looks: Vec<Look<'_>> =
         restores.iter().zip(&ways).map(|(restore, way)| restore.look(way, made)).collect();
-    let published = group.publish_and_remember(&looks)?;
+    let published = group.publish_as_completed(&looks, |_| ())?;
     Ok((finish_all(published)?, done))
 }
 

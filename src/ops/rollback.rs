@@ -102,7 +102,7 @@ pub fn snapshot(
                 branch: &branch,
                 commit: &commit,
             };
-            super::snapshot::run(&[copy], vec![pending].into(), begun)?;
+            super::snapshot::run(&[copy], vec![pending].into(), begun, |_| ())?;
         }
         None => {
             pending.publish()?.finish()?;

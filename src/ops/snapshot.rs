@@ -30,11 +30,13 @@ pub(super) struct Copied {
 }
 
 /// Runs the operations to their end, which is one: containers are held once for all of them. The file system was
-/// synced since `begun`, so that a store through an old mapping leaves its mark on the file.
+/// synced since `begun`, so that a store through an old mapping leaves its mark on the file. What `complete` adds to the
+/// operations comes last.
 pub(super) fn run(
     snapshots: &[Snapshot<'_>],
     mut group: Group<'_>,
     mut begun: Bounds,
+    complete: impl FnOnce(&mut Group<'_>),
 ) -> Result<(Outcome, Vec<Copied>), Error> {
     let Some(pool) = snapshots.first().map(|first| first.pool) else { return Ok(Default::default()) };
     let volumes = snapshots.iter().map(|snapshot| &snapshot.branch.volume);
@@ -60,9 +62,9 @@ pub(super) fn run(
         // Nobody may write meanwhile.
         group.iter_mut().zip(&looks).for_each(|(pending, look)| pending.remember(look));
         group.release_early()?;
-        group.publish()?
+        group.publish_as_completed(&[], complete)?
     } else {
-        group.publish_and_remember(&looks)?
+        group.publish_as_completed(&looks, complete)?
     };
     Ok((finish_all(published)?, copied))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::release::Released;
 use super::{Error, Group, Look, Notice, Pending, Pool, moves, trash};
 use crate::layout;
-use crate::model::{BranchName, CommitId, Hold, Move, Operation, Phase, VolumeName};
+use crate::model::{BranchName, CommitId, Hold, Move, Operation, Phase, RowChange, VolumeName};
 use crate::store::{StoreError, Writer};
 use crate::sys::tree::{self, Bounds, FileTime};
 
@@ -43,15 +43,20 @@ impl<'p> Group<'p> {
     /// # Errors
     /// When a step fails; all are undone then.
     pub fn publish(self) -> Result<Vec<Published<'p>>, Error> {
-        self.publish_and_remember(&[])
+        self.publish_as_completed(&[], |_| ())
     }
 
-    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`]: nobody
-    /// may write to them meanwhile.
+    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`], where
+    /// one is given: nobody may write to them meanwhile. What `complete` adds to the operations, it adds when
+    /// nothing is left to be done but to change the metadata.
     ///
     /// # Errors
     /// As [`Group::publish`].
-    pub fn publish_and_remember(mut self, looks: &[Look<'_>]) -> Result<Vec<Published<'p>>, Error> {
+    pub fn publish_as_completed(
+        mut self,
+        looks: &[Look<'_>],
+        complete: impl FnOnce(&mut Self),
+    ) -> Result<Vec<Published<'p>>, Error> {
         let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
         pool.check_interrupted()?;
         let by_list = |pending: &Pending<'_>| {
@@ -67,15 +72,18 @@ impl<'p> Group<'p> {
         let wanted = self.iter().zip(looks).map(|(pending, look)| (!pending.is_written_to).then_some(look));
         let wanted: Vec<Option<&Look<'_>>> = wanted.collect();
         let seen = thread::scope(|scope| {
-            let seen = scope.spawn(|| {
-                let look = |look: &Option<&Look<'_>>| pool.look_at_tree(look.as_ref()?).ok();
-                wanted.iter().map(look).collect::<Vec<_>>()
+            let seen = (!wanted.is_empty()).then(|| {
+                scope.spawn(|| {
+                    let look = |look: &Option<&Look<'_>>| pool.look_at_tree(look.as_ref()?).ok();
+                    wanted.iter().map(look).collect::<Vec<_>>()
+                })
             });
             // Of the trees and of the moves at once: until now the journal says how to undo them.
             tree::sync_filesystem(&pool.layout.staging())?;
-            Ok::<_, Error>(seen.join().unwrap_or_default())
+            Ok::<_, Error>(seen.and_then(|seen| seen.join().ok()).unwrap_or_default())
         })?;
         self.iter_mut().zip(seen).for_each(|(pending, index)| pending.index = index);
+        complete(&mut self);
         let publish =
             |pending: &Pending<'_>| Operation { phase: Phase::Published, ..pending.operation.clone() };
         let operations: Vec<Operation> = self.iter().map(publish).collect();
@@ -105,6 +113,11 @@ impl<'p> Group<'p> {
 }
 
 impl Pending<'_> {
+    /// Changes a row when the operation is published, beside those of its plan.
+    pub fn change(&mut self, change: RowChange) {
+        self.operation.plan.changes.push(change);
+    }
+
     /// Writes the operation down as one that is done: into the operation log, and out of the journal.
     fn close(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
         if let Some(index) = &self.index {
