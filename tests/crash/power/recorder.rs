@@ -132,6 +132,8 @@ pub(crate) struct Recorder {
     mounted: Option<Mounted>,
     session: Option<BackgroundSession>,
     log: Log,
+    /// What it is mounted with.
+    options: &'static str,
     home: TempDir,
 }
 
@@ -156,10 +158,13 @@ impl Recorder {
         for name in ["disk", "mounted"] {
             fs::create_dir(path(name)).unwrap();
         }
+        // A namespace that somebody has made meanwhile keeps one that is unmounted here, and XFS mounts none of the same name.
+        let options = if kind == "xfs" { "loop,noatime,nouuid" } else { "loop,noatime" };
         let session =
             fuser::spawn_mount(disk, path("disk"), &Config::default()).map_err(|e| e.to_string())?;
-        let mut recorder = Recorder { mounted: None, session: Some(session), log, home };
-        recorder.mounted = Some(Mounted::new(&recorder.path("disk").join(NAME), &recorder.path("mounted"))?);
+        let mut recorder = Recorder { mounted: None, session: Some(session), log, options, home };
+        let disk = recorder.path("disk").join(NAME);
+        recorder.mounted = Some(Mounted::new(&disk, &recorder.path("mounted"), recorder.options)?);
         Ok(recorder)
     }
 
@@ -185,7 +190,7 @@ impl Recorder {
         }
         let events = std::mem::take(&mut *self.log.lock().unwrap());
         let safe = OpenOptions::new().write(true).open(self.path("base")).unwrap();
-        Cuts { home: self.home.path().to_owned(), events, safe, flushed: 0 }
+        Cuts { home: self.home.path().to_owned(), options: self.options, events, safe, flushed: 0 }
     }
 }
 
@@ -201,6 +206,7 @@ impl Drop for Recorder {
 /// What a disk may hold after power cuts.
 pub(crate) struct Cuts {
     home: PathBuf,
+    options: &'static str,
     events: Vec<Event>,
     /// What every cut so far would have left.
     safe: File,
@@ -237,7 +243,7 @@ impl Cuts {
             }
         }
         drop(file);
-        let mounted = Mounted::new(&image, &self.home.join("mounted")).unwrap();
+        let mounted = Mounted::new(&image, &self.home.join("mounted"), self.options).unwrap();
         let seen = look(&mounted.0);
         drop(mounted);
         fs::remove_file(&image).unwrap();
@@ -249,8 +255,8 @@ impl Cuts {
 struct Mounted(PathBuf);
 
 impl Mounted {
-    fn new(image: &Path, place: &Path) -> Result<Mounted, String> {
-        run(Command::new("mount").args(["-o", "loop,noatime"]).arg(image).arg(place))?;
+    fn new(image: &Path, place: &Path, options: &str) -> Result<Mounted, String> {
+        run(Command::new("mount").args(["-o", options]).arg(image).arg(place))?;
         Ok(Mounted(place.to_owned()))
     }
 }
