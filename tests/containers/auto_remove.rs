@@ -1,7 +1,7 @@
 //! A container that was run with `--rm` is deleted by its engine when it stops, so dvol never
 //! stops one: it refuses, unless --pause lets it freeze the container, and for a reset restart it.
 
-use crate::support::{Container, Engine, eventually};
+use crate::support::{Container, Engine};
 
 #[test]
 fn a_container_run_with_rm_outlives_commit_and_reset() {
@@ -31,7 +31,7 @@ fn outlives(engine: &Engine) -> bool {
         let is_told = reset.code == 0 || reset.stderr.contains("the reset of volume brief is done, but");
         assert!(is_told, "{reset}");
         assert_eq!(engine.on_disk("brief"), "hello");
-        eventually("its name is free", || engine.sh("docker inspect brief").code == 1);
+        engine.remove_lost("brief");
         return false;
     }
     reset.ok();

@@ -150,6 +150,14 @@ impl Engine {
         }
     }
 
+    /// Removes a container that the engine has lost: it may also give up removing it itself.
+    #[track_caller]
+    pub(crate) fn remove_lost(&self, name: &str) {
+        eventually(&format!("the name {name} is free"), || {
+            self.sh(&format!("docker rm -f {name}; docker inspect {name}")).code == 1
+        });
+    }
+
     /// What the driver has logged so far.
     pub(crate) fn driver_log(&self) -> String {
         fs::read_to_string(self.dir.join("driver.log")).unwrap_or_default()
