@@ -4,39 +4,23 @@
 //! After the commit a mark says so. The first entry is the whole of all records; it is written anew when the log has
 //! grown, and when the log is not where the database is (power was cut before the log reached the disk). The stat
 //! index is left out: only speed depends on it.
-//!
-//! Each entry has a head of [`HEAD`] bytes, a body (MessagePack) and a foot of [`FOOT`] bytes, by which the last one is
-//! found. All numbers are little-endian.
-//!
-//! ```text
-//! magic 4 · kind 1 · synced 1 · schema 2 · length of the body 4 · generation 8 · length of the first entry 8 · hash 12
-//! body
-//! length of the body 4 · magic 4
-//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::entries::{FOOT, HEAD, HEAD_MAGIC, Head, Kind, entry, head_in, last_in, parse};
 use super::error::StoreError;
+use super::whole::Whole;
 use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
 
-const HEAD_MAGIC: &[u8; 4] = b"dvlE";
-const FOOT_MAGIC: &[u8; 4] = b"Elvd";
-/// Bytes of an entry's head and foot.
-const HEAD: usize = 40;
-const FOOT: usize = 8;
-/// What of the head the hash is of, with the body.
-const HASHED: usize = 28;
-/// What an array of MessagePack with a length of four bytes begins with.
-const ARRAY_32: u8 = 0xdd;
 /// Bytes that the log may have beside twice its first entry.
 const SLACK: u64 = 1 << 20;
 
@@ -108,51 +92,6 @@ pub(super) struct Change {
     pub(super) value: Option<Value>,
 }
 
-/// All records, encoded one by one as they are met: there may be as many as operations were ever made.
-#[derive(Debug)]
-pub(super) struct Whole {
-    /// A MessagePack array of changes, whose length is written at last.
-    body: Vec<u8>,
-    count: u32,
-}
-
-impl Whole {
-    pub(super) fn new() -> Self {
-        Whole { body: vec![ARRAY_32, 0, 0, 0, 0], count: 0 }
-    }
-
-    pub(super) fn push(&mut self, record: &Change) -> Result<(), StoreError> {
-        self.count += 1;
-        rmp_serde::encode::write(&mut self.body, record).map_err(|error| too_large(&error.to_string()))
-    }
-
-    fn into_body(mut self) -> Vec<u8> {
-        self.body[1..5].copy_from_slice(&self.count.to_be_bytes());
-        self.body
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// All records there are.
-    Whole = 1,
-    /// What one transaction changes.
-    Changes = 2,
-    /// The transaction of this generation is committed.
-    Mark = 3,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    kind: Kind,
-    /// Whether it is on the disk, with all before it, when its transaction is committed.
-    synced: bool,
-    schema: u16,
-    length: u32,
-    generation: u64,
-    first: u64,
-}
-
 /// How the log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tail {
@@ -179,57 +118,6 @@ pub struct Records {
     pub(super) is_whole: bool,
     /// The first transaction behind a damaged place whose entry was synced, with all before it.
     synced_since: Option<u64>,
-}
-
-fn hash(head: &[u8], body: &[u8]) -> [u8; 12] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(head).update(body);
-    let mut short = [0; 12];
-    short.copy_from_slice(&hasher.finalize().as_bytes()[..12]);
-    short
-}
-
-fn entry(head: Head, body: &[u8]) -> Vec<u8> {
-    let (head, foot) = around(head, body);
-    [&head, body, &foot].concat()
-}
-
-/// The head and the foot of an entry.
-fn around(head: Head, body: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut bytes = Vec::with_capacity(HEAD);
-    bytes.extend_from_slice(HEAD_MAGIC);
-    bytes.extend_from_slice(&[head.kind as u8, u8::from(head.synced)]);
-    bytes.extend_from_slice(&head.schema.to_le_bytes());
-    bytes.extend_from_slice(&head.length.to_le_bytes());
-    bytes.extend_from_slice(&head.generation.to_le_bytes());
-    bytes.extend_from_slice(&head.first.to_le_bytes());
-    let hash = hash(&bytes, body);
-    bytes.extend_from_slice(&hash);
-    (bytes, [&head.length.to_le_bytes()[..], FOOT_MAGIC].concat())
-}
-
-/// The entry that begins with `bytes`, with its body; none if none that is whole does.
-fn parse(bytes: &[u8]) -> Option<(Head, &[u8])> {
-    let (head, rest) = bytes.split_at_checked(HEAD)?;
-    if !head.starts_with(HEAD_MAGIC) || head[5] > 1 {
-        return None;
-    }
-    let length = u32::from_le_bytes(head[8..12].try_into().ok()?);
-    let (body, foot) = rest.split_at_checked(length as usize)?;
-    let foot = foot.get(..FOOT)?;
-    if foot[..4] != head[8..12] || foot[4..] != *FOOT_MAGIC || head[HASHED..] != hash(&head[..HASHED], body) {
-        return None;
-    }
-    let kind = match head[4] {
-        1 => Kind::Whole,
-        2 => Kind::Changes,
-        3 => Kind::Mark,
-        _ => return None,
-    };
-    let word = |at: usize| Some(u64::from_le_bytes(head[at..at + 8].try_into().ok()?));
-    let schema = u16::from_le_bytes(head[6..8].try_into().ok()?);
-    let (synced, generation, first) = (head[5] == 1, word(12)?, word(20)?);
-    Some((Head { kind, synced, schema, length, generation, first }, body))
 }
 
 impl Records {
@@ -311,16 +199,29 @@ impl Backup {
     pub(super) fn tail(&self) -> Option<Tail> {
         let file = File::open(&self.path).ok()?;
         let length = file.metadata().ok()?.len();
-        let mut foot = [0; FOOT];
-        file.read_exact_at(&mut foot, length.checked_sub(FOOT as u64)?).ok()?;
-        let body = u32::from_le_bytes(foot[..4].try_into().ok()?);
-        let size = HEAD + body as usize + FOOT;
-        let start = length.checked_sub(size as u64)?;
-        let mut bytes = vec![0; size];
-        file.read_exact_at(&mut bytes, start).ok()?;
-        let (head, _) = parse(&bytes)?;
-        let Head { kind, schema, generation, first, .. } = head;
+        let Head { kind, schema, generation, first, .. } = last_in(&file, length)?;
         Some(Tail { schema, generation, committed: kind == Kind::Mark, first, length })
+    }
+
+    /// Whether all of it can be read, as [`Records::read`] finds it, with no more of it in memory than its heads.
+    pub(super) fn is_whole(&self) -> bool {
+        let Ok(file) = File::open(&self.path) else { return false };
+        let Ok(length) = file.metadata().map(|metadata| metadata.len()) else { return false };
+        let (mut generations, mut at) = (Vec::new(), 0);
+        while at < length {
+            let Some(head) = head_in(&file, at) else { return false };
+            at += (HEAD + FOOT) as u64 + u64::from(head.length);
+            if head.kind == Kind::Mark {
+                continue;
+            }
+            generations.truncate(generations.partition_point(|last| *last < head.generation));
+            let follows = generations.last().is_some_and(|last| last + 1 == head.generation);
+            if !follows && head.kind != Kind::Whole {
+                return false;
+            }
+            generations.push(head.generation);
+        }
+        !generations.is_empty()
     }
 
     /// What it holds; nothing when there is none.
@@ -334,7 +235,7 @@ impl Backup {
         }
     }
 
-    /// Adds what the transaction `generation` is about to change, or writes `whole` when the log does not
+    /// Adds what the transaction `generation` is about to change, or begins anew with `all` when the log does not
     /// lead up to it or has grown.
     pub(super) fn add(
         &self,
@@ -342,14 +243,14 @@ impl Backup {
         generation: u64,
         changes: &[Change],
         sync: bool,
-        whole: impl FnOnce() -> Result<Whole, StoreError>,
+        all: impl FnOnce(&mut Whole) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let tail = self.tail().filter(|tail| {
             let leads_up =
                 tail.generation + 1 == generation || tail.generation == generation && !tail.committed;
             leads_up && tail.schema == schema && tail.length <= 2 * tail.first + SLACK
         });
-        let Some(tail) = tail else { return self.write_whole(schema, generation, whole()?) };
+        let Some(tail) = tail else { return self.write_whole(schema, generation, all) };
         let body = encode(changes)?;
         let length = size(&body)?;
         let head = Head { kind: Kind::Changes, synced: sync, schema, length, generation, first: tail.first };
@@ -363,23 +264,20 @@ impl Backup {
         Ok(())
     }
 
-    /// Begins the log anew.
-    pub(super) fn write_whole(&self, schema: u16, generation: u64, records: Whole) -> Result<(), StoreError> {
-        let body = records.into_body();
-        let length = size(&body)?;
-        let first = (HEAD + body.len() + FOOT) as u64;
-        let head = Head { kind: Kind::Whole, synced: true, schema, length, generation, first };
+    /// Begins the log anew, with the records that `all` tells of.
+    pub(super) fn write_whole(
+        &self,
+        schema: u16,
+        generation: u64,
+        all: impl FnOnce(&mut Whole) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let fresh = self.path.with_extension("new");
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
-        let mut file = disk::create_new(&fresh)?;
-        let (head, foot) = around(head, &body);
-        for part in [&head, &body, &foot] {
-            file.write_all(part).at("write", &fresh)?;
-        }
-        fault::point("records.sync").at("sync", &fresh)?;
-        file.sync_data().at("sync", &fresh)?;
+        let mut whole = Whole::begin(&fresh)?;
+        all(&mut whole)?;
+        whole.finish(schema, generation)?;
         Ok(disk::replace(&fresh, &self.path)?)
     }
 
@@ -401,7 +299,7 @@ fn size(body: &[u8]) -> Result<u32, StoreError> {
     u32::try_from(body.len()).map_err(|_| too_large("it is too large"))
 }
 
-fn too_large(reason: &str) -> StoreError {
+pub(super) fn too_large(reason: &str) -> StoreError {
     let (table, key) = ("records.log".to_owned(), "entry".to_owned());
     StoreError::Record { table, key, reason: reason.to_owned() }
 }
@@ -414,10 +312,8 @@ mod tests {
         Change { table: "t".to_owned(), key: Key::Name(name.to_owned()), value: value.map(Value::Number) }
     }
 
-    fn whole(records: &[Change]) -> Result<Whole, StoreError> {
-        let mut whole = Whole::new();
-        records.iter().try_for_each(|record| whole.push(record))?;
-        Ok(whole)
+    fn all(records: &[Change]) -> impl FnOnce(&mut Whole) -> Result<(), StoreError> {
+        |whole| records.iter().try_for_each(|record| whole.push(record))
     }
 
     fn number(records: &Records, name: &str) -> Option<u64> {
@@ -431,8 +327,8 @@ mod tests {
     fn what_was_never_committed_is_overtaken() {
         let dir = tempfile::tempdir().unwrap();
         let backup = Backup::new(dir.path().join("log"));
-        let never = || panic!("the log leads up to it");
-        backup.add(1, 1, &[], false, || whole(&[change("a", Some(1))])).unwrap();
+        let never = |_: &mut Whole| panic!("the log leads up to it");
+        backup.add(1, 1, &[], false, all(&[change("a", Some(1))])).unwrap();
         backup.mark(1, 1);
         backup.add(1, 2, &[change("a", Some(2))], true, never).unwrap();
         backup.add(1, 2, &[change("b", Some(3))], true, never).unwrap();
@@ -441,7 +337,7 @@ mod tests {
         assert!(records.is_whole && records.generation == 2);
         assert_eq!((number(&records, "a"), number(&records, "b")), (Some(1), Some(3)));
         // The database is further than the log: it begins anew.
-        backup.add(1, 4, &[], false, || whole(&[change("c", Some(4))])).unwrap();
+        backup.add(1, 4, &[], false, all(&[change("c", Some(4))])).unwrap();
         assert_eq!(number(&backup.read().unwrap(), "a"), None);
     }
 
@@ -451,7 +347,7 @@ mod tests {
         let backup = Backup::new(dir.path().join("log"));
         let end = || usize::try_from(std::fs::metadata(backup.path()).unwrap().len()).unwrap();
         let add = |generation, sync| {
-            backup.add(1, generation, &[change("a", Some(generation))], sync, || whole(&[])).unwrap();
+            backup.add(1, generation, &[change("a", Some(generation))], sync, all(&[])).unwrap();
             end()
         };
         let ends = [add(1, false), add(2, true), add(3, false), add(4, false), add(5, true)];
@@ -474,23 +370,29 @@ mod tests {
     fn a_damaged_entry_is_passed_over_and_any_bytes_can_be_read() {
         let dir = tempfile::tempdir().unwrap();
         let backup = Backup::new(dir.path().join("log"));
-        backup.add(1, 1, &[], false, || whole(&[change("a", Some(1))])).unwrap();
-        backup.add(1, 2, &[change("b", Some(2))], false, || whole(&[])).unwrap();
+        backup.add(1, 1, &[], false, all(&[change("a", Some(1))])).unwrap();
+        backup.add(1, 2, &[change("b", Some(2))], false, all(&[])).unwrap();
         let second = std::fs::metadata(backup.path()).unwrap().len();
-        backup.add(1, 3, &[change("c", Some(3))], false, || whole(&[])).unwrap();
+        backup.add(1, 3, &[change("c", Some(3))], false, all(&[])).unwrap();
         let bytes = std::fs::read(backup.path()).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             let records = Records::read(&flipped);
             assert!(!records.is_whole, "bit {bit}");
+            File::options().write(true).open(backup.path()).unwrap().write_all(&flipped).unwrap();
+            assert!(!backup.is_whole(), "bit {bit}");
             assert!(records.rows.len() >= 2, "bit {bit}");
             if bit as u64 / 8 >= second {
                 assert_eq!(number(&records, "b"), Some(2), "bit {bit}");
             }
         }
-        for length in 0..bytes.len() {
-            Records::read(&bytes[..length]);
+        for length in (0..=bytes.len()).rev() {
+            File::options().write(true).open(backup.path()).unwrap().set_len(length as u64).unwrap();
+            if length == bytes.len() {
+                File::options().write(true).open(backup.path()).unwrap().write_all(&bytes).unwrap();
+            }
+            assert_eq!(backup.is_whole(), Records::read(&bytes[..length]).is_whole, "{length}");
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use redb::{ReadableTable as _, TableDefinition, TableHandle as _, WriteTransaction};
 
-use super::backup::{Bytes, Change, Key, Records, Value, Whole};
+use super::backup::{Bytes, Change, Key, Records, Value};
 use super::error::StoreError;
 use super::rows::{Rows, Transaction, with_table};
 use super::tables::{BINDINGS, BRANCHES, COMMITS, CONFIG, JOURNAL, META, OPERATIONS, STATE, TAGS, VOLUMES};
+use super::whole::Whole;
 
 /// A key that is copied.
 pub(super) trait Copied: redb::Key + 'static {
@@ -76,11 +77,9 @@ fn dump<K: Copied, V: CopiedValue>(
 }
 
 impl Rows<'_> {
-    /// All records that are copied, as they are written into the copy.
-    pub(super) fn all_records(&self) -> Result<Whole, StoreError> {
-        let mut whole = Whole::new();
-        self.each_record(&mut |record| whole.push(&record))?;
-        Ok(whole)
+    /// Writes all records that are copied into the copy.
+    pub(super) fn copy_all(&self, whole: &mut Whole) -> Result<(), StoreError> {
+        self.each_record(&mut |record| whole.push(&record))
     }
 
     /// Tells `found` of each of them.

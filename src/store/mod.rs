@@ -11,7 +11,7 @@
 //! | `transaction`, `rows`, `write`, `index` | reading and writing it |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
 //! | `older` | what an older tool kept in files |
-//! | `backup`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
+//! | `backup`, `entries`, `whole`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
 //!
 //! Every commit is durable, with the allocator state saved, so that an open after a
 //! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
@@ -21,6 +21,7 @@ mod backup;
 mod blocks;
 mod codec;
 mod copies;
+mod entries;
 mod error;
 mod guard;
 mod index;
@@ -30,6 +31,7 @@ mod rebuild;
 mod rows;
 mod tables;
 mod transaction;
+mod whole;
 mod write;
 
 #[cfg(test)]

@@ -73,11 +73,9 @@ impl Store {
             }
             let generation = rows.number(GENERATION_KEY)?;
             if copy.is_torn(generation) {
-                self.backup.write_whole(
-                    super::transaction::COPIED_SCHEMA,
-                    generation,
-                    rows.all_records()?,
-                )?;
+                self.backup.write_whole(super::transaction::COPIED_SCHEMA, generation, |whole| {
+                    rows.copy_all(whole)
+                })?;
                 return Ok(SecondCopy::Mended);
             }
             if !copy.is_whole {
@@ -113,7 +111,11 @@ impl Store {
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
         let generation = rows.number(GENERATION_KEY)?;
-        self.backup.write_whole(super::transaction::COPIED_SCHEMA, generation, rows.all_records()?)
+        let schema = super::transaction::COPIED_SCHEMA;
+        self.backup.write_whole(schema, generation, |whole| rows.copy_all(whole))?;
+        // Else each who opens the database would look at all of it.
+        self.backup.mark(schema, generation);
+        Ok(())
     }
 
     /// Makes the database anew from its second copy. What is in its place, and a copy of which not all could be read, go to lost+found.

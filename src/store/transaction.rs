@@ -203,10 +203,11 @@ impl Store {
             let changes = writer.take_changes();
             let visible = are_visible(&changes);
             // After a power cut there may be a hole in the second copy; nothing is added behind one.
-            if state.is_unclean() && !self.backup.read()?.is_whole {
-                self.backup.write_whole(COPIED_SCHEMA, generation, writer.all_records()?)?;
+            if state.is_unclean() && !self.backup.is_whole() {
+                self.backup.write_whole(COPIED_SCHEMA, generation, |whole| writer.copy_all(whole))?;
             } else {
-                self.backup.add(COPIED_SCHEMA, generation, &changes, visible, || writer.all_records())?;
+                self.backup
+                    .add(COPIED_SCHEMA, generation, &changes, visible, |whole| writer.copy_all(whole))?;
             }
             fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
             state.committing();

@@ -76,6 +76,35 @@ fn memory_does_not_grow_with_the_number_of_entries() {
     }
 }
 
+/// How many commits, whose messages the metadata hold twice: with the commit and in the operation log.
+const COMMITS: usize = 60;
+const MESSAGE: usize = 200 << 10;
+
+#[test]
+fn memory_does_not_grow_with_the_metadata() {
+    let pool = Pool::new();
+    pool.run(&["init", "db"]).ok();
+    let message = "x".repeat(100);
+    let message = vec![message.as_str(); MESSAGE / 100].join("\n");
+    let file = pool.path().join("../message");
+    fs::write(&file, message).unwrap();
+    let commit = || peak(&pool, &["commit", "-F", file.to_str().unwrap()]);
+    commit();
+    let first = commit();
+    let most = (2..COMMITS).map(|_| commit()).max().unwrap();
+    // On the way the second copy was begun anew, with all that there is.
+    let log = fs::metadata(pool.path().join(".dvol/records.log")).unwrap().len() >> 10;
+    assert!(log > 2 * FEW_MB, "{log} kB");
+    assert!(most < first + FEW_MB, "a commit takes {most} kB, was {first} kB");
+    // Nor do those that only read.
+    for verb in [&["status"][..], &["list"]] {
+        assert!(peak(&pool, verb) < first + FEW_MB, "{verb:?}");
+    }
+}
+
+/// Kilobytes that it may take more where there are twenty megabytes of metadata.
+const FEW_MB: u64 = 5_000;
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test that takes minutes must be asked for")]
 fn a_million_entries_in_one_directory_take_less_than_64_megabytes() {
