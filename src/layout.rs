@@ -11,6 +11,7 @@
 //! <pool>/.dvol/locks/…                   lock files; made once, never deleted
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
+//! <pool>/.dvol/trash.next                when trash is to be looked through again
 //! <pool>/.dvol/checksums/<volume>.<id>   checksums of all that is in a commit
 //! <pool>/.dvol/lost+found/               what fsck found and no record explains
 //! ```
@@ -134,6 +135,11 @@ impl Layout {
     /// Trees on their way out.
     pub fn trash(&self) -> PathBuf {
         self.root.join(TRASH)
+    }
+
+    /// When trash is to be looked through again.
+    pub fn trash_next(&self) -> PathBuf {
+        self.private().join("trash.next")
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
 fn modes(pool: &Pool, report: &mut Report) {
     let layout = pool.layout();
     let owned = [layout.staging(), layout.trash(), layout.locks(), layout.lost_and_found(), layout.private()];
-    let files = [layout.metadata(), layout.metadata_sums(), layout.records()];
+    let files = [layout.metadata(), layout.metadata_sums(), layout.records(), layout.trash_next()];
     let all = [(layout.root().to_path_buf(), layout::POOL_MODE)]
         .into_iter()
         .chain(owned.map(|path| (path, layout::PRIVATE_MODE)))

@@ -111,15 +111,13 @@ pub struct Pool {
     store: Store,
     options: Options,
     bindings: Bindings,
-    trash_look: trash::LastLook,
 }
 
 impl Pool {
     /// The pool at `layout`. Touches nothing on disk.
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
-        let (bindings, trash_look) = Default::default();
-        Pool { layout, store, options, bindings, trash_look }
+        Pool { layout, store, options, bindings: Bindings::default() }
     }
 
     /// The same pool for what is to be done to its end: no interrupt of this one reaches it.

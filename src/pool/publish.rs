@@ -181,7 +181,7 @@ pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
             pool.tell(&Notice::NotRecovered { volume, reason });
         }
     }
-    trash::expire(pool, all.iter().any(|published| !published.pending.operation.leaves_nothing()));
+    trash::expire(pool, all.iter().any(|published| trash::is_filled_by(&published.pending.operation)));
     // Nobody else has to wait for health.
     drop(all);
     problems.extend(pool.await_all(&held, patience));

@@ -3,7 +3,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, lstat, utimensat};
@@ -74,13 +76,30 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> 
     set_mode(path, mode)
 }
 
-/// Makes the empty file `path`, which is not there yet, for its owner alone, to be written.
+/// Makes the empty file `path`, which is not there yet, for its owner alone, to be written and read.
 ///
 /// # Errors
 /// When the kernel refuses, also when `path` is there already.
 pub fn create_new(path: &Path) -> Result<File, DiskError> {
     fault::point("disk.write").at("make the file", path)?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).at("make the file", path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .at("make the file", path)
+}
+
+/// Writes these bytes over the beginning of the file `path`, which is made if there is none. Nothing waits for the disk.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn write_over(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    fault::point("disk.write").at("write the file", path)?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(path);
+    file.and_then(|file| file.write_all_at(bytes, 0)).at("write the file", path)
 }
 
 /// Deletes a file or a symlink.

@@ -19,5 +19,6 @@ mod memory;
 mod older;
 mod space;
 mod systemd;
+mod trash;
 mod unchanged;
 mod words;
