@@ -205,10 +205,6 @@ fn find(rows: &Rows<'_>, volume: &VolumeName, number: Option<u64>) -> Result<Ope
     let none = || Error::NothingToUndo(format!("volume {volume}"));
     match number {
         None => rows.operations(volume, 1)?.pop().ok_or_else(none),
-        Some(number) => {
-            let mut all = rows.operations(volume, usize::MAX)?;
-            let at = all.iter().position(|operation| operation.number == number).ok_or_else(none)?;
-            Ok(all.swap_remove(at))
-        }
+        Some(number) => rows.operation(volume, number)?.ok_or_else(none),
     }
 }

@@ -300,6 +300,14 @@ impl Rows<'_> {
         })
     }
 
+    /// One operation on a volume that is done.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn operation(&self, volume: &VolumeName, number: u64) -> Result<Option<Operation>, StoreError> {
+        self.get(OPERATIONS, (volume.as_str(), number))
+    }
+
     /// The ids of all operations there are, done or not.
     ///
     /// # Errors
