@@ -125,8 +125,6 @@ fn commit_all(
     let (mut all, mut staged) = (Vec::new(), Vec::new());
     for (session, branch) in sessions.into_iter().zip(&branches) {
         let (pending, place) = session.intend(summary.clone(), |_, draft| {
-            let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
-            draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
             draft.move_head(Some(id.clone()));
             draft.bring_in(layout::commit_tree(&branch.volume, &id))
         })?;
@@ -140,7 +138,7 @@ fn commit_all(
     let (outcome, copied) = snapshot::run(&snapshots, all.into(), begun, |group| {
         let around = around();
         for ((pending, branch), author) in group.iter_mut().zip(&branches).zip(authors) {
-            pending.change(RowChange::insert(Row::Commit(CommitRecord {
+            let commit = CommitRecord {
                 volume: branch.volume.clone(),
                 id: id.clone(),
                 parent: branch.head.clone(),
@@ -148,7 +146,10 @@ fn commit_all(
                 author: request.author.clone().unwrap_or_else(|| author.or(&around.author)),
                 date,
                 code: around.code.clone(),
-            })));
+            };
+            let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
+            pending.change(RowChange::insert(Row::Commit(commit)));
+            pending.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
         }
     })?;
     for volume in volumes {
