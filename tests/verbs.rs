@@ -18,6 +18,7 @@ mod verbs {
     mod fields;
     pub(crate) mod harness;
     mod hook;
+    mod leaving;
     mod limits;
     mod log;
     mod mounts;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Error, Notice, Pool, Purpose, Setting};
-use crate::containers::{Container, Details, Health, State, StopOutcome};
+use crate::containers::{Container, ContainerError, Details, Health, State, StopOutcome};
 use crate::model::{Held, Hold, Quiesce, VolumeName};
 use crate::store::Rows;
 
@@ -159,7 +159,7 @@ impl<'p> Holder<'p> {
                 continue;
             }
             let was_paused = container.state == State::Paused;
-            let details = self.details(&container)?;
+            let Some(details) = self.details(&container)? else { continue };
             let hold = match (self.purpose, care.quiesce) {
                 // A frozen container writes nothing: leave it as it is.
                 (Purpose::Copy, _) if was_paused => continue,
@@ -210,26 +210,33 @@ impl<'p> Holder<'p> {
         Ok(holds)
     }
 
-    fn details(&mut self, container: &Container) -> Result<Details, Error> {
+    /// What a closer look tells; none of one that was removed since it was listed, and writes nothing any more.
+    fn details(&mut self, container: &Container) -> Result<Option<Details>, Error> {
         if let Some(known) = self.known.get(&container.id) {
-            return Ok(known.clone());
+            return Ok(Some(known.clone()));
         }
         let details = if container.restarting {
             // It may wait in Mount, where a closer look would wait with it. Engines allow no restart policy
             // beside --rm.
             Details { auto_remove: false, running: false, health: None }
         } else {
-            self.pool.containers().details(&container.id)?
+            match self.pool.containers().details(&container.id) {
+                Err(ContainerError::Gone { .. }) => return Ok(None),
+                other => other?,
+            }
         };
         self.known.insert(container.id.clone(), details.clone());
-        Ok(details)
+        Ok(Some(details))
     }
 
     /// Runs the commands that come before a commit, once in each container.
     pub(super) fn run_before(&mut self, holds: &[Held]) -> Result<(), Error> {
         for held in holds {
             for command in self.pre.remove(&held.id).unwrap_or_default() {
-                let done = self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT)?;
+                let done = match self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT) {
+                    Err(ContainerError::Gone { .. }) => break,
+                    other => other?,
+                };
                 if done.code != 0 {
                     let (container, code, output) = (held.name.clone(), done.code, done.output);
                     return Err(Error::PreCommit { container, command, code, output });
@@ -243,10 +250,10 @@ impl<'p> Holder<'p> {
     pub(super) fn hold(&self, held: &Held) -> Result<Option<Hold>, Error> {
         let containers = self.pool.containers();
         match held.hold {
-            Hold::Stop => {
-                self.pool.stop(held)?;
-                Ok(None)
-            }
+            Hold::Stop => match self.pool.stop(held) {
+                Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(Hold::Leave)),
+                other => other.map(|()| None),
+            },
             Hold::Pause | Hold::Restart if held.was_paused => Ok(None),
             Hold::Pause | Hold::Restart => {
                 let Err(error) = containers.pause(&held.id) else { return Ok(None) };
@@ -257,6 +264,7 @@ impl<'p> Holder<'p> {
                     }
                     // It has ended by itself meanwhile.
                     Some(now) if now.state == State::Stopped => Ok(Some(Hold::Leave)),
+                    None if matches!(error, ContainerError::Gone { .. }) => Ok(Some(Hold::Leave)),
                     _ => Err(error.into()),
                 }
             }
@@ -292,6 +300,7 @@ impl Pool {
             let done = self.containers().exec(&held.id, command, COMMAND_LIMIT);
             let reason = match done {
                 Ok(done) if done.code == 0 => continue,
+                Err(ContainerError::Gone { .. }) => return,
                 Ok(done) => format!("exit code {}: {}", done.code, done.output),
                 Err(error) => error.to_string(),
             };

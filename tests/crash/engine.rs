@@ -30,6 +30,9 @@ pub(crate) struct Container {
 /// A volume of another driver.
 pub(crate) const FOREIGN: &str = "foreign";
 
+/// What the name of a container begins with that is removed in the moment in which the call is made that its name ends with.
+pub(crate) const LEAVES_AT: &str = "leaves_at_";
+
 pub(crate) type Containers = BTreeMap<String, Container>;
 
 /// What a command that comes before a commit begins with, and one that comes after it.
@@ -125,6 +128,10 @@ fn id_of(name: &str) -> String {
         .collect()
 }
 
+fn leaves_at(name: &str, verb: &str) -> bool {
+    name.strip_prefix(LEAVES_AT) == Some(verb)
+}
+
 /// Answers what has to do with commands inside containers.
 fn execute(
     containers: &Containers,
@@ -136,6 +143,9 @@ fn execute(
     match words[..] {
         [.., "containers", id, "exec"] => {
             let (name, container) = containers.iter().find(|(name, _)| id_of(name) == id)?;
+            if leaves_at(name, "exec") {
+                return None;
+            }
             if container.status != Status::Running {
                 return Some((409, json!({"message": format!("container is {:?}", container.status)})));
             }
@@ -174,6 +184,7 @@ fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &s
         return (200, json!({"Volumes": []}));
     }
     let [id, verb] = words[..] else { return (500, json!({"message": format!("unexpected {path}")})) };
+    containers.retain(|name, _| id_of(name) != id || !leaves_at(name, verb));
     let Some(name) = containers.keys().find(|name| id_of(name) == id).cloned() else {
         return (404, json!({"message": "No such container"}));
     };
