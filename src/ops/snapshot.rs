@@ -58,14 +58,15 @@ pub(super) fn run(
         });
     }
     let looks: Vec<Look<'_>> = snapshots.iter().map(|snapshot| snapshot.look(begun)).collect();
-    let published = if group.holds_any() {
+    let meanwhile: &[Look<'_>] = if group.holds_any() {
         // Nobody may write meanwhile.
         group.iter_mut().zip(&looks).for_each(|(pending, look)| pending.remember(look));
         group.release_early()?;
-        group.publish_as_completed(&[], complete)?
+        &[]
     } else {
-        group.publish_as_completed(&looks, complete)?
+        &looks
     };
+    let published = group.publish_as_completed(meanwhile, complete)?;
     Ok((finish_all(published)?, copied))
 }
 

@@ -238,8 +238,8 @@ impl Pool {
             let orphan = self.layout.staging().join(name);
             if holds_a_tree_that_is_away(&orphan) {
                 // The journal that knew it is lost, and there is no other.
-                disk::ensure_directory(&self.layout.lost_and_found(), layout::PRIVATE_MODE)?;
-                disk::rename(&orphan, &self.layout.lost_and_found().join(name))?;
+                let (folder, name) = (self.layout.lost_and_found(), name.to_string_lossy());
+                disk::rename_to_free(&orphan, &folder, layout::PRIVATE_MODE, &name)?;
                 lost += 1;
             } else {
                 tree::remove_tree(&orphan)?;

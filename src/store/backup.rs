@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::entries::{FOOT, HEAD, HEAD_MAGIC, Head, Kind, entry, head_in, last_in, parse};
+use super::entries::{
+    FOOT, HEAD, HEAD_MAGIC, Head, Kind, begin_whole, chain, entry, head_in, last_in, parse,
+};
 use super::error::StoreError;
 use super::whole::Whole;
 use crate::sys::disk;
@@ -140,18 +142,12 @@ impl Records {
             if head.kind == Kind::Mark {
                 continue;
             }
-            // What was written before and never committed is overtaken by what has its number.
-            while entries.last().is_some_and(|(last, _)| last.generation >= head.generation) {
-                entries.pop();
-            }
-            let follows = entries.last().is_none_or(|(last, _)| last.generation + 1 == head.generation);
-            is_whole &= follows || head.kind == Kind::Whole;
+            is_whole &= chain(&mut entries, head, body);
             if !is_whole && head.synced {
                 synced_since.get_or_insert(head.generation);
             }
-            entries.push((head, body));
         }
-        is_whole &= entries.first().is_some_and(|(first, _)| first.kind == Kind::Whole);
+        is_whole &= begin_whole(&entries);
         let mut records = Records { is_whole, synced_since, ..Records::default() };
         for (head, body) in entries {
             let Ok(changes) = rmp_serde::from_slice::<Vec<Change>>(body) else {
@@ -207,21 +203,15 @@ impl Backup {
     pub(super) fn is_whole(&self) -> bool {
         let Ok(file) = File::open(&self.path) else { return false };
         let Ok(length) = file.metadata().map(|metadata| metadata.len()) else { return false };
-        let (mut generations, mut at) = (Vec::new(), 0);
+        let (mut entries, mut at) = (Vec::new(), 0);
         while at < length {
             let Some(head) = head_in(&file, at) else { return false };
             at += (HEAD + FOOT) as u64 + u64::from(head.length);
-            if head.kind == Kind::Mark {
-                continue;
-            }
-            generations.truncate(generations.partition_point(|last| *last < head.generation));
-            let follows = generations.last().is_some_and(|last| last + 1 == head.generation);
-            if !follows && head.kind != Kind::Whole {
+            if head.kind != Kind::Mark && !chain(&mut entries, head, ()) {
                 return false;
             }
-            generations.push(head.generation);
         }
-        !generations.is_empty()
+        begin_whole(&entries)
     }
 
     /// What it holds; nothing when there is none.

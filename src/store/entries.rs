@@ -80,6 +80,22 @@ impl Head {
     }
 }
 
+/// Adds an entry, with what is known of it, to those before it; whether it follows them. What was written before and never
+/// committed is overtaken by what has its number. The first is to be a whole one.
+pub(super) fn chain<T>(entries: &mut Vec<(Head, T)>, head: Head, of_it: T) -> bool {
+    while entries.last().is_some_and(|(last, _)| last.generation >= head.generation) {
+        entries.pop();
+    }
+    let follows = entries.last().is_none_or(|(last, _)| last.generation + 1 == head.generation);
+    entries.push((head, of_it));
+    follows || head.kind == Kind::Whole
+}
+
+/// Whether there is a first entry, and it is a whole one.
+pub(super) fn begin_whole<T>(entries: &[(Head, T)]) -> bool {
+    entries.first().is_some_and(|(first, _)| first.kind == Kind::Whole)
+}
+
 /// The hash of what has gone through a hasher, as entries have it.
 fn short(hasher: &blake3::Hasher) -> [u8; HEAD - HASHED] {
     let mut short = [0; HEAD - HASHED];
