@@ -44,6 +44,7 @@
 
 pub mod cli;
 pub mod containers;
+pub mod error;
 pub mod fsck;
 pub mod layout;
 pub mod model;

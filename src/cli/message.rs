@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::globals::environment;
 use super::output::Failure;
-use crate::pool::Error;
+use crate::error::Error;
 
 /// The flags that give a message.
 #[derive(Debug, clap::Args)]

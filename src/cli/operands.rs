@@ -2,8 +2,9 @@
 
 use super::output::Failure;
 use super::session::Session;
+use crate::error::Error;
 use crate::model::{BranchName, Revision, TagName, VolumeName};
-use crate::pool::{Error, existing};
+use crate::pool::existing;
 
 /// What the words after a verb name.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use crate::report::label_style;
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The pool refused or failed.
-    Pool(crate::pool::Error),
+    Pool(crate::error::Error),
     /// The command line asks for what cannot be.
     Usage(String),
     /// The driver does not serve.
@@ -19,7 +19,7 @@ pub(super) enum Failure {
     Output(io::Error),
 }
 
-impl<E: Into<crate::pool::Error>> From<E> for Failure {
+impl<E: Into<crate::error::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Failure::Pool(error.into())
     }

@@ -1,7 +1,8 @@
 //! "Did you mean": names that are spelt nearly like the one that does not exist.
 
+use crate::error::Error;
 use crate::model::{BranchName, Revision, VolumeName};
-use crate::pool::{Error, Pool, SETTINGS, existing};
+use crate::pool::{Pool, SETTINGS, existing};
 use crate::store::Rows;
 
 /// From this likeness on (Jaro-Winkler, 1 is equal) a name is worth a mention; clap's own measure.

@@ -1,8 +1,9 @@
 //! What is in the commits, against their checksums.
 
 use super::{Repair, Report, Severity};
+use crate::error::Error;
 use crate::model::VolumeName;
-use crate::pool::{Damage, Error, Pool, Verified};
+use crate::pool::{Damage, Pool, Verified};
 
 /// So many entries of one commit are named.
 const MOST: usize = 20;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Repair, Report, Severity};
+use crate::error::Error;
 use crate::layout;
 use crate::model::VolumeName;
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 use crate::store::{is_older_volume, older_files};
 use crate::sys::disk;
 

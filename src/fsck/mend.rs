@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::survey::{Records, find_loop, strangers};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, TagName, TagRecord,
     Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Draft, Error, Pool};
+use crate::pool::{Draft, Pool};
 use crate::sys::disk;
 
 /// What the author of a commit is called whose words are lost.

@@ -1,8 +1,9 @@
 //! The database and its second copy.
 
 use super::{Repair, Report, Severity};
+use crate::error::Error;
 use crate::model::count;
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 use crate::store::SecondCopy;
 
 /// Checks them; says whether the records can be read.

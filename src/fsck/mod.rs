@@ -17,8 +17,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::model::{VolumeName, count};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 pub use deep::Deep;
 pub use repair::{Repair, repair};

@@ -2,8 +2,9 @@
 
 use super::{Repair, Report, Severity};
 use crate::containers::State;
+use crate::error::Error;
 use crate::model::{VolumeName, count};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// A mount that is younger may be of a container that is just being started, in microseconds.
 const YOUNG: i64 = 60_000_000;

@@ -2,8 +2,9 @@
 
 use super::survey::{Fault, Records, survey};
 use super::{Repair, Report};
+use crate::error::Error;
 use crate::model::{Phase, VolumeName};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// Checks one volume. What an operation that runs on it meanwhile is about to change is left out.
 pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Report) -> Result<(), Error> {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::{Report, Severity, mend};
+use crate::error::Error;
 use crate::model::{CommitId, VolumeName, count};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 use crate::sys::disk;
 
 /// What is done about one finding.

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Severity;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, TagName, TagRecord, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 use crate::store::Rows;
 use crate::sys::disk;
 

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::held::{Without, held};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, existing, head_record};
+use crate::pool::{Pool, existing, head_record};
 
 /// What to change.
 #[derive(Debug, Clone)]

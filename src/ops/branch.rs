@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::held::{drop_commits, unheld};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName};
-use crate::pool::{Error, Pool, existing};
+use crate::pool::{Pool, existing};
 use crate::store::Rows;
 
 /// One branch.

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, Revision, Row, RowChange, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Fill, Found, Pool, bring_back, existing, refuse_other};
+use crate::pool::{Fill, Found, Pool, bring_back, existing, refuse_other};
 use crate::store::Rows;
 
 /// A branch that was made.

@@ -5,14 +5,15 @@ use serde::Serialize;
 use super::branch::{check_no_tag, missing};
 use super::held::{drop_commits, unheld};
 use super::status::is_dirty;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb,
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Error, Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, bring_back, existing,
-    finish_all, refuse_other,
+    Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, bring_back, existing, finish_all,
+    refuse_other,
 };
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};

@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::init::First;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, Found, Pool, existing};
+use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 use crate::sys::tree::{Bounds, FileTime};
 

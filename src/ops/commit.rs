@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::restore::millis;
 use super::snapshot::{self, Snapshot};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Row, RowChange,
     Signature, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, Setting, current_branch, existing};
+use crate::pool::{Pool, Setting, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::model::{Verb, VolumeName};
-use crate::pool::{Error, Pool, SETTINGS, Setting, existing};
+use crate::pool::{Pool, SETTINGS, Setting, existing};
 
 /// One setting as it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use super::clone::clone_as;
 use super::init::{First, make};
+use crate::error::Error;
 use crate::model::{BranchName, Revision, VolumeName};
-use crate::pool::{Error, MAX_SIZE, Pool, Setting};
+use crate::pool::{MAX_SIZE, Pool, Setting};
 
 /// The options there are.
 const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME and size=SIZE";

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Instant, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool, max_size};
+use crate::pool::{Pool, max_size};
 use crate::store::Rows;
 
 /// A volume as an engine sees it.

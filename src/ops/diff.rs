@@ -9,9 +9,10 @@ use serde::{Serialize, Serializer};
 use similar::{ChangeTag, TextDiff};
 
 use super::paths::printable;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{Instant, ProjectName, Revision, VolumeName, VolumeRecord};
-use crate::pool::{Error, Found, Pool, existing, refuse_other};
+use crate::pool::{Found, Pool, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
 

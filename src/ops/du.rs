@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, VolumeName};
-use crate::pool::{Error, Pool, existing};
+use crate::pool::{Pool, existing};
 use crate::sys::{disk, tree};
 
 /// What some trees take, in bytes.

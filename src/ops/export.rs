@@ -4,11 +4,12 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     Binding, BranchRecord, CommitId, CommitRecord, Instant, Revision, TagRecord, VolumeName, VolumeRecord,
 };
-use crate::pool::{Error, Found, Pool, existing};
+use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::tree::ArchiveWriter;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::model::OperationId;
-use crate::pool::{Error, Pool, TrashEntry};
+use crate::pool::{Pool, TrashEntry};
 
 /// What was deleted, or would be. An operation's entry goes whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::status::is_dirty_unless;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, Operation, Phase, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 use crate::store::{Rows, StoreError};
 use crate::sys::tree::Stop;
 use crate::sys::{disk, tree};

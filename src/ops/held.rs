@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, VolumeName};
-use crate::pool::{Commits, Draft, Error, ancestry};
+use crate::pool::{Commits, Draft, ancestry};
 use crate::store::Rows;
 
 /// What is left out when it is asked who holds what.

@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::commit::configured_author;
 use super::export::{FORMAT, MANIFEST, Manifest, make_root};
 use super::init::furnish;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, Pending, Pool};
+use crate::pool::{Pending, Pool};
 use crate::sys::tree::{ArchiveStats, Bounds, ExtractError, FileTime, extract_archive, take_head};
 
 /// A volume that was made of something from outside.

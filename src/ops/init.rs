@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, BranchRecord, Row, RowChange, Verb, VolumeName, VolumeRecord};
-use crate::pool::{Error, MAX_SIZE, Pool};
+use crate::pool::{MAX_SIZE, Pool};
 use crate::sys::disk;
 
 /// A new volume.

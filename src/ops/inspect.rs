@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::list::names_of;
 use super::log::rfc3339;
 use super::status::use_of_limit;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Instant, TagName, VolumeName};
-use crate::pool::{Error, Pool, existing};
+use crate::pool::{Pool, existing};
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

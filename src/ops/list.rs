@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::containers::Container;
+use crate::error::Error;
 use crate::model::{BranchName, CommitId, VolumeName};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// One volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -8,12 +8,13 @@ use regex::Regex;
 use serde::{Serialize, Serializer};
 
 use super::status::StatusChange;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, CodeState, CommitId, CommitRecord, Instant, Range, Revision, Signature, TagName, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Error, History, Pool, existing, refuse_other};
+use crate::pool::{History, Pool, existing, refuse_other};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::tree::{self, ChangeKind};

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::log::{Log, LogEntry, LogRequest, LogStart, changes_of, log, named_volume};
 use super::status::StatusChange;
+use crate::error::Error;
 use crate::model::{CommitId, ProjectName};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// How much deeper is looked when the newest few were not enough.
 const DEEPER: usize = 8;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::VolumeName;
-use crate::pool::{Bound, Error, Pool, existing};
+use crate::pool::{Bound, Pool, existing};
 
 /// How long a mount waits for an operation: well under the 120 s that an engine waits for it.
 const GATE_LIMIT: Duration = Duration::from_secs(90);

@@ -2,8 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::error::Error;
 use crate::model::{CommitId, Instant, Verb, VolumeName};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// One operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

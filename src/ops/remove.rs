@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{Row, RowChange, Verb, VolumeName};
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// Who makes sure that no container uses the volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::remove::check_unused;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitRecord, Row, RowChange, TagRecord, Verb, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool, existing};
+use crate::pool::{Pool, existing};
 
 /// A volume that has another name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

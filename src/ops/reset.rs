@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::held::{drop_commits, unheld};
 use super::restore::{self, Restore, millis};
+use crate::error::Error;
 use crate::model::{
     BranchName, BranchRecord, CommitId, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Error, Found, Pool, bring_back, current_branch, existing, refuse_other};
+use crate::pool::{Found, Pool, bring_back, current_branch, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 

@@ -7,10 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{
-    Draft, Error, Exchanged, Group, Look, Outcome, Pending, Places, Pool, Purpose, StoredIndex, finish_all,
+    Draft, Exchanged, Group, Look, Outcome, Pending, Places, Pool, Purpose, StoredIndex, finish_all,
 };
 use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 

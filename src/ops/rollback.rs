@@ -11,12 +11,13 @@ use super::commit::configured_author;
 use super::held::{Without, drop_commits, unheld_from};
 use super::restore::{self, Restore};
 use super::status::is_dirty;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
     TagRecord, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Draft, Error, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
+use crate::pool::{Draft, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
 use crate::store::Rows;
 
 /// A volume as it was.

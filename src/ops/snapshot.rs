@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{Error, Group, Look, Outcome, Pool, Purpose, finish_all};
+use crate::pool::{Group, Look, Outcome, Pool, Purpose, finish_all};
 use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, FileTime, Update};
 
 /// What was written to later is left to the second pass: a direct write takes no longer.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::paths::{folded, printable};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, ProjectName, VolumeName, VolumeRecord};
-use crate::pool::{Error, Pool, existing, max_size};
+use crate::pool::{Pool, existing, max_size};
 use crate::sys::tree::{self, Change, ChangeKind, Compare, Index, Stop};
 
 /// One changed entry.

@@ -1,7 +1,8 @@
 //! `switch`: which volume a command means when it names none.
 
+use crate::error::Error;
 use crate::model::VolumeName;
-use crate::pool::{Error, Pool};
+use crate::pool::Pool;
 
 /// Makes `volume` the current one.
 ///

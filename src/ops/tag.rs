@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::commit::configured_author;
 use super::held::{Without, drop_commits, unheld_from};
 use super::log::rfc3339;
+use crate::error::Error;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
 };
-use crate::pool::{Error, Pool, bring_back, existing, refuse_other};
+use crate::pool::{Pool, bring_back, existing, refuse_other};
 
 /// Which commit to tag, and how.
 #[derive(Debug, Clone)]

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::remove::check_unused;
 use super::rollback::owed;
+use crate::error::Error;
 use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Error, Group, Pool, Purpose, finish_all, take_back, volumes_of};
+use crate::pool::{Group, Pool, Purpose, finish_all, take_back, volumes_of};
 use crate::store::Rows;
 
 /// An operation that was taken back.

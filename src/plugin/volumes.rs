@@ -111,21 +111,21 @@ impl Drop for Mounting<'_> {
 
 /// What is told of a volume while its metadata cannot be read: that it is there. An engine that heard anything else
 /// would make a local volume of its name.
-fn info_from_disk(pool: &Pool, name: &VolumeName, error: &crate::pool::Error) -> Option<VolumeInfo> {
+fn info_from_disk(pool: &Pool, name: &VolumeName, error: &crate::error::Error) -> Option<VolumeInfo> {
     let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
     let status = BTreeMap::from([("error".to_owned(), error.to_string().into())]);
     Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
 }
 
-fn is_damage(error: &crate::pool::Error) -> bool {
-    matches!(error, crate::pool::Error::Store(error) if error.is_damage())
+fn is_damage(error: &crate::error::Error) -> bool {
+    matches!(error, crate::error::Error::Store(error) if error.is_damage())
 }
 
-fn told<T>(result: Result<T, crate::pool::Error>) -> Result<T, String> {
+fn told<T>(result: Result<T, crate::error::Error>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-fn report(sweep: Result<Sweep, crate::pool::Error>) {
+fn report(sweep: Result<Sweep, crate::error::Error>) {
     match sweep {
         Ok(sweep) => {
             for (volume, reason) in &sweep.failed {

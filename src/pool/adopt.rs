@@ -1,7 +1,8 @@
 //! Taking over the volumes of an older tool: nothing but metadata is made, its files stay, and a
 //! crash leaves either no metadata or all of it.
 
-use super::{Error, Notice, Pool, Setting};
+use super::{Notice, Pool, Setting};
+use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchRecord, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName, VolumeRecord,

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, Pool, moves};
+use super::Pool;
+use super::operation::moves;
+use crate::error::Error;
 use crate::layout;
 use crate::model::{Operation, Phase, VolumeName};
 use crate::store::Rebuildable;

@@ -1,6 +1,6 @@
 //! The settings that `dvol config` knows: of the whole pool, or of one volume, which then wins.
 
-use super::Error;
+use crate::error::Error;
 use crate::model::{Quiesce, VolumeName};
 use crate::store::Rows;
 

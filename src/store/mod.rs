@@ -17,21 +17,17 @@
 //! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
 
 mod backend;
-mod backup;
 mod blocks;
 mod codec;
-mod copies;
-mod entries;
 mod error;
 mod guard;
 mod index;
-mod older;
+mod legacy;
 mod open;
-mod rebuild;
+mod records_log;
 mod rows;
 mod tables;
 mod transaction;
-mod whole;
 mod write;
 
 #[cfg(test)]
@@ -41,11 +37,11 @@ mod damage;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 
-pub use backup::Records;
 pub use error::StoreError;
 pub use index::{IndexChange, IndexPage, change_key, piece_key};
-pub use older::{Older, OlderCommit, OlderVolume, is_older_volume, older_files, read_older};
-pub use rebuild::{Rebuildable, SecondCopy};
+pub use legacy::{Older, OlderCommit, OlderVolume, is_older_volume, older_files, read_older};
+pub use records_log::log::Records;
+pub use records_log::rebuild::{Rebuildable, SecondCopy};
 pub use rows::Rows;
 pub use transaction::Store;
 pub use write::Writer;

@@ -7,13 +7,13 @@ use redb::backends::InMemoryBackend;
 use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase as _};
 
 use super::backend::{Backend, State};
-use super::backup::Backup;
 use super::blocks::Blocks;
-use super::copies::are_visible;
 use super::error::StoreError;
 use super::guard::caught;
-use super::older::is_older_volume;
+use super::legacy::is_older_volume;
 use super::open::{builder, run_steps};
+use super::records_log::copies::are_visible;
+use super::records_log::log::Backup;
 use super::rows::{Rows, Transaction};
 use super::tables::{GENERATION_KEY, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;

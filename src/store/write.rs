@@ -7,10 +7,10 @@ use std::path::Path;
 use redb::{TableDefinition, TableHandle as _, WriteTransaction};
 use serde::Serialize;
 
-use super::backup::{Bytes, Change, Key, Value};
 use super::codec::encode;
-use super::copies::Copied;
 use super::error::StoreError;
+use super::records_log::copies::Copied;
+use super::records_log::log::{Bytes, Change, Key, Value};
 use super::rows::{Rows, Transaction};
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,

@@ -31,8 +31,8 @@ use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use super::handle::{Stat, mounted, open_directory, open_root, refusal};
-use super::names::{Reader, Sorted, Window};
+use super::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
+use super::entry::names::{Reader, Sorted, Window};
 use crate::sys::error::{At as _, DiskError};
 
 /// How far apart the clock that files are stamped with and the one that we read may be for a moment: nanoseconds.

@@ -10,10 +10,10 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, openat, statfs, statvfs, syncfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
-use super::names::{Names, Reader};
-use super::options::Stop;
-use super::shared::own_bytes;
+use super::copy::options::Stop;
+use super::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
+use super::entry::names::{Names, Reader};
+use super::extents::own_bytes;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 

@@ -43,64 +43,36 @@
 //! | `remove`, `measure`, `shared` | the rest of what is done to whole trees |
 
 mod archive;
-mod attributes;
-mod bytes;
 mod compare;
-mod content;
 mod copy;
-mod diff;
-mod difference;
-mod directory;
-mod early;
-mod entries;
+mod entry;
 mod exchange;
-mod extract;
-mod file_writer;
-mod handle;
+mod extents;
 mod index;
-mod linked;
-mod links;
-mod listed;
 mod measure;
-mod metadata;
-mod names;
-mod options;
-mod pax;
-mod queue;
-mod refill;
-mod reindex;
 mod remove;
-mod reuse;
-mod revise;
-mod run;
-mod search;
-mod shared;
-mod stage;
-mod steps;
 mod sums;
-mod walker;
-mod worker;
 
 #[cfg(test)]
 mod tests;
 
-pub use archive::{ArchiveStats, ArchiveWriter};
-pub use compare::{Change, Compare, compare_trees, compare_with};
-pub use copy::{copy_early, copy_tree, discard_early, update_tree};
-pub use diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
-pub use difference::ChangeKind;
-pub use early::EarlyCopies;
-pub use exchange::{ListState, exchange_entries, list_state, return_entries};
-pub use extract::{ExtractError, Headed, extract_archive, take_head};
+pub use archive::extract::{ExtractError, Headed, extract_archive, take_head};
+pub use archive::write::{ArchiveStats, ArchiveWriter};
+pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
+pub use compare::difference::ChangeKind;
+pub use compare::walk::{Change, Compare, compare_trees, compare_with};
+pub use copy::first_pass::EarlyCopies;
+pub use copy::options::{CopyOptions, CopyStats, Progress, Rung, Stop};
+pub use copy::refill::refill_tree;
+pub use copy::reuse::{Keep, Update};
+pub use copy::tree::{copy_early, copy_tree, discard_early, update_tree};
+pub use exchange::apply::{ListState, exchange_entries, list_state, return_entries};
+pub use exchange::index_update::{Learn, Learnt, scan_exchanged};
+pub use exchange::linked::strip_linked;
+pub use exchange::stage::{Retarget, copy_before};
 pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};
-pub use linked::strip_linked;
 pub use measure::{
     Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
 };
-pub use options::{CopyOptions, CopyStats, Progress, Rung, Stop};
-pub use refill::refill_tree;
-pub use reindex::{Learn, Learnt, scan_exchanged};
 pub use remove::remove_tree;
-pub use reuse::{Keep, Update};
-pub use stage::{Retarget, copy_before};
 pub use sums::{EntrySums, Sum, sum_tree};

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, fchmod, openat, unlinkat};
 use rustix::io::Errno;
 
-use super::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
-use super::names::{Names, Reader};
+use super::entry::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
+use super::entry::names::{Names, Reader};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Advice, FileType, fadvise, readlinkat};
 use rustix::io::{Errno, pread};
 
-use super::attributes::{Holder, is_label, names};
-use super::content::BUFFER;
-use super::handle::{Node, Stat, magic_path, open_root, refusal};
-use super::names::{Reader, Sorted};
+use super::copy::content::BUFFER;
+use super::entry::attributes::{Holder, is_label, names};
+use super::entry::handle::{Node, Stat, magic_path, open_root, refusal};
+use super::entry::names::{Reader, Sorted};
 use crate::sys::error::{At as _, DiskError};
 
 /// A checksum.

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::steps::{Record, StepWriter, Steps};
 use super::*;
+use crate::sys::tree::exchange::list::{Record, StepWriter, Steps};
 
 /// What is known of a tree, all of it in memory.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use rustix::fs::{OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::*;
-use crate::sys::tree::handle::{open_beneath_checked, open_root};
+use crate::sys::tree::entry::handle::{open_beneath_checked, open_root};
 
 /// Exchanges `left` and `right` all the time while `work` runs.
 fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {

@@ -21,8 +21,8 @@ use std::process::{Command, Stdio};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use tempfile::TempDir;
 
-use super::content::Ladder;
-use super::copy::copy_with;
+use super::copy::content::Ladder;
+use super::copy::tree::copy_with;
 use super::*;
 use crate::sys::error::DiskError;
 

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::*;
-use crate::sys::tree::content::{Copied, Trouble, next_data};
-use crate::sys::tree::handle::Stat;
-use crate::sys::tree::revise::revise;
+use crate::sys::tree::copy::content::{Copied, Trouble, next_data};
+use crate::sys::tree::copy::patch::revise;
+use crate::sys::tree::entry::handle::Stat;
 
 /// More than one range for two threads, and an end that is no block's.
 const SIZE: u64 = 20_000_003;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::io::Errno;
 
 use super::*;
-use crate::sys::tree::content::{Copied, Way};
-use crate::sys::tree::handle::Stat;
+use crate::sys::tree::copy::content::{Copied, Way};
+use crate::sys::tree::entry::handle::Stat;
 
 #[test]
 fn each_rung_copies_the_same() {

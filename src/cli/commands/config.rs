@@ -1,0 +1,59 @@
+//! `dvol config`
+
+use std::process::ExitCode;
+
+use crate::cli::Outcome;
+use crate::cli::output::Failure;
+use crate::cli::session::Session;
+use crate::ops;
+
+/// Show or change settings, of the pool or with -C of one volume
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!(
+    "Example:\n  dvol config user.name 'Ada Lovelace'\n  dvol config user.name\n  dvol config -C frob_mysql user.email db@example.org\n  dvol config --list\n\nSettings:\n{}",
+    known()
+))]
+pub(in crate::cli) struct Args {
+    /// The setting
+    #[arg(add = crate::cli::complete::settings())]
+    key: Option<String>,
+    /// Its new value
+    value: Option<String>,
+    /// Forget the setting, so that its default holds
+    #[arg(long, requires = "key", conflicts_with = "value")]
+    unset: bool,
+    /// Show all settings that are set (the same as no key at all)
+    #[arg(short, long, conflicts_with = "key")]
+    list: bool,
+}
+
+fn known() -> String {
+    let line = |setting: &crate::pool::Setting| {
+        let default = if setting.default.is_empty() { "nothing" } else { setting.default };
+        format!("  {:<24} {} (default: {default})", setting.key, setting.about)
+    };
+    crate::pool::SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let volume = session.volume(None)?;
+    let volume = volume.as_ref();
+    let pool = &session.pool;
+    match (&args.key, &args.value) {
+        (None, _) => session.print(&ops::settings(pool, volume)?)?,
+        (Some(key), Some(value)) => ops::set_setting(pool, volume, key, Some(value))?,
+        (Some(key), None) if args.unset => ops::set_setting(pool, volume, key, None)?,
+        (Some(key), None) => {
+            let entry = ops::setting(pool, volume, key)?;
+            let nothing = !entry.set && entry.value.is_empty();
+            if !nothing || !session.is_text() {
+                session.print(&entry)?;
+            }
+            // As git does: an unset key without a default is a silent 1.
+            if nothing {
+                return Ok::<_, Failure>(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

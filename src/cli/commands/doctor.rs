@@ -1,0 +1,26 @@
+//! `dvol doctor`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::cli::Outcome;
+use crate::cli::session::{Session, default_socket};
+use crate::ops::{self, Health};
+
+/// Check everything that dvol needs, and say what to do
+///
+/// Changes nothing. Exit code: 0 when all works, 1 when something does not.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  sudo dvol doctor\n  dvol doctor --format json")]
+pub(in crate::cli) struct Args {
+    /// The socket that the engine finds the driver by
+    #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
+    socket: PathBuf,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let checks = ops::doctor(&session.pool, &args.socket);
+    session.print(&checks)?;
+    let bad = checks.iter().any(|check| check.health == Health::Bad);
+    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,91 @@
+//! `dvol export`
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::clone;
+use crate::cli::Outcome;
+use crate::cli::output::{Failure, say};
+use crate::cli::session::{Session, catch_interrupts};
+use crate::ops::{self, Exported};
+use crate::report::Lines as _;
+
+/// Write a commit as a tar archive, or all metadata as JSON lines
+///
+/// The archive holds dvol.json (the commit's record and the format's number) and the tree as data/,
+/// with owners, times, extended attributes, hard links and holes. tar itself reads it; dvol import
+/// makes a volume of it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol export frob_mysql frob.tar
+  dvol export frob_mysql:v1 - | zstd > frob.tar.zst
+  dvol export --metadata pool.jsonl")]
+pub(in crate::cli) struct Args {
+    /// Write the metadata of the whole pool: one record a line, FILE alone being named
+    #[arg(long)]
+    metadata: bool,
+    /// The commit (VOLUME alone is its HEAD), and the file, - being standard output
+    #[arg(num_args = 0..=2, value_names = ["VOLUME[:REVISION]", "FILE"], add = crate::cli::complete::volumes())]
+    operands: Vec<String>,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let pool = &session.pool;
+    if args.metadata {
+        let file = match args.operands.as_slice() {
+            [] => "-",
+            [file] => file,
+            _ => return Err(Failure::Usage("--metadata is of the whole pool: name a file only".to_owned())),
+        };
+        let lines = ops::metadata(pool)?;
+        write_to(Path::new(file), |out| lines.json(out).map_err(Failure::Output))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let [source, file] = args.operands.as_slice() else {
+        return Err(Failure::Usage(
+            "export wants VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
+        ));
+    };
+    let (volume, revision) = clone::source(session, source)?;
+    let to_stdout = file == "-";
+    if to_stdout && io::stdout().is_terminal() {
+        return Err(Failure::Usage(
+            "an archive on a terminal helps nobody: name a file or use a pipe".to_owned(),
+        ));
+    }
+    catch_interrupts(pool)?;
+    let mut exported: Option<Exported> = None;
+    write_to(Path::new(file), |out| {
+        exported = Some(ops::export(pool, Some(&volume), &revision, out)?);
+        Ok(())
+    })?;
+    let exported = exported.expect("it was written");
+    if exported.left_out > 0 {
+        say("note", &format!("left out what no archive can hold: {} of type socket", exported.left_out));
+    }
+    if !to_stdout {
+        session.done(&exported)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has `write` fill the file at `path` (- is standard output), which appears only when it is whole. It is
+/// for its owner's eyes: a volume may hold secrets.
+fn write_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    if path.as_os_str() == "-" {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)?;
+        return out.flush().map_err(Failure::Output);
+    }
+    let failed = |error: io::Error| Failure::Failed(format!("cannot write {}: {error}", path.display()));
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let file = tempfile::Builder::new().prefix(".dvol-export-").tempfile_in(folder).map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    write(&mut out)?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}

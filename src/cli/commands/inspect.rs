@@ -1,0 +1,34 @@
+//! `dvol inspect`
+
+use std::process::ExitCode;
+
+use crate::cli::Outcome;
+use crate::cli::output::Failure;
+use crate::cli::session::Session;
+use crate::model::VolumeName;
+use crate::ops;
+
+/// Tell all of a volume, as JSON: an array, as docker inspect prints it
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dvol inspect\n  dvol inspect frob_mysql\n  dvol inspect a b --format json"
+)]
+pub(in crate::cli) struct Args {
+    /// The volumes; the current one when none is named
+    #[arg(add = crate::cli::complete::volumes())]
+    volumes: Vec<VolumeName>,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let found = if args.volumes.is_empty() {
+        vec![ops::inspect(&session.pool, session.volume(None)?.as_ref())?]
+    } else {
+        let named = args
+            .volumes
+            .iter()
+            .map(|volume| Ok::<_, Failure>(ops::inspect(&session.pool, Some(&session.find(volume)?))?));
+        named.collect::<Result<_, _>>()?
+    };
+    session.page(&found)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,181 @@
+//! `dvol log`
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::cli::output::Failure;
+use crate::cli::project::ProjectArg;
+use crate::cli::session::Session;
+use crate::cli::{Outcome, code, operands};
+use crate::model::{Daytime, Instant};
+use crate::ops::{self, LogRequest, LogStart};
+use crate::pool::Pool;
+use crate::report::{LogStyle, LogView};
+
+/// Show the commits of the current branch, newest first
+///
+/// A first word with .. in it is a range: A..B is what B has and A has not. --format takes text,
+/// json, or a template: '{short} {subject}', '{id} {author} {date} {refs}', or git's '%h %s'.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol log
+  dvol log --oneline --graph --all
+  dvol log -5 HEAD~2 frob_mysql
+  dvol log v1..experiment
+  dvol log --since '2 weeks ago' --grep migration
+  dvol log --format '{short} {date} {subject}'
+  dvol log --code HEAD
+  dvol log --oneline --project shop")]
+pub(in crate::cli) struct Args {
+    /// Show so many commits at most; -N is the same
+    #[arg(short = 'n', long, value_name = "N")]
+    max_count: Option<usize>,
+    #[command(flatten)]
+    look: Look,
+    #[command(flatten)]
+    project: ProjectArg,
+    /// Draw the lines that join commits and their parents
+    #[arg(long, conflicts_with = "project")]
+    graph: bool,
+    /// Begin at every branch and every tag
+    #[arg(long)]
+    all: bool,
+    /// Show the oldest first
+    #[arg(long, conflicts_with = "graph")]
+    reverse: bool,
+    /// Show those made at this date or later
+    #[arg(long, value_name = "DATE", visible_alias = "after")]
+    since: Option<String>,
+    /// Show those made at this date or before
+    #[arg(long, value_name = "DATE", visible_alias = "before")]
+    until: Option<String>,
+    /// Show those whose author has this (a regular expression)
+    #[arg(long, value_name = "PATTERN")]
+    author: Option<String>,
+    /// Show those whose message has this (a regular expression)
+    #[arg(long, value_name = "PATTERN")]
+    grep: Option<String>,
+    /// With --author and --grep, take capital and small letters for the same
+    #[arg(short = 'i', long)]
+    regexp_ignore_case: bool,
+    /// Show the commits made at or nearest before this commit of the code, as git names it; run in
+    /// the code's work tree. Looks at all branches
+    #[arg(long, value_name = "REVISION", conflicts_with = "operands")]
+    code: Option<String>,
+    /// Show what each commit changed
+    #[arg(long)]
+    stat: bool,
+    /// Where to begin (HEAD when nothing is named) or a range A..B, and the volume
+    #[arg(num_args = 0..=3, allow_negative_numbers = true, value_names = ["REVISION", "VOLUME"])]
+    #[arg(add = crate::cli::complete::revisions())]
+    operands: Vec<String>,
+}
+
+/// How commits look; `show` has these too.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Look {
+    /// Show one line a commit
+    #[arg(long)]
+    oneline: bool,
+    /// Show branches and tags beside commits, also when the output is no terminal
+    #[arg(long, overrides_with = "no_decorate")]
+    decorate: bool,
+    /// Show no branches and tags beside commits
+    #[arg(long)]
+    no_decorate: bool,
+}
+
+impl Look {
+    pub(in crate::cli) fn style(&self, session: &Session) -> Result<LogStyle, Failure> {
+        match session.globals.template() {
+            Some(template) => Ok(LogStyle::Template(template)),
+            None if self.oneline => Ok(LogStyle::Oneline),
+            None => Ok(LogStyle::Full),
+        }
+    }
+
+    pub(in crate::cli) fn decorates(&self) -> bool {
+        self.decorate || (!self.no_decorate && std::io::stdout().is_terminal())
+    }
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let style = args.look.style(session)?;
+    let (numbers, words): (Vec<_>, Vec<_>) =
+        args.operands.iter().cloned().partition(|word| minus(word).is_some());
+    let project = args.project.read(session, None)?;
+    let all = args.all || args.code.is_some();
+    let (start, volume) =
+        if project.is_some() { (start_in_each(&words, all)?, None) } else { start(session, &words, all)? };
+    let pattern = |text: &Option<String>| -> Result<Option<Regex>, Failure> {
+        let Some(text) = text else { return Ok(None) };
+        let built = RegexBuilder::new(text).case_insensitive(args.regexp_ignore_case).build();
+        built.map(Some).map_err(|_| Failure::Usage(format!("'{text}' is not a regular expression")))
+    };
+    let request = LogRequest {
+        volume,
+        start,
+        most: args.max_count.or_else(|| numbers.last().and_then(|word| minus(word))),
+        since: args.since.as_deref().map(|text| date(&session.pool, text, Daytime::Start)).transpose()?,
+        until: args.until.as_deref().map(|text| date(&session.pool, text, Daytime::End)).transpose()?,
+        author: pattern(&args.author)?,
+        grep: pattern(&args.grep)?,
+        code: args.code.as_deref().map(code::history).transpose()?,
+        topological: args.graph,
+        reverse: args.reverse,
+        stat: args.stat,
+    };
+    let log = match &project {
+        Some(project) => ops::log_project(&session.pool, project, &request)?,
+        None => ops::log(&session.pool, &request)?,
+    };
+    session.page(&LogView { log, style, decorate: args.look.decorates(), graph: args.graph })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The N of `-N`.
+fn minus(word: &str) -> Option<usize> {
+    word.strip_prefix('-')?.parse().ok()
+}
+
+fn start(
+    session: &Session,
+    words: &[String],
+    all: bool,
+) -> Result<(LogStart, Option<crate::model::VolumeName>), Failure> {
+    if let [range, rest @ ..] = words
+        && operands::is_range(session, range)
+    {
+        let volume = operands::only_volume(session, rest)?;
+        return Ok((LogStart::Range(session.range(range)?), volume));
+    }
+    let operands = operands::read(session, words)?;
+    match operands.revision {
+        Some(_) if all => Err(Failure::Usage("--all begins everywhere: name no revision".to_owned())),
+        Some(revision) => Ok((LogStart::Revision(revision), operands.volume)),
+        None if all => Ok((LogStart::All, operands.volume)),
+        None => Ok((LogStart::Head, operands.volume)),
+    }
+}
+
+/// The same where all volumes of a project are meant.
+fn start_in_each(words: &[String], all: bool) -> Result<LogStart, Failure> {
+    if let [range] = words
+        && range.contains("..")
+    {
+        return Ok(LogStart::Range(range.parse()?));
+    }
+    match operands::only_revision(words)? {
+        Some(_) if all => Err(Failure::Usage("--all begins everywhere: name no revision".to_owned())),
+        Some(revision) => Ok(LogStart::Revision(revision)),
+        None if all => Ok(LogStart::All),
+        None => Ok(LogStart::Head),
+    }
+}
+
+/// A date of the command line, as seen now.
+pub(in crate::cli) fn date(pool: &Pool, text: &str, daytime: Daytime) -> Result<Instant, Failure> {
+    Instant::parse(text, pool.now(), daytime).map_err(|error| Failure::Usage(error.to_string()))
+}

@@ -1,0 +1,65 @@
+//! `dvol reset`
+
+use std::process::ExitCode;
+
+use crate::cli::project::ProjectArg;
+use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::{Outcome, operands, output};
+use crate::model::{ProjectName, Revision};
+use crate::ops::{self, ResetRequest};
+
+/// Bring the current branch back to a commit
+///
+/// The working tree becomes equal to the commit's. Newer commits that no other branch holds are
+/// dropped. dvol undo brings both back, also what was not committed, as long as trash.keep says. Containers that run on the volume are restarted.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  dvol reset --hard HEAD\n  dvol reset --hard HEAD~2 frob_mysql\n  dvol reset --hard HEAD --project shop"
+)]
+pub(in crate::cli) struct Args {
+    /// Replace the working tree; a reset without this is refused
+    #[arg(long)]
+    hard: bool,
+    #[command(flatten)]
+    project: ProjectArg,
+    /// The commit (HEAD when none is named), and the volume
+    #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = crate::cli::complete::revisions())]
+    operands: Vec<String>,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    if let Some(project) = args.project.read(session, None)? {
+        return reset_project(session, args, &project);
+    }
+    let operands = operands::read(session, &args.operands)?;
+    let revision = operands.revision.unwrap_or_else(Revision::head);
+    catch_interrupts(&session.pool)?;
+    let request = ResetRequest { volume: operands.volume, revision, hard: args.hard };
+    let done = ops::reset(&session.pool, &request)?;
+    session.note_containers("restarted", &done.containers);
+    let held = !done.containers.is_empty();
+    session.note_copy(&done.copied, &done.quiesced, held, done.downtime_ms);
+    session.done(&done)?;
+    if session.is_text() && !session.globals.quiet {
+        output::say("hint", &format!("dvol undo {} takes this back", done.volume));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reset_project(session: &Session, args: &Args, project: &ProjectName) -> Outcome {
+    let revision = operands::only_revision(&args.operands)?.unwrap_or_else(Revision::head);
+    catch_interrupts(&session.pool)?;
+    let request = ResetRequest { volume: None, revision, hard: args.hard };
+    let done = ops::reset_project(&session.pool, project, &request)?;
+    if let Some(first) = done.first() {
+        session.note_containers("restarted", &first.containers);
+    }
+    for one in &done {
+        session.note_copy(&one.copied, &one.quiesced, !one.containers.is_empty(), one.downtime_ms);
+    }
+    session.done(&done)?;
+    if session.is_text() && !session.globals.quiet {
+        output::say("hint", &format!("dvol undo --project {project} takes this back"));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,126 @@
+//! `dvol run`
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::cli::output::{Failure, say};
+use crate::cli::session::Session;
+use crate::cli::{Outcome, author};
+use crate::error::Error;
+use crate::model::VolumeName;
+use crate::ops;
+
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+/// As a shell counts a death by SIGINT.
+const INTERRUPTED: u8 = 130;
+/// As a shell counts a command that cannot be run, and one that is not there.
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Run a command, then put the volume back as it was
+///
+/// Also when the command fails or is interrupted. The exit code is the command's. Uncommitted
+/// changes come back too. Branches and tags that the command makes stay. Containers on the volume
+/// are restarted on the state that comes back.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol run --rollback frob_mysql -- make test
+  dvol run --rollback -- ./migrate --dry-run")]
+pub(in crate::cli) struct Args {
+    /// Put the volume back afterwards; wanted always, as there is no other way to run yet
+    #[arg(long, required = true)]
+    rollback: bool,
+    /// The volume; the current one when none is named
+    #[arg(add = crate::cli::complete::volumes())]
+    volume: Option<VolumeName>,
+    /// The command and its words, behind --
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let pool = &session.pool;
+    let failed = |error: io::Error| Failure::Failed(format!("cannot catch signals: {error}"));
+    let shown: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
+
+    // While the snapshot is made a signal undoes it, as everywhere.
+    let flag = pool.interrupted();
+    let mut ids = Vec::new();
+    for signal in SIGNALS {
+        ids.push(signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(failed)?);
+    }
+    let volume = session.volume(args.volume.as_ref())?;
+    let volume = volume.as_ref();
+    let snapshot = ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings())?;
+
+    // From here on a signal is the command's, and what comes after it is not to be interrupted.
+    let signals = Signals::new(SIGNALS).map_err(failed)?;
+    for id in ids {
+        signal_hook::low_level::unregister(id);
+    }
+    let code =
+        if flag.load(Ordering::Relaxed) { INTERRUPTED } else { execute(session, args, &snapshot, signals) };
+    if let Err(error) = ops::rollback(&pool.uninterrupted(), &snapshot) {
+        let (volume, tag) = (&snapshot.volume, &snapshot.tag);
+        let way = match error {
+            Error::NoVolume(_) => format!("dvol undo {volume} brings it back, then "),
+            _ => String::new(),
+        };
+        let way = format!("{way}dvol reset --hard {tag} {volume} makes it as it was");
+        say("warning", &format!("volume {volume} is not back yet: {way}"));
+        return Err(error.into());
+    }
+    if session.is_text() && session.globals.verbose > 0 {
+        say("note", &format!("volume {} is as it was before", snapshot.volume));
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// Runs the command to its end; gives the exit code for ours.
+fn execute(session: &Session, args: &Args, snapshot: &ops::Snapshot, mut signals: Signals) -> u8 {
+    let (program, words) = args.command.split_first().expect("clap wants one word at least");
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env("DVOL_POOL", session.pool.layout().root())
+        .env("DVOL_VOLUME", snapshot.volume.as_str());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            say("error", &format!("cannot run {}: {error}", program.to_string_lossy()));
+            return if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN };
+        }
+    };
+    let pid = Pid::from_child(&child);
+    let handle = signals.handle();
+    // A terminal sends Ctrl-C to the command itself, too; once is enough.
+    let at_terminal = io::stdin().is_terminal();
+    let forwarder = std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let signal = match signal {
+                SIGINT if at_terminal => continue,
+                SIGINT => Signal::INT,
+                SIGTERM => Signal::TERM,
+                _ => Signal::HUP,
+            };
+            let _ = kill_process(pid, signal);
+        }
+    });
+    let status = child.wait();
+    handle.close();
+    let _ = forwarder.join();
+    status.map_or(CANNOT_RUN, code)
+}
+
+fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}

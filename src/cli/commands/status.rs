@@ -1,0 +1,43 @@
+//! `dvol status`
+
+use std::process::ExitCode;
+
+use crate::cli::Outcome;
+use crate::cli::project::ProjectArg;
+use crate::cli::session::Session;
+use crate::model::VolumeName;
+use crate::ops;
+use crate::report::StatusView;
+
+/// Show what changed since the last commit of the current branch
+///
+/// With --short, one line a path: A new, M modified, D deleted, T of another type, P only its attributes
+/// (mode, owner, extended attributes, hard links). A new directory ends in / and stands for all in it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol status
+  dvol status --short
+  dvol status frob_mysql --format json
+  dvol status --short --project shop")]
+pub(in crate::cli) struct Args {
+    /// Show one line a path: its letter, a space, the path
+    #[arg(short, long)]
+    short: bool,
+    #[command(flatten)]
+    project: ProjectArg,
+    /// The volume; the current one when none is named
+    #[arg(add = crate::cli::complete::volumes())]
+    volume: Option<VolumeName>,
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+    let (all, of_project) = match args.project.read(session, args.volume.as_ref())? {
+        Some(project) => (ops::status_project(&session.pool, &project)?, true),
+        None => {
+            let volume = session.volume(args.volume.as_ref())?;
+            (vec![ops::status(&session.pool, volume.as_ref())?], false)
+        }
+    };
+    session.page(&StatusView { all, of_project, short: args.short })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,17 @@
+//! The containers on a volume: who is held for an operation and how, who is let go, what the driver has mounted.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `planner` | which containers to hold, and how |
+//! | `quiesce` | holding them, with the gate closed |
+//! | `release` | letting them go, in the reverse order |
+//! | `unmanaged` | containers that dvol cannot control |
+//! | `mounts` | the mounts that the driver has recorded |
+//! | `reconcile` | bringing these in line with what the engine says |
+
+pub(super) mod mounts;
+pub(super) mod planner;
+pub(super) mod quiesce;
+pub(super) mod reconcile;
+pub(super) mod release;
+pub(super) mod unmanaged;

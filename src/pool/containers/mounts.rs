@@ -1,0 +1,247 @@
+//! Mounts, as the driver is told of them.
+//!
+//! A transaction waits for the disk. So the changes that come while one is under way are written
+//! together by the next: of many mounts at once, all but the first share one wait. Each is answered once
+//! it is durable. Where a shared transaction fails, each of its changes gets one of its own, and its own error.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::model::{Binding, BranchName, Phase, VolumeName};
+use crate::pool::{Pool, existing};
+use crate::store::Writer;
+
+/// A change of the bindings.
+#[derive(Debug, Clone)]
+enum Change {
+    Bind { binding: Binding, heedless: bool },
+    Unbind { volume: VolumeName, id: String },
+}
+
+/// What became of a mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// It is recorded; the volume's current branch is this one.
+    To(BranchName),
+    /// Nothing is mounted: there is no such volume, or the mount is forgotten.
+    Nowhere,
+    /// Nothing is recorded: an operation is in the journal, and may be dead.
+    Disturbed,
+}
+
+/// The answer to one change; none for a change that must be made alone.
+type Answer = Option<Bound>;
+
+/// The changes that wait for their transaction.
+#[derive(Debug, Default)]
+pub(in crate::pool) struct Bindings {
+    queue: Mutex<Queue>,
+    answered: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Vec<Waiting>,
+    /// Whether a transaction is under way.
+    is_busy: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    change: Change,
+    answer: Arc<Mutex<Option<Answer>>>,
+}
+
+impl Bindings {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a change over and waits until it is durable. `write` makes many in one transaction, and is
+    /// run here or by another thread that waits.
+    fn submit(
+        &self,
+        change: &Change,
+        write: impl Fn(&[&Change]) -> Result<Vec<Bound>, Error>,
+    ) -> Result<Bound, Error> {
+        let answer = Arc::new(Mutex::new(None));
+        let mut queue = self.queue();
+        queue.waiting.push(Waiting { change: change.clone(), answer: Arc::clone(&answer) });
+        loop {
+            if let Some(answer) = taken(&answer) {
+                drop(queue);
+                return match answer {
+                    Some(bound) => Ok(bound),
+                    None => write(&[change]).map(|mut bound| bound.swap_remove(0)),
+                };
+            }
+            if queue.is_busy {
+                queue = self.answered.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.is_busy = true;
+            let round = Round { bindings: self, members: std::mem::take(&mut queue.waiting) };
+            drop(queue);
+            let changes: Vec<&Change> = round.members.iter().map(|member| &member.change).collect();
+            match write(&changes) {
+                Ok(bound) => round.answer(bound),
+                // The only one has its error already.
+                Err(error) if changes.len() == 1 => return Err(error),
+                Err(_) => {}
+            }
+            drop(round);
+            queue = self.queue();
+        }
+    }
+}
+
+fn taken(answer: &Mutex<Option<Answer>>) -> Option<Answer> {
+    answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Changes whose transaction is under way. Dropped, also by a panic, it answers those that have no answer.
+struct Round<'b> {
+    bindings: &'b Bindings,
+    members: Vec<Waiting>,
+}
+
+impl Round<'_> {
+    fn answer(&self, bound: Vec<Bound>) {
+        for (member, bound) in self.members.iter().zip(bound) {
+            *member.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(bound));
+        }
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        for member in &self.members {
+            member.answer.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(None);
+        }
+        self.bindings.queue().is_busy = false;
+        self.bindings.answered.notify_all();
+    }
+}
+
+impl Pool {
+    /// Records a mount of the engine's. Unless `heedless`, only where the volume has no operation in the journal.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn bind(&self, volume: &VolumeName, id: &str, heedless: bool) -> Result<Bound, Error> {
+        let binding = Binding { volume: volume.clone(), id: id.to_owned(), since: self.now() };
+        self.bindings.submit(&Change::Bind { binding, heedless }, |changes| self.write_bindings(changes))
+    }
+
+    /// Forgets a mount; one that is not known is forgotten already.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn unbind(&self, volume: &VolumeName, id: &str) -> Result<(), Error> {
+        let change = Change::Unbind { volume: volume.clone(), id: id.to_owned() };
+        self.bindings.submit(&change, |changes| self.write_bindings(changes)).map(drop)
+    }
+
+    fn write_bindings(&self, changes: &[&Change]) -> Result<Vec<Bound>, Error> {
+        self.store.write(|writer| {
+            let mut disturbed = writer.journal()?;
+            disturbed.retain(|operation| operation.phase != Phase::Settled);
+            let is_disturbed = |volume: &VolumeName| disturbed.iter().any(|one| one.volume == *volume);
+            changes.iter().map(|change| write_one(writer, change, is_disturbed)).collect()
+        })
+    }
+}
+
+fn write_one(
+    writer: &Writer<'_>,
+    change: &Change,
+    is_disturbed: impl Fn(&VolumeName) -> bool,
+) -> Result<Bound, Error> {
+    match change {
+        Change::Bind { binding, heedless } => {
+            let record = match existing(writer, &binding.volume) {
+                Err(Error::NoVolume(_)) => return Ok(Bound::Nowhere),
+                found => found?,
+            };
+            if !heedless && is_disturbed(&binding.volume) {
+                return Ok(Bound::Disturbed);
+            }
+            writer.bind(binding)?;
+            Ok(Bound::To(record.branch))
+        }
+        Change::Unbind { volume, id } => {
+            writer.unbind(volume, id)?;
+            Ok(Bound::Nowhere)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    fn unbind(id: usize) -> Change {
+        Change::Unbind { volume: "db".parse().unwrap(), id: id.to_string() }
+    }
+
+    /// What `write` answers: the id as a branch, so that a mixed-up answer shows.
+    fn answers(changes: &[&Change]) -> Vec<Bound> {
+        let name = |change: &&Change| match change {
+            Change::Unbind { id, .. } => Bound::To(format!("b{id}").parse().unwrap()),
+            Change::Bind { .. } => unreachable!("none is made here"),
+        };
+        changes.iter().map(name).collect()
+    }
+
+    fn submit_all(
+        count: usize,
+        write: impl Fn(&[&Change]) -> Result<Vec<Bound>, Error> + Sync,
+    ) -> Vec<Result<Bound, Error>> {
+        let bindings = Bindings::default();
+        std::thread::scope(|scope| {
+            let submit = |n| {
+                let (bindings, write) = (&bindings, &write);
+                scope.spawn(move || bindings.submit(&unbind(n), write))
+            };
+            let threads: Vec<_> = (0..count).map(submit).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn those_that_come_meanwhile_share_one_transaction_and_get_each_its_own_answer() {
+        let transactions = AtomicUsize::new(0);
+        let answered = submit_all(64, |changes| {
+            transactions.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(50));
+            Ok(answers(changes))
+        });
+        for (n, bound) in answered.into_iter().enumerate() {
+            assert_eq!(bound.unwrap(), Bound::To(format!("b{n}").parse().unwrap()));
+        }
+        assert!(transactions.load(Ordering::SeqCst) < 32, "{transactions:?}");
+    }
+
+    #[test]
+    fn a_change_that_fails_fails_no_other() {
+        let answered = submit_all(16, |changes| {
+            std::thread::sleep(Duration::from_millis(20));
+            let bad = |change: &&Change| matches!(change, Change::Unbind { id, .. } if id == "7");
+            if changes.iter().any(bad) { Err(Error::NoCurrentVolume) } else { Ok(answers(changes)) }
+        });
+        let failed = |(n, bound): (usize, Result<Bound, Error>)| bound.is_err().then_some(n);
+        assert_eq!(answered.into_iter().enumerate().filter_map(failed).collect::<Vec<_>>(), [7]);
+    }
+
+    #[test]
+    fn a_panic_leaves_nobody_waiting() {
+        let bindings = Bindings::default();
+        std::thread::scope(|scope| {
+            let panics = || bindings.submit(&unbind(0), |_| panic!("something that cannot be")).is_ok();
+            assert!(scope.spawn(panics).join().is_err());
+            assert!(bindings.submit(&unbind(1), |changes| Ok(answers(changes))).is_ok());
+        });
+    }
+}

@@ -1,0 +1,404 @@
+//! Which containers are held for an operation, how, and in which order.
+//!
+//! Everything that can be refused is refused here, before a container is touched.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::containers::{Container, ContainerError, Details, Health, State, StopOutcome};
+use crate::error::Error;
+use crate::model::{Held, Hold, Quiesce, VolumeName};
+use crate::pool::{Notice, Pool, Purpose, Setting};
+use crate::store::Rows;
+
+/// How long a command inside a container may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+
+/// How the containers of a volume are treated.
+#[derive(Debug, Clone)]
+pub(in crate::pool) struct Care {
+    quiesce: Quiesce,
+    stop_timeout: Option<u32>,
+    pre: Vec<String>,
+    post: Vec<String>,
+}
+
+impl Care {
+    /// What the flags, the volume's settings and the pool's say, in this order.
+    fn of(
+        pool: &Pool,
+        rows: &Rows<'_>,
+        volume: Option<&VolumeName>,
+        purpose: Purpose,
+    ) -> Result<Self, Error> {
+        let setting = |key: &str| Setting::find(key)?.value(rows, volume);
+        let command = |key: &str| {
+            let value = if purpose == Purpose::Copy { setting(key)? } else { String::new() };
+            Ok::<_, Error>(if value.is_empty() { Vec::new() } else { vec![value] })
+        };
+        let quiesce = match pool.options.quiesce {
+            Some(quiesce) => quiesce,
+            None => setting("containers.quiesce")?
+                .parse()
+                .map_err(|error: crate::model::QuiesceError| Error::Inconsistent(error.to_string()))?,
+        };
+        let stop_timeout = match pool.options.stop_timeout {
+            Some(timeout) => u32::try_from(timeout.as_secs()).ok(),
+            None => setting("containers.stop-timeout")?.parse().ok(),
+        };
+        Ok(Care {
+            quiesce,
+            stop_timeout,
+            pre: command("containers.pre-commit")?,
+            post: command("containers.post-commit")?,
+        })
+    }
+
+    /// How a container on both volumes is treated.
+    fn and(&mut self, other: Care) {
+        self.quiesce = self.quiesce.max(other.quiesce);
+        self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
+        // What both say, as when it is the pool's setting, is run once.
+        for (own, theirs) in [(&mut self.pre, other.pre), (&mut self.post, other.post)] {
+            own.extend(theirs.into_iter().filter(|command| !own.contains(command)).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Decides whom an operation holds.
+pub(in crate::pool) struct Holder<'p> {
+    pool: &'p Pool,
+    purpose: Purpose,
+    volumes: Vec<(VolumeName, Care)>,
+    /// What a closer look told, so that each container is looked at once.
+    known: BTreeMap<String, Details>,
+    /// The commands that are run inside a container before it is held, by its id.
+    pre: BTreeMap<String, Vec<String>>,
+}
+
+impl<'p> Holder<'p> {
+    pub(in crate::pool) fn new(
+        pool: &'p Pool,
+        purpose: Purpose,
+        volumes: impl Iterator<Item = VolumeName>,
+    ) -> Result<Self, Error> {
+        let volumes = pool.store.read(|rows| {
+            volumes
+                .map(|volume| {
+                    let care = Care::of(pool, &rows, Some(&volume), purpose)?;
+                    Ok::<_, Error>((volume, care))
+                })
+                .collect::<Result<_, _>>()
+        })?;
+        Ok(Holder { pool, purpose, volumes, known: BTreeMap::new(), pre: BTreeMap::new() })
+    }
+
+    /// Whether containers go on as they are.
+    pub(in crate::pool) fn leaves_all(&self) -> bool {
+        self.volumes.iter().all(|(volume, _)| self.leaves(volume))
+    }
+
+    /// Whether containers of this volume go on as they are, unless another volume of theirs asks for more.
+    pub(in crate::pool) fn leaves(&self, volume: &VolumeName) -> bool {
+        let is_left = |care: &Care| care.quiesce == Quiesce::None;
+        self.purpose == Purpose::Copy
+            && self.volumes.iter().any(|(name, care)| name == volume && is_left(care))
+    }
+
+    /// The containers that run and have to be held, the first to be held first; `held` are held already.
+    pub(in crate::pool) fn find(&mut self, held: &[Held]) -> Result<Vec<Held>, Error> {
+        if held.is_empty() {
+            self.refuse_outsiders()?;
+        }
+        let mut users: Vec<(Container, Care)> = Vec::new();
+        for (volume, care) in &self.volumes {
+            for container in self.pool.containers().users_of(volume)? {
+                match users.iter_mut().find(|(known, _)| known.id == container.id) {
+                    Some((_, whole)) => whole.and(care.clone()),
+                    None => users.push((container, care.clone())),
+                }
+            }
+        }
+        self.choose(users, held)
+    }
+
+    /// Refuses where containers run on the volumes that cannot be held. One that only reads does no harm to a copy.
+    fn refuse_outsiders(&self) -> Result<(), Error> {
+        let volumes = self.volumes.iter().map(|(volume, _)| volume).filter(|volume| !self.leaves(volume));
+        let volumes: Vec<&VolumeName> = volumes.collect();
+        let outsiders = self.pool.outsiders(&volumes, self.purpose == Purpose::Copy)?;
+        if outsiders.is_empty() { Ok(()) } else { Err(Error::OutOfReach(outsiders)) }
+    }
+
+    /// The same for containers on a volume of another driver.
+    pub(in crate::pool) fn find_others(pool: &'p Pool, users: &[Container]) -> Result<Vec<Held>, Error> {
+        let mut care = pool.store.read(|rows| Care::of(pool, &rows, None, Purpose::Copy))?;
+        (care.pre, care.post) = (Vec::new(), Vec::new());
+        let mut holder = Holder {
+            pool,
+            purpose: Purpose::Copy,
+            volumes: Vec::new(),
+            known: BTreeMap::new(),
+            pre: BTreeMap::new(),
+        };
+        holder.choose(users.iter().map(|user| (user.clone(), care.clone())).collect(), &[])
+    }
+
+    fn choose(&mut self, users: Vec<(Container, Care)>, held: &[Held]) -> Result<Vec<Held>, Error> {
+        let users = in_start_order(users);
+        let all: Vec<Container> = users.iter().map(|(container, _)| container.clone()).collect();
+        let (mut holds, mut vanishing, mut misled) = (Vec::new(), Vec::new(), Vec::new());
+        for (container, care) in users.into_iter().rev() {
+            if container.state == State::Stopped {
+                continue;
+            }
+            if let Some(known) = held.iter().find(|held| held.id == container.id) {
+                // It runs again although it was held: somebody else started or thawed it.
+                if container.state == State::Running && known.hold != Hold::Leave {
+                    holds.push(known.clone());
+                }
+                continue;
+            }
+            let was_paused = container.state == State::Paused;
+            let Some(details) = self.details(&container)? else { continue };
+            let hold = match (self.purpose, care.quiesce) {
+                // A frozen container writes nothing: leave it as it is.
+                (Purpose::Copy, _) if was_paused => continue,
+                (Purpose::Copy, Quiesce::None) if care.pre.is_empty() && care.post.is_empty() => continue,
+                (Purpose::Copy, Quiesce::None) => Hold::Leave,
+                (Purpose::Swap, Quiesce::None) => {
+                    misled.push(container.name);
+                    continue;
+                }
+                // One that waits for its next start has nothing to freeze.
+                (_, Quiesce::Pause) if container.restarting => Hold::Stop,
+                (Purpose::Copy, Quiesce::Pause) => Hold::Pause,
+                (Purpose::Swap, Quiesce::Pause) if self.pool.containers().restart_mounts_anew()? => {
+                    Hold::Restart
+                }
+                (_, Quiesce::Stop | Quiesce::Pause) if details.auto_remove => {
+                    vanishing.push(container.name);
+                    continue;
+                }
+                // Also where a restart would bring it up on the old tree.
+                (_, Quiesce::Stop | Quiesce::Pause) => Hold::Stop,
+            };
+            let comes_up = matches!(hold, Hold::Stop | Hold::Restart) && !was_paused;
+            let expected = matches!(details.health, Some(Health::Starting | Health::Healthy));
+            let after_healthy = dependencies(&container, &all).filter(|(_, healthy)| *healthy);
+            let after_healthy = after_healthy.map(|(other, _)| other.id.clone()).collect();
+            if !container.restarting {
+                self.pre.insert(container.id.clone(), care.pre);
+            }
+            holds.push(Held {
+                hold,
+                was_paused,
+                stop_timeout: care.stop_timeout,
+                has_health: comes_up && expected,
+                after_healthy,
+                post: if container.restarting { Vec::new() } else { care.post },
+                id: container.id,
+                name: container.name,
+            });
+        }
+        if !vanishing.is_empty() {
+            let freezable = self.purpose == Purpose::Copy || self.pool.containers().restart_mounts_anew()?;
+            return Err(Error::Unstoppable { containers: vanishing, freezable });
+        }
+        if !misled.is_empty() {
+            return Err(Error::NotQuiesced(misled));
+        }
+        Ok(holds)
+    }
+
+    /// What a closer look tells; none of one that was removed since it was listed, and writes nothing any more.
+    fn details(&mut self, container: &Container) -> Result<Option<Details>, Error> {
+        if let Some(known) = self.known.get(&container.id) {
+            return Ok(Some(known.clone()));
+        }
+        let details = if container.restarting {
+            // It may wait in Mount, where a closer look would wait with it. Engines allow no restart policy
+            // beside --rm.
+            Details { auto_remove: false, running: false, health: None }
+        } else {
+            match self.pool.containers().details(&container.id) {
+                Err(ContainerError::Gone { .. }) => return Ok(None),
+                other => other?,
+            }
+        };
+        self.known.insert(container.id.clone(), details.clone());
+        Ok(Some(details))
+    }
+
+    /// Runs the commands that come before a commit, once in each container.
+    pub(in crate::pool) fn run_before(&mut self, holds: &[Held]) -> Result<(), Error> {
+        for held in holds {
+            for command in self.pre.remove(&held.id).unwrap_or_default() {
+                let done = match self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT) {
+                    Err(ContainerError::Gone { .. }) => break,
+                    other => other?,
+                };
+                if done.code != 0 {
+                    let (container, code, output) = (held.name.clone(), done.code, done.output);
+                    return Err(Error::PreCommit { container, command, code, output });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds one. Gives how it is held in the end, where that is another way than was planned.
+    pub(in crate::pool) fn hold(&self, held: &Held) -> Result<Option<Hold>, Error> {
+        let containers = self.pool.containers();
+        match held.hold {
+            Hold::Stop => match self.pool.stop(held) {
+                Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(Hold::Leave)),
+                other => other.map(|()| None),
+            },
+            Hold::Pause | Hold::Restart if held.was_paused => Ok(None),
+            Hold::Pause | Hold::Restart => {
+                let Err(error) = containers.pause(&held.id) else { return Ok(None) };
+                match self.state_of(held)? {
+                    Some(now) if now.restarting => {
+                        self.pool.stop(held)?;
+                        Ok(Some(Hold::Stop))
+                    }
+                    // It has ended by itself meanwhile.
+                    Some(now) if now.state == State::Stopped => Ok(Some(Hold::Leave)),
+                    None if matches!(error, ContainerError::Gone { .. }) => Ok(Some(Hold::Leave)),
+                    _ => Err(error.into()),
+                }
+            }
+            Hold::Leave => Ok(None),
+        }
+    }
+
+    fn state_of(&self, held: &Held) -> Result<Option<Container>, Error> {
+        for (volume, _) in &self.volumes {
+            let users = self.pool.containers().users_of(volume)?;
+            if let Some(found) = users.into_iter().find(|user| user.id == held.id) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Pool {
+    fn stop(&self, held: &Held) -> Result<(), Error> {
+        if held.was_paused {
+            self.containers().unpause(&held.id)?;
+        }
+        if self.containers().stop(&held.id, stop_timeout(held))? == StopOutcome::Killed {
+            self.tell(&Notice::Killed { container: held.name.clone() });
+        }
+        Ok(())
+    }
+
+    /// Runs what is owed to a container, whatever became of the operation. A failure is told, and no more.
+    pub(in crate::pool) fn run_after(&self, held: &Held) {
+        for command in &held.post {
+            let done = self.containers().exec(&held.id, command, COMMAND_LIMIT);
+            let reason = match done {
+                Ok(done) if done.code == 0 => continue,
+                Err(ContainerError::Gone { .. }) => return,
+                Ok(done) => format!("exit code {}: {}", done.code, done.output),
+                Err(error) => error.to_string(),
+            };
+            let (container, command) = (held.name.clone(), command.clone());
+            self.tell(&Notice::PostFailed { container, command, reason });
+        }
+    }
+}
+
+/// How long a container may take to stop; none means its own stop timeout.
+pub(in crate::pool) fn stop_timeout(held: &Held) -> Option<Duration> {
+    held.stop_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
+}
+
+/// The others that a container is started after, and whether they must be healthy first.
+fn dependencies<'a>(
+    container: &'a Container,
+    all: &'a [Container],
+) -> impl Iterator<Item = (&'a Container, bool)> {
+    container.service.iter().flat_map(move |own| {
+        own.after.iter().flat_map(move |wanted| {
+            let is_it = move |other: &&Container| {
+                let theirs = other.service.as_ref();
+                theirs.is_some_and(|theirs| theirs.project == own.project && theirs.name == wanted.service)
+            };
+            all.iter().filter(is_it).map(move |other| (other, wanted.healthy))
+        })
+    })
+}
+
+/// The oldest first, but each after those that it depends on.
+fn in_start_order(mut users: Vec<(Container, Care)>) -> Vec<(Container, Care)> {
+    users.sort_by_key(|(container, _)| container.created);
+    let mut ordered = Vec::with_capacity(users.len());
+    while !users.is_empty() {
+        let waiting: Vec<Container> = users.iter().map(|(container, _)| container.clone()).collect();
+        let is_free = |container: &Container| {
+            dependencies(container, &waiting).all(|(other, _)| other.id == container.id)
+        };
+        // Where they wait for each other, the oldest goes first.
+        let next = waiting.iter().position(is_free).unwrap_or_default();
+        ordered.push(users.remove(next));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::containers::{Dependency, Service};
+
+    fn container(name: &str, created: i64, after: &[&str]) -> (Container, Care) {
+        let dependency = |name: &&str| Dependency { service: (*name).to_owned(), healthy: false };
+        let service = Service {
+            project: "shop".to_owned(),
+            name: name.to_owned(),
+            after: after.iter().map(dependency).collect(),
+        };
+        let container = Container {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            state: State::Running,
+            created,
+            restarting: false,
+            service: Some(service),
+        };
+        let care = Care { quiesce: Quiesce::Stop, stop_timeout: None, pre: Vec::new(), post: Vec::new() };
+        (container, care)
+    }
+
+    fn order(users: Vec<(Container, Care)>) -> Vec<String> {
+        in_start_order(users).into_iter().map(|(container, _)| container.name).collect()
+    }
+
+    #[test]
+    fn the_oldest_starts_first_but_after_what_it_depends_on() {
+        let users =
+            [("web", 1, &["app", "db"][..]), ("db", 3, &[]), ("app", 2, &["db", "nobody"]), ("log", 4, &[])];
+        let users = users.map(|(name, created, after)| container(name, created, after));
+        assert_eq!(order(users.into()), ["db", "app", "web", "log"]);
+    }
+
+    #[test]
+    fn those_that_wait_for_each_other_are_started_all_the_same() {
+        let users = vec![container("b", 2, &["a"]), container("a", 1, &["b", "a"])];
+        assert_eq!(order(users), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_container_on_two_volumes_is_held_the_stricter_way() {
+        let (_, mut care) = container("a", 1, &[]);
+        care.quiesce = Quiesce::None;
+        let mut other = care.clone();
+        (other.quiesce, other.stop_timeout) = (Quiesce::Pause, Some(3));
+        (care.pre, other.pre) = (vec!["sync".to_owned()], vec!["sync".to_owned(), "flush".to_owned()]);
+        care.and(other);
+        assert_eq!((care.quiesce, care.stop_timeout), (Quiesce::Pause, Some(3)));
+        assert_eq!(care.pre, ["sync", "flush"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Compose projects: which volumes are theirs, and by which short names they know them.
+//!
+//! A volume is a project's when compose made it for that project, when a container of the project uses it, or,
+//! where the engine knows of no project for it (or is not asked), when its name begins as compose would have it:
+//! `PROJECT_`. In its project a volume goes by the name that stands in the compose file; its full name always
+//! wins.
+
+use crate::containers::ComposeVolume;
+use crate::error::Error;
+use crate::model::{ProjectName, VolumeName};
+use crate::pool::Pool;
+
+impl Pool {
+    /// The volumes of a compose project, sorted.
+    ///
+    /// # Errors
+    /// When there are none, the engine does not answer, or the metadata cannot be read.
+    pub fn volumes_of_project(&self, project: &ProjectName) -> Result<Vec<VolumeName>, Error> {
+        let known = self.containers().compose_volumes()?;
+        let mut found = self.volume_names()?;
+        found.retain(|volume| is_member(volume, project, &known));
+        if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
+    }
+
+    /// The volume that `project` knows by this short name.
+    ///
+    /// # Errors
+    /// When it is several volumes' short name, or the metadata cannot be read. An engine that does not answer is
+    /// no failure: names alone decide then.
+    pub fn short_name(&self, name: &VolumeName, project: &ProjectName) -> Result<Option<VolumeName>, Error> {
+        let mut candidates = self.volume_names()?;
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let known = self.containers().compose_volumes().unwrap_or_default();
+        candidates
+            .retain(|volume| is_member(volume, project, &known) && is_called(volume, name, project, &known));
+        match candidates.len() {
+            0 | 1 => Ok(candidates.pop()),
+            _ => Err(Error::AmbiguousVolume { name: name.clone(), project: project.clone(), candidates }),
+        }
+    }
+
+    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+        Ok(self.store().read(|rows| rows.volumes())?.into_iter().map(|record| record.name).collect())
+    }
+}
+
+fn is_member(volume: &VolumeName, project: &ProjectName, known: &[ComposeVolume]) -> bool {
+    let mut owners = known.iter().filter(|one| one.volume == volume.as_str()).peekable();
+    if owners.peek().is_none() {
+        return volume.as_str().starts_with(&project.volume_prefix());
+    }
+    owners.any(|owner| owner.project == project.as_str())
+}
+
+fn is_called(volume: &VolumeName, name: &VolumeName, project: &ProjectName, known: &[ComposeVolume]) -> bool {
+    let by_label = known.iter().any(|one| {
+        one.volume == volume.as_str()
+            && one.project == project.as_str()
+            && one.key.as_deref() == Some(name.as_str())
+    });
+    by_label || volume.as_str().strip_prefix(&project.volume_prefix()) == Some(name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Vec<ComposeVolume> {
+        let volume = |volume: &str, project: &str, key: Option<&str>| ComposeVolume {
+            volume: volume.to_owned(),
+            project: project.to_owned(),
+            key: key.map(str::to_owned),
+        };
+        vec![
+            volume("shop_db", "shop", Some("db")),
+            volume("shop_test_db", "shop_test", Some("db")),
+            volume("frob_mysql", "shop", Some("mysql")),
+            volume("shared", "shop", None),
+            volume("shared", "blog", None),
+        ]
+    }
+
+    fn members(project: &str, known: &[ComposeVolume]) -> Vec<&'static str> {
+        let all = ["frob_mysql", "other", "shared", "shop_db", "shop_old", "shop_test_db", "shopping"];
+        let project = project.parse().unwrap();
+        all.into_iter().filter(|name| is_member(&name.parse().unwrap(), &project, known)).collect()
+    }
+
+    #[test]
+    fn what_the_engine_says_wins_over_the_name() {
+        assert_eq!(members("shop", &known()), ["frob_mysql", "shared", "shop_db", "shop_old"]);
+        assert_eq!(members("blog", &known()), ["shared"]);
+        assert_eq!(members("shop", &[]), ["shop_db", "shop_old", "shop_test_db"]);
+    }
+
+    #[test]
+    fn a_short_name_is_that_of_the_compose_file_or_what_follows_the_prefix() {
+        let is_called = |volume: &str, name: &str| {
+            let (volume, name) = (volume.parse().unwrap(), name.parse().unwrap());
+            is_called(&volume, &name, &"shop".parse().unwrap(), &known())
+        };
+        assert!(is_called("shop_db", "db") && is_called("frob_mysql", "mysql"));
+        assert!(
+            !is_called("shop_db", "shop_db") && !is_called("shop_db", "d") && !is_called("shared", "shared")
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! An operation from its first lock to its end: lock, plan, publish, finish; and the ways back from each step.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `session` | the lock of a volume, and an operation in the journal that is not published yet |
+//! | `plan` | the plan: what moves on disk, which rows change |
+//! | `group` | operations on several volumes that are published together |
+//! | `publish` | the commit point, and what follows it |
+//! | `moves` | the steps on disk, done and undone |
+//! | `recover` | what a dead process left is finished or undone |
+//! | `exchanged`, `trash` | what an operation leaves in trash |
+//! | `undo_plan` | the plan of an undo |
+
+pub(super) mod exchanged;
+pub(super) mod group;
+pub(super) mod moves;
+pub(super) mod plan;
+pub(super) mod publish;
+pub(super) mod recover;
+pub(super) mod session;
+pub(super) mod trash;
+pub(super) mod undo_plan;

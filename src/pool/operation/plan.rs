@@ -1,0 +1,167 @@
+//! Drafting a plan: what an operation will do, with places in staging for what it brings in.
+
+use std::path::{Path, PathBuf};
+
+use super::exchanged::steps_of;
+use crate::error::Error;
+use crate::layout::{self, Layout};
+use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
+use crate::sys::disk;
+
+/// The kind of place in staging where a working tree is while its entries are exchanged.
+pub(in crate::pool) const AWAY: &str = "away";
+
+/// A plan in the making. It lives inside the transaction that writes it into the journal, so a
+/// staging directory without a journal entry has no owner.
+pub struct Draft<'d> {
+    pub(in crate::pool) layout: &'d Layout,
+    id: &'d OperationId,
+    pub(in crate::pool) plan: Plan,
+    pub(in crate::pool) head_after: Option<Option<CommitId>>,
+    count: u32,
+}
+
+impl<'d> Draft<'d> {
+    pub(in crate::pool) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
+        disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
+        Ok(Draft { layout, id, plan: Plan::default(), head_after: None, count: 0 })
+    }
+
+    fn next_place(&mut self, kind: &str) -> PathBuf {
+        self.count += 1;
+        layout::staging_of(self.id).join(format!("{kind}-{}", self.count))
+    }
+
+    fn inode_of(&self, relative: &Path) -> Result<u64, Error> {
+        let full = self.layout.full(relative);
+        disk::inode(&full)?.ok_or_else(|| Error::Inconsistent(format!("{} is missing", full.display())))
+    }
+
+    /// An empty directory that will be moved to `place` (relative to the pool), where nothing is.
+    /// Gives its full path, to be filled before the operation is published.
+    pub fn bring_in(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        let from = self.next_place("new");
+        disk::make_directory(&self.layout.full(&from), layout::PRIVATE_MODE)?;
+        let full = self.layout.full(&from);
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
+        Ok(full)
+    }
+
+    /// An empty directory that will take the place of the tree at `place`, which moves to trash.
+    /// Gives its full path.
+    pub fn replace(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        let staged = self.next_place("new");
+        disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
+        let full = self.layout.full(&staged);
+        self.keep_replaced(staged.clone(), &place)?;
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(full)
+    }
+
+    /// Lets the tree at `place` become another by an exchange of entries; what it had otherwise stays in trash, where what it
+    /// needs is staged, with a list of the steps beside it.
+    pub fn retarget(&mut self, place: PathBuf) -> Result<(), Error> {
+        let (staged, away) = (self.next_kept(), self.next_place(AWAY));
+        let (steps, inode) = (steps_of(&staged), self.inode_of(&place)?);
+        self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
+        Ok(())
+    }
+
+    /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change
+    /// places; what was at `place` moves to trash.
+    pub(in crate::pool) fn exchange(&mut self, staged: PathBuf, place: PathBuf) -> Result<(), Error> {
+        self.keep_replaced(staged.clone(), &place)?;
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(())
+    }
+
+    /// Keeps the tree that an exchange will bring from `place` to `staged`, for undo: whole.
+    fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
+        let (to, inode) = (self.next_kept(), self.inode_of(place)?);
+        self.plan.retire.push(Move::Rename { from: staged, to, inode });
+        Ok(())
+    }
+
+    /// A place in trash.
+    fn next_kept(&mut self) -> PathBuf {
+        self.count += 1;
+        layout::trash_of(self.id).join(format!("old-{}", self.count))
+    }
+
+    /// Makes the symlink at `place` say `target`.
+    pub fn point(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
+        let staged = self.next_place("link");
+        disk::make_symlink(target, &self.layout.full(&staged))?;
+        self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
+        Ok(())
+    }
+
+    /// Moves what is at `from` to `to`, where nothing is.
+    pub fn relocate(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to });
+        Ok(())
+    }
+
+    /// Moves `place` to trash after the metadata has changed; nothing happens when it is not there.
+    pub fn retire(&mut self, place: PathBuf) -> Result<(), Error> {
+        let to = layout::trash_of(self.id);
+        self.retire_to(place, &to)
+    }
+
+    /// Deletes `place` after the metadata has changed; nothing happens when it is not there.
+    pub fn delete(&mut self, place: PathBuf) -> Result<(), Error> {
+        let to = layout::staging_of(self.id);
+        self.retire_to(place, &to)
+    }
+
+    fn retire_to(&mut self, place: PathBuf, folder: &Path) -> Result<(), Error> {
+        self.count += 1;
+        if let Some(inode) = disk::inode(&self.layout.full(&place))? {
+            let name = format!("old-{}", self.count);
+            self.plan.retire.push(Move::Rename { from: place, to: folder.join(name), inode });
+        }
+        Ok(())
+    }
+
+    /// Moves what is at `place` to lost+found. What comes to its place later is not in its way.
+    pub fn set_aside(&mut self, place: PathBuf) -> Result<(), Error> {
+        self.count += 1;
+        let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        disk::ensure_directory(&self.layout.lost_and_found(), layout::PRIVATE_MODE)?;
+        let to = layout::lost_and_found_of(self.id).join(format!("{name}-{}", self.count));
+        self.relocate(place, to)
+    }
+
+    /// A symlink that will be at `place`, where nothing is, and say `target`.
+    pub fn bring_link(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
+        let from = self.next_place("link");
+        disk::make_symlink(target, &self.layout.full(&from))?;
+        self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
+        Ok(())
+    }
+
+    /// Says which operation this one takes back.
+    pub(in crate::pool) fn undoes(&mut self, number: u64) {
+        self.plan.undoes = Some(number);
+    }
+
+    /// Says which commit the trees are made of that take the place of others, where HEAD will be another.
+    pub fn made_of(&mut self, commit: &CommitId) {
+        self.plan.made_of = Some(commit.clone());
+    }
+
+    /// Changes a row when the operation is published.
+    pub fn change(&mut self, change: RowChange) {
+        self.plan.changes.push(change);
+    }
+
+    /// The rows that change when the operation is published.
+    pub fn changes(&self) -> &[RowChange] {
+        &self.plan.changes
+    }
+
+    /// Says where HEAD will be afterwards, for the operation log.
+    pub fn move_head(&mut self, head: Option<CommitId>) {
+        self.head_after = Some(head);
+    }
+}

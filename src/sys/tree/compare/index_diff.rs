@@ -1,0 +1,377 @@
+//! What differs between a tree and another that a stat index knows its entries by, found with one look at each entry.
+//!
+//! One thread reads the directories of both side by side, several look at entries. Unlike `compare` it reads no content:
+//! what the index does not know to be unchanged counts as another.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{io, thread};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::copy::options::CopyOptions;
+use crate::sys::tree::copy::queue::{Queue, workers};
+use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::directory_attributes::Metadata;
+use crate::sys::tree::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
+use crate::sys::tree::entry::names::{Names, Reader, Sorted};
+use crate::sys::tree::exchange::list::{Place, Record, Step};
+use crate::sys::tree::index::{Chunk, Index};
+
+/// Entries that are looked at in a row.
+const BATCH: usize = 512;
+/// Batches that wait for a thread; each holds two directory handles.
+const QUEUE: usize = 64;
+
+/// Told of what differs. A step that brings an entry has its own inode to come: it is 0.
+pub(in crate::sys::tree) type Tell<'t> = dyn FnMut(Record) -> Result<(), DiskError> + Send + 't;
+
+/// How much was found to be unchanged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::sys::tree) struct Unchanged {
+    /// All but directories.
+    pub(in crate::sys::tree) entries: u64,
+    /// Regular files among them.
+    pub(in crate::sys::tree) files: u64,
+}
+
+/// Tells what must be done to `tree` to make it the tree `source`. Others may write to `tree` meanwhile: then what is told is
+/// of some moment for each entry.
+pub(in crate::sys::tree) fn search(
+    source: &Path,
+    tree: &Path,
+    index: &dyn Index,
+    options: &CopyOptions,
+    tell: &mut Tell<'_>,
+) -> Result<Unchanged, DiskError> {
+    let search = Search {
+        roots: [tree, source],
+        index,
+        options,
+        queue: Queue::new(QUEUE),
+        tell: Mutex::new(tell),
+        stopped: AtomicBool::new(false),
+        error: Mutex::new(None),
+        entries: AtomicU64::new(0),
+        files: AtomicU64::new(0),
+        met: AtomicU64::new(0),
+    };
+    let root = search.pair(None, PathBuf::new(), [open_root(tree)?, open_root(source)?])?;
+    thread::scope(|scope| {
+        for _ in 0..workers(options.workers) {
+            scope.spawn(|| search.look());
+        }
+        let _guard = CloseOnPanic(&search);
+        if let Err(error) = search.walk(root) {
+            search.fail(error);
+        }
+        search.queue.close();
+    });
+    if let Some(error) = search.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    Ok(Unchanged { entries: search.entries.into_inner(), files: search.files.into_inner() })
+}
+
+struct Search<'a> {
+    /// That of the tree and that of the source, as everywhere here.
+    roots: [&'a Path; 2],
+    index: &'a dyn Index,
+    options: &'a CopyOptions,
+    queue: Queue<Batch>,
+    tell: Mutex<&'a mut Tell<'a>>,
+    stopped: AtomicBool,
+    error: Mutex<Option<DiskError>>,
+    entries: AtomicU64,
+    files: AtomicU64,
+    met: AtomicU64,
+}
+
+/// A directory of both trees. It is done when the last of its entries is.
+struct Pair {
+    parent: Option<Arc<Pair>>,
+    path: PathBuf,
+    handles: [Arc<OwnedFd>; 2],
+    stats: [Stat; 2],
+    known: Option<Arc<Chunk>>,
+    /// Names in the source.
+    entries: AtomicU64,
+    /// Whether something in it differs, and whether something beneath it does.
+    differs: AtomicBool,
+    differs_beneath: AtomicBool,
+}
+
+/// Some entries of one directory.
+struct Batch {
+    pair: Arc<Pair>,
+    /// Those that the source has, but for directories of both.
+    wanted: Names,
+    /// Those that only the tree has.
+    extra: Names,
+}
+
+/// A name, and what it is on each side that has it.
+type Taken = (CString, [Option<FileType>; 2]);
+
+struct Frame {
+    pair: Arc<Pair>,
+    sides: [Sorted<Arc<OwnedFd>>; 2],
+}
+
+impl Search<'_> {
+    fn fail(&self, error: DiskError) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stopped.store(true, Ordering::Relaxed);
+        self.queue.close();
+    }
+
+    fn goes_on(&self) -> bool {
+        if self.options.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            let cancelled = io::Error::new(io::ErrorKind::Interrupted, "cancelled");
+            self.fail(DiskError::new("copy", self.roots[1], cancelled));
+        }
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    fn pair(
+        &self,
+        parent: Option<Arc<Pair>>,
+        path: PathBuf,
+        handles: [OwnedFd; 2],
+    ) -> Result<Arc<Pair>, DiskError> {
+        let stat = |side: usize, handle: &OwnedFd| {
+            Stat::of(handle.as_fd()).at("read the attributes of", &self.roots[side].join(&path))
+        };
+        let stats = [stat(0, &handles[0])?, stat(1, &handles[1])?];
+        let known = self.index.directory(&path);
+        Ok(Arc::new(Pair {
+            parent,
+            path,
+            handles: handles.map(Arc::new),
+            stats,
+            known,
+            entries: AtomicU64::new(0),
+            differs: AtomicBool::new(false),
+            differs_beneath: AtomicBool::new(false),
+        }))
+    }
+
+    fn walk(&self, root: Arc<Pair>) -> Result<(), DiskError> {
+        let mut reader = Reader::new();
+        let mut scratch = Scratch::default();
+        let mut stack = vec![self.enter(root, &mut reader)?];
+        let mut batch: Option<Batch> = None;
+        while let Some(frame) = stack.last_mut() {
+            if !self.goes_on() {
+                return Ok(());
+            }
+            let Some((name, kinds)) = self.take(frame, &mut reader)? else {
+                let frame = stack.pop().expect("the stack is not empty");
+                self.send(&mut batch);
+                self.release(frame.pair, &mut scratch)?;
+                continue;
+            };
+            if kinds[1].is_some() {
+                frame.pair.entries.fetch_add(1, Ordering::Relaxed);
+            }
+            if kinds == [Some(FileType::Directory); 2]
+                && let Some(child) = self.child(&frame.pair, &name)?
+            {
+                self.send(&mut batch);
+                stack.push(self.enter(child, &mut reader)?);
+                continue;
+            }
+            let batch_of =
+                || Batch { pair: Arc::clone(&frame.pair), wanted: Names::default(), extra: Names::default() };
+            let filled = batch.get_or_insert_with(batch_of);
+            let (list, kind) = match kinds[1] {
+                Some(kind) => (&mut filled.wanted, kind),
+                None => (&mut filled.extra, FileType::Unknown),
+            };
+            list.push_of(&name, kind).at("read", &self.roots[0].join(&frame.pair.path))?;
+            if filled.wanted.len() + filled.extra.len() >= BATCH {
+                self.send(&mut batch);
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, batch: &mut Option<Batch>) {
+        if let Some(batch) = batch.take() {
+            self.queue.push(batch);
+        }
+    }
+
+    fn enter(&self, pair: Arc<Pair>, reader: &mut Reader) -> Result<Frame, DiskError> {
+        let mut side = |side: usize| {
+            let read = Sorted::read(Arc::clone(&pair.handles[side]), reader);
+            read.at("read", &self.roots[side].join(&pair.path))
+        };
+        let sides = [side(0)?, side(1)?];
+        Ok(Frame { pair, sides })
+    }
+
+    /// Takes the smallest name that is left, with its type on each side that has it.
+    fn take(&self, frame: &mut Frame, reader: &mut Reader) -> Result<Option<Taken>, DiskError> {
+        let Some(name) = frame.sides.iter().filter_map(Sorted::peek).min().map(ToOwned::to_owned) else {
+            return Ok(None);
+        };
+        let mut kinds = [None; 2];
+        for (index, side) in frame.sides.iter_mut().enumerate() {
+            while side.peek() == Some(&name) {
+                kinds[index] = Some(match side.kind() {
+                    FileType::Unknown => {
+                        Stat::of_name(side.handle.as_fd(), &name).map_or(FileType::Unknown, |stat| stat.kind)
+                    }
+                    kind => kind,
+                });
+                let advanced = side.advance(reader, |_, _, _| Ok(true));
+                advanced.at("read", &self.roots[index].join(&frame.pair.path))?;
+            }
+        }
+        Ok(Some((name, kinds)))
+    }
+
+    /// The directory `name` of both; none if it is none any more in the tree.
+    fn child(&self, parent: &Arc<Pair>, name: &CStr) -> Result<Option<Arc<Pair>>, DiskError> {
+        let path = parent.path.join(OsStr::from_bytes(name.to_bytes()));
+        let open = |side: usize| open_directory(parent.handles[side].as_fd(), name);
+        let failed = |side: usize, errno| refusal("open", self.roots[side].join(&path), errno);
+        let old = match open(0) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            other => other.map_err(|errno| failed(0, errno))?,
+        };
+        let new = open(1).map_err(|errno| failed(1, errno))?;
+        self.pair(Some(Arc::clone(parent)), path, [old, new]).map(Some)
+    }
+
+    /// A thread that looks at what the walk hands out.
+    fn look(&self) {
+        let _guard = CloseOnPanic(self);
+        let mut scratch = Scratch::default();
+        while let Some(batch) = self.queue.pop() {
+            if !self.goes_on() {
+                break;
+            }
+            if let Err(error) = self.batch(batch, &mut scratch) {
+                self.fail(error);
+            }
+        }
+    }
+
+    fn batch(&self, batch: Batch, scratch: &mut Scratch) -> Result<(), DiskError> {
+        let Batch { pair, wanted, extra } = batch;
+        let (mut steps, mut unchanged) = (Vec::new(), Unchanged::default());
+        for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
+            let there = self.stat(&pair, name)?;
+            let new_is_directory = wanted.kind(index) == FileType::Directory;
+            // What is known of a file may be of another commit, where the source has a directory.
+            if let Some(stat) = &there
+                && !new_is_directory
+                && pair.known.as_ref().is_some_and(|known| known.trusts(name, stat))
+            {
+                unchanged.entries += 1;
+                unchanged.files += u64::from(stat.kind == FileType::RegularFile);
+                continue;
+            }
+            steps.push(step(name, Some(0), new_is_directory, there.as_ref()));
+        }
+        for name in (0..extra.len()).filter_map(|index| extra.get(index)) {
+            if let Some(stat) = self.stat(&pair, name)? {
+                steps.push(step(name, None, false, Some(&stat)));
+            }
+        }
+        self.entries.fetch_add(unchanged.entries, Ordering::Relaxed);
+        self.files.fetch_add(unchanged.files, Ordering::Relaxed);
+        self.progress(unchanged.entries);
+        if !steps.is_empty() {
+            pair.differs.store(true, Ordering::Relaxed);
+            self.tell(Record::Steps(pair.path.clone(), steps))?;
+        }
+        self.release(pair, scratch)
+    }
+
+    fn stat(&self, pair: &Pair, name: &CStr) -> Result<Option<Stat>, DiskError> {
+        let full = || self.roots[0].join(&pair.path).join(OsStr::from_bytes(name.to_bytes()));
+        match Stat::of_name(pair.handles[0].as_fd(), name) {
+            Err(Errno::NOENT) => Ok(None),
+            Ok(stat) if !stat.same_mount(&pair.stats[0]) => Err(mounted(full())),
+            other => other.map(Some).map_err(|errno| refusal("look at", full(), errno)),
+        }
+    }
+
+    fn tell(&self, record: Record) -> Result<(), DiskError> {
+        (self.tell.lock().unwrap_or_else(PoisonError::into_inner))(record)
+    }
+
+    fn progress(&self, entries: u64) {
+        if let Some(tell) = &self.options.progress {
+            tell(0, self.met.fetch_add(entries, Ordering::Relaxed) + entries);
+        }
+    }
+
+    /// Gives back one share of `pair`. With the last one it is told what becomes of the directory itself, and so on for its
+    /// parents.
+    fn release(&self, pair: Arc<Pair>, scratch: &mut Scratch) -> Result<(), DiskError> {
+        let mut current = Some(pair);
+        while let Some(mut last) = current.and_then(Arc::into_inner) {
+            let metadata = |side: usize, scratch: &mut Scratch| {
+                Metadata::of(last.handles[side].as_fd(), &last.stats[side], scratch)
+                    .at("read the attributes of", &self.roots[side].join(&last.path))
+            };
+            let (before, after) = (metadata(0, scratch)?, metadata(1, scratch)?);
+            let differs = last.differs.load(Ordering::Relaxed) || before.differs(&after);
+            if last.parent.is_some() {
+                self.progress(1);
+            }
+            if differs || last.differs_beneath.load(Ordering::Relaxed) {
+                if let Some(parent) = &last.parent {
+                    parent.differs_beneath.store(true, Ordering::Relaxed);
+                }
+                let (path, entries) = (last.path.clone(), last.entries.load(Ordering::Relaxed));
+                let after = differs.then_some(after);
+                self.tell(Record::Directory(Place { path, before, after, entries }))?;
+            }
+            current = last.parent.take();
+        }
+        Ok(())
+    }
+}
+
+fn step(name: &CStr, new: Option<u64>, new_is_directory: bool, old: Option<&Stat>) -> Step {
+    Step {
+        name: name.to_owned(),
+        new,
+        old: old.map(|stat| stat.inode.number),
+        new_is_directory,
+        old_is_directory: old.is_some_and(|stat| stat.kind == FileType::Directory),
+    }
+}
+
+impl Drop for Pair {
+    /// Drops a long chain of parents without recursion, when a search ends early.
+    fn drop(&mut self) {
+        let mut current = self.parent.take();
+        while let Some(mut last) = current.and_then(Arc::into_inner) {
+            current = last.parent.take();
+        }
+    }
+}
+
+/// Held by each thread: one that panics must not leave the others waiting for it.
+struct CloseOnPanic<'a, 's>(&'a Search<'s>);
+
+impl Drop for CloseOnPanic<'_, '_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stopped.store(true, Ordering::Relaxed);
+            self.0.queue.close();
+        }
+    }
+}

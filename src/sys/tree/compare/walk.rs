@@ -1,0 +1,300 @@
+//! What must be done to one tree to get another.
+//!
+//! Both are walked side by side, each directory sorted by name. `difference` decides about two entries of one
+//! name; this file decides which entries meet.
+//! An entry that a stat index knows to be unchanged costs one look and is not opened.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use super::difference::{ChangeKind, Scratch, attributes_differ, entries_differ};
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::copy::options::Stop;
+use crate::sys::tree::entry::handle::{Inode, Node, Stat, open_root, refusal};
+use crate::sys::tree::entry::names::{Reader, Sorted};
+use crate::sys::tree::index::{Chunk, Index};
+
+/// An entry that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Change {
+    /// Relative to the roots of the trees, in the very bytes; "." is the roots themselves.
+    pub path: PathBuf,
+    /// How it differs.
+    pub kind: ChangeKind,
+    /// Whether it is a directory: in the new tree, or in the old one when only that has it.
+    pub directory: bool,
+}
+
+/// How to compare.
+#[derive(Default, Clone, Copy)]
+pub struct Compare<'a> {
+    /// May know entries of the new tree that have the content of the old one's.
+    pub index: Option<&'a dyn Index>,
+    /// May end it early.
+    pub stop: Option<Stop<'a>>,
+    /// Pass over what is beneath a directory that only the new tree has.
+    pub fold: bool,
+}
+
+/// Tells `visit` of each change that must be made to `old` to get `new`, until it breaks.
+///
+/// Two trees without a change have the same entries with the same types, modes, owners, link targets, device
+/// numbers, extended attributes (without the host's labels), bytes and hard links among each other. Times and
+/// holes do not count. A directory comes before its entries, and the entries of a directory in the order of
+/// their bytes. All entries of a directory that was added or deleted are told of too. Of the names that are linked in
+/// one tree only, the first is told of as it is, and each further one has changed.
+///
+/// # Errors
+/// Whatever cannot be read, with its path; a mount point inside a tree is of kind `CrossesDevices`.
+pub fn compare_trees(
+    old: &Path,
+    new: &Path,
+    visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
+) -> Result<(), DiskError> {
+    compare_with(Some(old), new, &Compare::default(), visit)
+}
+
+/// The same in the way that `how` says. Without an `old`, all is new but the root.
+///
+/// # Errors
+/// As [`compare_trees`].
+pub fn compare_with(
+    old: Option<&Path>,
+    new: &Path,
+    how: &Compare<'_>,
+    visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
+) -> Result<(), DiskError> {
+    walk_both(old, new, how, &mut |met| {
+        let shown = met.nodes[1].or(met.nodes[0]);
+        let directory = shown.is_some_and(|node| node.stat.kind == FileType::Directory);
+        Ok(visit(Change { path: met.path.to_owned(), kind: met.kind, directory }))
+    })
+}
+
+/// Two entries that differ, held open.
+pub(in crate::sys::tree) struct Found<'m> {
+    pub(in crate::sys::tree) path: &'m Path,
+    pub(in crate::sys::tree) kind: ChangeKind,
+    /// Old and new.
+    pub(in crate::sys::tree) nodes: [Option<&'m Node>; 2],
+}
+
+/// Told of each difference.
+pub(in crate::sys::tree) type Visit<'v> = dyn FnMut(Found<'_>) -> Result<ControlFlow<()>, DiskError> + 'v;
+
+pub(in crate::sys::tree) fn walk_both(
+    old: Option<&Path>,
+    new: &Path,
+    how: &Compare<'_>,
+    visit: &mut Visit<'_>,
+) -> Result<(), DiskError> {
+    let mut walk = Walk {
+        roots: [old.unwrap_or(new), new],
+        how,
+        path: PathBuf::new(),
+        stack: Vec::new(),
+        reader: Reader::new(),
+        scratch: Scratch::stopped_by(how.stop),
+        links: LinkPairs::default(),
+    };
+    let root = |path: &Path| {
+        let handle = open_root(path)?;
+        let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
+        Ok::<_, DiskError>(Node { handle, stat })
+    };
+    let roots = [old.map(root).transpose()?, Some(root(new)?)];
+    if let [Some(old), Some(new)] = &roots {
+        let sides = [(&old.stat, old.handle.as_fd()), (&new.stat, new.handle.as_fd())];
+        let differ = attributes_differ(sides[0], sides[1], &mut walk.scratch)
+            .map_err(|trouble| walk.failed(trouble.side, trouble.action, trouble.error))?;
+        let met = Found { path: Path::new("."), kind: ChangeKind::Attributes, nodes: [Some(old), Some(new)] };
+        if differ && visit(met)?.is_break() {
+            return Ok(());
+        }
+    }
+    walk.descend(roots.map(|root| root.map(|node| node.handle)))?;
+    while !walk.stack.is_empty() {
+        if how.stop.is_some_and(|stop| stop()) {
+            return Err(walk.failed(1, "go on comparing", Errno::INTR));
+        }
+        if walk.step(visit)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'a> {
+    /// Old and new, as everywhere here.
+    roots: [&'a Path; 2],
+    how: &'a Compare<'a>,
+    /// Of the entry at hand.
+    path: PathBuf,
+    stack: Vec<Frame>,
+    reader: Reader,
+    scratch: Scratch<'a>,
+    links: LinkPairs,
+}
+
+/// A name, and what it is on the sides that have it, as far as their directories tell.
+type Taken = (CString, [Option<FileType>; 2]);
+
+/// A directory of one tree or of both.
+struct Frame {
+    sides: [Option<Sorted>; 2],
+    known: Option<Arc<Chunk>>,
+}
+
+impl Frame {
+    /// Takes the smallest name that is left, and what it is on each side. A failure names its side.
+    fn take(&mut self, reader: &mut Reader) -> Result<Option<Taken>, (usize, Errno)> {
+        let Some(name) = self.sides.iter().flatten().filter_map(Sorted::peek).min().map(ToOwned::to_owned)
+        else {
+            return Ok(None);
+        };
+        let mut has = [None; 2];
+        for (index, side) in self.sides.iter_mut().enumerate() {
+            let Some(side) = side else { continue };
+            while side.peek() == Some(&name) {
+                has[index] = Some(side.kind());
+                side.advance(reader, |_, _, _| Ok(true)).map_err(|errno| (index, errno))?;
+            }
+        }
+        Ok(Some((name, has)))
+    }
+}
+
+impl Frame {
+    /// Whether the index knows the new side's entry to be what the old side has. What cannot be told is not known.
+    fn knows(&self, name: &CStr) -> bool {
+        let (Some(known), Some(new)) = (&self.known, &self.sides[1]) else { return false };
+        Stat::of_name(new.handle.as_fd(), name).is_ok_and(|stat| known.trusts(name, &stat))
+    }
+}
+
+impl Walk<'_> {
+    fn step(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, DiskError> {
+        let frame = self.stack.last_mut().expect("the stack is not empty");
+        let taken = frame.take(&mut self.reader);
+        let Some((name, has)) = taken.map_err(|(side, errno)| self.failed(side, "read", errno))? else {
+            self.stack.pop();
+            self.path.pop();
+            return Ok(ControlFlow::Continue(()));
+        };
+        let frame = self.stack.last().expect("it is still there");
+        // What is known of a file may be of another commit, where the old side has a directory.
+        let may_be_known = matches!(has, [Some(old), Some(_)] if old != FileType::Directory);
+        if may_be_known && frame.knows(&name) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
+        let [old, new] = [self.open(0, &name, has[0].is_some())?, self.open(1, &name, has[1].is_some())?];
+        let kind = match (&old, &new) {
+            (None, None) => None,
+            (None, Some(_)) => Some(ChangeKind::Added),
+            (Some(_), None) => Some(ChangeKind::Deleted),
+            (Some(old), Some(new)) if old.stat.kind != new.stat.kind => Some(ChangeKind::TypeChanged),
+            (Some(old), Some(new)) => self.pair(old, new)?,
+        };
+        if let Some(kind) = kind
+            && visit(Found { path: &self.path, kind, nodes: [old.as_ref(), new.as_ref()] })?.is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+        let is_directory = |node: &Node| node.stat.kind == FileType::Directory;
+        let mut directories = [old.filter(is_directory), new.filter(is_directory)];
+        if self.how.fold && directories[0].is_none() {
+            directories[1] = None;
+        }
+        if directories.iter().any(Option::is_some) {
+            let [old, new] = directories;
+            let handles = [self.reopen(0, old)?, self.reopen(1, new)?];
+            self.descend(handles)?;
+        } else {
+            self.path.pop();
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Two entries of one name and one type.
+    fn pair(&mut self, old: &Node, new: &Node) -> Result<Option<ChangeKind>, DiskError> {
+        let linked_alike = old.stat.kind == FileType::Directory || self.links.agree(&old.stat, &new.stat);
+        let kind = entries_differ(old, new, &mut self.scratch)
+            .map_err(|trouble| self.failed(trouble.side, trouble.action, trouble.error))?;
+        Ok(kind.or((!linked_alike).then_some(ChangeKind::Attributes)))
+    }
+
+    /// Opens `name` on one side of the frame on top; none if it has vanished since it was listed.
+    fn open(&self, side: usize, name: &CStr, has: bool) -> Result<Option<Node>, DiskError> {
+        let frame = self.stack.last().expect("a step has a frame");
+        let Some(directory) = frame.sides[side].as_ref().filter(|_| has) else { return Ok(None) };
+        match Node::open(directory.handle.as_fd(), name) {
+            Err(Errno::NOENT) => Ok(None),
+            other => other.map(Some).map_err(|errno| self.failed(side, "open", errno)),
+        }
+    }
+
+    fn reopen(&self, side: usize, node: Option<Node>) -> Result<Option<OwnedFd>, DiskError> {
+        node.map(|node| node.reopen().map_err(|errno| self.failed(side, "open", errno))).transpose()
+    }
+
+    /// Goes into the directory at `self.path`, of which `handles` are the two sides.
+    fn descend(&mut self, handles: [Option<OwnedFd>; 2]) -> Result<(), DiskError> {
+        let mut sides = [None, None];
+        for (index, handle) in handles.into_iter().enumerate() {
+            let Some(handle) = handle else { continue };
+            let sorted = Sorted::read(handle, &mut self.reader);
+            sides[index] = Some(sorted.map_err(|errno| self.failed(index, "read", errno))?);
+        }
+        let known = self.how.index.and_then(|index| index.directory(&self.path));
+        self.stack.push(Frame { sides, known });
+        Ok(())
+    }
+
+    fn failed(&self, side: usize, action: &'static str, errno: Errno) -> DiskError {
+        refusal(action, self.roots[side].join(&self.path), errno)
+    }
+}
+
+/// Which inode of the one tree has met which of the other. Names that are one inode there must be one here.
+#[derive(Default)]
+struct LinkPairs {
+    met: [HashMap<Inode, Met>; 2],
+}
+
+struct Met {
+    other: Inode,
+    names: u32,
+}
+
+impl LinkPairs {
+    fn agree(&mut self, old: &Stat, new: &Stat) -> bool {
+        if old.links < 2 && new.links < 2 {
+            return true;
+        }
+        let [of_old, of_new] = &mut self.met;
+        meet(of_old, old, new.inode) & meet(of_new, new, old.inode)
+    }
+}
+
+/// Forgets an inode when all its names have been met.
+fn meet(met: &mut HashMap<Inode, Met>, stat: &Stat, other: Inode) -> bool {
+    if stat.links < 2 {
+        return true;
+    }
+    let entry = met.entry(stat.inode).or_insert(Met { other, names: 0 });
+    entry.names += 1;
+    let agrees = entry.other == other;
+    if entry.names >= stat.links {
+        met.remove(&stat.inode);
+    }
+    agrees
+}

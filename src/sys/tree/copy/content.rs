@@ -1,0 +1,257 @@
+//! The copy ladder for the bytes of one file: share its blocks, else let the kernel copy, else read and write.
+//!
+//! That the file system does not know a way is remembered for the run, but only after the kernel said so.
+//! Other refusals concern one file, which goes to the next rung.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{
+    IFlags, SeekFrom, copy_file_range, fstat, ftruncate, ioctl_ficlone, ioctl_getflags, ioctl_setflags, seek,
+};
+use rustix::io::{Errno, pread, pwrite};
+
+use crate::sys::tree::entry::attributes::room;
+use crate::sys::tree::entry::handle::Stat;
+
+/// Bytes read and written at once, and the most that the kernel copies before progress is told.
+pub(in crate::sys::tree) const BUFFER: usize = 256 * 1024;
+const RANGE: u64 = 8 * 1024 * 1024;
+/// ZFS answers `EAGAIN` to a clone of what it has not written yet.
+const CLONE_TRIES: u32 = 5;
+const CLONE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes the second file share the blocks of the first.
+pub(in crate::sys::tree) type Share = fn(&OwnedFd, &OwnedFd) -> rustix::io::Result<()>;
+
+/// Which rungs are still worth a try.
+pub(in crate::sys::tree) struct Ladder {
+    clone: AtomicBool,
+    range: AtomicBool,
+    share: Share,
+}
+
+/// How the bytes of a file came across.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sys::tree) enum Way {
+    Cloned,
+    Ranged,
+    Written,
+    /// An earlier copy was brought up to date.
+    Revised,
+}
+
+/// What was done for one file: how, the bytes shared or moved, and its size now.
+pub(in crate::sys::tree) struct Copied {
+    pub(in crate::sys::tree) way: Option<Way>,
+    pub(in crate::sys::tree) moved: u64,
+    pub(in crate::sys::tree) size: u64,
+}
+
+/// Which of the two files refused.
+pub(in crate::sys::tree) enum Trouble {
+    Source(io::Error),
+    Target(io::Error),
+    /// The copy was told to end.
+    Stopped,
+}
+
+/// One file on its way.
+struct Transfer<'a> {
+    ladder: &'a Ladder,
+    from: &'a OwnedFd,
+    to: &'a OwnedFd,
+    buffer: &'a mut Vec<u8>,
+    range: bool,
+    way: Way,
+    moved: u64,
+    /// Told of bytes that were moved; false ends the copy.
+    tick: &'a mut dyn FnMut(u64) -> bool,
+}
+
+impl Ladder {
+    pub(in crate::sys::tree) fn new(clone: bool, range: bool) -> Self {
+        let share = |from: &OwnedFd, to: &OwnedFd| ioctl_ficlone(to, from);
+        Ladder { clone: AtomicBool::new(clone), range: AtomicBool::new(range), share }
+    }
+
+    /// A ladder whose first rung is `share`.
+    #[cfg(test)]
+    pub(in crate::sys::tree) fn sharing(share: Share) -> Self {
+        Ladder { share, ..Ladder::new(true, true) }
+    }
+
+    /// Copies the bytes of `from`, up to the size in `stat`, to `to`, which is empty.
+    pub(in crate::sys::tree) fn copy(
+        &self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        stat: &Stat,
+        buffer: &mut Vec<u8>,
+        tick: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Copied, Trouble> {
+        if stat.size == 0 {
+            return Ok(Copied { way: None, moved: 0, size: 0 });
+        }
+        if self.clone.load(Ordering::Relaxed) && self.cloned(from, to)? {
+            tick(stat.size);
+            return Ok(Copied { way: Some(Way::Cloned), moved: stat.size, size: stat.size });
+        }
+        let range = self.range.load(Ordering::Relaxed);
+        let mut transfer =
+            Transfer { ladder: self, from, to, buffer, range, way: Way::Ranged, moved: 0, tick };
+        let size = transfer.extents(stat)?;
+        Ok(Copied { way: Some(transfer.way), moved: transfer.moved, size })
+    }
+
+    fn cloned(&self, from: &OwnedFd, to: &OwnedFd) -> Result<bool, Trouble> {
+        for _ in 0..CLONE_TRIES {
+            match (self.share)(from, to) {
+                Ok(()) => return Ok(true),
+                Err(Errno::AGAIN) => sleep(CLONE_PAUSE),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::XDEV | Errno::NOSYS) => {
+                    self.clone.store(false, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                // btrfs shares no blocks between a file without copy-on-write and one with it.
+                Err(Errno::INVAL) => return Ok(follow_no_cow(from, to) && (self.share)(from, to).is_ok()),
+                Err(error @ (Errno::NOSPC | Errno::DQUOT)) => return Err(Trouble::Target(error.into())),
+                Err(_) => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Marks the empty file `to` as not copy-on-write if `from` is; whether it was needed and done.
+fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
+    let (Ok(source), Ok(target)) = (ioctl_getflags(from), ioctl_getflags(to)) else { return false };
+    let wanted = (target - IFlags::NOCOW) | (source & IFlags::NOCOW);
+    wanted != target && ioctl_setflags(to, wanted).is_ok()
+}
+
+impl Transfer<'_> {
+    /// Copies what is not a hole; the size that the copy has at the end.
+    fn extents(&mut self, stat: &Stat) -> Result<u64, Trouble> {
+        // A write is marked when it begins. This waits for one that is under way, as a clone does by itself: what begins
+        // later has a later mark, so nothing is read that an older mark would hide.
+        let _ = seek(self.from.as_fd(), SeekFrom::Data(0));
+        if stat.allocated >= stat.size {
+            // A source that is shorter by now leaves a target that ends where it does.
+            return self.extent(0, stat.size);
+        }
+        let mut offset = 0;
+        while let Some((start, end)) = next_data(self.from, offset, stat.size).map_err(source)? {
+            offset = self.extent(start, end)?;
+            if offset < end {
+                break;
+            }
+        }
+        let now = u64::try_from(fstat(self.from).map_err(source)?.st_size).unwrap_or(0);
+        let size = stat.size.min(now);
+        ftruncate(self.to, size).map_err(target)?;
+        Ok(size)
+    }
+
+    /// Copies the bytes from `offset` to `end`; where it got to, which is less if the source ended.
+    fn extent(&mut self, mut offset: u64, end: u64) -> Result<u64, Trouble> {
+        while offset < end && self.range {
+            let (mut read, mut written) = (offset, offset);
+            let length = (end - offset).min(RANGE) as usize;
+            match copy_file_range(self.from, Some(&mut read), self.to, Some(&mut written), length) {
+                // The end, or a file system that cannot tell: reading will show.
+                Ok(0) => break,
+                Ok(length) => {
+                    offset += length as u64;
+                    self.moved(length as u64)?;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::XDEV | Errno::NOSYS) => {
+                    self.ladder.range.store(false, Ordering::Relaxed);
+                    self.range = false;
+                }
+                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => return Err(target(error)),
+                Err(Errno::IO) => return Err(source(Errno::IO)),
+                Err(_) => self.range = false,
+            }
+        }
+        self.read_and_write(offset, end)
+    }
+
+    fn read_and_write(&mut self, mut offset: u64, end: u64) -> Result<u64, Trouble> {
+        while offset < end {
+            let wanted = (end - offset).min(BUFFER as u64) as usize;
+            let buffer = room(self.buffer, wanted);
+            let length = match pread(self.from, &mut *buffer, offset) {
+                Err(Errno::INTR) => continue,
+                other => other.map_err(source)?,
+            };
+            if length == 0 {
+                break;
+            }
+            self.way = Way::Written;
+            write_at(self.to, &buffer[..length], offset)?;
+            offset += length as u64;
+            self.moved(length as u64)?;
+        }
+        Ok(offset)
+    }
+
+    fn moved(&mut self, bytes: u64) -> Result<(), Trouble> {
+        self.moved += bytes;
+        if (self.tick)(bytes) { Ok(()) } else { Err(Trouble::Stopped) }
+    }
+}
+
+/// The next run of data at or after `offset` and before `end`, as `lseek(2)` tells it. A file system
+/// that cannot tell has one run.
+pub(in crate::sys::tree) fn next_data(
+    file: &OwnedFd,
+    offset: u64,
+    end: u64,
+) -> rustix::io::Result<Option<(u64, u64)>> {
+    if offset >= end {
+        return Ok(None);
+    }
+    let start = match seek(file.as_fd(), SeekFrom::Data(offset)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(Some((offset, end))),
+        Err(error) => return Err(error),
+    };
+    if start >= end {
+        return Ok(None);
+    }
+    match seek(file.as_fd(), SeekFrom::Hole(start)) {
+        Ok(hole) => Ok(Some((start, hole.min(end)))),
+        // The file was truncated in between.
+        Err(Errno::NXIO) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes all of `bytes`.
+pub(in crate::sys::tree) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), Trouble> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match pwrite(file, &bytes[done..], offset + done as u64) {
+            Err(Errno::INTR) => {}
+            // Not from a local file system; a loop without end is the alternative.
+            Ok(0) => return Err(target(Errno::IO)),
+            other => done += other.map_err(target)?,
+        }
+    }
+    Ok(())
+}
+
+pub(in crate::sys::tree) fn source(error: Errno) -> Trouble {
+    Trouble::Source(error.into())
+}
+
+pub(in crate::sys::tree) fn target(error: Errno) -> Trouble {
+    Trouble::Target(error.into())
+}

@@ -1,0 +1,90 @@
+//! Hard links inside a copy.
+//!
+//! The first name of an inode with several is also linked into a private directory beside the copy, under a
+//! name made of the inode's numbers; the further names are links to that. So nothing is kept in memory, and no
+//! long path is needed. The directory `<dst>.links` exists only if there are such inodes, and goes at the end.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Mode, linkat, mkdirat, renameat};
+use rustix::io::Errno;
+
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::entry::handle::{Inode, open_root};
+use crate::sys::tree::remove::remove_tree;
+use crate::sys::{disk, fault};
+
+pub(in crate::sys::tree) struct Links {
+    path: PathBuf,
+    directory: Mutex<Option<OwnedFd>>,
+}
+
+impl Links {
+    /// For a copy into `dst`. Makes nothing yet.
+    pub(in crate::sys::tree) fn beside(dst: &Path) -> Result<Self, DiskError> {
+        dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("make a directory beside", dst)?;
+        Ok(Links { path: disk::beside(dst, ".links"), directory: Mutex::new(None) })
+    }
+
+    /// Makes `name` in `to` a link to what an earlier name of `inode` has become, and says true; or, if this is
+    /// the first name, calls `create`, which makes it, and keeps it for the next.
+    pub(in crate::sys::tree) fn join<T>(
+        &self,
+        inode: Inode,
+        to: &OwnedFd,
+        name: &CStr,
+        create: impl FnOnce() -> Result<T, DiskError>,
+        path: impl Fn() -> PathBuf,
+    ) -> Result<Option<T>, DiskError> {
+        // Held to the end: nobody may look for an earlier name while one is being made.
+        let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
+        if directory.is_none() {
+            *directory = Some(self.make()?);
+        }
+        let side = directory.as_ref().expect("it was just made");
+        let key = key(inode);
+        let failed = |error: io::Error| DiskError::new("link", path(), error);
+
+        fault::point("tree.link").map_err(failed)?;
+        let linked = match linkat(side, &key, to, name, AtFlags::empty()) {
+            // No inode can have more names. The last one is the side link itself; then a new group starts.
+            Err(Errno::MLINK) => renameat(side, &key, to, name),
+            other => other,
+        };
+        match linked {
+            Ok(()) => return Ok(None),
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        let made = create()?;
+        fault::point("tree.link").map_err(failed)?;
+        linkat(to, name, side, &key, AtFlags::empty()).map_err(|error| failed(error.into()))?;
+        Ok(Some(made))
+    }
+
+    /// Removes the private directory, if there is one.
+    pub(in crate::sys::tree) fn remove(self) -> Result<(), DiskError> {
+        match self.directory.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(_) => remove_tree(&self.path),
+            None => Ok(()),
+        }
+    }
+
+    fn make(&self) -> Result<OwnedFd, DiskError> {
+        // One that an interrupted copy to the same place has left.
+        remove_tree(&self.path)?;
+        fault::point("tree.mkdir").at("make", &self.path)?;
+        mkdirat(CWD, &self.path, Mode::RWXU).at("make", &self.path)?;
+        open_root(&self.path)
+    }
+}
+
+fn key(inode: Inode) -> CString {
+    let Inode { device, number, birth: (seconds, nanoseconds) } = inode;
+    let key = format!("{device:x}-{number:x}-{seconds:x}-{nanoseconds:x}");
+    CString::new(key).expect("digits hold no NUL")
+}

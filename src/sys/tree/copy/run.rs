@@ -1,0 +1,159 @@
+//! The state of one copy, which the walker and the workers share.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::content::Ladder;
+use super::directory::Directory;
+use super::first_pass::EarlyCopies;
+use super::links::Links;
+use super::options::{CopyOptions, CopyStats};
+use super::queue::Queue;
+use super::reuse::{Keep, Update};
+use crate::sys::error::DiskError;
+use crate::sys::fault;
+use crate::sys::tree::entry::attributes;
+use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::names::Names;
+
+/// Batches that wait for a worker; each holds two directory handles.
+const QUEUE: usize = 64;
+
+/// A piece of work: some entries of one directory that are no directories.
+pub(in crate::sys::tree) struct Batch {
+    pub(in crate::sys::tree) directory: Arc<Directory>,
+    pub(in crate::sys::tree) names: Names,
+}
+
+/// What the threads of one copy share.
+pub(in crate::sys::tree) struct Run<'a> {
+    pub(in crate::sys::tree) src: &'a Path,
+    pub(in crate::sys::tree) dst: &'a Path,
+    pub(in crate::sys::tree) ladder: Ladder,
+    pub(in crate::sys::tree) update: &'a Update<'a>,
+    /// This is a first pass: files are copied to there, and nothing else is.
+    pub(in crate::sys::tree) ahead: Option<&'a EarlyCopies>,
+    pub(in crate::sys::tree) links: Links,
+    pub(in crate::sys::tree) queue: Queue<Batch>,
+    pub(in crate::sys::tree) options: &'a CopyOptions,
+    stopped: AtomicBool,
+    error: Mutex<Option<DiskError>>,
+    stats: Mutex<CopyStats>,
+    bytes: AtomicU64,
+    entries: AtomicU64,
+}
+
+impl<'a> Run<'a> {
+    pub(in crate::sys::tree) fn new(
+        src: &'a Path,
+        dst: &'a Path,
+        options: &'a CopyOptions,
+        ladder: Ladder,
+        update: &'a Update<'a>,
+    ) -> Result<Self, DiskError> {
+        Ok(Run {
+            src,
+            dst,
+            update,
+            ahead: None,
+            options,
+            ladder,
+            links: Links::beside(dst)?,
+            queue: Queue::new(QUEUE),
+            stopped: AtomicBool::new(false),
+            error: Mutex::new(None),
+            stats: Mutex::new(CopyStats::default()),
+            bytes: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+        })
+    }
+
+    /// Makes a first pass of it, which copies files to `early` and does nothing else.
+    pub(in crate::sys::tree) fn ahead(self, early: &'a EarlyCopies) -> Self {
+        Run { ahead: Some(early), ..self }
+    }
+}
+
+impl Run<'_> {
+    /// Ends the copy; the first error is the one that counts.
+    pub(in crate::sys::tree) fn fail(&self, error: DiskError) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop();
+    }
+
+    pub(in crate::sys::tree) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.queue.close();
+    }
+
+    /// Held by each thread: one that panics must not leave the others waiting for it.
+    pub(in crate::sys::tree) fn stop_on_panic(&self) -> StopOnPanic<'_> {
+        StopOnPanic(self)
+    }
+
+    /// Whether to go on. Notices a cancellation.
+    pub(in crate::sys::tree) fn goes_on(&self) -> bool {
+        if self.options.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            let cancelled = io::Error::new(io::ErrorKind::Interrupted, "cancelled");
+            self.fail(DiskError::new("copy", self.src, cancelled));
+        }
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Counts what was done, and tells whoever wants to know.
+    pub(in crate::sys::tree) fn progress(&self, bytes: u64, entries: u64) {
+        if let Some(tell) = &self.options.progress {
+            let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            let entries = self.entries.fetch_add(entries, Ordering::Relaxed) + entries;
+            tell(bytes, entries);
+        }
+    }
+
+    pub(in crate::sys::tree) fn add(&self, stats: &CopyStats) {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) += stats;
+    }
+
+    /// Gives back one share of `directory`; the last one puts its attributes on it.
+    pub(in crate::sys::tree) fn release(
+        &self,
+        directory: Arc<Directory>,
+        scratch: &mut Scratch,
+    ) -> Result<(), DiskError> {
+        Directory::release(directory, |last| {
+            if !self.goes_on() || self.ahead.is_some() || last.is_bare {
+                return Ok(());
+            }
+            fault::point("tree.attributes")
+                .and_then(|()| match self.update.keep {
+                    Keep::Nothing => Ok(()),
+                    // It may be another's copy so far.
+                    Keep::All => Ok(attributes::clear_inherited(&last.to, scratch)?),
+                })
+                .and_then(|()| attributes::apply(&last.to, &last.stat, last.from.as_fd(), scratch))
+                .map_err(|error| DiskError::new("set the attributes of", last.path(self.dst, c""), error))
+        })
+    }
+
+    pub(in crate::sys::tree) fn finish(self) -> Result<CopyStats, DiskError> {
+        let removed = self.links.remove();
+        if let Some(error) = self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        removed?;
+        Ok(self.stats.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(in crate::sys::tree) struct StopOnPanic<'a>(&'a Run<'a>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The thread that walks the source: it makes the directories, and hands out all other entries in batches.
+//!
+//! It goes down before it goes on, with a stack of its own. A directory is read in pieces; its subdirectories
+//! in a piece are done before the next piece is read, so a frame holds some thousand names at most. They are taken in
+//! order, as that is how a stat index is stored.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags, fchmod, mkdirat, openat};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::options::CopyStats;
+use super::reuse::{Beside, Keep};
+use super::run::{Batch, Run};
+use crate::sys::error::DiskError;
+use crate::sys::fault;
+use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
+use crate::sys::tree::entry::names::{Names, Reader};
+
+/// Entries in a batch. Many, so that the workers are in different directories: creating entries in
+/// one of them is serialised by the kernel.
+const BATCH: usize = 512;
+
+pub(in crate::sys::tree) struct Walker<'a> {
+    run: &'a Run<'a>,
+    stack: Vec<Frame>,
+    reader: Reader,
+    scratch: Scratch,
+    stats: CopyStats,
+}
+
+struct Frame {
+    directory: Arc<Directory>,
+    /// Subdirectories of the piece that was read last.
+    pending: Names,
+    /// How many of them are done.
+    done: usize,
+    read_to_end: bool,
+}
+
+impl<'a> Walker<'a> {
+    pub(in crate::sys::tree) fn new(run: &'a Run<'a>) -> Self {
+        let (reader, scratch, stats) = (Reader::new(), Scratch::default(), CopyStats::default());
+        Walker { run, stack: Vec::new(), reader, scratch, stats }
+    }
+
+    pub(in crate::sys::tree) fn walk(mut self, root: Directory) {
+        let _guard = self.run.stop_on_panic();
+        self.enter(root);
+        while !self.stack.is_empty() && self.run.goes_on() {
+            if let Err(error) = self.step() {
+                self.run.fail(error);
+            }
+        }
+        self.run.add(&self.stats);
+    }
+
+    /// The same for the directory `name` of `parent`, whose copy is made first.
+    pub(in crate::sys::tree) fn walk_child(
+        mut self,
+        parent: Arc<Directory>,
+        name: &CStr,
+    ) -> Result<(), DiskError> {
+        if let Some(child) = self.child(parent, name)? {
+            self.stats.directories += 1;
+            self.run.progress(0, 1);
+            self.walk(child);
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, directory: Directory) {
+        let directory = Arc::new(directory);
+        self.stack.push(Frame { directory, pending: Names::default(), done: 0, read_to_end: false });
+    }
+
+    fn step(&mut self) -> Result<(), DiskError> {
+        let frame = self.stack.last_mut().expect("the stack is not empty");
+        if let Some(name) = frame.pending.get(frame.done).map(ToOwned::to_owned) {
+            frame.done += 1;
+            let parent = Arc::clone(&frame.directory);
+            if let Some(child) = self.child(parent, &name)? {
+                self.stats.directories += 1;
+                self.run.progress(0, 1);
+                self.enter(child);
+            }
+        } else if frame.read_to_end {
+            let frame = self.stack.pop().expect("the stack is not empty");
+            self.run.release(frame.directory, &mut self.scratch)?;
+        } else {
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next piece of the directory on top of the stack.
+    fn read(&mut self) -> Result<(), DiskError> {
+        let Frame { directory, pending, done, read_to_end } =
+            self.stack.last_mut().expect("the stack is not empty");
+        (*pending, *done) = (Names::default(), 0);
+        let mut names = Names::default();
+        let send = |names: Names| self.run.queue.push(Batch { directory: Arc::clone(directory), names });
+        let more = self.reader.chunk(directory.from.as_fd(), |name, mut kind| {
+            if kind == FileType::Unknown {
+                kind = match Stat::of_name(directory.from.as_fd(), name) {
+                    Err(Errno::NOENT) => return Ok(()),
+                    other => other?.kind,
+                };
+            }
+            if directory.beside.leaves_out(name) {
+                return Ok(());
+            }
+            if kind == FileType::Directory {
+                return pending.push(name);
+            }
+            names.push(name)?;
+            if names.len() == BATCH {
+                send(std::mem::take(&mut names));
+            }
+            Ok(())
+        });
+        let more = more.map_err(|errno| DiskError::new("read", directory.path(self.run.src, c""), errno))?;
+        if !names.is_empty() {
+            send(names);
+        }
+        pending.sort();
+        *read_to_end = !more;
+        Ok(())
+    }
+
+    /// Opens the directory `name` of `parent`, and makes its copy.
+    fn child(&mut self, parent: Arc<Directory>, name: &CStr) -> Result<Option<Directory>, DiskError> {
+        let run = self.run;
+        let from = match open_directory(parent.from.as_fd(), name) {
+            Err(Errno::NOENT) => return Ok(None),
+            // Something else has taken its place since it was listed.
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                let mut names = Names::default();
+                names.push(name).expect("there is room for one name");
+                run.queue.push(Batch { directory: parent, names });
+                return Ok(None);
+            }
+            other => other.map_err(|errno| refusal("open", parent.path(run.src, name), errno))?,
+        };
+        let stat = Stat::of(from.as_fd())
+            .map_err(|errno| DiskError::new("read the attributes of", parent.path(run.src, name), errno))?;
+
+        let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
+        if run.ahead.is_some() {
+            let to = parent.to.try_clone().map_err(failed)?;
+            let (name, beside) = (name.to_owned(), Beside::default());
+            return Ok(Some(Directory {
+                parent: Some(parent),
+                name,
+                from,
+                to,
+                stat,
+                beside,
+                is_bare: false,
+            }));
+        }
+        fault::point("tree.mkdir").map_err(failed)?;
+        match mkdirat(&parent.to, name, Mode::RWXU) {
+            // An earlier pass made it, and has closed it again with its final mode.
+            Err(Errno::EXIST) if run.update.keep == Keep::All => {}
+            Err(Errno::EXIST) if parent.listed_twice(name) => return Ok(None),
+            other => other.map_err(|errno| failed(errno.into()))?,
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let to = openat(&parent.to, name, flags, Mode::empty())
+            .map_err(|errno| DiskError::new("open", parent.path(run.dst, name), errno))?;
+        if run.update.keep == Keep::All {
+            let path = || parent.path(run.dst, name);
+            fchmod(&to, Mode::RWXU).map_err(|errno| DiskError::new("set the mode of", path(), errno))?;
+        }
+        let beside = parent.beside.child(name, run.update)?;
+        let child =
+            Directory { parent: Some(parent), name: name.to_owned(), from, to, stat, beside, is_bare: false };
+        Ok(Some(child))
+    }
+}

@@ -1,0 +1,304 @@
+//! A thread that copies the entries of the batches it takes: all but directories.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags, mknodat, openat, readlinkat, symlinkat};
+use rustix::io::Errno;
+
+use super::content::{Copied, Trouble, Way};
+use super::directory::Directory;
+use super::first_pass::EarlyCopies;
+use super::options::{CopyStats, Rung};
+use super::patch::revise;
+use super::queue::workers;
+use super::reuse::Keep;
+use super::run::{Batch, Run};
+use crate::sys::error::DiskError;
+use crate::sys::fault;
+use crate::sys::tree::entry::attributes;
+use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::handle::{Node, Stat, refusal};
+use crate::sys::tree::entry::names::Names;
+
+/// Bytes; while a worker copies such a file, it keeps no others waiting.
+const LARGE: u64 = 4 * 1024 * 1024;
+/// Progress is told after so many bytes of one file.
+const TELL: u64 = 16 * 1024 * 1024;
+
+pub(in crate::sys::tree) struct Worker<'a> {
+    run: &'a Run<'a>,
+    scratch: Scratch,
+    buffer: Vec<u8>,
+    stats: CopyStats,
+    /// Bytes that are copied and not yet told of.
+    untold: u64,
+}
+
+/// An entry of the source that is to be copied.
+struct Entry<'e> {
+    run: &'e Run<'e>,
+    directory: &'e Directory,
+    name: &'e CStr,
+    node: &'e Node,
+}
+
+/// What was made for an entry.
+enum Made {
+    File { from: OwnedFd, to: OwnedFd },
+    Other,
+}
+
+impl<'a> Worker<'a> {
+    pub(in crate::sys::tree) fn new(run: &'a Run<'a>) -> Self {
+        let (scratch, buffer, stats) = (Scratch::default(), Vec::new(), CopyStats::default());
+        Worker { run, scratch, buffer, stats, untold: 0 }
+    }
+
+    pub(in crate::sys::tree) fn work(mut self) {
+        let _guard = self.run.stop_on_panic();
+        while let Some(batch) = self.run.queue.pop() {
+            if !self.run.goes_on() {
+                break;
+            }
+            if let Err(error) = self.batch(batch) {
+                self.run.fail(error);
+            }
+        }
+        self.run.add(&self.stats);
+    }
+
+    fn batch(&mut self, batch: Batch) -> Result<(), DiskError> {
+        let Batch { directory, mut names } = batch;
+        let mut index = 0;
+        while let Some(name) = names.get(index) {
+            if !self.run.goes_on() {
+                return Ok(());
+            }
+            index += 1;
+            if self.spare(&directory, name)? {
+                continue;
+            }
+            let Some(node) = self.open(&directory, name)? else { continue };
+            self.share(&directory, &mut names, index, node.stat.size);
+            let name = names.get(index - 1).expect("it was just there");
+            if let Some(early) = self.run.ahead {
+                self.ahead(&directory, name, &node, early)?;
+                continue;
+            }
+            self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
+        }
+        self.run.progress(std::mem::take(&mut self.untold), index as u64);
+        self.run.release(directory, &mut self.scratch)
+    }
+
+    /// Whether the entry need not be copied: it is there already.
+    fn spare(&mut self, directory: &Directory, name: &CStr) -> Result<bool, DiskError> {
+        let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
+        if let Some(early) = self.run.update.early
+            && let Some(bytes) =
+                early.take(&directory.from, &directory.stat, &directory.to, name).map_err(failed)?
+        {
+            self.stats.kept += 1;
+            self.untold += bytes;
+            return Ok(true);
+        }
+        let is_there = directory.beside.spare(&directory.to, name, self.run.update).map_err(failed)?;
+        self.stats.kept += u64::from(is_there);
+        Ok(is_there)
+    }
+
+    /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
+    /// of it if one of them has nothing to do.
+    fn share(&self, directory: &Arc<Directory>, names: &mut Names, index: usize, size: u64) {
+        let left = names.len() - index;
+        let given = match size {
+            LARGE.. => left,
+            _ if self.run.queue.is_hungry() => left.div_ceil(2),
+            _ => 0,
+        };
+        if given > 0 {
+            let names = names.split_off(names.len() - given);
+            self.run.queue.push_front(Batch { directory: Arc::clone(directory), names });
+        }
+    }
+
+    fn open(&self, directory: &Directory, name: &CStr) -> Result<Option<Node>, DiskError> {
+        match Node::open(directory.from.as_fd(), name) {
+            Err(Errno::NOENT) => Ok(None),
+            // It was none when it was listed, so what was listed has vanished.
+            Ok(node) if node.stat.kind == FileType::Directory => Ok(None),
+            other => {
+                other.map(Some).map_err(|errno| refusal("open", directory.path(self.run.src, name), errno))
+            }
+        }
+    }
+
+    /// Copies a file ahead of its tree, if the copy may be of use.
+    fn ahead(
+        &mut self,
+        directory: &Directory,
+        name: &CStr,
+        node: &Node,
+        early: &EarlyCopies,
+    ) -> Result<(), DiskError> {
+        let Some(mark) = early.name(&node.stat) else { return Ok(()) };
+        let entry = Entry { run: self.run, directory, name, node };
+        let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
+        fault::point("tree.copy").map_err(|error| entry.target("make", error))?;
+        match create(early.handle(), &mark, &node.stat) {
+            // It has moved, and is met again.
+            Err(Errno::EXIST) => Ok(()),
+            Ok(to) => {
+                self.file(&entry, &from, &to)?;
+                early.keep_draft(&mark, &node.stat).map_err(|error| entry.target("make", error))
+            }
+            Err(errno) => Err(entry.target("make", errno.into())),
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), DiskError> {
+        let Entry { run, directory, name, node } = *entry;
+        let made = if node.stat.links > 1 {
+            let path = || directory.path(run.dst, name);
+            match run.links.join(node.stat.inode, &directory.to, name, || entry.make(), path)? {
+                Some(made) => made,
+                None => {
+                    self.stats.hard_links += 1;
+                    return Ok(());
+                }
+            }
+        } else if self.revised(entry)? {
+            return Ok(());
+        } else {
+            entry.make()?
+        };
+        match made {
+            Some(Made::File { from, to }) => self.file(entry, &from, &to),
+            Some(Made::Other) => {
+                self.stats.others += 1;
+                let magic = node.magic_path();
+                attributes::apply_to_name(&directory.to, name, &node.stat, &magic, &mut self.scratch)
+                    .map_err(|error| entry.target("set the attributes of", error))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn file(&mut self, entry: &Entry<'_>, from: &OwnedFd, to: &OwnedFd) -> Result<(), DiskError> {
+        let (run, untold) = (self.run, &mut self.untold);
+        let mut tick = |bytes| {
+            *untold += bytes;
+            if *untold >= TELL {
+                run.progress(std::mem::take(untold), 0);
+            }
+            run.goes_on()
+        };
+        let stat = &entry.node.stat;
+        let copied = match run.ladder.copy(from, to, stat, &mut self.buffer, &mut tick) {
+            Ok(copied) => copied,
+            Err(Trouble::Stopped) => return Ok(()),
+            Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
+            Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
+        };
+        self.untold += copied.size.saturating_sub(copied.moved);
+        self.count(&copied);
+        if run.update.keep == Keep::All {
+            // The directory may have its default ACL already, which the file got too.
+            attributes::clear_inherited(to, &mut self.scratch)
+                .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        }
+        attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
+            .map_err(|error| entry.target("set the attributes of", error))
+    }
+}
+
+impl Worker<'_> {
+    /// Brings the draft of an earlier pass up to date, if there is one, and puts it in its place.
+    fn revised(&mut self, entry: &Entry<'_>) -> Result<bool, DiskError> {
+        let Entry { run, directory, name, node } = *entry;
+        let Some(early) = run.update.early else { return Ok(false) };
+        let stat = &node.stat;
+        let draft = early.take_draft(stat).map_err(|error| entry.target("make", error))?;
+        let Some(draft) = draft else { return Ok(false) };
+        let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
+        fault::point("tree.revise").map_err(|error| entry.target("write", error))?;
+        let tick = |bytes| {
+            run.progress(bytes, 0);
+            run.goes_on()
+        };
+        let to = &draft.file;
+        match revise(&from, to, stat, workers(run.options.workers), &tick) {
+            Ok(copied) => self.count(&copied),
+            Err(Trouble::Stopped) => return Ok(true),
+            Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
+            Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
+        }
+        attributes::clear_inherited(to, &mut self.scratch)
+            .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
+            .map_err(|error| entry.target("set the attributes of", error))?;
+        early.place(&draft, &directory.to, name).map_err(|error| entry.target("make", error))?;
+        Ok(true)
+    }
+
+    /// Counts a file.
+    fn count(&mut self, copied: &Copied) {
+        self.stats.files += 1;
+        self.stats.bytes += copied.size;
+        let rung = match copied.way {
+            Some(Way::Cloned) => &mut self.stats.cloned,
+            Some(Way::Ranged) => &mut self.stats.ranged,
+            Some(Way::Written) => &mut self.stats.written,
+            Some(Way::Revised) => &mut self.stats.revised,
+            None => &mut Rung::default(),
+        };
+        *rung += Rung { files: 1, bytes: copied.moved };
+    }
+}
+
+impl Entry<'_> {
+    /// Makes an empty file, or the whole of what is none. None if the entry was copied before.
+    fn make(&self) -> Result<Option<Made>, DiskError> {
+        let Entry { directory, name, node, .. } = *self;
+        let made = match node.stat.kind {
+            FileType::RegularFile => {
+                let from = node.reopen().map_err(|errno| self.source("open", errno.into()))?;
+                fault::point("tree.copy").map_err(|error| self.target("make", error))?;
+                create(&directory.to, name, &node.stat).map(|to| Made::File { from, to })
+            }
+            FileType::Symlink => {
+                let target = readlinkat(&node.handle, c"", Vec::new())
+                    .map_err(|errno| self.source("read the link", errno.into()))?;
+                fault::point("tree.symlink").map_err(|error| self.target("make", error))?;
+                symlinkat(target, &directory.to, name).map(|()| Made::Other)
+            }
+            kind => {
+                fault::point("tree.mknod").map_err(|error| self.target("make", error))?;
+                let mode = Mode::RUSR | Mode::WUSR;
+                mknodat(&directory.to, name, kind, mode, node.stat.device).map(|()| Made::Other)
+            }
+        };
+        match made {
+            Err(Errno::EXIST) if directory.listed_twice(name) => Ok(None),
+            other => other.map(Some).map_err(|errno| self.target("make", errno.into())),
+        }
+    }
+
+    fn source(&self, action: &'static str, error: io::Error) -> DiskError {
+        refusal(action, self.directory.path(self.run.src, self.name), error)
+    }
+
+    fn target(&self, action: &'static str, error: io::Error) -> DiskError {
+        DiskError::new(action, self.directory.path(self.run.dst, self.name), error)
+    }
+}
+
+/// Born with its final permissions, where they let us write, most files need no `chmod`.
+fn create(directory: &OwnedFd, name: &CStr, stat: &Stat) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let permissions = stat.mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO);
+    openat(directory, name, flags, permissions | Mode::RUSR | Mode::WUSR)
+}

@@ -1,0 +1,197 @@
+//! Owner, mode, extended attributes and times, put on the copy of an entry.
+//!
+//! The order matters. `chown(2)` and writing clear setuid bits and capabilities, so both come first. An
+//! ACL rewrites the group bits, so the mode comes after it; and a mode without write permission would
+//! keep an ordinary user from setting `user.*`, so it comes after those too. Times come last.
+//!
+//! Labels are attributes that the host gives and checks, not data of the tree: SELinux, IMA and Smack labels are
+//! copied where the kernel lets us and are never compared; `security.evm` is a signature of the inode it
+//! is on and is left alone; XFS shows ACLs a second time under `trusted.SGI_ACL_*`.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, Uid, XattrFlags, chmodat, chownat, fchmod, fchown, fgetxattr, flistxattr,
+    fsetxattr, fstat, futimens, getxattr, lgetxattr, listxattr, lsetxattr, utimensat,
+};
+use rustix::io::{Errno, Result};
+
+use super::handle::Stat;
+
+/// Limits of Linux: bytes of a list of names, and of one value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+const LIST_MAX: usize = 64 * 1024;
+const VALUE_MAX: usize = 64 * 1024;
+
+/// Buffers, one set a thread.
+#[derive(Default)]
+pub(in crate::sys::tree) struct Scratch {
+    pub(in crate::sys::tree) names: Vec<u8>,
+    pub(in crate::sys::tree) value: Vec<u8>,
+    other: Vec<u8>,
+}
+
+/// Something that has extended attributes.
+#[derive(Clone, Copy)]
+pub(in crate::sys::tree) enum Holder<'a> {
+    /// A file or a directory that is open for reading or writing.
+    Open(BorrowedFd<'a>),
+    /// A magic path of `handle`, which is followed to the inode that the handle holds.
+    Magic(&'a str),
+    /// The entry at this path itself, in a directory that only we write to.
+    Private(&'a [u8]),
+}
+
+impl Holder<'_> {
+    /// The names, as one block in which each ends in NUL; nothing where the file system has none.
+    pub(in crate::sys::tree) fn list<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
+        let buffer = room(buffer, LIST_MAX);
+        let listed = match self {
+            Holder::Open(handle) => flistxattr(handle, &mut buffer[..]),
+            Holder::Magic(path) => listxattr(*path, &mut buffer[..]),
+            Holder::Private(path) => rustix::fs::llistxattr(*path, &mut buffer[..]),
+        };
+        match listed {
+            Ok(length) => Ok(&buffer[..length]),
+            Err(Errno::OPNOTSUPP) => Ok(&[]),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The value of `name`; none if it has gone.
+    pub(in crate::sys::tree) fn get<'b>(
+        &self,
+        name: &CStr,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Option<&'b [u8]>> {
+        let buffer = room(buffer, VALUE_MAX);
+        let got = match self {
+            Holder::Open(handle) => fgetxattr(handle, name, &mut buffer[..]),
+            Holder::Magic(path) => getxattr(*path, name, &mut buffer[..]),
+            Holder::Private(path) => lgetxattr(*path, name, &mut buffer[..]),
+        };
+        match got {
+            Ok(length) => Ok(Some(&buffer[..length])),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set(&self, name: &CStr, value: &[u8]) -> Result<()> {
+        match self {
+            Holder::Open(handle) => fsetxattr(handle, name, value, XattrFlags::empty()),
+            Holder::Magic(path) => rustix::fs::setxattr(*path, name, value, XattrFlags::empty()),
+            Holder::Private(path) => lsetxattr(*path, name, value, XattrFlags::empty()),
+        }
+    }
+}
+
+/// The first `length` bytes of a buffer that only grows.
+pub(in crate::sys::tree) fn room(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+    &mut buffer[..length]
+}
+
+/// Splits the block of names that `Holder::list` gives, leaving out what is never copied.
+pub(in crate::sys::tree) fn names(block: &[u8]) -> impl Iterator<Item = &CStr> {
+    block.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok()).filter(
+        |name| name.to_bytes() != b"security.evm" && !name.to_bytes().starts_with(b"trusted.SGI_ACL_"),
+    )
+}
+
+/// Whether `name` is a label that the host gives.
+pub(in crate::sys::tree) fn is_label(name: &CStr) -> bool {
+    let name = name.to_bytes();
+    matches!(name, b"security.selinux" | b"security.ima") || name.starts_with(b"security.SMACK64")
+}
+
+/// Puts what `stat` says, and the extended attributes of `from`, on the open file or directory `to`.
+pub(in crate::sys::tree) fn apply(
+    to: &OwnedFd,
+    stat: &Stat,
+    from: BorrowedFd<'_>,
+    scratch: &mut Scratch,
+) -> io::Result<()> {
+    let born = fstat(to)?;
+    if (born.st_uid, born.st_gid) != (stat.uid, stat.gid) {
+        let (owner, group) = owner_of(stat);
+        fchown(to, owner, group).map_err(|errno| owner_refused(errno, stat))?;
+    }
+    let set = copy_extended(Holder::Open(from), Holder::Open(to.as_fd()), scratch)?;
+    if set || Mode::from_raw_mode(born.st_mode) != stat.mode || stat.mode.intersects(Mode::SUID | Mode::SGID)
+    {
+        fchmod(to, stat.mode)?;
+    }
+    Ok(futimens(to, &stat.times)?)
+}
+
+/// The same for a symlink, FIFO, socket or device: the entry `name` of `directory`, which only we write to.
+pub(in crate::sys::tree) fn apply_to_name(
+    directory: &OwnedFd,
+    name: &CStr,
+    stat: &Stat,
+    from: &str,
+    scratch: &mut Scratch,
+) -> io::Result<()> {
+    let (owner, group) = owner_of(stat);
+    chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|errno| owner_refused(errno, stat))?;
+    let path = magic_child(directory, name);
+    copy_extended(Holder::Magic(from), Holder::Private(&path), scratch)?;
+    if stat.kind != FileType::Symlink {
+        chmodat(directory, name, stat.mode, AtFlags::empty())?;
+    }
+    Ok(utimensat(directory, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// A path that leads to the entry `name` of `directory` itself, for calls that know only paths.
+pub(in crate::sys::tree) fn magic_child(directory: &OwnedFd, name: &CStr) -> Vec<u8> {
+    [format!("/proc/self/fd/{}/", directory.as_raw_fd()).as_bytes(), name.to_bytes()].concat()
+}
+
+/// Removes the extended attributes that a new directory got from its parent (a default ACL, say).
+pub(in crate::sys::tree) fn clear_inherited(directory: &OwnedFd, scratch: &mut Scratch) -> Result<()> {
+    let holder = Holder::Open(directory.as_fd());
+    for name in names(holder.list(&mut scratch.names)?).filter(|name| !is_label(name)) {
+        rustix::fs::fremovexattr(directory, name)?;
+    }
+    Ok(())
+}
+
+/// Copies all extended attributes; whether there were any.
+fn copy_extended(from: Holder<'_>, to: Holder<'_>, scratch: &mut Scratch) -> io::Result<bool> {
+    let mut any = false;
+    for name in names(from.list(&mut scratch.names)?) {
+        let Some(value) = from.get(name, &mut scratch.value)? else { continue };
+        any = true;
+        let Err(error) = to.set(name, value) else { continue };
+        let already = matches!(to.get(name, &mut scratch.other), Ok(Some(there)) if there == value);
+        if !already && !is_label(name) {
+            let error = io::Error::from(error);
+            let text = format!("extended attribute {}: {error}", name.to_string_lossy());
+            return Err(io::Error::new(error.kind(), text));
+        }
+    }
+    Ok(any)
+}
+
+fn owner_of(stat: &Stat) -> (Option<Uid>, Option<Gid>) {
+    (Some(Uid::from_raw(stat.uid)), Some(Gid::from_raw(stat.gid)))
+}
+
+fn owner_refused(errno: Errno, stat: &Stat) -> io::Error {
+    if errno != Errno::PERM {
+        return errno.into();
+    }
+    let text = format!("its owner is {}:{}, which only root can set", stat.uid, stat.gid);
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+/// Gives a directory back the times that it had.
+pub(in crate::sys::tree) fn restore_times(directory: &OwnedFd, stat: &Stat) -> std::io::Result<()> {
+    crate::sys::fault::point("tree.attributes")?;
+    Ok(futimens(directory, &stat.times)?)
+}

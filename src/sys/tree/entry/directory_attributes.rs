@@ -1,0 +1,110 @@
+//! What a directory is like, as a value: taken from one, written down, put on another.
+//!
+//! Labels that the host gives (`attributes` says which) are left alone.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, fchmod, fchown, fremovexattr, fsetxattr, futimens,
+};
+
+use super::attributes::{Holder, Scratch, is_label, names};
+use super::codec::{Bytes, put_bytes, put_number};
+use super::handle::Stat;
+use crate::sys::fault;
+
+/// Owner, mode, times and extended attributes of a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sys::tree) struct Metadata {
+    uid: u32,
+    gid: u32,
+    mode: Mode,
+    /// Of access and modification: seconds and nanoseconds.
+    times: [(i64, i64); 2],
+    /// Sorted by name.
+    extended: Vec<(CString, Vec<u8>)>,
+}
+
+impl Metadata {
+    /// Of the open directory `handle`, of which the kernel says `stat`.
+    pub(in crate::sys::tree) fn of(
+        handle: BorrowedFd<'_>,
+        stat: &Stat,
+        scratch: &mut Scratch,
+    ) -> io::Result<Self> {
+        let holder = Holder::Open(handle);
+        let mut extended = Vec::new();
+        let Scratch { names: listed, value, .. } = scratch;
+        for name in names(holder.list(listed)?).filter(|name| !is_label(name)) {
+            if let Some(value) = holder.get(name, value)? {
+                extended.push((name.to_owned(), value.to_vec()));
+            }
+        }
+        extended.sort();
+        let time = |time: &Timespec| (time.tv_sec, time.tv_nsec);
+        let times = [time(&stat.times.last_access), time(&stat.times.last_modification)];
+        Ok(Metadata { uid: stat.uid, gid: stat.gid, mode: stat.mode, times, extended })
+    }
+
+    /// Whether the two differ in more than when they were read.
+    pub(in crate::sys::tree) fn differs(&self, other: &Metadata) -> bool {
+        let plain = |one: &Metadata| (one.uid, one.gid, one.mode, one.times[1]);
+        plain(self) != plain(other) || self.extended != other.extended
+    }
+
+    /// Makes the directory `to` exactly so. Can be repeated.
+    pub(in crate::sys::tree) fn put(&self, to: &OwnedFd, scratch: &mut Scratch) -> io::Result<()> {
+        fault::point("tree.attributes")?;
+        let now = Metadata::of(to.as_fd(), &Stat::of(to.as_fd())?, scratch)?;
+        if (now.uid, now.gid) != (self.uid, self.gid) {
+            fchown(to, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?;
+        }
+        for (name, _) in &now.extended {
+            if self.extended.iter().all(|(other, _)| other != name) {
+                fremovexattr(to, name)?;
+            }
+        }
+        for one in &self.extended {
+            if !now.extended.contains(one) {
+                fsetxattr(to, &one.0, &one.1, XattrFlags::empty())?;
+            }
+        }
+        // An ACL rewrites the bits of the group, and another owner takes setuid away.
+        if now.mode != self.mode
+            || now.extended != self.extended
+            || (now.uid, now.gid) != (self.uid, self.gid)
+        {
+            fchmod(to, self.mode)?;
+        }
+        let time = |(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec };
+        let [access, modification] = self.times.map(time);
+        Ok(futimens(to, &Timestamps { last_access: access, last_modification: modification })?)
+    }
+
+    pub(in crate::sys::tree) fn write(&self, out: &mut Vec<u8>) {
+        for number in [self.uid, self.gid, self.mode.bits()] {
+            put_number(out, u64::from(number));
+        }
+        for (seconds, nanoseconds) in self.times {
+            put_number(out, seconds.cast_unsigned());
+            put_number(out, nanoseconds.cast_unsigned());
+        }
+        put_number(out, self.extended.len() as u64);
+        for (name, value) in &self.extended {
+            put_bytes(out, name.to_bytes());
+            put_bytes(out, value);
+        }
+    }
+
+    pub(in crate::sys::tree) fn read(from: &mut Bytes<'_>) -> io::Result<Self> {
+        let mut small = || u32::try_from(from.number()?).map_err(|_| io::ErrorKind::InvalidData.into());
+        let [uid, gid, mode]: [io::Result<u32>; 3] = [small(), small(), small()];
+        let mut time = || Ok::<_, io::Error>((from.number()?.cast_signed(), from.number()?.cast_signed()));
+        let times = [time()?, time()?];
+        let extended = (0..from.number()?).map(|_| Ok((from.name()?, from.bytes()?.to_vec())));
+        let extended = extended.collect::<io::Result<_>>()?;
+        Ok(Metadata { uid: uid?, gid: gid?, mode: Mode::from_raw_mode(mode?), times, extended })
+    }
+}

@@ -1,0 +1,266 @@
+//! Lists of names in one block of memory, and directories read in pieces.
+//!
+//! A directory that is wanted in order is read as often as its names fill a window: the smallest names first, then those
+//! behind them. So memory stays flat however large a directory is.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, RawDir, SeekFrom, seek};
+use rustix::io::{Errno, Result};
+
+/// Bytes of directory entries taken from the kernel at once.
+const CHUNK: usize = 64 * 1024;
+/// Bytes of names in a window; up to twice as much is held for a while.
+const WINDOW: usize = 2 * 1024 * 1024;
+/// Where a mode has the type: its bits above these.
+const TYPE: u32 = 12;
+
+/// Names of directory entries with their types, about the names' own length plus six bytes each.
+#[derive(Default)]
+pub(in crate::sys::tree) struct Names {
+    /// The names, each with its closing NUL and, behind it, its type.
+    bytes: Vec<u8>,
+    /// Where each starts.
+    starts: Vec<u32>,
+}
+
+impl Names {
+    /// Adds `name`; more than 4 GiB of them is `EOVERFLOW`.
+    pub(in crate::sys::tree) fn push(&mut self, name: &CStr) -> Result<()> {
+        self.push_of(name, FileType::Unknown)
+    }
+
+    /// The same, with the type that its directory gives.
+    pub(in crate::sys::tree) fn push_of(&mut self, name: &CStr, kind: FileType) -> Result<()> {
+        let start = u32::try_from(self.bytes.len()).map_err(|_| Errno::OVERFLOW)?;
+        self.starts.push(start);
+        self.bytes.extend_from_slice(name.to_bytes_with_nul());
+        self.bytes.push(u8::try_from(kind.as_raw_mode() >> TYPE).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Takes the name that was added last. Not after `sort`.
+    pub(in crate::sys::tree) fn pop(&mut self) -> Option<CString> {
+        let start = self.starts.pop()?;
+        let name = from(&self.bytes, start).to_owned();
+        self.bytes.truncate(start as usize);
+        Some(name)
+    }
+
+    pub(in crate::sys::tree) fn get(&self, index: usize) -> Option<&CStr> {
+        self.starts.get(index).map(|start| from(&self.bytes, *start))
+    }
+
+    /// The type of the name there, where it is known.
+    pub(in crate::sys::tree) fn kind(&self, index: usize) -> FileType {
+        let kind = self
+            .get(index)
+            .and_then(|name| self.bytes.get(self.starts[index] as usize + name.to_bytes_with_nul().len()));
+        kind.map_or(FileType::Unknown, |kind| FileType::from_raw_mode(u32::from(*kind) << TYPE))
+    }
+
+    /// Whether it is one of the names, which are sorted.
+    pub(in crate::sys::tree) fn has(&self, name: &CStr) -> bool {
+        self.starts.binary_search_by(|start| from(&self.bytes, *start).cmp(name)).is_ok()
+    }
+
+    pub(in crate::sys::tree) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(in crate::sys::tree) fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Sorts by the bytes of the names.
+    pub(in crate::sys::tree) fn sort(&mut self) {
+        let Names { bytes, starts } = self;
+        starts.sort_unstable_by(|a, b| from(bytes, *a).cmp(from(bytes, *b)));
+    }
+
+    /// Bytes of memory that the names take.
+    fn size(&self) -> usize {
+        self.bytes.len() + self.starts.len() * size_of::<u32>()
+    }
+
+    /// Keeps the first names, in the order of now, that take no more than `size` bytes; one at least.
+    fn keep_first(&mut self, size: usize) {
+        let mut kept = Names::default();
+        for (index, name) in (0..self.len()).filter_map(|index| Some((index, self.get(index)?))) {
+            if kept.size() + name.count_bytes() + 2 + size_of::<u32>() > size && !kept.is_empty() {
+                break;
+            }
+            kept.push_of(name, self.kind(index)).expect("there are fewer names than before");
+        }
+        *self = kept;
+    }
+
+    /// Takes the names from `index` on into a list of their own.
+    pub(in crate::sys::tree) fn split_off(&mut self, index: usize) -> Names {
+        let start = self.starts.get(index).map_or(self.bytes.len(), |start| *start as usize);
+        let bytes = self.bytes.split_off(start);
+        let starts = self.starts.split_off(index).iter().map(|s| s - start as u32).collect();
+        Names { bytes, starts }
+    }
+}
+
+fn from(bytes: &[u8], start: u32) -> &CStr {
+    CStr::from_bytes_until_nul(&bytes[start as usize..]).expect("each name is stored with its NUL")
+}
+
+/// Reads directories, with one buffer for all of them.
+pub(in crate::sys::tree) struct Reader {
+    buffer: Vec<u8>,
+}
+
+impl Reader {
+    pub(in crate::sys::tree) fn new() -> Self {
+        Reader { buffer: Vec::with_capacity(CHUNK) }
+    }
+
+    /// Gives the next entries of `directory` (some thousand) to `each`, without `.` and `..`.
+    /// The kernel keeps the place: the next call goes on from there. False at the end.
+    pub(in crate::sys::tree) fn chunk(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        mut each: impl FnMut(&CStr, FileType) -> Result<()>,
+    ) -> Result<bool> {
+        let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                // The directory was removed while we had it open.
+                Err(Errno::NOENT) => return Ok(false),
+                other => other?,
+            };
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                each(entry.file_name(), entry.file_type())?;
+            }
+            if entries.is_buffer_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Collects the smallest of the names that it is given.
+pub(in crate::sys::tree) struct Window {
+    names: Names,
+    size: usize,
+    /// Only names behind this one.
+    after: Option<CString>,
+    /// Only names up to this one: there was no room for those behind it.
+    up_to: Option<CString>,
+}
+
+impl Window {
+    pub(in crate::sys::tree) fn new() -> Self {
+        Window { names: Names::default(), size: WINDOW, after: None, up_to: None }
+    }
+
+    pub(in crate::sys::tree) fn add(&mut self, name: &CStr, kind: FileType) -> Result<()> {
+        let is_outside = self.after.as_deref().is_some_and(|after| name <= after)
+            || self.up_to.as_deref().is_some_and(|last| name > last);
+        if is_outside {
+            return Ok(());
+        }
+        self.names.push_of(name, kind)?;
+        if self.names.size() > 2 * self.size {
+            self.names.sort();
+            self.names.keep_first(self.size);
+            self.up_to = self.names.get(self.names.len() - 1).map(ToOwned::to_owned);
+        }
+        Ok(())
+    }
+}
+
+/// The names of a directory in order, a window at a time.
+pub(in crate::sys::tree) struct Sorted<H = OwnedFd> {
+    pub(in crate::sys::tree) handle: H,
+    window: Window,
+    next: usize,
+}
+
+impl<H: AsFd> Sorted<H> {
+    /// Of all entries of the directory `handle`.
+    pub(in crate::sys::tree) fn read(handle: H, reader: &mut Reader) -> Result<Self> {
+        Self::read_by(handle, reader, WINDOW)
+    }
+
+    fn read_by(handle: H, reader: &mut Reader, size: usize) -> Result<Self> {
+        let mut window = Window { size, ..Window::new() };
+        while reader.chunk(handle.as_fd(), |name, kind| window.add(name, kind))? {}
+        Ok(Self::from_window(handle, window))
+    }
+
+    /// Of the entries that were given to `window`, which must be some of the directory `handle`.
+    pub(in crate::sys::tree) fn from_window(handle: H, mut window: Window) -> Self {
+        window.names.sort();
+        Sorted { handle, window, next: 0 }
+    }
+
+    /// The name at hand; none at the end.
+    pub(in crate::sys::tree) fn peek(&self) -> Option<&CStr> {
+        self.window.names.get(self.next)
+    }
+
+    /// Its type, as the directory gives it.
+    pub(in crate::sys::tree) fn kind(&self) -> FileType {
+        self.window.names.kind(self.next)
+    }
+
+    /// Goes on to the next name. The next window is of all that `wanted` takes.
+    pub(in crate::sys::tree) fn advance(
+        &mut self,
+        reader: &mut Reader,
+        mut wanted: impl FnMut(BorrowedFd<'_>, &CStr, FileType) -> Result<bool>,
+    ) -> Result<()> {
+        self.next += 1;
+        if self.next < self.window.names.len() {
+            return Ok(());
+        }
+        let Some(last) = self.window.up_to.take() else { return Ok(()) };
+        seek(self.handle.as_fd(), SeekFrom::Start(0))?;
+        let mut window = Window { size: self.window.size, after: Some(last), ..Window::new() };
+        self.window.names = Names::default();
+        let handle = self.handle.as_fd();
+        while reader.chunk(handle, |name, kind| {
+            if wanted(handle, name, kind)? { window.add(name, kind) } else { Ok(()) }
+        })? {}
+        window.names.sort();
+        (self.window, self.next) = (window, 0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn windows_of_any_size_give_all_names_in_order() {
+        let home = tempfile::tempdir().unwrap();
+        let mut expected: Vec<CString> = Vec::new();
+        for number in 0..500 {
+            let name = format!("{}-{number}", number * 7919 % 500);
+            File::create(home.path().join(&name)).unwrap();
+            expected.push(CString::new(name).unwrap());
+        }
+        expected.sort();
+        for size in [1, 100, 1000, WINDOW] {
+            let mut reader = Reader::new();
+            let handle = OwnedFd::from(File::open(home.path()).unwrap());
+            let mut sorted = Sorted::read_by(handle, &mut reader, size).unwrap();
+            let mut found = Vec::new();
+            while let Some(name) = sorted.peek() {
+                found.push(name.to_owned());
+                assert!(sorted.window.names.size() <= (2 * size).max(100), "{size}");
+                sorted.advance(&mut reader, |_, _, _| Ok(true)).unwrap();
+            }
+            assert!(found == expected, "windows of {size} bytes gave {} names", found.len());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is known of a tree after it has exchanged entries with another: beside what was known before, what has come.
+//!
+//! What stays in such a tree was just found to be known, so it is known from now on as well. What was known of entries that
+//! left it does no harm: an inode that was moved bears another time of change. But inodes in a directory that was moved as a
+//! whole do not, so what was known beneath it is forgotten.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::linked::descend;
+use super::list::{Place, Record, Step, Steps};
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
+use crate::sys::tree::entry::names::Reader;
+use crate::sys::tree::index::{Bounds, HASH, Index, PIECE, Seen, hash, scan_from};
+
+/// Hashes of a directory that may be of entries it has no more, beside as many as it has entries.
+const SLACK: usize = 1024;
+
+/// What is known of a directory now, whose path is relative to the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt<'s> {
+    /// These hashes, beside those of before.
+    More(&'s Path, &'s [u8]),
+    /// Nothing any more, nor of what is beneath it.
+    Nothing(&'s Path),
+    /// Nothing of itself any more.
+    NothingOfIt(&'s Path),
+}
+
+/// Told of it, in order.
+pub type Learn<'l> = dyn FnMut(Learnt<'_>) -> Result<(), DiskError> + 'l;
+
+/// Looks at what came into `tree` by the steps of the list at `list`; `before` is what was known when they were found. Bounds are
+/// those of [`scan_tree`](crate::sys::tree::scan_tree).
+///
+/// # Errors
+/// Whatever cannot be looked at, and those of `learn`.
+pub fn scan_exchanged(
+    tree: &Path,
+    list: &Path,
+    bounds: Bounds,
+    before: &dyn Index,
+    learn: &mut Learn<'_>,
+) -> Result<(), DiskError> {
+    let mut steps = Steps::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
+    let mut reader = Reader::new();
+    while let Some(record) = steps.take()? {
+        if let Record::Directory(place) = record {
+            tidy(tree, &place, before, &mut reader, learn)?;
+        }
+    }
+    steps.rewind()?;
+    while let Some(record) = steps.take()? {
+        if let Record::Steps(directory, steps) = record {
+            come(tree, &directory, &steps, bounds, learn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where more is known than there are entries, makes it what is known of those that are there.
+fn tidy(
+    tree: &Path,
+    place: &Place,
+    before: &dyn Index,
+    reader: &mut Reader,
+    learn: &mut Learn<'_>,
+) -> Result<(), DiskError> {
+    let most = usize::try_from(place.entries).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(SLACK);
+    let Some(known) = before.directory(&place.path).filter(|known| known.len() > most) else { return Ok(()) };
+    learn(Learnt::NothingOfIt(&place.path))?;
+    let (handle, full) = (descend(tree, &place.path)?, tree.join(&place.path));
+    let mut hashes = Vec::new();
+    loop {
+        let more = reader.chunk(handle.as_fd(), |name, _| {
+            match Stat::of_name(handle.as_fd(), name) {
+                Ok(stat) if known.trusts(name, &stat) => hashes.extend_from_slice(&hash(name, &stat)),
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+            Ok(())
+        });
+        let more = more.at("read", &full)?;
+        let whole = if more { hashes.len() - hashes.len() % (PIECE * HASH) } else { hashes.len() };
+        for piece in hashes[..whole].chunks(PIECE * HASH) {
+            learn(Learnt::More(&place.path, piece))?;
+        }
+        hashes.drain(..whole);
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+fn come(
+    tree: &Path,
+    directory: &Path,
+    steps: &[Step],
+    bounds: Bounds,
+    learn: &mut Learn<'_>,
+) -> Result<(), DiskError> {
+    let handle = descend(tree, directory)?;
+    let mut hashes = Vec::new();
+    for step in steps {
+        let path = || directory.join(OsStr::from_bytes(step.name.to_bytes()));
+        if step.old_is_directory || step.new_is_directory {
+            learn(Learnt::Nothing(&path()))?;
+        }
+        let Some(new) = step.new else { continue };
+        if step.new_is_directory {
+            scan_new(tree, path(), &handle, step, bounds, learn)?;
+            continue;
+        }
+        match Stat::of_name(handle.as_fd(), &step.name) {
+            Ok(stat) if stat.inode.number == new && stat.links == 1 => {
+                hashes.extend_from_slice(&hash(&step.name, &stat));
+            }
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(refusal("look at", tree.join(path()), errno)),
+        }
+    }
+    if hashes.is_empty() { Ok(()) } else { learn(Learnt::More(directory, &hashes)) }
+}
+
+/// Looks at a directory that came as a whole.
+fn scan_new(
+    tree: &Path,
+    path: PathBuf,
+    parent: &OwnedFd,
+    step: &Step,
+    bounds: Bounds,
+    learn: &mut Learn<'_>,
+) -> Result<(), DiskError> {
+    let handle = open_directory(parent.as_fd(), &step.name)
+        .map_err(|errno| refusal("open", tree.join(&path), errno))?;
+    scan_from(tree, path, handle, bounds, None, &mut |seen| match seen {
+        Seen::Piece(directory, _, hashes) => learn(Learnt::More(directory, hashes)),
+        Seen::Changed(..) => Ok(()),
+    })
+}

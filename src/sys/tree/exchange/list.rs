@@ -1,0 +1,273 @@
+//! Lists of the steps by which two trees exchange what differs between them.
+//!
+//! A list is a file of records, each with its length before it. It ends in a record of no length and the BLAKE3 hash of all
+//! before it, so that a list that was not written to its end, or is not on disk to its end, is told from a whole one. It is
+//! written and read a record at a time: memory stays flat however long it is. The record of a directory
+//! comes behind those of all that is in it.
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::sys::disk;
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::entry::codec::{Bytes, put_bytes, put_number};
+use crate::sys::tree::entry::directory_attributes::Metadata;
+
+/// Bytes of a hash.
+const HASH: usize = 32;
+/// Bytes that a record may have: some hundred names, or the attributes of a directory.
+const MOST: u32 = 16 << 20;
+
+/// An entry that changes places with its counterpart, or goes where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sys::tree) struct Step {
+    pub(in crate::sys::tree) name: CString,
+    /// The inode that comes into the tree.
+    pub(in crate::sys::tree) new: Option<u64>,
+    /// The inode that leaves it.
+    pub(in crate::sys::tree) old: Option<u64>,
+    pub(in crate::sys::tree) new_is_directory: bool,
+    pub(in crate::sys::tree) old_is_directory: bool,
+}
+
+/// A record of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sys::tree) enum Record {
+    /// Some steps in a directory, whose path is relative to the root.
+    Steps(PathBuf, Vec<Step>),
+    /// A directory that steps were taken in, or beneath it, or that is to be another itself.
+    Directory(Place),
+}
+
+/// A directory that is in both trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::sys::tree) struct Place {
+    /// Relative to the root.
+    pub(in crate::sys::tree) path: PathBuf,
+    /// What it is like before.
+    pub(in crate::sys::tree) before: Metadata,
+    /// What it shall be like afterwards; none where nothing of its own is another.
+    pub(in crate::sys::tree) after: Option<Metadata>,
+    /// How many entries it has afterwards.
+    pub(in crate::sys::tree) entries: u64,
+}
+
+impl Record {
+    pub(in crate::sys::tree) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Record::Steps(directory, steps) => {
+                put_number(out, 0);
+                put_bytes(out, directory.as_os_str().as_bytes());
+                put_number(out, steps.len() as u64);
+                for step in steps {
+                    put_bytes(out, step.name.to_bytes());
+                    let flags = [
+                        step.new.is_some(),
+                        step.old.is_some(),
+                        step.new_is_directory,
+                        step.old_is_directory,
+                    ];
+                    put_number(out, flags.iter().rev().fold(0, |all, flag| all << 1 | u64::from(*flag)));
+                    put_number(out, step.new.unwrap_or_default());
+                    put_number(out, step.old.unwrap_or_default());
+                }
+            }
+            Record::Directory(place) => {
+                put_number(out, if place.after.is_some() { 2 } else { 1 });
+                put_bytes(out, place.path.as_os_str().as_bytes());
+                put_number(out, place.entries);
+                place.before.write(out);
+                if let Some(after) = &place.after {
+                    after.write(out);
+                }
+            }
+        }
+    }
+
+    pub(in crate::sys::tree) fn read(bytes: &[u8]) -> io::Result<Self> {
+        let mut from = Bytes(bytes);
+        let kind = from.number()?;
+        let path = PathBuf::from(OsStr::from_bytes(from.bytes()?));
+        let number = from.number()?;
+        if kind > 0 {
+            let before = Metadata::read(&mut from)?;
+            let after = (kind > 1).then(|| Metadata::read(&mut from)).transpose()?;
+            return Ok(Record::Directory(Place { path, before, after, entries: number }));
+        }
+        let step = |_| {
+            let (name, flags) = (from.name()?, from.number()?);
+            let is = |bit: u64| flags >> bit & 1 == 1;
+            let (new, old) = (from.number()?, from.number()?);
+            Ok(Step {
+                name,
+                new: is(0).then_some(new),
+                old: is(1).then_some(old),
+                new_is_directory: is(2),
+                old_is_directory: is(3),
+            })
+        };
+        Ok(Record::Steps(path, (0..number).map(step).collect::<io::Result<_>>()?))
+    }
+}
+
+/// A list that is being written.
+pub(in crate::sys::tree) struct StepWriter<'p> {
+    path: &'p Path,
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+    record: Vec<u8>,
+}
+
+impl<'p> StepWriter<'p> {
+    /// A list at `path`, where nothing is yet.
+    pub(in crate::sys::tree) fn new(path: &'p Path) -> Result<Self, DiskError> {
+        let file = BufWriter::new(disk::create_new(path)?);
+        Ok(StepWriter { path, file, hasher: blake3::Hasher::new(), record: Vec::new() })
+    }
+
+    pub(in crate::sys::tree) fn add(&mut self, record: &Record) -> Result<(), DiskError> {
+        self.record.clear();
+        record.write(&mut self.record);
+        let length = u32::try_from(self.record.len()).ok().filter(|length| *length <= MOST);
+        let length = length.ok_or(io::ErrorKind::InvalidInput).at("write", self.path)?.to_le_bytes();
+        for part in [&length[..], &self.record] {
+            self.hasher.update(part);
+            self.file.write_all(part).at("write", self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the end. Not durable before the file system is synced.
+    pub(in crate::sys::tree) fn finish(mut self) -> Result<(), DiskError> {
+        let end = 0_u32.to_le_bytes();
+        self.hasher.update(&end);
+        let hash = self.hasher.finalize();
+        self.file.write_all(&end).at("write", self.path)?;
+        self.file.write_all(hash.as_bytes()).at("write", self.path)?;
+        self.file.flush().at("write", self.path)
+    }
+}
+
+/// A whole list.
+pub(in crate::sys::tree) struct Steps {
+    path: PathBuf,
+    file: BufReader<File>,
+}
+
+impl Steps {
+    /// The list at `path`; none when it is not there, or not to its end.
+    pub(in crate::sys::tree) fn open(path: &Path) -> Result<Option<Self>, DiskError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.at("open", path)?,
+        };
+        let length = file.metadata().at("look at", path)?.len();
+        let Some(body) = length.checked_sub(HASH as u64) else { return Ok(None) };
+        let mut file = BufReader::new(file);
+        let mut hasher = blake3::Hasher::new();
+        io::copy(&mut (&mut file).take(body), &mut hasher).at("read", path)?;
+        let mut hash = [0; HASH];
+        file.read_exact(&mut hash).at("read", path)?;
+        if hasher.finalize() != hash {
+            return Ok(None);
+        }
+        let mut steps = Steps { path: path.to_owned(), file };
+        steps.rewind()?;
+        Ok(Some(steps))
+    }
+
+    /// Goes back to the first record.
+    pub(in crate::sys::tree) fn rewind(&mut self) -> Result<(), DiskError> {
+        self.seek(0)
+    }
+
+    /// Goes to the record at `offset`.
+    pub(in crate::sys::tree) fn seek(&mut self, offset: u64) -> Result<(), DiskError> {
+        self.file.seek(SeekFrom::Start(offset)).at("read", &self.path)?;
+        Ok(())
+    }
+
+    /// Where the next record is.
+    pub(in crate::sys::tree) fn offset(&mut self) -> Result<u64, DiskError> {
+        self.file.stream_position().at("read", &self.path)
+    }
+
+    /// The next record; none at the end.
+    pub(in crate::sys::tree) fn take(&mut self) -> Result<Option<Record>, DiskError> {
+        let mut length = [0; 4];
+        self.file.read_exact(&mut length).at("read", &self.path)?;
+        let length = u32::from_le_bytes(length);
+        if length == 0 {
+            return Ok(None);
+        }
+        if length > MOST {
+            return Err(DiskError::new("read", &self.path, io::ErrorKind::InvalidData));
+        }
+        let mut record = vec![0; length as usize];
+        self.file.read_exact(&mut record).at("read", &self.path)?;
+        Record::read(&record).map(Some).at("read", &self.path)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests damage files of their own")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn step(name: &[u8], new: Option<u64>, old: Option<u64>) -> Step {
+        let name = CString::new(name).unwrap();
+        Step { name, new, old, new_is_directory: new.is_none(), old_is_directory: old.is_none() }
+    }
+
+    fn records() -> Vec<Record> {
+        let odd = PathBuf::from(OsStr::from_bytes(b"a/\xff\n"));
+        vec![
+            Record::Steps(odd, vec![step(b"\xfe", Some(1), Some(u64::MAX)), step(b"n", Some(2), None)]),
+            Record::Steps(PathBuf::new(), vec![step(b"o", None, Some(3))]),
+        ]
+    }
+
+    fn written(path: &Path) {
+        let mut list = StepWriter::new(path).unwrap();
+        records().iter().for_each(|record| list.add(record).unwrap());
+        list.finish().unwrap();
+    }
+
+    fn taken(path: &Path) -> Option<Vec<Record>> {
+        let mut steps = Steps::open(path).unwrap()?;
+        Some(std::iter::from_fn(|| steps.take().unwrap()).collect())
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("list");
+        assert_eq!(taken(&path), None);
+        written(&path);
+        assert_eq!(taken(&path).unwrap(), records());
+    }
+
+    #[test]
+    fn a_list_that_is_not_whole_is_none() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("list");
+        written(&path);
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert_eq!(taken(&path), None, "{length} bytes of {}", whole.len());
+        }
+        // As a power cut leaves it: of its full length, with a hole.
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x40;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(taken(&path), None, "byte {at}");
+        }
+    }
+}

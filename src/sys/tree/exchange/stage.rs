@@ -1,0 +1,230 @@
+//! The tree that holds what another needs to become a third: copies of what it has otherwise, and the list of the steps.
+//!
+//! Where a copy of the whole would take what is stored, this takes what differs. The tree has a directory for each that holds
+//! a difference, beside the copies themselves; `exchange` takes the steps.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{io, thread};
+
+use rustix::fs::{CWD, Mode, mkdirat};
+use rustix::io::Errno;
+
+use super::linked::descend;
+use super::list::{Record, StepWriter, Steps};
+use super::list_filter::Listed;
+use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
+use crate::sys::spool::Spool;
+use crate::sys::tree::compare::index_diff::search;
+use crate::sys::tree::copy::content::Ladder;
+use crate::sys::tree::copy::directory::Directory;
+use crate::sys::tree::copy::options::{CopyOptions, CopyStats};
+use crate::sys::tree::copy::queue::workers;
+use crate::sys::tree::copy::reuse::{Beside, Keep, Update};
+use crate::sys::tree::copy::run::{Batch, Run};
+use crate::sys::tree::copy::tree::update_tree;
+use crate::sys::tree::copy::walker::Walker;
+use crate::sys::tree::copy::worker::Worker;
+use crate::sys::tree::entry::handle::{Stat, open_directory, open_root, refusal};
+use crate::sys::tree::entry::names::Names;
+use crate::sys::tree::index::Index;
+
+/// A tree that is to become another.
+#[derive(Clone, Copy)]
+pub struct Retarget<'a> {
+    /// The other, which never changes.
+    pub source: &'a Path,
+    /// The tree itself, on the same file system as `staged`.
+    pub tree: &'a Path,
+    /// Knows which of its entries have the content of the source's.
+    pub index: &'a dyn Index,
+    /// An empty directory for what it needs, which nobody else uses.
+    pub staged: &'a Path,
+    /// Where copies are made ahead, on the same file system too; nothing is there before.
+    pub early: &'a Path,
+}
+
+impl Retarget<'_> {
+    /// Copies ahead what differs now, while others may write to the tree. `stage` takes of it what still differs then.
+    ///
+    /// # Errors
+    /// As [`copy_tree`](crate::sys::tree::copy_tree).
+    pub fn stage_early(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
+        fault::point("tree.mkdir").at("make", self.early)?;
+        mkdirat(CWD, self.early, Mode::RWXU).at("make", self.early)?;
+        let staged = Staging { change: self, staged: self.early, stock: None }.run(options)?;
+        // What is unchanged counts when nobody writes any more.
+        Ok(CopyStats { reused: 0, ..staged.stats })
+    }
+
+    /// Copies what differs, while nobody writes to the tree, and writes the steps down in a list at `list`, where nothing is
+    /// yet. Neither is durable before the file system is synced.
+    ///
+    /// # Errors
+    /// As [`copy_tree`](crate::sys::tree::copy_tree); also what cannot be looked at in the tree.
+    pub fn stage(&self, list: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
+        let stock = self.early.is_dir().then_some(self.early);
+        let Staged { stats, found } = Staging { change: self, staged: self.staged, stock }.run(options)?;
+        write_list(self.staged, list, found)?;
+        Ok(stats)
+    }
+}
+
+struct Staging<'a> {
+    change: &'a Retarget<'a>,
+    staged: &'a Path,
+    stock: Option<&'a Path>,
+}
+
+struct Staged {
+    stats: CopyStats,
+    /// The records of what differs.
+    found: Spool,
+}
+
+impl Staging<'_> {
+    fn run(&self, options: &CopyOptions) -> Result<Staged, DiskError> {
+        let folder = self.staged.parent().unwrap_or(self.staged);
+        let mut found = Spool::new(folder);
+        let mut bytes = Vec::new();
+        let Retarget { source, tree, index, .. } = *self.change;
+        let unchanged = search(source, tree, index, options, &mut |record| {
+            bytes.clear();
+            record.write(&mut bytes);
+            found.put(&[], &bytes).at("write in", folder)
+        })?;
+
+        // What is copied is told on top of what need not be.
+        let told = options.progress.clone().map(|tell| {
+            let told: crate::sys::tree::copy::options::Progress =
+                Arc::new(move |bytes, entries| tell(bytes, entries + unchanged.entries));
+            told
+        });
+        let options = CopyOptions { progress: told, ..options.clone() };
+        let update = Update { stock: self.stock, ..Update::default() };
+        let run = Run::new(source, self.staged, &options, Ladder::new(true, true), &update)?;
+        thread::scope(|scope| {
+            for _ in 0..workers(options.workers) {
+                scope.spawn(|| Worker::new(&run).work());
+            }
+            let _guard = run.stop_on_panic();
+            if let Err(error) = self.fill(&run, &mut found) {
+                run.fail(error);
+            }
+            run.queue.close();
+        });
+        let mut stats = run.finish()?;
+        stats.reused = unchanged.files;
+        Ok(Staged { stats, found })
+    }
+
+    /// Makes the directories, and hands out what is to be copied into them.
+    fn fill(&self, run: &Run<'_>, found: &mut Spool) -> Result<(), DiskError> {
+        let staged = open_root(self.staged)?;
+        each_record(self.staged, found, &mut |record| {
+            let (path, steps) = match &record {
+                Record::Directory(place) => (&place.path, None),
+                Record::Steps(directory, steps) => (directory, Some(steps)),
+            };
+            let to = make_path(self.staged, &staged, path)?;
+            let mut wanted = steps.into_iter().flatten().filter(|step| step.new.is_some()).peekable();
+            if wanted.peek().is_none() || !run.goes_on() {
+                return Ok(());
+            }
+            let full = || self.change.source.join(path);
+            let from = descend(self.change.source, path)?;
+            let stat = Stat::of(from.as_fd()).at("read the attributes of", &full())?;
+            let stock = self.stock.and_then(|stock| descend(stock, path).ok());
+            let name =
+                CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from).at("open", &full())?;
+            let beside = Beside::at(path.clone(), stock, run.update)?;
+            let directory = Arc::new(Directory { parent: None, name, from, to, stat, beside, is_bare: true });
+            let mut names = Names::default();
+            for step in wanted {
+                if step.new_is_directory {
+                    Walker::new(run).walk_child(Arc::clone(&directory), &step.name)?;
+                } else {
+                    names.push(&step.name).at("copy from", &full())?;
+                }
+            }
+            if !names.is_empty() {
+                run.queue.push(Batch { directory, names });
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Writes the records down with the inodes of what was staged.
+fn write_list(staged: &Path, list: &Path, mut found: Spool) -> Result<(), DiskError> {
+    let mut out = StepWriter::new(list)?;
+    each_record(staged, &mut found, &mut |mut record| {
+        if let Record::Steps(directory, steps) = &mut record {
+            let handle = descend(staged, directory)?;
+            for step in steps.iter_mut().filter(|step| step.new.is_some()) {
+                let full = || staged.join(&*directory).join(OsStr::from_bytes(step.name.to_bytes()));
+                let made = Stat::of_name(handle.as_fd(), &step.name);
+                step.new = Some(made.map_err(|errno| refusal("look at", full(), errno))?.inode.number);
+            }
+        }
+        out.add(&record)
+    })?;
+    out.finish()
+}
+
+fn each_record(
+    folder: &Path,
+    found: &mut Spool,
+    each: &mut dyn FnMut(Record) -> Result<(), DiskError>,
+) -> Result<(), DiskError> {
+    let mut records = found.records().at("read in", folder)?;
+    while let Some((_, bytes)) = records.take().at("read in", folder)? {
+        each(Record::read(&bytes).at("read in", folder)?)?;
+    }
+    Ok(())
+}
+
+/// Opens the directory at `path` beneath `root`, and makes what is missing on the way.
+fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<OwnedFd, DiskError> {
+    let mut at = PathBuf::new();
+    let mut handle = root.try_clone().at("open", staged)?;
+    for name in path {
+        at.push(name);
+        let full = || staged.join(&at);
+        let name = CString::new(name.as_bytes()).map_err(io::Error::from).at("make", &full())?;
+        let opened = match open_directory(handle.as_fd(), &name) {
+            Err(Errno::NOENT) => {
+                fault::point("tree.mkdir").at("make", &full())?;
+                mkdirat(&handle, &name, Mode::RWXU).at("make", &full())?;
+                open_directory(handle.as_fd(), &name)
+            }
+            other => other,
+        };
+        handle = opened.map_err(|errno| refusal("open", full(), errno))?;
+    }
+    Ok(handle)
+}
+
+/// Makes `target`, which must be an empty directory that nobody else uses, what a tree was before it took the steps of the list
+/// at `list`, which made it the tree `source`: a copy of that, but for what `staged` has of its own.
+///
+/// # Errors
+/// As [`copy_tree`](crate::sys::tree::copy_tree); also when the list is not whole.
+pub fn copy_before(
+    source: &Path,
+    staged: &Path,
+    list: &Path,
+    target: &Path,
+    options: &CopyOptions,
+) -> Result<CopyStats, DiskError> {
+    let steps = Steps::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
+    let listed = Listed::new(steps)?;
+    let mut stats =
+        update_tree(source, target, options, &Update { except: Some(&listed), ..Update::default() })?;
+    stats += &update_tree(staged, target, options, &Update { keep: Keep::All, ..Update::default() })?;
+    Ok(stats)
+}
