@@ -21,8 +21,9 @@ use std::time::Duration;
 
 use dvol::layout::{self, Layout};
 use dvol::model::{
-    Binding, BranchRecord, CodeState, CommitId, CommitRecord, Held, Hold, Instant, Joint, Move, Operation,
-    Phase, Plan, Row, RowChange, Signature, TagRecord, TreeIndexRecord, Verb, VolumeName, VolumeRecord,
+    Binding, BranchRecord, CodeState, CommitId, CommitRecord, HeldContainer, HoldMode, Instant, Joint, Move,
+    Operation, Phase, Plan, Row, RowChange, Signature, TagRecord, TreeIndexRecord, Verb, VolumeName,
+    VolumeRecord,
 };
 use dvol::store::{Rows, Store, StoreError, Writer, piece_key};
 use dvol::sys::spool::Spool;
@@ -163,7 +164,7 @@ fn rows() -> Vec<Row> {
 fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
     let rename = |from: &str, to: &str, inode| Move::Rename { from: from.into(), to: to.into(), inode };
     let (staged, place) = (".dvol/staging/x/new-1".into(), "db/branches/master".into());
-    let held = |hold, n: u32| Held {
+    let held = |hold, n: u32| HeldContainer {
         id: format!("{n:064x}"),
         name: format!("shop_{n}"),
         hold,
@@ -192,7 +193,7 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
             undoes: Some(9),
             made_of: Some(id('b')),
         },
-        held: [Hold::Stop, Hold::Pause, Hold::Restart, Hold::Leave]
+        held: [HoldMode::Stop, HoldMode::Pause, HoldMode::Restart, HoldMode::Leave]
             .into_iter()
             .zip(0..)
             .map(|(hold, n)| held(hold, n))

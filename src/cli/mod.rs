@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
         Err(failure) => return errors::exit(&failure, None),
     };
     if app.verb.needs_pool()
-        && let Err(error) = session.pool.adopt_older()
+        && let Err(error) = session.pool.import_legacy()
     {
         return errors::exit(&error.into(), Some(&session.pool));
     }

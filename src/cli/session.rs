@@ -17,7 +17,7 @@ use crate::containers::{ContainerRuntime, Docker, NoContainers};
 use crate::layout::Layout;
 use crate::model::{Range, Revision, VolumeName};
 use crate::pool::{Notice, Options, Pool};
-use crate::report::{self, Format, Layout as Fitting, Lines, Text};
+use crate::report::{self, Format, Lines, Text, Wrap};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::{IdSource, RandomIds};
 use crate::sys::tree::{CopyStats, Rung};
@@ -114,11 +114,11 @@ impl Session {
     fn write<T: Text + Lines>(&self, out: &mut dyn io::Write, report: &T) -> Result<(), Failure> {
         let width = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
         match (self.globals.format(), width) {
-            (Format::Text, Some((width, _))) if report.layout() != Fitting::Free => {
+            (Format::Text, Some((width, _))) if report.wrap() != Wrap::Free => {
                 let mut text = Vec::new();
                 report.text(&mut text).map_err(Failure::Output)?;
                 let text = String::from_utf8_lossy(&text);
-                let text = report::fit(&text, usize::from(width.0), report.layout());
+                let text = report::fit(&text, usize::from(width.0), report.wrap());
                 out.write_all(text.as_bytes()).map_err(Failure::Output)
             }
             (format, _) => report::write(out, format, report).map_err(Failure::Output),

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::VolumeName;
 use crate::pool::Pool;
-use crate::store::{is_older_volume, older_files};
+use crate::store::{is_legacy_volume, legacy_files};
 use crate::sys::disk;
 
 /// Checks the pool's directory. What no record names has a record made for it with `adopt`, where it has the look of a
@@ -28,10 +28,10 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
     for name in names {
         let text = name.to_string_lossy();
         let path = pool.layout().root().join(&name);
-        if older_files(pool.layout()).contains(&path) {
+        if legacy_files(pool.layout()).contains(&path) {
             continue;
         }
-        if !adopt && !known.contains(&*text) && is_older_volume(&path) {
+        if !adopt && !known.contains(&*text) && is_legacy_volume(&path) {
             let what = "a volume of the older layout that was not taken over";
             let remedy = "dvol import --older-layout takes it over, or says what is to be mended";
             report.add(Severity::Warning, None, &text, what, remedy);

@@ -12,7 +12,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, TagName, TagRecord,
     Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Draft, Pool};
+use crate::pool::{PlanBuilder, Pool};
 use crate::sys::disk;
 
 /// What the author of a commit is called whose words are lost.
@@ -226,7 +226,7 @@ impl Mender<'_> {
     }
 
     /// Plans the missing working trees and the running point.
-    fn branches(&self, draft: &mut Draft<'_>) -> Result<Vec<Fresh>, Error> {
+    fn branches(&self, draft: &mut PlanBuilder<'_>) -> Result<Vec<Fresh>, Error> {
         let mut fresh = Vec::new();
         for branch in self.now.branches.values() {
             let place = layout::working_tree(self.name, &branch.name);
@@ -258,12 +258,12 @@ impl Mender<'_> {
 }
 
 /// The changes that lead from `before` to `after`.
-fn change(draft: &mut Draft<'_>, before: &Records, after: &Records) {
+fn change(draft: &mut PlanBuilder<'_>, before: &Records, after: &Records) {
     fn each<K: Ord + Clone, R: Clone + PartialEq>(
         before: &BTreeMap<K, R>,
         after: &BTreeMap<K, R>,
         row: impl Fn(R) -> Row,
-        draft: &mut Draft<'_>,
+        draft: &mut PlanBuilder<'_>,
     ) {
         let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
         for key in keys {

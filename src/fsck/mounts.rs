@@ -28,7 +28,8 @@ pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Re
         }
         return Ok(());
     }
-    if users.iter().any(|user| user.state != State::Stopped) || !pool.outsiders(&[volume], false)?.is_empty()
+    if users.iter().any(|user| user.state != State::Stopped)
+        || !pool.unmanaged_containers(&[volume], false)?.is_empty()
     {
         return Ok(());
     }

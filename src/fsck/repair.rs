@@ -78,7 +78,7 @@ impl Repair {
                 Ok("forgotten".to_owned())
             }
             Repair::Mounts => {
-                pool.align_bindings()?;
+                pool.reconcile_mounts()?;
                 Ok("recorded".to_owned())
             }
             Repair::Checksums(volume, id) => {

@@ -16,7 +16,7 @@ pub use changes::{Row, RowChange};
 pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
-pub use operation::{Held, Hold, Joint, Move, Operation, Phase, Plan, Verb};
+pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Verb};
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
     Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,

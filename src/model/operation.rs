@@ -86,7 +86,7 @@ pub enum Phase {
 /// How one container is kept from writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Hold {
+pub enum HoldMode {
     /// Stopped, and started afterwards.
     Stop,
     /// Frozen, and thawed afterwards.
@@ -99,13 +99,13 @@ pub enum Hold {
 
 /// A container that an operation took hold of, written down before it is touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldContainer {
     /// The engine's id.
     pub id: String,
     /// The name that people know it by.
     pub name: String,
     /// What was done to it.
-    pub hold: Hold,
+    pub hold: HoldMode,
     /// Whether a person had paused it before.
     #[serde(default)]
     pub was_paused: bool,
@@ -218,7 +218,7 @@ pub struct Operation {
     /// What it does, step by step.
     pub plan: Plan,
     /// The containers to be let go at its end, in the order in which they were taken hold of.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldContainer>,
     /// How often recovery has tried to let containers go.
     #[serde(default)]
     pub attempts: u32,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::held::{Without, held};
+use super::reachable::{Excluding, reachable};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -64,9 +64,9 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
             date: request.date.unwrap_or(old.date),
             ..old.clone()
         };
-        let without = Without { branch: Some(&branch.name), tag: None };
+        let excluding = Excluding { branch: Some(&branch.name), tag: None };
         let tree = layout::commit_tree(&volume, &id);
-        let staged = if held(rows, &volume, without, None)?.contains(&old.id) {
+        let staged = if reachable(rows, &volume, excluding, None)?.contains(&old.id) {
             Some(draft.bring_in(tree)?)
         } else {
             // Nobody else needs the old one: its tree becomes that of the new one.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::held::{drop_commits, unheld};
+use super::reachable::{drop_commits, unreachable};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName};
@@ -86,7 +86,7 @@ pub fn delete_branch(
     let (pending, deleted) = session.intend(format!("branch: deleting {branch}"), |rows, draft| {
         check(rows, &volume, branch, force)?;
         let record = rows.branch(&volume, branch)?.ok_or_else(|| missing(&volume, branch))?;
-        let dropped = unheld(rows, &record, None)?;
+        let dropped = unreachable(rows, &record, None)?;
         drop_commits(draft, &dropped)?;
         draft.retire(layout::working_tree(&volume, branch))?;
         let head = record.head.clone();
@@ -105,7 +105,7 @@ fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool)
     if current == branch {
         return Err(Error::CurrentBranch { volume, branch });
     }
-    match unheld(rows, &record, None)?.len() {
+    match unreachable(rows, &record, None)?.len() {
         commits if commits > 0 && !force => Err(Error::Unmerged { volume, branch, commits }),
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
-use super::held::{drop_commits, unheld};
+use super::reachable::{drop_commits, unreachable};
 use super::status::is_dirty;
 use crate::error::Error;
 use crate::layout;
@@ -184,7 +184,7 @@ impl Plan {
                 fills = bring_back(rows, draft, start)?;
                 let working_tree = layout::working_tree(&record.name, &target.name);
                 let staged = if let Some(old) = replaced {
-                    dropped = unheld(rows, old, target.head.as_ref())?;
+                    dropped = unreachable(rows, old, target.head.as_ref())?;
                     drop_commits(draft, &dropped)?;
                     draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
                     draft.replace(working_tree)?

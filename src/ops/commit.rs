@@ -97,7 +97,7 @@ fn commit_all(
     if request.message.trim().is_empty() {
         return Err(Error::NoMessage);
     }
-    let begun = pool.settle()?;
+    let begun = pool.sync_and_bound()?;
     let sessions = pool.begin_all(Verb::Commit, volumes, project)?;
     let id = pool.new_commit_id();
     let date = request.date.unwrap_or_else(|| pool.now());

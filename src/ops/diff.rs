@@ -225,7 +225,7 @@ fn compare(
     if to.is_some() {
         compare()?;
     } else {
-        pool.read_steadily(&record.name, &record.branch, || {
+        pool.read_consistently(&record.name, &record.branch, || {
             if has_told.get() { Err(Error::Disturbed(record.name.clone())) } else { compare() }
         })?;
     }

@@ -105,7 +105,7 @@ fn measure(
 ) -> Result<Option<Sizes>, Error> {
     let read = || Ok(tree::measure_unshared(&pool.layout().full(place), extents, &|| false)?);
     let read = match what {
-        Measured::Branch { branch, .. } => pool.read_steadily(volume, branch, read),
+        Measured::Branch { branch, .. } => pool.read_consistently(volume, branch, read),
         Measured::Commit { .. } | Measured::Total => read(),
     };
     match read {

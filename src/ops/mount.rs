@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::layout;
 use crate::model::VolumeName;
-use crate::pool::{Bound, Pool, existing};
+use crate::pool::{Mounted, Pool, existing};
 
 /// How long a mount waits for an operation: well under the 120 s that an engine waits for it.
 const GATE_LIMIT: Duration = Duration::from_secs(90);
@@ -22,19 +22,19 @@ pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Erro
     if !pool.layout().gate_lock(volume).exists() {
         pool.select(Some(volume))?;
     }
-    let bind = |heedless| {
+    let bind = |ignore_journal| {
         let limit = GATE_LIMIT.saturating_sub(begun.elapsed());
         let _gate = pool.pass_gate(volume, limit)?;
-        pool.bind(volume, id, heedless)
+        pool.bind(volume, id, ignore_journal)
     };
     let mut bound = bind(false)?;
-    if bound == Bound::Disturbed {
+    if bound == Mounted::Busy {
         pool.recover_trees(volume)?;
         bound = bind(true)?;
     }
     match bound {
-        Bound::To(branch) => Ok(pool.layout().full(&layout::working_tree(volume, &branch))),
-        Bound::Nowhere | Bound::Disturbed => Err(Error::NoVolume(volume.clone())),
+        Mounted::On(branch) => Ok(pool.layout().full(&layout::working_tree(volume, &branch))),
+        Mounted::NoVolume | Mounted::Busy => Err(Error::NoVolume(volume.clone())),
     }
 }
 

@@ -79,7 +79,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
 pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let users = pool.containers().users_of(volume)?;
     let mut containers: Vec<String> = users.into_iter().map(|container| container.name).collect();
-    containers.extend(pool.outsiders(&[volume], false)?);
+    containers.extend(pool.unmanaged_containers(&[volume], false)?);
     if containers.is_empty() {
         return Ok(());
     }

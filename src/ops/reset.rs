@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::held::{drop_commits, unheld};
+use super::reachable::{drop_commits, unreachable};
 use super::restore::{self, Restore, millis};
 use crate::error::Error;
 use crate::model::{
@@ -92,7 +92,7 @@ fn reset_all(
     }
     // A revision that names nothing is refused before anything is locked.
     pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
-    let begun = pool.settle()?;
+    let begun = pool.sync_and_bound()?;
     let sessions = pool.begin_all(Verb::Reset, volumes, project)?;
     let targets = pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
     let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
@@ -109,7 +109,7 @@ fn reset_all(
             let fills = bring_back(rows, draft, found)?;
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
             draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
-            let dropped = unheld(rows, branch, Some(id))?;
+            let dropped = unreachable(rows, branch, Some(id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
             let staged = restore::plan(draft, branch, index.as_ref())?;

@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{
-    Draft, Exchanged, Group, Look, Outcome, Pending, Places, Pool, Purpose, StoredIndex, finish_all,
+    ExchangePaths, Exchanged, Group, Look, Outcome, Pending, PlanBuilder, Pool, Purpose, StoredIndex,
+    finish_all,
 };
 use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
@@ -38,7 +39,7 @@ pub(super) struct Restored {
 /// Plans how the working tree of `branch` becomes another: by its entries, when something is known of them. Else gives the
 /// empty directory that will take its place.
 pub(super) fn plan(
-    draft: &mut Draft<'_>,
+    draft: &mut PlanBuilder<'_>,
     branch: &BranchRecord,
     index: Option<&StoredIndex<'_>>,
 ) -> Result<Option<PathBuf>, Error> {
@@ -53,7 +54,7 @@ pub(super) fn plan(
 /// How a working tree becomes another.
 enum Way<'r> {
     /// By an exchange of entries.
-    Entries(Places, &'r StoredIndex<'r>),
+    Entries(ExchangePaths, &'r StoredIndex<'r>),
     /// By an exchange with a whole copy, and what of that is there already.
     Whole(PathBuf, Keep),
 }
@@ -124,7 +125,7 @@ impl<'r> Restore<'r> {
     fn copy(&self, way: &Way<'_>, ahead: bool) -> Result<CopyStats, Error> {
         let (source, options) = (self.source, self.pool.copy_options());
         let copied = self.pool.watched(source, || match way {
-            Way::Entries(Places { staged, list, early }, index) => {
+            Way::Entries(ExchangePaths { staged, list, early }, index) => {
                 let tree = self.pool.layout().full(&self.place());
                 let change = Retarget { source, tree: &tree, index: *index, staged, early };
                 if ahead { change.stage_early(&options) } else { change.stage(list, &options) }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::commit::configured_author;
-use super::held::{Without, drop_commits, unheld_from};
+use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::restore::{self, Restore};
 use super::status::is_dirty;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
     TagRecord, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{Draft, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
+use crate::pool::{PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
 use crate::store::Rows;
 
 /// A volume as it was.
@@ -49,7 +49,7 @@ pub fn snapshot(
     author: &Signature,
 ) -> Result<Snapshot, Error> {
     let volume = pool.select(volume)?;
-    let begun = pool.settle()?;
+    let begun = pool.sync_and_bound()?;
     let session = pool.begin(Verb::Rollback, &volume)?;
     let (record, branch) = pool.store().read(|rows| {
         let record = existing(&rows, &volume)?;
@@ -143,7 +143,7 @@ enum Staged {
 /// When a step fails; nothing is changed then. The tag still names the state, for `reset --hard`.
 pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     let volume = &snapshot.volume;
-    let begun = pool.settle()?;
+    let begun = pool.sync_and_bound()?;
     let session = pool.begin(Verb::Rollback, volume)?;
     let (found, head) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
@@ -198,7 +198,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
 fn change_branch(
     pool: &Pool,
     rows: &Rows<'_>,
-    draft: &mut Draft<'_>,
+    draft: &mut PlanBuilder<'_>,
     snapshot: &Snapshot,
     index: Option<&StoredIndex<'_>>,
 ) -> Result<(BranchRecord, Staged), Error> {
@@ -219,14 +219,14 @@ fn change_branch(
 
 /// Plans that the commits go which came to the branch, and the one that was made for the snapshot, where nothing
 /// else holds them.
-fn drop_what_came(rows: &Rows<'_>, draft: &mut Draft<'_>, snapshot: &Snapshot) -> Result<(), Error> {
+fn drop_what_came(rows: &Rows<'_>, draft: &mut PlanBuilder<'_>, snapshot: &Snapshot) -> Result<(), Error> {
     let volume = &snapshot.volume;
-    let without = Without { branch: Some(&snapshot.branch), tag: Some(&snapshot.tag) };
+    let excluding = Excluding { branch: Some(&snapshot.branch), tag: Some(&snapshot.tag) };
     let now = rows.branch(volume, &snapshot.branch)?.and_then(|branch| branch.head);
     let mut dropped: Vec<CommitRecord> = Vec::new();
     let made = rows.commit(volume, &snapshot.commit)?.map(|commit| commit.id);
     for start in [now, made] {
-        let chain = unheld_from(rows, volume, start, without, snapshot.head.as_ref())?;
+        let chain = unreachable_from(rows, volume, start, excluding, snapshot.head.as_ref())?;
         let new: Vec<_> = chain.into_iter().filter(|commit| !dropped.contains(commit)).collect();
         dropped.extend(new);
     }

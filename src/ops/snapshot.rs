@@ -45,7 +45,7 @@ pub(super) fn run(
     if pool.will_hold(volumes, Purpose::Copy)?.holds {
         early = snapshots.iter().map(Snapshot::ahead).collect::<Result<Vec<_>, _>>()?;
         // Also, what the first pass made is written out before containers have to wait for it.
-        begun = pool.settle()?;
+        begun = pool.sync_and_bound()?;
     }
     early.resize_with(snapshots.len(), || None);
     group.quiesce(Purpose::Copy)?;

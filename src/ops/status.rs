@@ -57,7 +57,7 @@ pub struct Status {
 pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error> {
     let volume = pool.select(volume)?;
     let record = pool.store().read(|rows| existing(&rows, &volume))?;
-    let (head, changes) = pool.read_steadily(&volume, &record.branch, || {
+    let (head, changes) = pool.read_consistently(&volume, &record.branch, || {
         let mut changes = Vec::new();
         let head = compare(pool, &record, None, &mut |change| {
             changes.push(StatusChange::folded(change));
@@ -82,7 +82,8 @@ pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option
     let most = pool.store().read(|rows| max_size(&rows, &record.name))?;
     let tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
     let measure = || Ok(tree::measure_tree(&tree)?);
-    let allocated = most.map(|_| pool.read_steadily(&record.name, &record.branch, measure)).transpose()?;
+    let allocated =
+        most.map(|_| pool.read_consistently(&record.name, &record.branch, measure)).transpose()?;
     Ok((most, allocated.map(|usage| usage.blocks)))
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::commit::configured_author;
-use super::held::{Without, drop_commits, unheld_from};
 use super::log::rfc3339;
+use super::reachable::{Excluding, drop_commits, unreachable_from};
 use crate::error::Error;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
@@ -136,8 +136,8 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
             message: request.message.trim_end().to_owned(),
         };
         let was = before.as_ref().map(|before| before.commit.clone());
-        let without = Without { branch: None, tag: Some(name) };
-        let dropped = unheld_from(rows, &volume, was.clone(), without, Some(&commit))?;
+        let excluding = Excluding { branch: None, tag: Some(name) };
+        let dropped = unreachable_from(rows, &volume, was.clone(), excluding, Some(&commit))?;
         drop_commits(draft, &dropped)?;
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange { before: before.map(Row::Tag), after: Some(Row::Tag(after)) });
@@ -160,8 +160,8 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
         existing(rows, &volume)?;
         let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
         let commit = record.commit.clone();
-        let without = Without { branch: None, tag: Some(name) };
-        let dropped = unheld_from(rows, &volume, Some(commit.clone()), without, None)?;
+        let excluding = Excluding { branch: None, tag: Some(name) };
+        let dropped = unreachable_from(rows, &volume, Some(commit.clone()), excluding, None)?;
         drop_commits(draft, &dropped)?;
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange::delete(Row::Tag(record)));

@@ -9,7 +9,7 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use crate::error::Error;
 use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Group, Pool, Purpose, finish_all, take_back, volumes_of};
+use crate::pool::{Group, Pool, Purpose, finish_all, plan_undo, volumes_of};
 use crate::store::Rows;
 
 /// An operation that was taken back.
@@ -105,7 +105,7 @@ fn undo_all(
                 let reason = format!("what it kept is still owed; dvol tag -d {tag} gives that up");
                 return Err(cannot(reason));
             }
-            let touched = take_back(pool, rows, draft, wanted)?;
+            let touched = plan_undo(pool, rows, draft, wanted)?;
             match dangling(rows, &volumes_of(wanted), draft.changes())? {
                 Some(reason) => Err(cannot(reason)),
                 None => Ok(touched),

@@ -94,7 +94,7 @@ impl Dispatcher {
     async fn dispatch(&self, call: Call, request: Request) -> Answer {
         match call {
             Call::Activate => {
-                self.service.activated();
+                self.service.on_activate();
                 return Answer::ACTIVATE;
             }
             Call::Capabilities => return Answer::CAPABILITIES,

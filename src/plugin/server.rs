@@ -254,7 +254,7 @@ async fn align_forever(service: Arc<dyn VolumeService>, every: Duration) {
 async fn work_behind(service: Arc<dyn VolumeService>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        guarded(Arc::clone(&service), "spare time", VolumeService::spare_time).await;
+        guarded(Arc::clone(&service), "spare time", VolumeService::idle).await;
     }
 }
 

@@ -68,7 +68,7 @@ pub trait VolumeService: Send + Sync + 'static {
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String>;
 
     /// An engine has met this driver: it was just started, perhaps after it was killed. Must not block.
-    fn activated(&self) {}
+    fn on_activate(&self) {}
 
     /// Brings what was told of mounts in line with the engine, where that is due: every few seconds, beside everything
     /// else, never twice at once. May wait for an engine.
@@ -79,7 +79,7 @@ pub trait VolumeService: Send + Sync + 'static {
     fn recover(&self);
 
     /// Work that can wait, while serving: now and then, beside everything else, never twice at once.
-    fn spare_time(&self) {}
+    fn idle(&self) {}
 
     /// Recovery while serving, containers included: every few seconds, never twice at once.
     fn sweep(&self);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::service::{VolumeInfo, VolumeService};
 use crate::model::VolumeName;
-use crate::ops::{self, Bytes, Description, Glance, Glances, Guard};
+use crate::ops::{self, Bytes, Description, Guard, QuickStatus, StatusCache};
 use crate::pool::{Pool, Sweep};
 
 /// The nice value of what can wait.
@@ -21,12 +21,12 @@ const GLANCE: Duration = Duration::from_millis(25);
 /// A pool behind the driver.
 pub struct PoolService {
     pool: Pool,
-    /// Held while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
-    glances: Mutex<Glances>,
+    /// HeldContainer while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
+    glances: Mutex<StatusCache>,
     /// Mounts that are under way, which no look at trees may delay.
     mounting: AtomicUsize,
     /// Whether the mounts on record may be other than the engine's.
-    is_askew: AtomicBool,
+    needs_reconcile: AtomicBool,
 }
 
 impl PoolService {
@@ -36,21 +36,21 @@ impl PoolService {
             pool,
             glances: Mutex::default(),
             mounting: AtomicUsize::new(0),
-            is_askew: AtomicBool::new(true),
+            needs_reconcile: AtomicBool::new(true),
         }
     }
 
     /// What a short look at a volume tells; nothing while another is looked at or mounted.
-    fn glance(&self, name: &VolumeName) -> Glance {
+    fn quick_status(&self, name: &VolumeName) -> QuickStatus {
         let mut glances = match self.glances.try_lock() {
             Ok(glances) => glances,
             Err(TryLockError::Poisoned(glances)) => glances.into_inner(),
-            Err(TryLockError::WouldBlock) => return Glance::default(),
+            Err(TryLockError::WouldBlock) => return QuickStatus::default(),
         };
         let is_mounting = || self.mounting.load(Ordering::Relaxed) > 0;
-        ops::glance(&self.pool, name, &mut glances, GLANCE, &is_mounting).unwrap_or_else(|error| {
+        ops::quick_status(&self.pool, name, &mut glances, GLANCE, &is_mounting).unwrap_or_else(|error| {
             tracing::debug!(volume = %name, %error, "the volume cannot be looked at");
-            Glance::default()
+            QuickStatus::default()
         })
     }
 }
@@ -69,16 +69,16 @@ fn info(description: Description) -> VolumeInfo {
 }
 
 /// The same, with what a look has told.
-fn info_at_a_glance(description: Description, glance: Glance) -> VolumeInfo {
+fn info_at_a_glance(description: Description, quick_status: QuickStatus) -> VolumeInfo {
     let max_size = description.max_size;
     let mut info = info(description);
     if let Some(most) = max_size {
         let mut limit = Map::from_iter([("max_size".to_owned(), most.into())]);
-        limit.extend(glance.working_tree.map(|tree| ("allocated".to_owned(), tree.allocated.into())));
+        limit.extend(quick_status.working_tree.map(|tree| ("allocated".to_owned(), tree.allocated.into())));
         info.status.insert("limit".to_owned(), limit.into());
     }
-    info.status.extend(glance.dirty.map(|dirty| ("dirty".to_owned(), dirty.into())));
-    let sizes = [("working_tree", glance.working_tree), ("commits", glance.commits)];
+    info.status.extend(quick_status.dirty.map(|dirty| ("dirty".to_owned(), dirty.into())));
+    let sizes = [("working_tree", quick_status.working_tree), ("commits", quick_status.commits)];
     let sizes: Map<String, Value> =
         sizes.into_iter().filter_map(|(of, bytes)| Some((of.to_owned(), size(bytes?)))).collect();
     if !sizes.is_empty() {
@@ -162,7 +162,7 @@ impl VolumeService for PoolService {
                 Some(info) => Ok(Some(info)),
                 None => Err(error.to_string()),
             },
-            other => Ok(told(other)?.map(|found| info_at_a_glance(found, self.glance(name)))),
+            other => Ok(told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name)))),
         }
     }
 
@@ -179,19 +179,19 @@ impl VolumeService for PoolService {
         told(ops::unmount(&self.pool, name, id))
     }
 
-    fn activated(&self) {
-        self.is_askew.store(true, Ordering::Relaxed);
+    fn on_activate(&self) {
+        self.needs_reconcile.store(true, Ordering::Relaxed);
     }
 
     fn align(&self) {
         // Set again by what happens meanwhile.
-        if !self.is_askew.swap(false, Ordering::Relaxed) {
+        if !self.needs_reconcile.swap(false, Ordering::Relaxed) {
             return;
         }
-        match self.pool.align_bindings() {
+        match self.pool.reconcile_mounts() {
             Ok(alignment) => {
                 if alignment.is_settling {
-                    self.is_askew.store(true, Ordering::Relaxed);
+                    self.needs_reconcile.store(true, Ordering::Relaxed);
                 }
                 if alignment.forgotten + alignment.added > 0 {
                     tracing::info!(
@@ -202,7 +202,7 @@ impl VolumeService for PoolService {
                 }
             }
             Err(error) => {
-                self.is_askew.store(true, Ordering::Relaxed);
+                self.needs_reconcile.store(true, Ordering::Relaxed);
                 tracing::debug!(%error, "mounts cannot be brought in line with the engine now");
             }
         }
@@ -212,7 +212,7 @@ impl VolumeService for PoolService {
         report(self.pool.recover_all_trees());
     }
 
-    fn spare_time(&self) {
+    fn idle(&self) {
         // A thread of its own, as it stays the least important one.
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -7,7 +7,7 @@ use crate::layout;
 use crate::model::{
     BranchRecord, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName, VolumeRecord,
 };
-use crate::store::{Older, OlderVolume, Writer, read_older};
+use crate::store::{Legacy, LegacyVolume, Writer, read_legacy};
 use crate::sys::disk;
 
 /// Who made a commit that says nothing of it.
@@ -18,12 +18,12 @@ impl Pool {
     ///
     /// # Errors
     /// When the pool cannot be read or written; nothing is taken over then.
-    pub fn adopt_older(&self) -> Result<Vec<VolumeName>, Error> {
+    pub fn import_legacy(&self) -> Result<Vec<VolumeName>, Error> {
         // Metadata that is lost is for fsck to find.
         if !matches!(self.store.is_there(), Ok(false)) {
             return Ok(Vec::new());
         }
-        let Some(older) = read_older(&self.layout)? else { return Ok(Vec::new()) };
+        let Some(older) = read_legacy(&self.layout)? else { return Ok(Vec::new()) };
         self.prepare_directories()?;
         // The older tool left the pool open to all.
         disk::set_mode(self.layout.root(), layout::POOL_MODE)?;
@@ -45,7 +45,7 @@ impl Pool {
     /// # Errors
     /// When the pool cannot be read or written.
     pub fn adopt_rest(&self) -> Result<Vec<VolumeName>, Error> {
-        let Some(mut older) = read_older(&self.layout)? else { return Ok(Vec::new()) };
+        let Some(mut older) = read_legacy(&self.layout)? else { return Ok(Vec::new()) };
         let known = self.store.read(|rows| rows.volumes())?;
         let is_known = |name: &str| known.iter().any(|volume| volume.name.as_str() == name);
         older.volumes.retain(|volume| !is_known(volume.name.as_str()));
@@ -54,7 +54,7 @@ impl Pool {
         for volume in std::mem::take(&mut older.volumes) {
             let session = self.begin(Verb::Import, &volume.name)?;
             self.furnish_older(&volume)?;
-            let one = Older { volumes: vec![volume], ..Older::default() };
+            let one = Legacy { volumes: vec![volume], ..Legacy::default() };
             all.extend(self.store.write(|writer| self.insert_older(writer, &one))?);
             drop(session);
         }
@@ -63,7 +63,7 @@ impl Pool {
     }
 
     /// Makes what a volume must have and an older tool may not have left.
-    fn furnish_older(&self, volume: &OlderVolume) -> Result<(), Error> {
+    fn furnish_older(&self, volume: &LegacyVolume) -> Result<(), Error> {
         let directory = self.layout.full(&layout::volume(&volume.name));
         disk::ensure_directory(&directory.join(layout::COMMITS), layout::VOLUME_MODE)?;
         for folder in [layout::COMMITS, layout::BRANCHES, "."] {
@@ -97,7 +97,7 @@ impl Pool {
         Ok(disk::sync_directory(&directory)?)
     }
 
-    fn insert_older(&self, writer: &Writer<'_>, older: &Older) -> Result<Vec<VolumeName>, Error> {
+    fn insert_older(&self, writer: &Writer<'_>, older: &Legacy) -> Result<Vec<VolumeName>, Error> {
         let mut adopted = Vec::new();
         for (key, value) in &older.settings {
             match Setting::find(key) {
@@ -129,7 +129,7 @@ impl Pool {
         Ok(adopted)
     }
 
-    fn tell_adopted(&self, older: &Older, adopted: &[VolumeName]) {
+    fn tell_adopted(&self, older: &Legacy, adopted: &[VolumeName]) {
         for flaw in &older.flaws {
             self.tell(&Notice::Flawed { flaw: flaw.clone() });
         }
@@ -142,7 +142,7 @@ impl Pool {
     }
 }
 
-fn rows_of(volume: &OlderVolume, author: &Signature) -> Vec<Row> {
+fn rows_of(volume: &LegacyVolume, author: &Signature) -> Vec<Row> {
     let (name, created): (&VolumeName, Instant) = (&volume.name, volume.created);
     let mut rows = vec![Row::Volume(VolumeRecord {
         name: name.clone(),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
-use super::Layout;
+use super::Wrap;
 use super::json::{Lines, lines};
 use super::style::GREEN;
 use super::text::{Text, plain};
@@ -39,8 +39,8 @@ impl Lines for BranchView {
 }
 
 impl Text for BranchView {
-    fn layout(&self) -> Layout {
-        Layout::Table
+    fn wrap(&self) -> Wrap {
+        Wrap::Table
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use tabwriter::{Alignment, TabWriter};
 
-use super::Layout;
+use super::Wrap;
 use super::json::{Lines, lines};
 use super::text::{Text, plain};
 use super::undo::size;
 use crate::ops::{DuEntry, Measured};
 
 impl Text for Vec<DuEntry> {
-    fn layout(&self) -> Layout {
-        Layout::Table
+    fn wrap(&self) -> Wrap {
+        Wrap::Table
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -1,11 +1,11 @@
-//! Fitting text to the width of a terminal: a line of a table is cut rather than wrapped, so that its
+//! Wrap text to the width of a terminal: a line of a table is cut rather than wrapped, so that its
 //! columns stay columns, and a sentence is broken between words.
 
 use unicode_width::UnicodeWidthChar as _;
 
 /// What becomes of lines that are wider than the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum Wrap {
     /// They are left to the terminal: nothing may be missing, and a copied line must be whole.
     Free,
     /// Rows of a table: cut, with an ellipsis.
@@ -15,12 +15,12 @@ pub enum Layout {
 }
 
 /// `text`, with each line no wider than `width`. Colours take no room.
-pub fn fit(text: &str, width: usize, layout: Layout) -> String {
+pub fn fit(text: &str, width: usize, layout: Wrap) -> String {
     let fitted = text.split('\n').map(|line| match layout {
-        Layout::Free => line.to_owned(),
+        Wrap::Free => line.to_owned(),
         _ if columns(line) <= width => line.to_owned(),
-        Layout::Table => cut(line, width),
-        Layout::Prose => fold(line, width),
+        Wrap::Table => cut(line, width),
+        Wrap::Prose => fold(line, width),
     });
     fitted.collect::<Vec<_>>().join("\n")
 }
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn a_row_is_cut_and_keeps_its_colours() {
-        assert_eq!(fit("name  value", 20, Layout::Table), "name  value");
-        assert_eq!(fit("name  a long value", 12, Layout::Table), "name  a lon…");
-        assert_eq!(fit("\u{1b}[1mname and more\u{1b}[0m", 5, Layout::Table), "\u{1b}[1mname…\u{1b}[0m");
+        assert_eq!(fit("name  value", 20, Wrap::Table), "name  value");
+        assert_eq!(fit("name  a long value", 12, Wrap::Table), "name  a lon…");
+        assert_eq!(fit("\u{1b}[1mname and more\u{1b}[0m", 5, Wrap::Table), "\u{1b}[1mname…\u{1b}[0m");
         // Characters of two columns do not stick out.
-        assert_eq!(fit("日本語日本語", 6, Layout::Table), "日本…");
-        assert_eq!(fit("name  a long value", 5, Layout::Free), "name  a long value");
+        assert_eq!(fit("日本語日本語", 6, Wrap::Table), "日本…");
+        assert_eq!(fit("name  a long value", 5, Wrap::Free), "name  a long value");
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let text = "ok    space  there is room\n             -> leave it as it is\n";
         let folded =
             "ok    space  there is\n             room\n             -> leave it\n                as it is\n";
-        assert_eq!(fit(text, 24, Layout::Prose), folded);
-        assert_eq!(fit("a-word-that-is-too-long x", 8, Layout::Prose), "a-word-that-is-too-long\n    x");
+        assert_eq!(fit(text, 24, Wrap::Prose), folded);
+        assert_eq!(fit("a-word-that-is-too-long x", 8, Wrap::Prose), "a-word-that-is-too-long\n    x");
     }
 }

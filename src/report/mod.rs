@@ -17,7 +17,7 @@ use std::io::{self, Write};
 
 pub use branch::{BranchStyle, BranchView};
 pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
-pub use fit::{Layout, fit};
+pub use fit::{Wrap, fit};
 pub use json::{Lines, Parsed};
 pub use log::{LogStyle, LogView};
 pub use status::StatusView;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
-use super::Layout;
+use super::Wrap;
 use super::json::Parsed;
 use super::undo::size;
 use crate::fsck::Report;
@@ -24,8 +24,8 @@ pub trait Text {
     fn text(&self, out: &mut dyn Write) -> io::Result<()>;
 
     /// What a terminal that is too narrow does to its lines.
-    fn layout(&self) -> Layout {
-        Layout::Free
+    fn wrap(&self) -> Wrap {
+        Wrap::Free
     }
 }
 
@@ -37,8 +37,8 @@ impl Text for Created {
 }
 
 impl Text for Listing {
-    fn layout(&self) -> Layout {
-        Layout::Table
+    fn wrap(&self) -> Wrap {
+        Wrap::Table
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -180,8 +180,8 @@ impl Text for Cloned {
 }
 
 impl Text for Vec<Check> {
-    fn layout(&self) -> Layout {
-        Layout::Prose
+    fn wrap(&self) -> Wrap {
+        Wrap::Prose
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -272,8 +272,8 @@ impl Text for Vec<SettingEntry> {
 }
 
 impl Text for Report {
-    fn layout(&self) -> Layout {
-        Layout::Prose
+    fn wrap(&self) -> Wrap {
+        Wrap::Prose
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

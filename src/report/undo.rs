@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
-use super::Layout;
+use super::Wrap;
 use super::text::{Text, plain};
 use crate::model::count;
 use crate::ops::{Collected, ReflogEntry, Undone};
@@ -32,8 +32,8 @@ impl Text for Vec<Undone> {
 }
 
 impl Text for Vec<ReflogEntry> {
-    fn layout(&self) -> Layout {
-        Layout::Table
+    fn wrap(&self) -> Wrap {
+        Wrap::Table
     }
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

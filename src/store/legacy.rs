@@ -24,9 +24,9 @@ use crate::sys::error::{At as _, DiskError};
 
 /// All that an older tool left in a pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Older {
+pub struct Legacy {
     /// The volumes that can be taken over.
-    pub volumes: Vec<OlderVolume>,
+    pub volumes: Vec<LegacyVolume>,
     /// The volume that was current, if it is one of these.
     pub current: Option<VolumeName>,
     /// Its settings: keys with dots, and values.
@@ -39,7 +39,7 @@ pub struct Older {
 
 /// A volume of an older tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OlderVolume {
+pub struct LegacyVolume {
     /// Its name.
     pub name: VolumeName,
     /// The branch that is current.
@@ -49,12 +49,12 @@ pub struct OlderVolume {
     /// Its branches, each with its newest commit.
     pub branches: Vec<(BranchName, Option<CommitId>)>,
     /// The commits of all branches, each once.
-    pub commits: Vec<OlderCommit>,
+    pub commits: Vec<LegacyCommit>,
 }
 
 /// A commit of an older tool. It had no author, and no date but that of its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OlderCommit {
+pub struct LegacyCommit {
     /// Its id.
     pub id: CommitId,
     /// The commit before it.
@@ -73,7 +73,7 @@ struct Entry {
 }
 
 /// Whether a directory is a volume of an older tool.
-pub fn is_older_volume(directory: &Path) -> bool {
+pub fn is_legacy_volume(directory: &Path) -> bool {
     directory.join(layout::OLDER_CURRENT_BRANCH).exists() || !lists(directory).is_empty()
 }
 
@@ -89,11 +89,11 @@ fn lists(directory: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// When the pool's directory cannot be read.
-pub fn read_older(layout: &Layout) -> Result<Option<Older>, DiskError> {
-    let mut older = Older::default();
+pub fn read_legacy(layout: &Layout) -> Result<Option<Legacy>, DiskError> {
+    let mut older = Legacy::default();
     for name in disk::names_in(layout.root())? {
         let directory = layout.root().join(&name);
-        if name == layout::PRIVATE || !is_older_volume(&directory) {
+        if name == layout::PRIVATE || !is_legacy_volume(&directory) {
             continue;
         }
         let text = name.to_string_lossy().into_owned();
@@ -128,13 +128,13 @@ pub fn read_older(layout: &Layout) -> Result<Option<Older>, DiskError> {
     Ok(Some(older))
 }
 
-fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<OlderVolume, String> {
+fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<LegacyVolume, String> {
     let name: VolumeName = name.parse().map_err(|error| format!("{error}: rename its directory"))?;
     let directories = disk::names_in(&directory.join(layout::BRANCHES)).map_err(|error| error.to_string())?;
     let directories = directories.iter().filter(|name| directory.join(layout::BRANCHES).join(name).is_dir());
     let mut names: BTreeSet<String> = lists(directory).into_iter().collect();
     names.extend(directories.map(|name| name.to_string_lossy().into_owned()));
-    let mut commits: BTreeMap<CommitId, OlderCommit> = BTreeMap::new();
+    let mut commits: BTreeMap<CommitId, LegacyCommit> = BTreeMap::new();
     let mut order = Vec::new();
     let mut branches = Vec::new();
     for text in names {
@@ -161,7 +161,7 @@ fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<Older
                 Some(_) => {}
                 None => {
                     let (message, date) = (entry.message, changed(&tree)?);
-                    let commit = OlderCommit { id: id.clone(), parent: head.clone(), message, date };
+                    let commit = LegacyCommit { id: id.clone(), parent: head.clone(), message, date };
                     commits.insert(id.clone(), commit);
                     order.push(id.clone());
                 }
@@ -175,7 +175,7 @@ fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<Older
     }
     let branch = current_branch(directory, &name, &branches, flaws);
     let commits = order.iter().filter_map(|id| commits.remove(id)).collect();
-    Ok(OlderVolume { name, branch, created: changed(directory)?, branches, commits })
+    Ok(LegacyVolume { name, branch, created: changed(directory)?, branches, commits })
 }
 
 fn entries(list: &Path) -> Result<Vec<Entry>, String> {
@@ -258,6 +258,6 @@ fn changed(path: &Path) -> Result<Instant, String> {
 }
 
 /// The paths in the pool's directory that are not volumes.
-pub fn older_files(layout: &Layout) -> [PathBuf; 2] {
+pub fn legacy_files(layout: &Layout) -> [PathBuf; 2] {
     [layout::OLDER_CURRENT_VOLUME, layout::OLDER_SETTINGS].map(|name| layout.root().join(name))
 }

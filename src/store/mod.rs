@@ -39,7 +39,7 @@ mod migrations;
 
 pub use error::StoreError;
 pub use index::{IndexChange, IndexPage, change_key, piece_key};
-pub use legacy::{Older, OlderCommit, OlderVolume, is_older_volume, older_files, read_older};
+pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};
 pub use records_log::log::Records;
 pub use records_log::rebuild::{Rebuildable, SecondCopy};
 pub use rows::Rows;

@@ -10,7 +10,7 @@ use super::backend::{Backend, State};
 use super::blocks::Blocks;
 use super::error::StoreError;
 use super::guard::caught;
-use super::legacy::is_older_volume;
+use super::legacy::is_legacy_volume;
 use super::open::{builder, run_steps};
 use super::records_log::copies::are_visible;
 use super::records_log::log::Backup;
@@ -105,7 +105,7 @@ impl Store {
             let directory = self.layout.root().join(&name);
             let point = directory.join(layout::RUNNING_POINT);
             // What an older tool laid out has its own metadata beside, until it was taken over.
-            let is_older = is_older_volume(&directory) && !self.layout.adopted().exists();
+            let is_older = is_legacy_volume(&directory) && !self.layout.adopted().exists();
             if name != layout::PRIVATE && point.is_symlink() && !is_older {
                 return Ok(Some(point));
             }

@@ -14,23 +14,23 @@ use crate::store::Writer;
 /// A change of the bindings.
 #[derive(Debug, Clone)]
 enum Change {
-    Bind { binding: Binding, heedless: bool },
+    Bind { binding: Binding, ignore_journal: bool },
     Unbind { volume: VolumeName, id: String },
 }
 
 /// What became of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bound {
+pub enum Mounted {
     /// It is recorded; the volume's current branch is this one.
-    To(BranchName),
+    On(BranchName),
     /// Nothing is mounted: there is no such volume, or the mount is forgotten.
-    Nowhere,
+    NoVolume,
     /// Nothing is recorded: an operation is in the journal, and may be dead.
-    Disturbed,
+    Busy,
 }
 
 /// The answer to one change; none for a change that must be made alone.
-type Answer = Option<Bound>;
+type Answer = Option<Mounted>;
 
 /// The changes that wait for their transaction.
 #[derive(Debug, Default)]
@@ -62,8 +62,8 @@ impl Bindings {
     fn submit(
         &self,
         change: &Change,
-        write: impl Fn(&[&Change]) -> Result<Vec<Bound>, Error>,
-    ) -> Result<Bound, Error> {
+        write: impl Fn(&[&Change]) -> Result<Vec<Mounted>, Error>,
+    ) -> Result<Mounted, Error> {
         let answer = Arc::new(Mutex::new(None));
         let mut queue = self.queue();
         queue.waiting.push(Waiting { change: change.clone(), answer: Arc::clone(&answer) });
@@ -106,7 +106,7 @@ struct Round<'b> {
 }
 
 impl Round<'_> {
-    fn answer(&self, bound: Vec<Bound>) {
+    fn answer(&self, bound: Vec<Mounted>) {
         for (member, bound) in self.members.iter().zip(bound) {
             *member.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(bound));
         }
@@ -124,13 +124,14 @@ impl Drop for Round<'_> {
 }
 
 impl Pool {
-    /// Records a mount of the engine's. Unless `heedless`, only where the volume has no operation in the journal.
+    /// Records a mount of the engine's. Unless `ignore_journal`, only where the volume has no operation in the journal.
     ///
     /// # Errors
     /// When the metadata cannot be written.
-    pub fn bind(&self, volume: &VolumeName, id: &str, heedless: bool) -> Result<Bound, Error> {
+    pub fn bind(&self, volume: &VolumeName, id: &str, ignore_journal: bool) -> Result<Mounted, Error> {
         let binding = Binding { volume: volume.clone(), id: id.to_owned(), since: self.now() };
-        self.bindings.submit(&Change::Bind { binding, heedless }, |changes| self.write_bindings(changes))
+        self.bindings
+            .submit(&Change::Bind { binding, ignore_journal }, |changes| self.write_bindings(changes))
     }
 
     /// Forgets a mount; one that is not known is forgotten already.
@@ -142,7 +143,7 @@ impl Pool {
         self.bindings.submit(&change, |changes| self.write_bindings(changes)).map(drop)
     }
 
-    fn write_bindings(&self, changes: &[&Change]) -> Result<Vec<Bound>, Error> {
+    fn write_bindings(&self, changes: &[&Change]) -> Result<Vec<Mounted>, Error> {
         self.store.write(|writer| {
             let mut disturbed = writer.journal()?;
             disturbed.retain(|operation| operation.phase != Phase::Settled);
@@ -156,22 +157,22 @@ fn write_one(
     writer: &Writer<'_>,
     change: &Change,
     is_disturbed: impl Fn(&VolumeName) -> bool,
-) -> Result<Bound, Error> {
+) -> Result<Mounted, Error> {
     match change {
-        Change::Bind { binding, heedless } => {
+        Change::Bind { binding, ignore_journal } => {
             let record = match existing(writer, &binding.volume) {
-                Err(Error::NoVolume(_)) => return Ok(Bound::Nowhere),
+                Err(Error::NoVolume(_)) => return Ok(Mounted::NoVolume),
                 found => found?,
             };
-            if !heedless && is_disturbed(&binding.volume) {
-                return Ok(Bound::Disturbed);
+            if !ignore_journal && is_disturbed(&binding.volume) {
+                return Ok(Mounted::Busy);
             }
             writer.bind(binding)?;
-            Ok(Bound::To(record.branch))
+            Ok(Mounted::On(record.branch))
         }
         Change::Unbind { volume, id } => {
             writer.unbind(volume, id)?;
-            Ok(Bound::Nowhere)
+            Ok(Mounted::NoVolume)
         }
     }
 }
@@ -187,9 +188,9 @@ mod tests {
     }
 
     /// What `write` answers: the id as a branch, so that a mixed-up answer shows.
-    fn answers(changes: &[&Change]) -> Vec<Bound> {
+    fn answers(changes: &[&Change]) -> Vec<Mounted> {
         let name = |change: &&Change| match change {
-            Change::Unbind { id, .. } => Bound::To(format!("b{id}").parse().unwrap()),
+            Change::Unbind { id, .. } => Mounted::On(format!("b{id}").parse().unwrap()),
             Change::Bind { .. } => unreachable!("none is made here"),
         };
         changes.iter().map(name).collect()
@@ -197,8 +198,8 @@ mod tests {
 
     fn submit_all(
         count: usize,
-        write: impl Fn(&[&Change]) -> Result<Vec<Bound>, Error> + Sync,
-    ) -> Vec<Result<Bound, Error>> {
+        write: impl Fn(&[&Change]) -> Result<Vec<Mounted>, Error> + Sync,
+    ) -> Vec<Result<Mounted, Error>> {
         let bindings = Bindings::default();
         std::thread::scope(|scope| {
             let submit = |n| {
@@ -219,7 +220,7 @@ mod tests {
             Ok(answers(changes))
         });
         for (n, bound) in answered.into_iter().enumerate() {
-            assert_eq!(bound.unwrap(), Bound::To(format!("b{n}").parse().unwrap()));
+            assert_eq!(bound.unwrap(), Mounted::On(format!("b{n}").parse().unwrap()));
         }
         assert!(transactions.load(Ordering::SeqCst) < 32, "{transactions:?}");
     }
@@ -231,7 +232,7 @@ mod tests {
             let bad = |change: &&Change| matches!(change, Change::Unbind { id, .. } if id == "7");
             if changes.iter().any(bad) { Err(Error::NoCurrentVolume) } else { Ok(answers(changes)) }
         });
-        let failed = |(n, bound): (usize, Result<Bound, Error>)| bound.is_err().then_some(n);
+        let failed = |(n, bound): (usize, Result<Mounted, Error>)| bound.is_err().then_some(n);
         assert_eq!(answered.into_iter().enumerate().filter_map(failed).collect::<Vec<_>>(), [7]);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::containers::{Container, ContainerError, Details, Health, State, StopOutcome};
 use crate::error::Error;
-use crate::model::{Held, Hold, Quiesce, VolumeName};
+use crate::model::{HeldContainer, HoldMode, Quiesce, VolumeName};
 use crate::pool::{Notice, Pool, Purpose, Setting};
 use crate::store::Rows;
 
@@ -16,14 +16,14 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
 /// How the containers of a volume are treated.
 #[derive(Debug, Clone)]
-pub(in crate::pool) struct Care {
+pub(in crate::pool) struct QuiescePolicy {
     quiesce: Quiesce,
     stop_timeout: Option<u32>,
     pre: Vec<String>,
     post: Vec<String>,
 }
 
-impl Care {
+impl QuiescePolicy {
     /// What the flags, the volume's settings and the pool's say, in this order.
     fn of(
         pool: &Pool,
@@ -46,7 +46,7 @@ impl Care {
             Some(timeout) => u32::try_from(timeout.as_secs()).ok(),
             None => setting("containers.stop-timeout")?.parse().ok(),
         };
-        Ok(Care {
+        Ok(QuiescePolicy {
             quiesce,
             stop_timeout,
             pre: command("containers.pre-commit")?,
@@ -55,7 +55,7 @@ impl Care {
     }
 
     /// How a container on both volumes is treated.
-    fn and(&mut self, other: Care) {
+    fn and(&mut self, other: QuiescePolicy) {
         self.quiesce = self.quiesce.max(other.quiesce);
         self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
         // What both say, as when it is the pool's setting, is run once.
@@ -66,17 +66,17 @@ impl Care {
 }
 
 /// Decides whom an operation holds.
-pub(in crate::pool) struct Holder<'p> {
+pub(in crate::pool) struct ContainerPlanner<'p> {
     pool: &'p Pool,
     purpose: Purpose,
-    volumes: Vec<(VolumeName, Care)>,
+    volumes: Vec<(VolumeName, QuiescePolicy)>,
     /// What a closer look told, so that each container is looked at once.
     known: BTreeMap<String, Details>,
     /// The commands that are run inside a container before it is held, by its id.
     pre: BTreeMap<String, Vec<String>>,
 }
 
-impl<'p> Holder<'p> {
+impl<'p> ContainerPlanner<'p> {
     pub(in crate::pool) fn new(
         pool: &'p Pool,
         purpose: Purpose,
@@ -85,12 +85,12 @@ impl<'p> Holder<'p> {
         let volumes = pool.store.read(|rows| {
             volumes
                 .map(|volume| {
-                    let care = Care::of(pool, &rows, Some(&volume), purpose)?;
+                    let care = QuiescePolicy::of(pool, &rows, Some(&volume), purpose)?;
                     Ok::<_, Error>((volume, care))
                 })
                 .collect::<Result<_, _>>()
         })?;
-        Ok(Holder { pool, purpose, volumes, known: BTreeMap::new(), pre: BTreeMap::new() })
+        Ok(ContainerPlanner { pool, purpose, volumes, known: BTreeMap::new(), pre: BTreeMap::new() })
     }
 
     /// Whether containers go on as they are.
@@ -100,17 +100,17 @@ impl<'p> Holder<'p> {
 
     /// Whether containers of this volume go on as they are, unless another volume of theirs asks for more.
     pub(in crate::pool) fn leaves(&self, volume: &VolumeName) -> bool {
-        let is_left = |care: &Care| care.quiesce == Quiesce::None;
+        let is_left = |care: &QuiescePolicy| care.quiesce == Quiesce::None;
         self.purpose == Purpose::Copy
             && self.volumes.iter().any(|(name, care)| name == volume && is_left(care))
     }
 
     /// The containers that run and have to be held, the first to be held first; `held` are held already.
-    pub(in crate::pool) fn find(&mut self, held: &[Held]) -> Result<Vec<Held>, Error> {
+    pub(in crate::pool) fn find(&mut self, held: &[HeldContainer]) -> Result<Vec<HeldContainer>, Error> {
         if held.is_empty() {
             self.refuse_outsiders()?;
         }
-        let mut users: Vec<(Container, Care)> = Vec::new();
+        let mut users: Vec<(Container, QuiescePolicy)> = Vec::new();
         for (volume, care) in &self.volumes {
             for container in self.pool.containers().users_of(volume)? {
                 match users.iter_mut().find(|(known, _)| known.id == container.id) {
@@ -126,15 +126,18 @@ impl<'p> Holder<'p> {
     fn refuse_outsiders(&self) -> Result<(), Error> {
         let volumes = self.volumes.iter().map(|(volume, _)| volume).filter(|volume| !self.leaves(volume));
         let volumes: Vec<&VolumeName> = volumes.collect();
-        let outsiders = self.pool.outsiders(&volumes, self.purpose == Purpose::Copy)?;
-        if outsiders.is_empty() { Ok(()) } else { Err(Error::OutOfReach(outsiders)) }
+        let unmanaged_containers = self.pool.unmanaged_containers(&volumes, self.purpose == Purpose::Copy)?;
+        if unmanaged_containers.is_empty() { Ok(()) } else { Err(Error::OutOfReach(unmanaged_containers)) }
     }
 
     /// The same for containers on a volume of another driver.
-    pub(in crate::pool) fn find_others(pool: &'p Pool, users: &[Container]) -> Result<Vec<Held>, Error> {
-        let mut care = pool.store.read(|rows| Care::of(pool, &rows, None, Purpose::Copy))?;
+    pub(in crate::pool) fn find_others(
+        pool: &'p Pool,
+        users: &[Container],
+    ) -> Result<Vec<HeldContainer>, Error> {
+        let mut care = pool.store.read(|rows| QuiescePolicy::of(pool, &rows, None, Purpose::Copy))?;
         (care.pre, care.post) = (Vec::new(), Vec::new());
-        let mut holder = Holder {
+        let mut holder = ContainerPlanner {
             pool,
             purpose: Purpose::Copy,
             volumes: Vec::new(),
@@ -144,7 +147,11 @@ impl<'p> Holder<'p> {
         holder.choose(users.iter().map(|user| (user.clone(), care.clone())).collect(), &[])
     }
 
-    fn choose(&mut self, users: Vec<(Container, Care)>, held: &[Held]) -> Result<Vec<Held>, Error> {
+    fn choose(
+        &mut self,
+        users: Vec<(Container, QuiescePolicy)>,
+        held: &[HeldContainer],
+    ) -> Result<Vec<HeldContainer>, Error> {
         let users = in_start_order(users);
         let all: Vec<Container> = users.iter().map(|(container, _)| container.clone()).collect();
         let (mut holds, mut vanishing, mut misled) = (Vec::new(), Vec::new(), Vec::new());
@@ -154,7 +161,7 @@ impl<'p> Holder<'p> {
             }
             if let Some(known) = held.iter().find(|held| held.id == container.id) {
                 // It runs again although it was held: somebody else started or thawed it.
-                if container.state == State::Running && known.hold != Hold::Leave {
+                if container.state == State::Running && known.hold != HoldMode::Leave {
                     holds.push(known.clone());
                 }
                 continue;
@@ -165,32 +172,32 @@ impl<'p> Holder<'p> {
                 // A frozen container writes nothing: leave it as it is.
                 (Purpose::Copy, _) if was_paused => continue,
                 (Purpose::Copy, Quiesce::None) if care.pre.is_empty() && care.post.is_empty() => continue,
-                (Purpose::Copy, Quiesce::None) => Hold::Leave,
+                (Purpose::Copy, Quiesce::None) => HoldMode::Leave,
                 (Purpose::Swap, Quiesce::None) => {
                     misled.push(container.name);
                     continue;
                 }
                 // One that waits for its next start has nothing to freeze.
-                (_, Quiesce::Pause) if container.restarting => Hold::Stop,
-                (Purpose::Copy, Quiesce::Pause) => Hold::Pause,
+                (_, Quiesce::Pause) if container.restarting => HoldMode::Stop,
+                (Purpose::Copy, Quiesce::Pause) => HoldMode::Pause,
                 (Purpose::Swap, Quiesce::Pause) if self.pool.containers().restart_mounts_anew()? => {
-                    Hold::Restart
+                    HoldMode::Restart
                 }
                 (_, Quiesce::Stop | Quiesce::Pause) if details.auto_remove => {
                     vanishing.push(container.name);
                     continue;
                 }
                 // Also where a restart would bring it up on the old tree.
-                (_, Quiesce::Stop | Quiesce::Pause) => Hold::Stop,
+                (_, Quiesce::Stop | Quiesce::Pause) => HoldMode::Stop,
             };
-            let comes_up = matches!(hold, Hold::Stop | Hold::Restart) && !was_paused;
+            let comes_up = matches!(hold, HoldMode::Stop | HoldMode::Restart) && !was_paused;
             let expected = matches!(details.health, Some(Health::Starting | Health::Healthy));
             let after_healthy = dependencies(&container, &all).filter(|(_, healthy)| *healthy);
             let after_healthy = after_healthy.map(|(other, _)| other.id.clone()).collect();
             if !container.restarting {
                 self.pre.insert(container.id.clone(), care.pre);
             }
-            holds.push(Held {
+            holds.push(HeldContainer {
                 hold,
                 was_paused,
                 stop_timeout: care.stop_timeout,
@@ -231,7 +238,7 @@ impl<'p> Holder<'p> {
     }
 
     /// Runs the commands that come before a commit, once in each container.
-    pub(in crate::pool) fn run_before(&mut self, holds: &[Held]) -> Result<(), Error> {
+    pub(in crate::pool) fn run_before(&mut self, holds: &[HeldContainer]) -> Result<(), Error> {
         for held in holds {
             for command in self.pre.remove(&held.id).unwrap_or_default() {
                 let done = match self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT) {
@@ -248,32 +255,32 @@ impl<'p> Holder<'p> {
     }
 
     /// Holds one. Gives how it is held in the end, where that is another way than was planned.
-    pub(in crate::pool) fn hold(&self, held: &Held) -> Result<Option<Hold>, Error> {
+    pub(in crate::pool) fn hold(&self, held: &HeldContainer) -> Result<Option<HoldMode>, Error> {
         let containers = self.pool.containers();
         match held.hold {
-            Hold::Stop => match self.pool.stop(held) {
-                Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(Hold::Leave)),
+            HoldMode::Stop => match self.pool.stop(held) {
+                Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(HoldMode::Leave)),
                 other => other.map(|()| None),
             },
-            Hold::Pause | Hold::Restart if held.was_paused => Ok(None),
-            Hold::Pause | Hold::Restart => {
+            HoldMode::Pause | HoldMode::Restart if held.was_paused => Ok(None),
+            HoldMode::Pause | HoldMode::Restart => {
                 let Err(error) = containers.pause(&held.id) else { return Ok(None) };
                 match self.state_of(held)? {
                     Some(now) if now.restarting => {
                         self.pool.stop(held)?;
-                        Ok(Some(Hold::Stop))
+                        Ok(Some(HoldMode::Stop))
                     }
                     // It has ended by itself meanwhile.
-                    Some(now) if now.state == State::Stopped => Ok(Some(Hold::Leave)),
-                    None if matches!(error, ContainerError::Gone { .. }) => Ok(Some(Hold::Leave)),
+                    Some(now) if now.state == State::Stopped => Ok(Some(HoldMode::Leave)),
+                    None if matches!(error, ContainerError::Gone { .. }) => Ok(Some(HoldMode::Leave)),
                     _ => Err(error.into()),
                 }
             }
-            Hold::Leave => Ok(None),
+            HoldMode::Leave => Ok(None),
         }
     }
 
-    fn state_of(&self, held: &Held) -> Result<Option<Container>, Error> {
+    fn state_of(&self, held: &HeldContainer) -> Result<Option<Container>, Error> {
         for (volume, _) in &self.volumes {
             let users = self.pool.containers().users_of(volume)?;
             if let Some(found) = users.into_iter().find(|user| user.id == held.id) {
@@ -285,7 +292,7 @@ impl<'p> Holder<'p> {
 }
 
 impl Pool {
-    fn stop(&self, held: &Held) -> Result<(), Error> {
+    fn stop(&self, held: &HeldContainer) -> Result<(), Error> {
         if held.was_paused {
             self.containers().unpause(&held.id)?;
         }
@@ -296,7 +303,7 @@ impl Pool {
     }
 
     /// Runs what is owed to a container, whatever became of the operation. A failure is told, and no more.
-    pub(in crate::pool) fn run_after(&self, held: &Held) {
+    pub(in crate::pool) fn run_after(&self, held: &HeldContainer) {
         for command in &held.post {
             let done = self.containers().exec(&held.id, command, COMMAND_LIMIT);
             let reason = match done {
@@ -312,7 +319,7 @@ impl Pool {
 }
 
 /// How long a container may take to stop; none means its own stop timeout.
-pub(in crate::pool) fn stop_timeout(held: &Held) -> Option<Duration> {
+pub(in crate::pool) fn stop_timeout(held: &HeldContainer) -> Option<Duration> {
     held.stop_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
 }
 
@@ -333,7 +340,7 @@ fn dependencies<'a>(
 }
 
 /// The oldest first, but each after those that it depends on.
-fn in_start_order(mut users: Vec<(Container, Care)>) -> Vec<(Container, Care)> {
+fn in_start_order(mut users: Vec<(Container, QuiescePolicy)>) -> Vec<(Container, QuiescePolicy)> {
     users.sort_by_key(|(container, _)| container.created);
     let mut ordered = Vec::with_capacity(users.len());
     while !users.is_empty() {
@@ -353,7 +360,7 @@ mod tests {
     use super::*;
     use crate::containers::{Dependency, Service};
 
-    fn container(name: &str, created: i64, after: &[&str]) -> (Container, Care) {
+    fn container(name: &str, created: i64, after: &[&str]) -> (Container, QuiescePolicy) {
         let dependency = |name: &&str| Dependency { service: (*name).to_owned(), healthy: false };
         let service = Service {
             project: "shop".to_owned(),
@@ -368,11 +375,12 @@ mod tests {
             restarting: false,
             service: Some(service),
         };
-        let care = Care { quiesce: Quiesce::Stop, stop_timeout: None, pre: Vec::new(), post: Vec::new() };
+        let care =
+            QuiescePolicy { quiesce: Quiesce::Stop, stop_timeout: None, pre: Vec::new(), post: Vec::new() };
         (container, care)
     }
 
-    fn order(users: Vec<(Container, Care)>) -> Vec<String> {
+    fn order(users: Vec<(Container, QuiescePolicy)>) -> Vec<String> {
         in_start_order(users).into_iter().map(|(container, _)| container.name).collect()
     }
 

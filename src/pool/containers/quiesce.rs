@@ -10,10 +10,10 @@ use std::slice;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::planner::Holder;
+use super::planner::ContainerPlanner;
 use crate::containers::{Container, ContainerError, State};
 use crate::error::Error;
-use crate::model::{Held, Hold, VolumeName};
+use crate::model::{HeldContainer, HoldMode, VolumeName};
 use crate::pool::{Notice, Pending, Pool};
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
@@ -48,7 +48,7 @@ pub(in crate::pool) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) ->
     let Some(first) = pending.first() else { return Ok(()) };
     let pool = first.session.pool;
     let volumes = pending.iter().map(|pending| pending.session.volume.clone());
-    let mut holder = Holder::new(pool, purpose, volumes)?;
+    let mut holder = ContainerPlanner::new(pool, purpose, volumes)?;
     let mut found = holder.find(&[])?;
     for pending in &mut *pending {
         pending.is_written_to = holder.leaves(&pending.session.volume);
@@ -82,7 +82,7 @@ pub(in crate::pool) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) ->
         }
         found = holder.find(&pending[0].operation.held)?;
         if found.is_empty() {
-            let frozen = pending[0].operation.held.iter().any(|held| held.hold == Hold::Restart);
+            let frozen = pending[0].operation.held.iter().any(|held| held.hold == HoldMode::Restart);
             pending.iter_mut().for_each(|pending| pending.has_frozen = frozen);
             return Ok(());
         }
@@ -92,9 +92,9 @@ pub(in crate::pool) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) ->
 }
 
 /// Writes down who is about to be held.
-fn note(pending: &mut Pending<'_>, found: &[Held]) -> Result<(), Error> {
-    let known = |held: &Held| pending.operation.held.iter().any(|known| known.id == held.id);
-    let new: Vec<Held> = found.iter().filter(|held| !known(held)).cloned().collect();
+fn note(pending: &mut Pending<'_>, found: &[HeldContainer]) -> Result<(), Error> {
+    let known = |held: &HeldContainer| pending.operation.held.iter().any(|known| known.id == held.id);
+    let new: Vec<HeldContainer> = found.iter().filter(|held| !known(held)).cloned().collect();
     if new.is_empty() {
         return Ok(());
     }
@@ -104,10 +104,10 @@ fn note(pending: &mut Pending<'_>, found: &[Held]) -> Result<(), Error> {
 }
 
 /// Writes down that a container is held in another way.
-fn rewrite(pending: &mut Pending<'_>, id: &str, hold: Hold) -> Result<(), Error> {
+fn rewrite(pending: &mut Pending<'_>, id: &str, hold: HoldMode) -> Result<(), Error> {
     for held in pending.operation.held.iter_mut().filter(|held| held.id == id) {
         held.hold = hold;
-        if hold == Hold::Leave {
+        if hold == HoldMode::Leave {
             // It does not run any more.
             held.post.clear();
         }
@@ -133,8 +133,8 @@ impl Pending<'_> {
     /// When one cannot be held, or the engine does not answer. Dropping the operation lets go.
     pub fn hold_others(&mut self, users: &[Container]) -> Result<(), Error> {
         let pool = self.session.pool;
-        let holder = Holder::new(pool, Purpose::Copy, std::iter::empty())?;
-        let found = Holder::find_others(pool, users)?;
+        let holder = ContainerPlanner::new(pool, Purpose::Copy, std::iter::empty())?;
+        let found = ContainerPlanner::find_others(pool, users)?;
         note(self, &found)?;
         for held in &found {
             holder.hold(held)?;
@@ -168,10 +168,10 @@ impl Pool {
         volumes: impl IntoIterator<Item = &'v VolumeName>,
         purpose: Purpose,
     ) -> Result<Ahead, Error> {
-        let mut holder = Holder::new(self, purpose, volumes.into_iter().cloned())?;
+        let mut holder = ContainerPlanner::new(self, purpose, volumes.into_iter().cloned())?;
         let found = holder.find(&[])?;
         let holds = !holder.leaves_all() && found.iter().any(|held| !held.was_paused);
-        Ok(Ahead { holds, freezes: found.iter().any(|held| held.hold == Hold::Restart) })
+        Ok(Ahead { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
     }
 
     /// Passes the gate together with others, waiting while it is shut.

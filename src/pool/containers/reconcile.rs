@@ -22,7 +22,7 @@ const SEEN: &str = "seen:";
 
 /// What was brought in line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Alignment {
+pub struct Reconciled {
     /// Mounts that were forgotten.
     pub forgotten: usize,
     /// Mounts that were recorded for containers that run.
@@ -44,8 +44,8 @@ impl Pool {
     ///
     /// # Errors
     /// When the engine does not answer, or the metadata cannot be read or written. Nothing is changed then.
-    pub fn align_bindings(&self) -> Result<Alignment, Error> {
-        let mut alignment = Alignment::default();
+    pub fn reconcile_mounts(&self) -> Result<Reconciled, Error> {
+        let mut alignment = Reconciled::default();
         if !self.containers().is_enabled() || !self.store.is_there()? {
             return Ok(alignment);
         }
@@ -72,7 +72,7 @@ impl Pool {
         bindings: &[Binding],
         running: &[Container],
         changes: &mut Changes,
-        alignment: &mut Alignment,
+        alignment: &mut Reconciled,
     ) -> Result<(), Error> {
         let (seen, told): (Vec<_>, Vec<_>) =
             bindings.iter().partition(|binding| binding.id.starts_with(SEEN));
@@ -83,7 +83,7 @@ impl Pool {
         alignment.is_settling |= surplus > old.len();
         old.sort_by_key(|binding| binding.since);
         old.truncate(surplus);
-        if !old.is_empty() && self.outsiders(&[volume], false)?.is_empty() {
+        if !old.is_empty() && self.unmanaged_containers(&[volume], false)?.is_empty() {
             changes.forget.extend(old.into_iter().cloned());
         }
         for binding in &seen {
@@ -115,7 +115,7 @@ fn running(mut users: BTreeMap<String, Vec<Container>>) -> BTreeMap<String, Vec<
 
 impl Changes {
     /// Makes those that nobody has made void meanwhile.
-    fn make(&self, writer: &Writer<'_>, alignment: &mut Alignment) -> Result<(), Error> {
+    fn make(&self, writer: &Writer<'_>, alignment: &mut Reconciled) -> Result<(), Error> {
         for binding in &self.forget {
             if writer.bindings(&binding.volume)?.contains(binding) {
                 writer.unbind(&binding.volume, &binding.id)?;

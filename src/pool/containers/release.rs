@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::planner::stop_timeout;
 use crate::containers::{ContainerError, Health};
 use crate::error::Error;
-use crate::model::{Held, Hold, VolumeName};
+use crate::model::{HeldContainer, HoldMode, VolumeName};
 use crate::pool::{Group, Notice, Pending, Pool, Setting};
 
 /// How often a container is asked for its health.
@@ -14,7 +14,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Containers that were let go.
 pub(in crate::pool) struct Released {
-    pub(in crate::pool) held: Vec<Held>,
+    pub(in crate::pool) held: Vec<HeldContainer>,
     /// A line for each that is not up.
     pub(in crate::pool) problems: Vec<String>,
     /// How long to wait for their health.
@@ -48,7 +48,8 @@ impl Group<'_> {
     /// # Errors
     /// When the journal cannot be written.
     pub fn release_early(&mut self) -> Result<(), Error> {
-        let waits = |held: &Held| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
+        let waits =
+            |held: &HeldContainer| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
         let Some(first) = self.first() else { return Ok(()) };
         if first.operation.held.iter().any(waits) {
             return Ok(());
@@ -71,7 +72,12 @@ impl Pool {
     /// Lets all go, even when one cannot be; gives a line for each that is not up. `swapped` says
     /// whether the working tree is another now; `patience` is how long one waits for another that must
     /// be healthy first.
-    pub(in crate::pool) fn release(&self, held: &[Held], swapped: bool, patience: Duration) -> Vec<String> {
+    pub(in crate::pool) fn release(
+        &self,
+        held: &[HeldContainer],
+        swapped: bool,
+        patience: Duration,
+    ) -> Vec<String> {
         let mut problems = Vec::new();
         for one in held.iter().rev() {
             let until = Instant::now() + patience;
@@ -99,17 +105,17 @@ impl Pool {
         problems
     }
 
-    fn release_one(&self, held: &Held, swapped: bool) -> Result<(), ContainerError> {
+    fn release_one(&self, held: &HeldContainer, swapped: bool) -> Result<(), ContainerError> {
         let containers = self.containers();
         // A frozen one was not touched yet, or is let go already; engines start none that is frozen.
-        if held.hold == Hold::Stop && held.was_paused && containers.pause(&held.id).is_ok() {
+        if held.hold == HoldMode::Stop && held.was_paused && containers.pause(&held.id).is_ok() {
             return Ok(());
         }
         match held.hold {
-            Hold::Leave => {}
-            Hold::Stop => containers.start(&held.id)?,
-            Hold::Pause => containers.unpause(&held.id)?,
-            Hold::Restart => {
+            HoldMode::Leave => {}
+            HoldMode::Stop => containers.start(&held.id)?,
+            HoldMode::Pause => containers.unpause(&held.id)?,
+            HoldMode::Restart => {
                 if swapped || !held.was_paused {
                     containers.unpause(&held.id)?;
                 }
@@ -119,16 +125,20 @@ impl Pool {
             }
         }
         let frozen_again = match held.hold {
-            Hold::Stop => true,
-            Hold::Restart => swapped,
-            Hold::Pause | Hold::Leave => false,
+            HoldMode::Stop => true,
+            HoldMode::Restart => swapped,
+            HoldMode::Pause | HoldMode::Leave => false,
         };
         if held.was_paused && frozen_again { containers.pause(&held.id) } else { Ok(()) }
     }
 
     /// How long to wait for the health checks of containers that were started: the longest that is set for one
     /// of the volumes.
-    pub(in crate::pool) fn patience(&self, volumes: &[VolumeName], held: &[Held]) -> Result<Duration, Error> {
+    pub(in crate::pool) fn patience(
+        &self,
+        volumes: &[VolumeName],
+        held: &[HeldContainer],
+    ) -> Result<Duration, Error> {
         if self.options.wait == Some(false) || held.iter().all(|held| !held.has_health) {
             return Ok(Duration::ZERO);
         }
@@ -145,7 +155,7 @@ impl Pool {
 
     /// Waits until those of `held` that have a health check are healthy, `patience` for all of them at
     /// most. Gives a line for each that is not.
-    pub(in crate::pool) fn await_all(&self, held: &[Held], patience: Duration) -> Vec<String> {
+    pub(in crate::pool) fn await_all(&self, held: &[HeldContainer], patience: Duration) -> Vec<String> {
         if patience.is_zero() {
             return Vec::new();
         }
@@ -154,7 +164,7 @@ impl Pool {
         checked.filter_map(|held| self.await_health(held, until).err()).collect()
     }
 
-    fn await_health(&self, held: &Held, until: Instant) -> Result<(), String> {
+    fn await_health(&self, held: &HeldContainer, until: Instant) -> Result<(), String> {
         loop {
             let health = match self.containers().details(&held.id) {
                 Ok(details) if !details.running => return Err(format!("container {} has ended", held.name)),

@@ -23,7 +23,7 @@ impl Pool {
     ///
     /// # Errors
     /// When the engine does not answer, or the mounts cannot be read.
-    pub fn outsiders(&self, volumes: &[&VolumeName], writing: bool) -> Result<Vec<String>, Error> {
+    pub fn unmanaged_containers(&self, volumes: &[&VolumeName], writing: bool) -> Result<Vec<String>, Error> {
         if !self.containers().is_enabled() || volumes.is_empty() {
             return Ok(Vec::new());
         }

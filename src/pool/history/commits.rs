@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::layout::{self, Layout};
 use crate::model::{CommitId, CommitRecord, Move, Operation, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Draft, Fill};
+use crate::pool::{Fill, PlanBuilder};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 
@@ -167,7 +167,11 @@ impl<'r> Commits<'r> {
 
 /// Plans that a dropped commit, and those before it that were dropped too, are its volume's again. Gives the trees
 /// to be copied before the operation is published.
-pub(crate) fn bring_back(rows: &Rows<'_>, draft: &mut Draft<'_>, found: &Found) -> Result<Vec<Fill>, Error> {
+pub(crate) fn bring_back(
+    rows: &Rows<'_>,
+    draft: &mut PlanBuilder<'_>,
+    found: &Found,
+) -> Result<Vec<Fill>, Error> {
     let (commits, layout) = (Commits::new(*rows, &found.commit.volume), draft.layout);
     let mut fills = Vec::new();
     let mut next = Some(found.clone());

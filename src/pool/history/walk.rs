@@ -85,10 +85,10 @@ impl<'r> History<'r> {
                 }
                 if let Some(commit) = self.get(&id)? {
                     order += 1;
-                    heap.push((commit.date.micros, Reverse(order), Held(commit)));
+                    heap.push((commit.date.micros, Reverse(order), HeldContainer(commit)));
                 }
             }
-            let Some((_, _, Held(commit))) = heap.pop() else { return Ok(()) };
+            let Some((_, _, HeldContainer(commit))) = heap.pop() else { return Ok(()) };
             if let Some(parent) = &commit.parent {
                 if let Some(count) = children.get_mut(parent) {
                     *count -= 1;
@@ -123,20 +123,20 @@ impl<'r> History<'r> {
 }
 
 /// A commit on the heap, which is ordered by what stands beside it.
-struct Held(CommitRecord);
+struct HeldContainer(CommitRecord);
 
-impl PartialEq for Held {
+impl PartialEq for HeldContainer {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
-impl Eq for Held {}
-impl PartialOrd for Held {
+impl Eq for HeldContainer {}
+impl PartialOrd for HeldContainer {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for Held {
+impl Ord for HeldContainer {
     fn cmp(&self, _: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }

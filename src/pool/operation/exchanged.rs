@@ -40,7 +40,7 @@ pub(in crate::pool) fn steps_of(tree: &Path) -> PathBuf {
 
 /// Where the parts of an exchange of entries are. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct ExchangePaths {
     /// The empty directory for what the tree needs.
     pub staged: PathBuf,
     /// Where the list of the steps is written.
@@ -51,7 +51,7 @@ pub struct Places {
 
 /// A tree that an undo makes again. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remade {
+pub struct TreeUndo {
     /// In trash: what of it differed from the commit.
     pub(in crate::pool) differed: PathBuf,
     /// The steps by which that came there.
@@ -95,9 +95,9 @@ impl Pool {
     ///
     /// # Errors
     /// When that commit or what differed is gone, or the copy fails.
-    pub fn remake(&self, operation: &Operation, trees: &[Remade]) -> Result<(), Error> {
+    pub fn remake(&self, operation: &Operation, trees: &[TreeUndo]) -> Result<(), Error> {
         let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
-        for Remade { differed, list, staged } in trees {
+        for TreeUndo { differed, list, staged } in trees {
             let none = || Error::Inconsistent("it is not known which commit a tree was made of".to_owned());
             let source = self.commit_tree(&operation.volume, made_of.ok_or_else(none)?)?;
             self.check_space([source.as_path(), differed.as_path()])?;
@@ -128,13 +128,13 @@ impl Pending<'_> {
     ///
     /// # Errors
     /// When it does not, or trash cannot be written to.
-    pub fn places(&self, place: &Path) -> Result<Places, Error> {
+    pub fn places(&self, place: &Path) -> Result<ExchangePaths, Error> {
         let layout = &self.session.pool.layout;
         let of_it = |step: &Move| match step {
             Move::ExchangeEntries { staged, place: other, away, steps, .. } if other == place => {
                 let early = disk::beside(away, ".early");
                 let [staged, list, early] = [staged, steps, &early].map(|path| layout.full(path));
-                Some(Places { staged, list, early })
+                Some(ExchangePaths { staged, list, early })
             }
             _ => None,
         };

@@ -13,7 +13,7 @@ pub(in crate::pool) const AWAY: &str = "away";
 
 /// A plan in the making. It lives inside the transaction that writes it into the journal, so a
 /// staging directory without a journal entry has no owner.
-pub struct Draft<'d> {
+pub struct PlanBuilder<'d> {
     pub(in crate::pool) layout: &'d Layout,
     id: &'d OperationId,
     pub(in crate::pool) plan: Plan,
@@ -21,10 +21,10 @@ pub struct Draft<'d> {
     count: u32,
 }
 
-impl<'d> Draft<'d> {
+impl<'d> PlanBuilder<'d> {
     pub(in crate::pool) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
         disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
-        Ok(Draft { layout, id, plan: Plan::default(), head_after: None, count: 0 })
+        Ok(PlanBuilder { layout, id, plan: Plan::default(), head_after: None, count: 0 })
     }
 
     fn next_place(&mut self, kind: &str) -> PathBuf {

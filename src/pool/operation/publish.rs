@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{moves, trash};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, Hold, Move, Operation, Phase, RowChange, VolumeName};
+use crate::model::{BranchName, CommitId, HoldMode, Move, Operation, Phase, RowChange, VolumeName};
 use crate::pool::containers::release::Released;
 use crate::pool::{Group, Look, Notice, Pending, Pool};
 use crate::store::{StoreError, Writer};
@@ -190,7 +190,7 @@ pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
     if !problems.is_empty() {
         return Err(Error::NotReleased { verb, volumes, problems });
     }
-    let names = held.into_iter().filter(|held| held.hold != Hold::Leave).map(|held| held.name);
+    let names = held.into_iter().filter(|held| held.hold != HoldMode::Leave).map(|held| held.name);
     Ok(Outcome { downtime, containers: names.collect() })
 }
 

@@ -1,6 +1,6 @@
 //! The first half of an operation: lock, intend, prepare.
 
-use super::plan::Draft;
+use super::plan::PlanBuilder;
 use crate::error::Error;
 use crate::model::{Joint, Operation, Phase, ProjectName, Verb, VolumeName};
 use crate::pool::containers::release::Released;
@@ -93,13 +93,13 @@ impl<'p> Session<'p> {
     pub fn intend<T>(
         self,
         summary: String,
-        draft: impl FnOnce(&Rows<'_>, &mut Draft<'_>) -> Result<T, Error>,
+        draft: impl FnOnce(&Rows<'_>, &mut PlanBuilder<'_>) -> Result<T, Error>,
     ) -> Result<(Pending<'p>, T), Error> {
         self.pool.check_interrupted()?;
         let id = self.pool.new_operation_id();
         let result = self.pool.store.write(|writer| {
             let head_before = head(writer, &self.volume)?;
-            let mut plan = Draft::new(&self.pool.layout, &id)?;
+            let mut plan = PlanBuilder::new(&self.pool.layout, &id)?;
             let value = draft(writer, &mut plan)?;
             let operation = Operation {
                 number: writer.next_operation()?,

@@ -6,38 +6,38 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Move, Operation, Row, RowChange, VolumeName};
-use crate::pool::{Draft, Pool, Remade};
+use crate::pool::{PlanBuilder, Pool, TreeUndo};
 use crate::store::Rows;
 use crate::sys::disk;
 
 /// What taking an operation back touches beside metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TakeBack {
+pub struct UndoPlan {
     /// A working tree or the running point is swapped: containers must come up on the new one.
     pub swaps: bool,
     /// A whole volume goes or changes its name: no container may use it.
     pub removes_volume: bool,
     /// The trees that are made of a commit and of what differed from it.
-    pub remade: Vec<Remade>,
+    pub remade: Vec<TreeUndo>,
 }
 
 /// Drafts the way back from `operation`.
 ///
 /// # Errors
 /// [`Error::CannotUndo`] when a row was changed since, or trash does not hold what is needed.
-pub fn take_back(
+pub fn plan_undo(
     pool: &Pool,
     rows: &Rows<'_>,
-    draft: &mut Draft<'_>,
+    draft: &mut PlanBuilder<'_>,
     operation: &Operation,
-) -> Result<TakeBack, Error> {
+) -> Result<UndoPlan, Error> {
     let cannot = |reason: String| Error::CannotUndo {
         volume: operation.volume.clone(),
         number: operation.number,
         summary: operation.summary.clone(),
         reason,
     };
-    let mut touched = TakeBack::default();
+    let mut touched = UndoPlan::default();
     for change in operation.plan.changes.iter().rev() {
         let back = change.reversed();
         let Some(row) = change.after.as_ref().or(change.before.as_ref()) else { continue };
@@ -93,7 +93,7 @@ pub fn take_back(
                 gone(staged)?;
                 gone(steps)?;
                 let (differed, list) = (pool.layout().full(staged), pool.layout().full(steps));
-                touched.remade.push(Remade { differed, list, staged: draft.replace(place.clone())? });
+                touched.remade.push(TreeUndo { differed, list, staged: draft.replace(place.clone())? });
             }
             Move::Exchange { staged, place, .. } => {
                 touched.swaps = true;
@@ -127,7 +127,7 @@ pub fn take_back(
 
 /// A running point is made anew: nobody keeps old links.
 fn point_back(
-    draft: &mut Draft<'_>,
+    draft: &mut PlanBuilder<'_>,
     operation: &Operation,
     place: &Path,
     cannot: &dyn Fn(String) -> Error,

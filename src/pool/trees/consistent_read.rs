@@ -26,7 +26,7 @@ const TRIES: u32 = 5;
 type Root = (u64, i64, i64);
 
 /// A working tree that is being read.
-struct Steady<'p> {
+struct ConsistentRead<'p> {
     pool: &'p Pool,
     volume: &'p VolumeName,
     place: PathBuf,
@@ -37,9 +37,13 @@ struct Steady<'p> {
 
 impl Pool {
     /// Begins to read the working tree of a branch; waits while an operation has it away.
-    fn steady<'p>(&'p self, volume: &'p VolumeName, branch: &BranchName) -> Result<Steady<'p>, Error> {
+    fn steady<'p>(
+        &'p self,
+        volume: &'p VolumeName,
+        branch: &BranchName,
+    ) -> Result<ConsistentRead<'p>, Error> {
         let place = layout::working_tree(volume, branch);
-        let mut steady = Steady { pool: self, volume, place, root: None, last: None };
+        let mut steady = ConsistentRead { pool: self, volume, place, root: None, last: None };
         let until = Instant::now() + PATIENCE;
         loop {
             steady.root = steady.look()?;
@@ -56,7 +60,7 @@ impl Pool {
     ///
     /// # Errors
     /// Those of `read`, and when the metadata cannot be read.
-    pub fn read_steadily<T>(
+    pub fn read_consistently<T>(
         &self,
         volume: &VolumeName,
         branch: &BranchName,
@@ -73,7 +77,7 @@ impl Pool {
     }
 }
 
-impl Steady<'_> {
+impl ConsistentRead<'_> {
     /// Whether an operation has changed the tree since, or does so now: what was read may be of two states.
     fn was_changed(&self) -> Result<bool, Error> {
         // Who writes to it changes its root too.

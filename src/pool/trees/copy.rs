@@ -48,7 +48,7 @@ impl Pool {
     ///
     /// # Errors
     /// When the kernel reports an earlier or present failure to write.
-    pub fn settle(&self) -> Result<Bounds, DiskError> {
+    pub fn sync_and_bound(&self) -> Result<Bounds, DiskError> {
         let begun = Bounds::now();
         tree::sync_filesystem(self.layout.root())?;
         Ok(begun)

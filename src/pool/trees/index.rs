@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::store::{IndexChange, Rows, StoreError, Writer, change_key, piece_key};
 use crate::sys::error::At as _;
 use crate::sys::spool::Spool;
-use crate::sys::tree::{self, Bounds, Chunk, FileTime, Index, Learnt, Seen};
+use crate::sys::tree::{self, Bounds, DirectoryIndex, FileTime, Index, IndexDelta, ScanEvent};
 
 /// Bytes of an index that are read at once.
 const PAGE: usize = 512 << 10;
@@ -56,7 +56,7 @@ struct Page {
     /// None when no directory follows.
     last: Option<Vec<u8>>,
     weight: usize,
-    directories: HashMap<Vec<u8>, Arc<Chunk>>,
+    directories: HashMap<Vec<u8>, Arc<DirectoryIndex>>,
 }
 
 /// A look at the working tree of a branch as it is now: what is older than `bounds` has the content of `commit`. If that was
@@ -141,10 +141,10 @@ impl Pool {
         let root = self.layout.full(&layout::working_tree(volume, branch));
         let before = before.as_ref().map(|index| index as &dyn Index);
         tree::scan_tree(&root, bounds, before, &mut |seen| match seen {
-            Seen::Piece(directory, piece, hashes) => {
+            ScanEvent::Piece(directory, piece, hashes) => {
                 pieces.put(&piece_key(&key(directory), piece), hashes).at("write in", &staging)
             }
-            Seen::Changed(directory, name) => {
+            ScanEvent::Changed(directory, name) => {
                 note(&mut changed, directory, name);
                 Ok(())
             }
@@ -176,9 +176,9 @@ impl Pool {
         let root = self.layout.full(&layout::working_tree(volume, branch));
         tree::scan_exchanged(&root, list, bounds, before, &mut |learnt| {
             let (change, directory, hashes) = match learnt {
-                Learnt::More(directory, hashes) => (IndexChange::More, directory, hashes),
-                Learnt::Nothing(directory) => (IndexChange::Nothing, directory, &[][..]),
-                Learnt::NothingOfIt(directory) => (IndexChange::NothingOfIt, directory, &[][..]),
+                IndexDelta::More(directory, hashes) => (IndexChange::More, directory, hashes),
+                IndexDelta::Nothing(directory) => (IndexChange::Nothing, directory, &[][..]),
+                IndexDelta::NothingOfIt(directory) => (IndexChange::NothingOfIt, directory, &[][..]),
             };
             changes.put(&change_key(change, &key(directory)), hashes).at("write in", &staging)
         })?;
@@ -268,7 +268,8 @@ impl StoredIndex<'_> {
         Ok(page.map(|page| {
             let last = page.directories.last().map(|(last, _)| last.clone()).filter(|_| !page.is_last);
             let chunk = |(directory, hashes): (Vec<u8>, Vec<u8>)| {
-                let chunk = Chunk::new(self.bounds, hashes).except(self.except.get(&directory).cloned());
+                let chunk =
+                    DirectoryIndex::new(self.bounds, hashes).except(self.except.get(&directory).cloned());
                 (directory, Arc::new(chunk))
             };
             let directories = page.directories.into_iter().map(chunk).collect();
@@ -278,7 +279,7 @@ impl StoredIndex<'_> {
 }
 
 impl Index for StoredIndex<'_> {
-    fn directory(&self, path: &Path) -> Option<Arc<Chunk>> {
+    fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>> {
         let key = key(path);
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         if pages.is_stale {

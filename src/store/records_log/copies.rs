@@ -4,7 +4,7 @@
 use redb::{ReadableTable as _, TableDefinition, TableHandle as _, WriteTransaction};
 
 use super::log::{Bytes, Change, Key, Records, Value};
-use super::snapshot::Whole;
+use super::snapshot::SnapshotWriter;
 use crate::store::error::StoreError;
 use crate::store::rows::{Rows, Transaction, with_table};
 use crate::store::tables::{
@@ -80,7 +80,7 @@ fn dump<K: Copied, V: CopiedValue>(
 
 impl Rows<'_> {
     /// Writes all records that are copied into the copy.
-    pub(in crate::store) fn copy_all(&self, whole: &mut Whole) -> Result<(), StoreError> {
+    pub(in crate::store) fn copy_all(&self, whole: &mut SnapshotWriter) -> Result<(), StoreError> {
         self.each_record(&mut |record| whole.push(&record))
     }
 

@@ -26,7 +26,7 @@ const PART: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Kind {
     /// All records there are.
-    Whole = 1,
+    SnapshotWriter = 1,
     /// What one transaction changes.
     Changes = 2,
     /// The transaction of this generation is committed.
@@ -63,7 +63,7 @@ impl Head {
             return None;
         }
         let kind = match bytes[4] {
-            1 => Kind::Whole,
+            1 => Kind::SnapshotWriter,
             2 => Kind::Changes,
             3 => Kind::Mark,
             _ => return None,
@@ -88,12 +88,12 @@ pub(in crate::store) fn chain<T>(entries: &mut Vec<(Head, T)>, head: Head, of_it
     }
     let follows = entries.last().is_none_or(|(last, _)| last.generation + 1 == head.generation);
     entries.push((head, of_it));
-    follows || head.kind == Kind::Whole
+    follows || head.kind == Kind::SnapshotWriter
 }
 
 /// Whether there is a first entry, and it is a whole one.
 pub(in crate::store) fn begin_whole<T>(entries: &[(Head, T)]) -> bool {
-    entries.first().is_some_and(|(first, _)| first.kind == Kind::Whole)
+    entries.first().is_some_and(|(first, _)| first.kind == Kind::SnapshotWriter)
 }
 
 /// The hash of what has gone through a hasher, as entries have it.

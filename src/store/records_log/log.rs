@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::entries::{
     FOOT, HEAD, HEAD_MAGIC, Head, Kind, begin_whole, chain, entry, head_in, last_in, parse,
 };
-use super::snapshot::Whole;
+use super::snapshot::SnapshotWriter;
 use crate::store::error::StoreError;
 use crate::sys::disk;
 use crate::sys::error::At as _;
@@ -154,7 +154,7 @@ impl Records {
                 records.is_whole = false;
                 continue;
             };
-            if head.kind == Kind::Whole {
+            if head.kind == Kind::SnapshotWriter {
                 records.rows.clear();
             }
             (records.schema, records.generation) = (head.schema, head.generation);
@@ -233,7 +233,7 @@ impl Backup {
         generation: u64,
         changes: &[Change],
         sync: bool,
-        all: impl FnOnce(&mut Whole) -> Result<(), StoreError>,
+        all: impl FnOnce(&mut SnapshotWriter) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let tail = self.tail().filter(|tail| {
             let leads_up =
@@ -259,13 +259,13 @@ impl Backup {
         &self,
         schema: u16,
         generation: u64,
-        all: impl FnOnce(&mut Whole) -> Result<(), StoreError>,
+        all: impl FnOnce(&mut SnapshotWriter) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let fresh = self.path.with_extension("new");
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
-        let mut whole = Whole::begin(&fresh)?;
+        let mut whole = SnapshotWriter::begin(&fresh)?;
         all(&mut whole)?;
         whole.finish(schema, generation)?;
         Ok(disk::replace(&fresh, &self.path)?)
@@ -302,7 +302,7 @@ mod tests {
         Change { table: "t".to_owned(), key: Key::Name(name.to_owned()), value: value.map(Value::Number) }
     }
 
-    fn all(records: &[Change]) -> impl FnOnce(&mut Whole) -> Result<(), StoreError> {
+    fn all(records: &[Change]) -> impl FnOnce(&mut SnapshotWriter) -> Result<(), StoreError> {
         |whole| records.iter().try_for_each(|record| whole.push(record))
     }
 
@@ -317,7 +317,7 @@ mod tests {
     fn what_was_never_committed_is_overtaken() {
         let dir = tempfile::tempdir().unwrap();
         let backup = Backup::new(dir.path().join("log"));
-        let never = |_: &mut Whole| panic!("the log leads up to it");
+        let never = |_: &mut SnapshotWriter| panic!("the log leads up to it");
         backup.add(1, 1, &[], false, all(&[change("a", Some(1))])).unwrap();
         backup.mark(1, 1);
         backup.add(1, 2, &[change("a", Some(2))], true, never).unwrap();

@@ -18,7 +18,7 @@ const ARRAY_32: u8 = 0xdd;
 
 /// All records, on their way into a file of their own.
 #[derive(Debug)]
-pub(in crate::store) struct Whole {
+pub(in crate::store) struct SnapshotWriter {
     file: BufWriter<File>,
     path: PathBuf,
     count: u32,
@@ -28,10 +28,10 @@ pub(in crate::store) struct Whole {
     record: Vec<u8>,
 }
 
-impl Whole {
+impl SnapshotWriter {
     /// Begins the file `path`, which is not there.
     pub(in crate::store) fn begin(path: &Path) -> Result<Self, StoreError> {
-        let mut whole = Whole {
+        let mut whole = SnapshotWriter {
             file: BufWriter::new(disk::create_new(path)?),
             path: path.to_path_buf(),
             count: 0,
@@ -68,7 +68,7 @@ impl Whole {
         let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
         let file = file.at("write", &self.path)?;
         file.write_all_at(&self.count.to_be_bytes(), HEAD as u64 + 1).at("write", &self.path)?;
-        let head = Head { kind: Kind::Whole, synced: true, schema, length, generation, first };
+        let head = Head { kind: Kind::SnapshotWriter, synced: true, schema, length, generation, first };
         let head = head_over(&file, 0, head).at("read", &self.path)?;
         file.write_all_at(&head, 0).at("write", &self.path)?;
         fault::point("records.sync").at("sync", &self.path)?;

@@ -109,11 +109,11 @@ pub struct Bounds {
 /// Where indexes come from, a directory at a time.
 pub trait Index: Sync {
     /// The index of a directory, by its path relative to the root; none when there is none.
-    fn directory(&self, path: &Path) -> Option<Arc<Chunk>>;
+    fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>>;
 }
 
 /// The index of one directory.
-pub struct Chunk {
+pub struct DirectoryIndex {
     bounds: Bounds,
     /// The hashes of its entries, sorted.
     hashes: Vec<u8>,
@@ -121,17 +121,17 @@ pub struct Chunk {
     except: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
-impl Chunk {
+impl DirectoryIndex {
     /// Reads the pieces that `scan_tree` gave, joined in any order.
     pub fn new(bounds: Bounds, mut hashes: Vec<u8>) -> Self {
         hashes.as_chunks_mut::<HASH>().0.sort_unstable();
-        Chunk { bounds, hashes, except: None }
+        DirectoryIndex { bounds, hashes, except: None }
     }
 
     /// The same, with the names of entries that are not to be trusted all the same.
     #[must_use]
     pub fn except(self, names: Option<Arc<HashSet<Box<[u8]>>>>) -> Self {
-        Chunk { except: names, ..self }
+        DirectoryIndex { except: names, ..self }
     }
 
     /// Whether the entry `name`, which now is `stat`, is certainly what it was.
@@ -188,7 +188,7 @@ fn mark(stat: &Stat) -> [u8; MARK] {
 }
 
 /// What a scan has met.
-pub enum Seen<'s> {
+pub enum ScanEvent<'s> {
     /// Some entries that may be trusted while they look as they do now, of a directory whose path is relative to the root.
     /// The pieces of a directory count up from 0; one without such entries has none. Directories come
     /// in the order of a walk that sorts names by their bytes.
@@ -198,7 +198,7 @@ pub enum Seen<'s> {
 }
 
 /// Told of what a scan meets.
-pub type See<'s> = dyn FnMut(Seen<'_>) -> Result<(), DiskError> + 's;
+pub type ScanVisitor<'s> = dyn FnMut(ScanEvent<'_>) -> Result<(), DiskError> + 's;
 
 /// Looks at each entry of the tree at `path` and tells `see`. Reads no content. Beneath a directory that was modified
 /// since `bounds` nothing is known: its entries may have changed places, which leaves no mark on what is in them. What
@@ -210,7 +210,7 @@ pub fn scan_tree(
     path: &Path,
     bounds: Bounds,
     before: Option<&dyn Index>,
-    see: &mut See<'_>,
+    see: &mut ScanVisitor<'_>,
 ) -> Result<(), DiskError> {
     scan_from(path, PathBuf::new(), open_root(path)?, bounds, before, see)
 }
@@ -222,7 +222,7 @@ pub(super) fn scan_from(
     handle: OwnedFd,
     bounds: Bounds,
     before: Option<&dyn Index>,
-    see: &mut See<'_>,
+    see: &mut ScanVisitor<'_>,
 ) -> Result<(), DiskError> {
     let mut reader = Reader::new();
     let mut scan = Scan { root: path, bounds, before, at, stack: Vec::new(), hashes: Vec::new() };
@@ -278,7 +278,12 @@ impl Scan<'_> {
     }
 
     /// Looks at all that is in a directory, and puts it on the stack.
-    fn enter(&mut self, handle: OwnedFd, reader: &mut Reader, see: &mut See<'_>) -> Result<(), DiskError> {
+    fn enter(
+        &mut self,
+        handle: OwnedFd,
+        reader: &mut Reader,
+        see: &mut ScanVisitor<'_>,
+    ) -> Result<(), DiskError> {
         let here = self.root.join(&self.at);
         let own = Stat::of(handle.as_fd()).at("read the attributes of", &here)?;
         let modified = FileTime::from(own.times.last_modification);
@@ -300,7 +305,7 @@ impl Scan<'_> {
                     return directories.add(name, FileType::Directory);
                 }
                 if self.before.is_some() && !known.as_ref().is_some_and(|known| known.trusts(name, &stat)) {
-                    see(Seen::Changed(&self.at, name)).or_else(|error| fail(&mut failed, error))?;
+                    see(ScanEvent::Changed(&self.at, name)).or_else(|error| fail(&mut failed, error))?;
                 }
                 if is_known && stat.links == 1 {
                     self.hashes.extend_from_slice(&hash(name, &stat));
@@ -322,9 +327,9 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn piece(&mut self, piece: &mut u32, see: &mut See<'_>) -> Result<(), DiskError> {
+    fn piece(&mut self, piece: &mut u32, see: &mut ScanVisitor<'_>) -> Result<(), DiskError> {
         if !self.hashes.is_empty() {
-            see(Seen::Piece(&self.at, *piece, &self.hashes))?;
+            see(ScanEvent::Piece(&self.at, *piece, &self.hashes))?;
             *piece += 1;
             self.hashes.clear();
         }
@@ -368,8 +373,8 @@ mod tests {
         (home, stat, Bounds { modified: now, changed: now })
     }
 
-    fn chunk(bounds: Bounds, stat: &Stat) -> Chunk {
-        Chunk::new(bounds, hash(c"file", stat).to_vec())
+    fn chunk(bounds: Bounds, stat: &Stat) -> DirectoryIndex {
+        DirectoryIndex::new(bounds, hash(c"file", stat).to_vec())
     }
 
     #[test]

@@ -67,10 +67,10 @@ pub use copy::refill::refill_tree;
 pub use copy::reuse::{Keep, Update};
 pub use copy::tree::{copy_early, copy_tree, discard_early, update_tree};
 pub use exchange::apply::{ListState, exchange_entries, list_state, return_entries};
-pub use exchange::index_update::{Learn, Learnt, scan_exchanged};
+pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
 pub use exchange::linked::strip_linked;
 pub use exchange::stage::{Retarget, copy_before};
-pub use index::{Bounds, Chunk, FileTime, Index, See, Seen, scan_tree};
+pub use index::{Bounds, DirectoryIndex, FileTime, Index, ScanEvent, ScanVisitor, scan_tree};
 pub use measure::{
     Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
 };

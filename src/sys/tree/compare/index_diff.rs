@@ -22,7 +22,7 @@ use crate::sys::tree::entry::directory_attributes::Metadata;
 use crate::sys::tree::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::{Names, Reader, Sorted};
 use crate::sys::tree::exchange::list::{Place, Record, Step};
-use crate::sys::tree::index::{Chunk, Index};
+use crate::sys::tree::index::{DirectoryIndex, Index};
 
 /// Entries that are looked at in a row.
 const BATCH: usize = 512;
@@ -99,7 +99,7 @@ struct Pair {
     path: PathBuf,
     handles: [Arc<OwnedFd>; 2],
     stats: [Stat; 2],
-    known: Option<Arc<Chunk>>,
+    known: Option<Arc<DirectoryIndex>>,
     /// Names in the source.
     entries: AtomicU64,
     /// Whether something in it differs, and whether something beneath it does.

@@ -20,7 +20,7 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::Stop;
 use crate::sys::tree::entry::handle::{Inode, Node, Stat, open_root, refusal};
 use crate::sys::tree::entry::names::{Reader, Sorted};
-use crate::sys::tree::index::{Chunk, Index};
+use crate::sys::tree::index::{DirectoryIndex, Index};
 
 /// An entry that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,7 +150,7 @@ type Taken = (CString, [Option<FileType>; 2]);
 /// A directory of one tree or of both.
 struct Frame {
     sides: [Option<Sorted>; 2],
-    known: Option<Arc<Chunk>>,
+    known: Option<Arc<DirectoryIndex>>,
 }
 
 impl Frame {

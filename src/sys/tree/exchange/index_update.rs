@@ -17,14 +17,14 @@ use super::list::{Place, Record, Step, Steps};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
 use crate::sys::tree::entry::names::Reader;
-use crate::sys::tree::index::{Bounds, HASH, Index, PIECE, Seen, hash, scan_from};
+use crate::sys::tree::index::{Bounds, HASH, Index, PIECE, ScanEvent, hash, scan_from};
 
 /// Hashes of a directory that may be of entries it has no more, beside as many as it has entries.
 const SLACK: usize = 1024;
 
 /// What is known of a directory now, whose path is relative to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Learnt<'s> {
+pub enum IndexDelta<'s> {
     /// These hashes, beside those of before.
     More(&'s Path, &'s [u8]),
     /// Nothing any more, nor of what is beneath it.
@@ -34,7 +34,7 @@ pub enum Learnt<'s> {
 }
 
 /// Told of it, in order.
-pub type Learn<'l> = dyn FnMut(Learnt<'_>) -> Result<(), DiskError> + 'l;
+pub type IndexScan<'l> = dyn FnMut(IndexDelta<'_>) -> Result<(), DiskError> + 'l;
 
 /// Looks at what came into `tree` by the steps of the list at `list`; `before` is what was known when they were found. Bounds are
 /// those of [`scan_tree`](crate::sys::tree::scan_tree).
@@ -46,7 +46,7 @@ pub fn scan_exchanged(
     list: &Path,
     bounds: Bounds,
     before: &dyn Index,
-    learn: &mut Learn<'_>,
+    learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
     let mut steps = Steps::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
     let mut reader = Reader::new();
@@ -70,11 +70,11 @@ fn tidy(
     place: &Place,
     before: &dyn Index,
     reader: &mut Reader,
-    learn: &mut Learn<'_>,
+    learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
     let most = usize::try_from(place.entries).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(SLACK);
     let Some(known) = before.directory(&place.path).filter(|known| known.len() > most) else { return Ok(()) };
-    learn(Learnt::NothingOfIt(&place.path))?;
+    learn(IndexDelta::NothingOfIt(&place.path))?;
     let (handle, full) = (descend(tree, &place.path)?, tree.join(&place.path));
     let mut hashes = Vec::new();
     loop {
@@ -89,7 +89,7 @@ fn tidy(
         let more = more.at("read", &full)?;
         let whole = if more { hashes.len() - hashes.len() % (PIECE * HASH) } else { hashes.len() };
         for piece in hashes[..whole].chunks(PIECE * HASH) {
-            learn(Learnt::More(&place.path, piece))?;
+            learn(IndexDelta::More(&place.path, piece))?;
         }
         hashes.drain(..whole);
         if !more {
@@ -103,14 +103,14 @@ fn come(
     directory: &Path,
     steps: &[Step],
     bounds: Bounds,
-    learn: &mut Learn<'_>,
+    learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
     let handle = descend(tree, directory)?;
     let mut hashes = Vec::new();
     for step in steps {
         let path = || directory.join(OsStr::from_bytes(step.name.to_bytes()));
         if step.old_is_directory || step.new_is_directory {
-            learn(Learnt::Nothing(&path()))?;
+            learn(IndexDelta::Nothing(&path()))?;
         }
         let Some(new) = step.new else { continue };
         if step.new_is_directory {
@@ -125,7 +125,7 @@ fn come(
             Err(errno) => return Err(refusal("look at", tree.join(path()), errno)),
         }
     }
-    if hashes.is_empty() { Ok(()) } else { learn(Learnt::More(directory, &hashes)) }
+    if hashes.is_empty() { Ok(()) } else { learn(IndexDelta::More(directory, &hashes)) }
 }
 
 /// Looks at a directory that came as a whole.
@@ -135,12 +135,12 @@ fn scan_new(
     parent: &OwnedFd,
     step: &Step,
     bounds: Bounds,
-    learn: &mut Learn<'_>,
+    learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
     let handle = open_directory(parent.as_fd(), &step.name)
         .map_err(|errno| refusal("open", tree.join(&path), errno))?;
     scan_from(tree, path, handle, bounds, None, &mut |seen| match seen {
-        Seen::Piece(directory, _, hashes) => learn(Learnt::More(directory, hashes)),
-        Seen::Changed(..) => Ok(()),
+        ScanEvent::Piece(directory, _, hashes) => learn(IndexDelta::More(directory, hashes)),
+        ScanEvent::Changed(..) => Ok(()),
     })
 }

@@ -10,10 +10,10 @@ use crate::sys::tree::exchange::list::{Record, StepWriter, Steps};
 
 /// What is known of a tree, all of it in memory.
 #[derive(Default)]
-struct Known(HashMap<PathBuf, Arc<Chunk>>);
+struct Known(HashMap<PathBuf, Arc<DirectoryIndex>>);
 
 impl Index for Known {
-    fn directory(&self, path: &Path) -> Option<Arc<Chunk>> {
+    fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>> {
         self.0.get(path).cloned()
     }
 }
@@ -26,13 +26,15 @@ impl Known {
         };
         let mut hashes: HashMap<PathBuf, Vec<u8>> = HashMap::new();
         scan_tree(tree, bounds, None, &mut |seen| {
-            if let Seen::Piece(path, _, piece) = seen {
+            if let ScanEvent::Piece(path, _, piece) = seen {
                 hashes.entry(path.to_owned()).or_default().extend_from_slice(piece);
             }
             Ok(())
         })
         .unwrap();
-        Known(hashes.into_iter().map(|(path, of)| (path, Arc::new(Chunk::new(bounds, of)))).collect())
+        Known(
+            hashes.into_iter().map(|(path, of)| (path, Arc::new(DirectoryIndex::new(bounds, of)))).collect(),
+        )
     }
 }
 

@@ -80,7 +80,7 @@ fn nothing_is_known_beneath_directories_that_changed_places() {
     rustix::fs::renameat_with(CWD, top.join("a"), CWD, top.join("b"), exchange).unwrap();
     let mut known = Vec::new();
     scan_tree(&pair.src, bounds, None, &mut |seen| {
-        if let Seen::Piece(path, ..) = seen {
+        if let ScanEvent::Piece(path, ..) = seen {
             known.push(path.to_owned());
         }
         Ok(())

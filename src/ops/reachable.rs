@@ -1,68 +1,68 @@
-//! Which commits are held: by a branch whose head they lead up to, or by a tag.
+//! Which commits are reachable: by a branch whose head they lead up to, or by a tag.
 
 use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, VolumeName};
-use crate::pool::{Commits, Draft, ancestry};
+use crate::pool::{Commits, PlanBuilder, ancestry};
 use crate::store::Rows;
 
 /// What is left out when it is asked who holds what.
 #[derive(Default, Clone, Copy)]
-pub(super) struct Without<'a> {
+pub(super) struct Excluding<'a> {
     pub(super) branch: Option<&'a BranchName>,
     pub(super) tag: Option<&'a TagName>,
 }
 
 /// The commits that some branch or tag holds, and `also`, which may have been dropped before, with all before it.
-pub(super) fn held(
+pub(super) fn reachable(
     rows: &Rows<'_>,
     volume: &VolumeName,
-    without: Without<'_>,
+    excluding: Excluding<'_>,
     also: Option<&CommitId>,
 ) -> Result<BTreeSet<CommitId>, Error> {
-    let (mut held, commits) = (BTreeSet::new(), Commits::new(*rows, volume));
-    let branches = rows.branches(volume)?.into_iter().filter(|branch| Some(&branch.name) != without.branch);
-    let tags = rows.tags(volume)?.into_iter().filter(|tag| Some(&tag.name) != without.tag);
+    let (mut reachable, commits) = (BTreeSet::new(), Commits::new(*rows, volume));
+    let branches = rows.branches(volume)?.into_iter().filter(|branch| Some(&branch.name) != excluding.branch);
+    let tags = rows.tags(volume)?.into_iter().filter(|tag| Some(&tag.name) != excluding.tag);
     let starts = branches.filter_map(|branch| branch.head).chain(tags.map(|tag| tag.commit));
     for start in starts.chain(also.cloned()) {
         let mut next = Some(start);
-        while let Some(id) = next.filter(|id| held.insert(id.clone())) {
+        while let Some(id) = next.filter(|id| reachable.insert(id.clone())) {
             next = commits.record(&id)?.and_then(|commit| commit.parent);
         }
     }
-    Ok(held)
+    Ok(reachable)
 }
 
 /// The commits from `start` on that nothing would hold any more, newest first.
-pub(super) fn unheld_from(
+pub(super) fn unreachable_from(
     rows: &Rows<'_>,
     volume: &VolumeName,
     start: Option<CommitId>,
-    without: Without<'_>,
+    excluding: Excluding<'_>,
     also: Option<&CommitId>,
 ) -> Result<Vec<CommitRecord>, Error> {
-    let held = held(rows, volume, without, also)?;
+    let reachable = reachable(rows, volume, excluding, also)?;
     let mut chain = ancestry(rows, volume, start, usize::MAX)?;
-    let end = chain.iter().position(|commit| held.contains(&commit.id)).unwrap_or(chain.len());
+    let end = chain.iter().position(|commit| reachable.contains(&commit.id)).unwrap_or(chain.len());
     chain.truncate(end);
     Ok(chain)
 }
 
 /// The commits that only `branch` holds and would not hold any more with its head at `head`,
 /// newest first.
-pub(super) fn unheld(
+pub(super) fn unreachable(
     rows: &Rows<'_>,
     branch: &BranchRecord,
     head: Option<&CommitId>,
 ) -> Result<Vec<CommitRecord>, Error> {
-    let without = Without { branch: Some(&branch.name), tag: None };
-    unheld_from(rows, &branch.volume, branch.head.clone(), without, head)
+    let excluding = Excluding { branch: Some(&branch.name), tag: None };
+    unreachable_from(rows, &branch.volume, branch.head.clone(), excluding, head)
 }
 
 /// Plans that `commits` go to trash.
-pub(super) fn drop_commits(draft: &mut Draft<'_>, commits: &[CommitRecord]) -> Result<(), Error> {
+pub(super) fn drop_commits(draft: &mut PlanBuilder<'_>, commits: &[CommitRecord]) -> Result<(), Error> {
     for commit in commits {
         draft.change(RowChange::delete(Row::Commit(commit.clone())));
         draft.retire(layout::commit_tree(&commit.volume, &commit.id))?;

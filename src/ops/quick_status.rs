@@ -1,4 +1,4 @@
-//! What can be told of a volume at a glance: whether it has uncommitted changes, and how big it is.
+//! What can be told of a volume at a quick_status: whether it has uncommitted changes, and how big it is.
 //!
 //! A look at trees takes as long as they are big, so it ends when its caller says so. What it has not found out by
 //! then is not told: nothing is guessed, and nothing is told that may have been otherwise in between.
@@ -33,7 +33,7 @@ pub struct Bytes {
 
 /// What was found out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Glance {
+pub struct QuickStatus {
     /// Whether the working tree of the current branch differs from its head.
     pub dirty: Option<bool>,
     /// That tree.
@@ -44,7 +44,7 @@ pub struct Glance {
 
 /// What earlier looks found out of what never changes, and what they did not find out.
 #[derive(Debug, Default)]
-pub struct Glances {
+pub struct StatusCache {
     volumes: HashMap<VolumeName, Known>,
 }
 
@@ -78,28 +78,28 @@ struct Situation {
 ///
 /// # Errors
 /// When the metadata cannot be read.
-pub fn glance(
+pub fn quick_status(
     pool: &Pool,
     volume: &VolumeName,
-    glances: &mut Glances,
+    glances: &mut StatusCache,
     most: Duration,
     stop: Stop<'_>,
-) -> Result<Glance, Error> {
+) -> Result<QuickStatus, Error> {
     let time = Time { until: Instant::now() + most, stop };
     let situation = || pool.store().read(|rows| Situation::read(&rows, volume));
     let before = match situation()? {
         None => {
             glances.volumes.remove(volume);
-            return Ok(Glance::default());
+            return Ok(QuickStatus::default());
         }
-        Some(before) if before.disturbed => return Ok(Glance::default()),
+        Some(before) if before.disturbed => return Ok(QuickStatus::default()),
         Some(before) => before,
     };
     let known = glances.volumes.entry(volume.clone()).or_default();
     known.commits.retain(|id, _| before.commits.binary_search(id).is_ok());
     let seen = known.look(pool, &before, &time)?;
     // A tree that was exchanged meanwhile is neither the old one nor the new.
-    Ok(if situation()?.as_ref() == Some(&before) { seen } else { Glance::default() })
+    Ok(if situation()?.as_ref() == Some(&before) { seen } else { QuickStatus::default() })
 }
 
 impl Situation {
@@ -116,7 +116,7 @@ impl Situation {
 }
 
 impl Known {
-    fn look(&mut self, pool: &Pool, now: &Situation, time: &Time<'_>) -> Result<Glance, Error> {
+    fn look(&mut self, pool: &Pool, now: &Situation, time: &Time<'_>) -> Result<QuickStatus, Error> {
         let Known { commits, unfinished } = self;
         let volume = &now.record.name;
         let shares = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
@@ -144,7 +144,7 @@ impl Known {
             }
             Ok(Some(all))
         })?;
-        Ok(Glance { dirty, working_tree, commits })
+        Ok(QuickStatus { dirty, working_tree, commits })
     }
 }
 
