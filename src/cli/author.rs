@@ -3,7 +3,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::globals::environment;
+use super::environment;
 use super::output::Failure;
 use crate::model::Signature;
 
@@ -25,7 +25,8 @@ pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
 
 /// The author that the surroundings name.
 pub(super) fn from_surroundings() -> Signature {
-    let (name, email) = (environment("DVOL_AUTHOR_NAME"), environment("DVOL_AUTHOR_EMAIL"));
+    let (name, email) =
+        (environment::variable("DVOL_AUTHOR_NAME"), environment::variable("DVOL_AUTHOR_EMAIL"));
     if let (Some(name), Some(email)) = (&name, &email) {
         return Signature { name: name.clone(), email: email.clone() };
     }
@@ -43,9 +44,9 @@ pub(super) fn from_surroundings() -> Signature {
 }
 
 fn user() -> String {
-    environment("SUDO_USER")
-        .or_else(|| environment("USER"))
-        .or_else(|| environment("LOGNAME"))
+    environment::variable("SUDO_USER")
+        .or_else(|| environment::variable("USER"))
+        .or_else(|| environment::variable("LOGNAME"))
         .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
 }
 

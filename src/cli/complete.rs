@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::globals::{DEFAULT_POOL, environment};
+use super::environment::{self, DEFAULT_POOL};
 use crate::containers::NoContainers;
 use crate::layout::Layout;
 use crate::model::VolumeName;
@@ -87,7 +87,7 @@ fn volume(pool: &Pool) -> Option<VolumeName> {
 }
 
 fn pool() -> Pool {
-    let root = flag("-p", "--pool").or_else(|| environment("DVOL_POOL"));
+    let root = flag("-p", "--pool").or_else(|| environment::variable("DVOL_POOL"));
     let root = PathBuf::from(root.unwrap_or_else(|| DEFAULT_POOL.to_owned()));
     let root = std::path::absolute(&root).unwrap_or(root);
     let options = Options {

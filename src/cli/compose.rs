@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::globals::environment;
+use super::environment;
 use crate::model::{ProjectName, VolumeName};
 
 /// Where compose looks, the one that wins first.
@@ -39,7 +39,7 @@ impl Compose {
 
 /// The project of the current directory; none where there is no compose file, or one that compose would refuse.
 pub(super) fn here() -> Option<Compose> {
-    project_of(&env::current_dir().ok()?, &environment)
+    project_of(&env::current_dir().ok()?, &environment::variable)
 }
 
 fn project_of(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Option<Compose> {

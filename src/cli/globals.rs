@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::environment::DEFAULT_POOL;
 use crate::model::{Quiesce, VolumeName};
 use crate::report::{Format, Template};
-
-/// The pool when nobody names one.
-pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 
 /// Flags that every verb takes.
 #[derive(Debug, Args)]
@@ -132,30 +130,4 @@ impl Globals {
             _ => None,
         }
     }
-}
-
-/// A variable of the environment that is set and not empty.
-#[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
-pub(super) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Arms the fault points that a test asks for.
-#[cfg(debug_assertions)]
-pub(super) fn arm_faults() -> Result<(), String> {
-    use crate::sys::fault;
-    let spec = environment("DVOL_FAULT").map(|text| text.parse()).transpose()?;
-    let trace = environment("DVOL_FAULT_TRACE")
-        .map(|path| {
-            std::fs::OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&path)
-                .map_err(|e| format!("{path}: {e}"))
-        })
-        .transpose()?;
-    if spec.is_some() || trace.is_some() {
-        fault::arm(spec, trace);
-    }
-    Ok(())
 }

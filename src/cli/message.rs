@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::globals::environment;
+use super::environment;
 use super::output::Failure;
 use crate::error::Error;
 
@@ -54,7 +54,8 @@ fn edit(before: &str, about: &str) -> Result<String, Failure> {
         "{before}\n# {about}\n# Lines that begin with # are left out; an empty message ends it without a commit.\n"
     );
     file.write_all(comment.as_bytes()).map_err(failed)?;
-    let editor = ["DVOL_EDITOR", "GIT_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(environment);
+    let editor =
+        ["DVOL_EDITOR", "GIT_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(environment::variable);
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // As git does: the shell splits the editor's own flags.
     let status =

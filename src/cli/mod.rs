@@ -6,6 +6,7 @@ mod code;
 mod commands;
 mod complete;
 mod compose;
+mod environment;
 mod errors;
 mod globals;
 mod help;
@@ -57,7 +58,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     #[cfg(debug_assertions)]
-    if let Err(message) = globals::arm_faults() {
+    if let Err(message) = environment::arm_faults() {
         return errors::usage(&message);
     }
     if !app.verb.takes_template() && app.globals.template().is_some() {

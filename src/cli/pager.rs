@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use anstream::StripStream;
 
-use super::globals::environment;
+use super::environment;
 
 /// A pager that is shown what is written to it (with colours).
 pub(super) struct Pager {
@@ -21,14 +21,14 @@ impl Pager {
         if !io::stdout().is_terminal() {
             return None;
         }
-        let wanted = environment("DVOL_PAGER").or_else(|| environment("PAGER"));
+        let wanted = environment::variable("DVOL_PAGER").or_else(|| environment::variable("PAGER"));
         let wanted = wanted.unwrap_or_else(|| "less".to_owned());
         if wanted.trim() == "cat" {
             return None;
         }
         let mut command = Command::new("sh");
         command.args(["-c", &wanted]).stdin(Stdio::piped());
-        if environment("LESS").is_none() {
+        if environment::variable("LESS").is_none() {
             command.env("LESS", "FRX");
         }
         let mut child = command.spawn().ok()?;

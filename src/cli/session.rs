@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -10,16 +9,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
 use super::compose::{self, Compose};
-use super::globals::{Globals, environment};
+use super::environment;
+use super::globals::Globals;
 use super::output::{Failure, say};
 use super::{pager, progress};
-use crate::containers::{ContainerRuntime, Docker, NoContainers};
+use crate::containers::NoContainers;
 use crate::layout::Layout;
 use crate::model::{Range, Revision, VolumeName};
 use crate::pool::{Notice, Options, Pool};
 use crate::report::{self, Format, Lines, Text, Wrap};
-use crate::sys::clock::{Clock, SystemClock};
-use crate::sys::ids::{IdSource, RandomIds};
 use crate::sys::tree::{CopyStats, Rung};
 
 pub(super) struct Session {
@@ -118,7 +116,7 @@ impl Session {
                 let mut text = Vec::new();
                 report.text(&mut text).map_err(Failure::Output)?;
                 let text = String::from_utf8_lossy(&text);
-                let text = report::fit(&text, usize::from(width.0), report.wrap());
+                let text = report::wrap(&text, usize::from(width.0), report.wrap());
                 out.write_all(text.as_bytes()).map_err(Failure::Output)
             }
             (format, _) => report::write(out, format, report).map_err(Failure::Output),
@@ -194,9 +192,13 @@ pub(super) fn open_pool(
     let root = std::path::absolute(&globals.pool)
         .map_err(|error| Failure::Usage(format!("the pool {}: {error}", globals.pool.display())))?;
     let options = Options {
-        containers: containers(globals),
-        clock: clock()?,
-        ids: ids()?,
+        containers: if globals.disable_docker_integration {
+            Arc::new(NoContainers)
+        } else {
+            Arc::new(environment::engine())
+        },
+        clock: environment::clock()?,
+        ids: environment::ids()?,
         notices,
         watcher: progress::watcher(globals),
         interrupted: Arc::new(AtomicBool::new(false)),
@@ -206,47 +208,6 @@ pub(super) fn open_pool(
         wait: globals.wait(),
     };
     Ok(Pool::new(Layout::new(root), options))
-}
-
-/// The engine: where `DOCKER_HOST` or `CONTAINER_HOST` says, else Docker's usual socket. Not podman's where
-/// Docker's is missing: containers of a Docker that is only down for a moment may well run.
-fn containers(globals: &Globals) -> Arc<dyn ContainerRuntime> {
-    if globals.disable_docker_integration {
-        return Arc::new(NoContainers);
-    }
-    let mut endpoint = environment("DOCKER_HOST").or_else(|| environment("CONTAINER_HOST"));
-    if environment("DOCKER_TLS_VERIFY").is_some() {
-        endpoint = endpoint.map(|endpoint| endpoint.replacen("tcp://", "https://", 1));
-    }
-    Arc::new(Docker::new(endpoint.as_deref()))
-}
-
-#[cfg(not(debug_assertions))]
-fn clock() -> Result<Arc<dyn Clock>, Failure> {
-    Ok(Arc::new(SystemClock))
-}
-
-#[cfg(not(debug_assertions))]
-fn ids() -> Result<Arc<dyn IdSource>, Failure> {
-    Ok(Arc::new(RandomIds))
-}
-
-/// In debug builds a test may fix the time: `DVOL_TEST_TIME=2024-05-01T10:00:00Z`.
-#[cfg(debug_assertions)]
-fn clock() -> Result<Arc<dyn Clock>, Failure> {
-    use crate::sys::clock::FixedClock;
-    let Some(text) = environment("DVOL_TEST_TIME") else { return Ok(Arc::new(SystemClock)) };
-    let time = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_TIME: {error}")))?;
-    Ok(Arc::new(FixedClock(time)))
-}
-
-/// In debug builds a test may count ids up: `DVOL_TEST_IDS=100`.
-#[cfg(debug_assertions)]
-fn ids() -> Result<Arc<dyn IdSource>, Failure> {
-    use crate::sys::ids::CountedIds;
-    let Some(text) = environment("DVOL_TEST_IDS") else { return Ok(Arc::new(RandomIds)) };
-    let seed = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_IDS: {error}")))?;
-    Ok(Arc::new(CountedIds::new(seed)))
 }
 
 /// Lets Ctrl-C, SIGTERM and SIGHUP undo the operation that runs; the second one ends the process
@@ -268,9 +229,9 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
         1 => "info",
         _ => "debug",
     };
-    let filter = environment("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = environment::variable("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
-    let colors = io::stderr().is_terminal() && environment("NO_COLOR").is_none();
+    let colors = io::stderr().is_terminal() && environment::variable("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
 }
 
@@ -320,9 +281,4 @@ pub(super) fn tell(notice: &Notice) {
             say("warning", &format!("container {container} is not running again: {reason}"));
         }
     }
-}
-
-/// The socket of the driver when nobody names one.
-pub(super) fn default_socket() -> PathBuf {
-    PathBuf::from("/run/docker/plugins/dvol.sock")
 }

@@ -15,8 +15,6 @@ use crate::model::VolumeName;
 const READ_AGAIN_FOR: Duration = Duration::from_secs(10);
 /// The first pause between two tries; each further one is twice as long, up to a second.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// How many Mounts may wait at once, of the blocking pool's threads; the rest are for other calls.
-const MOUNTS_AT_ONCE: usize = super::server::BLOCKING_THREADS * 3 / 4;
 
 /// The calls of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +57,13 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) fn new(service: Arc<dyn VolumeService>, leaving: watch::Receiver<bool>) -> Self {
-        Dispatcher { service, mounts: Arc::new(Semaphore::new(MOUNTS_AT_ONCE)), leaving }
+    /// Answers out of `service`; at most `max_mounts` Mounts wait at once.
+    pub(super) fn new(
+        service: Arc<dyn VolumeService>,
+        max_mounts: usize,
+        leaving: watch::Receiver<bool>,
+    ) -> Self {
+        Dispatcher { service, mounts: Arc::new(Semaphore::new(max_mounts)), leaving }
     }
 
     /// The answer to a request, none if there is no such call. `body` is none if it could not be

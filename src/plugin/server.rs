@@ -25,7 +25,9 @@ use super::service::VolumeService;
 use super::socket::{self, Place, SocketError};
 
 /// How many calls may block at once.
-pub(super) const BLOCKING_THREADS: usize = 512;
+const MAX_BLOCKING_THREADS: usize = 512;
+/// How many of those may be Mounts that wait at a gate; the rest are for other calls.
+const MAX_WAITING_MOUNTS: usize = MAX_BLOCKING_THREADS * 3 / 4;
 /// The longest body that is a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
 /// The longest body that is read to its end, so that its sender can hear why it was refused.
@@ -92,7 +94,7 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dvol-driver")
-        .max_blocking_threads(BLOCKING_THREADS)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
         .map_err(ServeError::Start)?;
     let served = runtime.block_on(async {
@@ -141,7 +143,8 @@ pub async fn serve_until(
     // Told to stop so early, it has only one answer, but it has that for all who called.
     let (leave, leaving) = watch::channel(!recovered);
     let (close, closing) = oneshot::channel::<()>();
-    let mut connections = spawn_server(listener, Dispatcher::new(Arc::clone(&service), leaving), closing);
+    let dispatcher = Dispatcher::new(Arc::clone(&service), MAX_WAITING_MOUNTS, leaving);
+    let mut connections = spawn_server(listener, dispatcher, closing);
     let mut served = Ok(());
     if recovered {
         let sweeper = tokio::spawn(sweep_forever(Arc::clone(&service), options.sweep_every));

@@ -1,27 +1,10 @@
-//! JSON lines. Fields are only ever added.
+//! JSON for scripts: one object a line. Fields are only ever added.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::fsck::Report;
-use crate::model::CommitId;
-use crate::ops::{
-    Amended, Check, CheckedOut, Cloned, Collected, Committed, Created, CreatedBranch, DeletedBranch,
-    DeletedTag, Exported, Imported, Inspection, Listing, MetadataLine, ReflogEntry, Removed, Renamed,
-    RenamedBranch, ResetDone, SettingEntry, TagEntry, Tagged, Undone,
-};
-
-/// What `rev-parse` answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Parsed {
-    /// The id, or as much of it as was asked for, or the branch.
-    pub name: Option<String>,
-    /// The whole id.
-    pub commit: Option<CommitId>,
-}
-
-/// Something that is written as one JSON object a line.
+/// Renders a report as JSON lines.
 pub trait Lines {
     /// Writes all lines.
     ///
@@ -39,67 +22,26 @@ pub(super) fn lines<T: Serialize>(out: &mut dyn Write, objects: &[T]) -> io::Res
     objects.iter().try_for_each(|object| line(out, object))
 }
 
-macro_rules! one_line {
+/// Renders each of these types as one JSON object.
+macro_rules! json_line {
     ($($report:ty),*) => {$(
-        impl Lines for $report {
-            fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-                line(out, self)
+        impl $crate::report::Lines for $report {
+            fn json(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+                $crate::report::json::line(out, self)
             }
         }
     )*};
 }
-one_line!(
-    Amended,
-    CheckedOut,
-    Cloned,
-    CreatedBranch,
-    Renamed,
-    RenamedBranch,
-    Committed,
-    Created,
-    DeletedBranch,
-    DeletedTag,
-    Exported,
-    Imported,
-    Parsed,
-    Removed,
-    ResetDone,
-    SettingEntry,
-    Tagged,
-    Collected,
-    Undone
-);
 
-impl Lines for Listing {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, &self.volumes)
-    }
-}
-
-macro_rules! one_line_each {
+/// Renders each of these lists as one JSON object an entry.
+macro_rules! json_lines {
     ($($report:ty),*) => {$(
-        impl Lines for Vec<$report> {
-            fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-                lines(out, self)
+        impl $crate::report::Lines for Vec<$report> {
+            fn json(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+                $crate::report::json::lines(out, self)
             }
         }
     )*};
 }
-one_line_each!(
-    Check,
-    CheckedOut,
-    Committed,
-    Inspection,
-    MetadataLine,
-    ReflogEntry,
-    ResetDone,
-    SettingEntry,
-    TagEntry,
-    Undone
-);
 
-impl Lines for Report {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, &self.findings)
-    }
-}
+pub(super) use {json_line, json_lines};

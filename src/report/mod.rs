@@ -1,31 +1,27 @@
 //! Rendering: the same structs as text for people and as JSON for scripts, one object a line.
+//!
+//! [`verbs`] has one file a verb. What they share stands beside: the two traits ([`Text`],
+//! [`Lines`]), colours, words, and how lines are fitted to a terminal.
 
-mod branch;
-mod diff;
-mod du;
-mod fit;
-mod graph;
 mod json;
-mod log;
-mod status;
 mod style;
-mod template;
 mod text;
-mod undo;
+mod verbs;
+mod words;
+mod wrap;
 
 use std::io::{self, Write};
 
-pub use branch::{BranchStyle, BranchView};
-pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
-pub use fit::{Wrap, fit};
-pub use json::{Lines, Parsed};
-pub use log::{LogStyle, LogView};
-pub use status::StatusView;
+pub use json::Lines;
 pub use style::label as label_style;
-pub use template::Template;
 pub use text::Text;
+pub use verbs::{
+    BranchStyle, BranchView, DiffStat, LogStyle, LogView, Parsed, StatusView, Template, diff_json, diff_name,
+    diff_patch,
+};
+pub use wrap::{Wrap, wrap};
 
-/// What the reader is.
+/// Names the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// A person.
@@ -35,7 +31,7 @@ pub enum Format {
     Json,
 }
 
-/// Writes `report` for this reader.
+/// Writes `report` for a reader.
 ///
 /// # Errors
 /// When `out` cannot be written.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
-use crate::cli::session::{Session, default_socket};
+use crate::cli::environment::default_socket;
+use crate::cli::session::Session;
 use crate::ops::{self, Health};
 
 /// Check everything that dvol needs, and say what to do

@@ -8,8 +8,9 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
 use crate::cli::Outcome;
+use crate::cli::environment::default_socket;
 use crate::cli::output::Failure;
-use crate::cli::session::{Session, default_socket, open_pool, start_log};
+use crate::cli::session::{Session, open_pool, start_log};
 use crate::plugin::{Options, Phase, Place, PoolService, serve};
 use crate::pool::Notice;
 

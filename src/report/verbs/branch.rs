@@ -1,14 +1,15 @@
-//! The branches of a volume.
+//! Reports of `branch`.
 
 use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
-use super::Wrap;
-use super::json::{Lines, lines};
-use super::style::GREEN;
-use super::text::{Text, plain};
-use crate::ops::BranchList;
+use crate::ops::{BranchList, CreatedBranch, DeletedBranch, RenamedBranch};
+use crate::report::json::{json_line, lines};
+use crate::report::style::GREEN;
+use crate::report::text::Text;
+use crate::report::words::plain;
+use crate::report::{Lines, Wrap};
 
 /// What is shown of each branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,3 +65,27 @@ impl Text for BranchView {
         table.flush()
     }
 }
+
+impl Text for CreatedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Created branch {}/{} at {}", self.volume, self.branch, self.head.short())
+    }
+}
+
+impl Text for RenamedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Renamed branch {}/{} to {}", self.volume, self.from, self.branch)
+    }
+}
+
+impl Text for DeletedBranch {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        write!(out, "Deleted branch {}/{}", self.volume, self.branch)?;
+        match &self.head {
+            Some(head) => writeln!(out, " (was {})", head.short()),
+            None => writeln!(out),
+        }
+    }
+}
+
+json_line!(CreatedBranch, DeletedBranch, RenamedBranch);

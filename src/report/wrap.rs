@@ -15,14 +15,14 @@ pub enum Wrap {
 }
 
 /// `text`, with each line no wider than `width`. Colours take no room.
-pub fn fit(text: &str, width: usize, layout: Wrap) -> String {
-    let fitted = text.split('\n').map(|line| match layout {
+pub fn wrap(text: &str, width: usize, mode: Wrap) -> String {
+    let wrapped = text.split('\n').map(|line| match mode {
         Wrap::Free => line.to_owned(),
         _ if columns(line) <= width => line.to_owned(),
         Wrap::Table => cut(line, width),
         Wrap::Prose => fold(line, width),
     });
-    fitted.collect::<Vec<_>>().join("\n")
+    wrapped.collect::<Vec<_>>().join("\n")
 }
 
 /// The pieces of a line: what is seen, one character each, and the escapes between, whole.
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn a_row_is_cut_and_keeps_its_colours() {
-        assert_eq!(fit("name  value", 20, Wrap::Table), "name  value");
-        assert_eq!(fit("name  a long value", 12, Wrap::Table), "name  a lon…");
-        assert_eq!(fit("\u{1b}[1mname and more\u{1b}[0m", 5, Wrap::Table), "\u{1b}[1mname…\u{1b}[0m");
+        assert_eq!(wrap("name  value", 20, Wrap::Table), "name  value");
+        assert_eq!(wrap("name  a long value", 12, Wrap::Table), "name  a lon…");
+        assert_eq!(wrap("\u{1b}[1mname and more\u{1b}[0m", 5, Wrap::Table), "\u{1b}[1mname…\u{1b}[0m");
         // Characters of two columns do not stick out.
-        assert_eq!(fit("日本語日本語", 6, Wrap::Table), "日本…");
-        assert_eq!(fit("name  a long value", 5, Wrap::Free), "name  a long value");
+        assert_eq!(wrap("日本語日本語", 6, Wrap::Table), "日本…");
+        assert_eq!(wrap("name  a long value", 5, Wrap::Free), "name  a long value");
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let text = "ok    space  there is room\n             -> leave it as it is\n";
         let folded =
             "ok    space  there is\n             room\n             -> leave it\n                as it is\n";
-        assert_eq!(fit(text, 24, Wrap::Prose), folded);
-        assert_eq!(fit("a-word-that-is-too-long x", 8, Wrap::Prose), "a-word-that-is-too-long\n    x");
+        assert_eq!(wrap(text, 24, Wrap::Prose), folded);
+        assert_eq!(wrap("a-word-that-is-too-long x", 8, Wrap::Prose), "a-word-that-is-too-long\n    x");
     }
 }

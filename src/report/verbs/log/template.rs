@@ -2,6 +2,7 @@
 
 use crate::model::BranchName;
 use crate::ops::LogEntry;
+use crate::report::words::plain_lines;
 
 /// The names between braces, with git's placeholders of the same meaning.
 const FIELDS: [(&str, &str, Field); 21] = [
@@ -116,7 +117,7 @@ impl Template {
             .iter()
             .map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Field(field) => super::text::plain_lines(&field(entry, current)),
+                Piece::Field(field) => plain_lines(&field(entry, current)),
             })
             .collect()
     }

@@ -1,12 +1,13 @@
-//! What `status` says, as git says it.
+//! Report of `status`, in git's words.
 
 use std::io::{self, Write};
 
-use super::json::{Lines, lines};
-use super::style::RED;
-use super::text::Text;
-use super::undo::size;
 use crate::ops::{Status, shown};
+use crate::report::Lines;
+use crate::report::json::lines;
+use crate::report::style::RED;
+use crate::report::text::Text;
+use crate::report::words::size;
 use crate::sys::tree::ChangeKind;
 
 /// What status says of one volume or several, and how that is shown to people; in JSON each is one object.

@@ -1,14 +1,14 @@
-//! What `du` says.
+//! Report of `du`.
 
 use std::io::{self, Write};
 
 use tabwriter::{Alignment, TabWriter};
 
-use super::Wrap;
-use super::json::{Lines, lines};
-use super::text::{Text, plain};
-use super::undo::size;
 use crate::ops::{DuEntry, Measured};
+use crate::report::Wrap;
+use crate::report::json::json_lines;
+use crate::report::text::Text;
+use crate::report::words::{plain, size};
 
 impl Text for Vec<DuEntry> {
     fn wrap(&self) -> Wrap {
@@ -32,8 +32,4 @@ impl Text for Vec<DuEntry> {
     }
 }
 
-impl Lines for Vec<DuEntry> {
-    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
-        lines(out, self)
-    }
-}
+json_lines!(DuEntry);

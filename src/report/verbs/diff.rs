@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::json::line;
 use super::status::letter;
-use super::style::{GREEN, HUNK, RED};
 use crate::model::count;
 use crate::ops::{DiffEntry, DiffSide, shown};
+use crate::report::json::line;
+use crate::report::style::{GREEN, HUNK, RED};
+use crate::report::words::plain;
 use crate::sys::tree::{ChangeKind, EntryKind};
 
 /// Columns of a table of counts, and those of its bars.
@@ -117,7 +118,7 @@ fn changed(entry: &DiffEntry, old: &DiffSide, new: &DiffSide) -> Vec<String> {
             ChangeKind::Deleted => "deleted",
             _ => "changed",
         };
-        lines.push(format!("{what} extended attribute {}", super::text::plain(&xattr.name)));
+        lines.push(format!("{what} extended attribute {}", plain(&xattr.name)));
     }
     if lines.is_empty() && entry.kind == ChangeKind::Attributes {
         lines.push("linked with other names".to_owned());

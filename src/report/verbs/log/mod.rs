@@ -1,15 +1,21 @@
 //! The log and single commits, as git shows them.
 
+mod graph;
+mod template;
+
 use std::io::{self, Write};
 
-use super::graph::{Graph, Rails};
-use super::json::{Lines, lines};
 use super::status::letter;
-use super::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
-use super::template::Template;
-use super::text::{Text, author, plain};
+use graph::{Graph, Rails};
+pub use template::Template;
+
 use crate::model::{BranchName, CodeState, VolumeName};
 use crate::ops::{Log, LogEntry, StatusChange, shown};
+use crate::report::Lines;
+use crate::report::json::lines;
+use crate::report::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
+use crate::report::text::Text;
+use crate::report::words::{author, plain};
 use crate::sys::tree::ChangeKind;
 
 /// How each commit is shown.

@@ -1,0 +1,82 @@
+//! Reads the environment: variables, defaults, and what a debug build lets a test fix.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::output::Failure;
+use crate::containers::Docker;
+use crate::sys::clock::{Clock, SystemClock};
+use crate::sys::ids::{IdSource, RandomIds};
+
+/// The pool, unless `--pool` or `DVOL_POOL` names another.
+pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
+
+/// Returns the driver's socket, unless `--socket` names another.
+pub(super) fn default_socket() -> PathBuf {
+    PathBuf::from("/run/docker/plugins/dvol.sock")
+}
+
+/// Returns a variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns the engine that `DOCKER_HOST` or `CONTAINER_HOST` names, else the one at Docker's usual
+/// socket. Never falls back to podman's socket: when Docker is down for a moment, its containers
+/// still exist.
+pub(super) fn engine() -> Docker {
+    let mut endpoint = variable("DOCKER_HOST").or_else(|| variable("CONTAINER_HOST"));
+    if variable("DOCKER_TLS_VERIFY").is_some() {
+        endpoint = endpoint.map(|endpoint| endpoint.replacen("tcp://", "https://", 1));
+    }
+    Docker::new(endpoint.as_deref())
+}
+
+#[cfg(not(debug_assertions))]
+pub(super) fn clock() -> Result<Arc<dyn Clock>, Failure> {
+    Ok(Arc::new(SystemClock))
+}
+
+#[cfg(not(debug_assertions))]
+pub(super) fn ids() -> Result<Arc<dyn IdSource>, Failure> {
+    Ok(Arc::new(RandomIds))
+}
+
+/// Returns the clock; in a debug build `DVOL_TEST_TIME=2024-05-01T10:00:00Z` stops it.
+#[cfg(debug_assertions)]
+pub(super) fn clock() -> Result<Arc<dyn Clock>, Failure> {
+    use crate::sys::clock::FixedClock;
+    let Some(text) = variable("DVOL_TEST_TIME") else { return Ok(Arc::new(SystemClock)) };
+    let time = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_TIME: {error}")))?;
+    Ok(Arc::new(FixedClock(time)))
+}
+
+/// Returns the source of ids; in a debug build `DVOL_TEST_IDS=100` makes it count up from 100.
+#[cfg(debug_assertions)]
+pub(super) fn ids() -> Result<Arc<dyn IdSource>, Failure> {
+    use crate::sys::ids::CountedIds;
+    let Some(text) = variable("DVOL_TEST_IDS") else { return Ok(Arc::new(RandomIds)) };
+    let seed = text.parse().map_err(|error| Failure::Usage(format!("DVOL_TEST_IDS: {error}")))?;
+    Ok(Arc::new(CountedIds::new(seed)))
+}
+
+/// Arms the fault points that a test asks for.
+#[cfg(debug_assertions)]
+pub(super) fn arm_faults() -> Result<(), String> {
+    use crate::sys::fault;
+    let spec = variable("DVOL_FAULT").map(|text| text.parse()).transpose()?;
+    let trace = variable("DVOL_FAULT_TRACE")
+        .map(|path| {
+            std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .map_err(|error| format!("{path}: {error}"))
+        })
+        .transpose()?;
+    if spec.is_some() || trace.is_some() {
+        fault::arm(spec, trace);
+    }
+    Ok(())
+}

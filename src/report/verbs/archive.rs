@@ -1,0 +1,25 @@
+//! Reports of `export` and `import`.
+
+use std::io::{self, Write};
+
+use crate::ops::{Exported, Imported, MetadataLine};
+use crate::report::json::{json_line, json_lines};
+use crate::report::text::Text;
+use crate::report::words::{entries, size};
+
+impl Text for Exported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Exported {volume}:{id}: {}, {}", entries(self.entries), size(self.bytes))
+    }
+}
+
+impl Text for Imported {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (volume, id) = (&self.volume, self.id.short());
+        writeln!(out, "Imported volume {volume} at {id}: {}, {}", entries(self.entries), size(self.bytes))
+    }
+}
+
+json_line!(Exported, Imported);
+json_lines!(MetadataLine);

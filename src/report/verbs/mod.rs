@@ -1,0 +1,31 @@
+//! The reports, one file a verb: each renders what [`crate::ops`] returned as text and as JSON.
+
+mod archive;
+mod branch;
+mod checkout;
+mod clone;
+mod commit;
+mod config;
+mod diff;
+mod doctor;
+mod du;
+mod fsck;
+mod gc;
+mod init;
+mod inspect;
+mod list;
+mod log;
+mod reflog;
+mod rename;
+mod reset;
+mod rev_parse;
+mod rm;
+mod status;
+mod tag;
+mod undo;
+
+pub use branch::{BranchStyle, BranchView};
+pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
+pub use log::{LogStyle, LogView, Template};
+pub use rev_parse::Parsed;
+pub use status::StatusView;

@@ -1,0 +1,50 @@
+//! Words and numbers that several reports share.
+
+use std::io::{self, Write};
+
+use crate::model::{CommitId, Signature, count};
+
+/// Formats an author, safe for a terminal.
+pub(super) fn author(author: &Signature) -> String {
+    plain(&author.to_string())
+}
+
+/// Replaces control characters, which could write over the terminal, in text of unknown origin.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Replaces control characters in each line.
+pub(super) fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// Counts entries: `1 entry`, `2 entries`.
+pub(super) fn entries(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "entry" } else { "entries" })
+}
+
+/// Formats bytes in binary units: `1.5 GiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut rest = 0;
+    let mut unit = 0;
+    while value >= 1024 && unit + 1 < units.len() {
+        rest = value % 1024;
+        value /= 1024;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{value} B"),
+        _ => format!("{value}.{} {}", rest * 10 / 1024, units[unit]),
+    }
+}
+
+/// Writes how many commits an operation dropped, if any.
+pub(super) fn dropped(out: &mut dyn Write, commits: &[CommitId]) -> io::Result<()> {
+    match commits {
+        [] => Ok(()),
+        _ => writeln!(out, "Dropped {} that nothing else holds", count(commits.len(), "commit")),
+    }
+}
