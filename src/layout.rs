@@ -1,4 +1,4 @@
-//! Where everything lies under the pool. The only file that spells these names.
+//! Draws the directories of a pool. No other file spells these names.
 //!
 //! ```text
 //! <pool>/<volume>/branches/<branch>/     working tree, a plain directory
@@ -6,49 +6,68 @@
 //! <pool>/<volume>/running_point          symlink, relative: branches/<branch>
 //! <pool>/.dvol/metadata.redb             all metadata
 //! <pool>/.dvol/metadata.sums             a checksum of each of its blocks
-//! <pool>/.dvol/records.log               a second copy of its records, to rebuild it from
-//! <pool>/.dvol/adopted                   an older tool's volumes were taken over
-//! <pool>/.dvol/locks/…                   lock files; made once, never deleted
+//! <pool>/.dvol/records.log               second copy of its records, to rebuild it from
+//! <pool>/.dvol/adopted                   marks that an older tool's volumes were imported
+//! <pool>/.dvol/locks/metadata.lock       lock of one metadata transaction
+//! <pool>/.dvol/locks/checksums           lock of the process that takes checksums
+//! <pool>/.dvol/locks/volume/<volume>     lock of an operation on a volume
+//! <pool>/.dvol/locks/gate/<volume>       closed while containers must not start on a volume
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
+//!     new-N                              will move to its place
+//!     link-N                             symlink that will move to its place
+//!     away-N                             working tree while its entries are exchanged
+//!     away-N.early                       files that the first pass copied for it
+//!     old-N                              will be deleted
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
-//! <pool>/.dvol/trash.next                when trash is to be looked through again
-//! <pool>/.dvol/checksums/<volume>.<id>   checksums of all that is in a commit
-//! <pool>/.dvol/lost+found/               what fsck found and no record explains
+//!     old-N                              what the operation removed
+//!     old-N.steps                        list of the entries that were exchanged
+//! <pool>/.dvol/trash.next                when to look for expired trash again
+//! <pool>/.dvol/checksums/<volume>.<id>   checksums of a commit
+//! <pool>/.dvol/lost+found/               what fsck found and no record names
 //! ```
+//!
+//! Lock files are made once and never deleted. The tree engine (`sys::tree`) gives its own
+//! temporary files names that end in a suffix and lie beside the tree that it works on.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::model::{BranchName, CommitId, OperationId, VolumeName};
+use crate::sys::disk;
 
 /// Mode of the pool: passable for containers' users, not readable, so that a setuid file in a
 /// volume is no gift to the host's users.
 pub const POOL_MODE: u32 = 0o711;
-/// Mode of `.dvol` and what is in it.
+/// Mode of `.dvol` and of the directories in it.
 pub const PRIVATE_MODE: u32 = 0o700;
+/// Mode of the files in `.dvol`.
+pub const PRIVATE_FILE_MODE: u32 = 0o600;
 /// Mode of a volume's directory and of its `branches` and `commits`.
 pub const VOLUME_MODE: u32 = 0o711;
 /// Mode of a new volume's first working tree: a container's unprivileged user can write to it.
 pub const WORKING_TREE_MODE: u32 = 0o777;
-/// The directory of all that is not a volume.
+/// Name of the directory of everything that is not a volume.
 pub const PRIVATE: &str = ".dvol";
-/// In the pool, the directory of trees on their way out, one for each operation.
+/// Path of the trash in the pool.
 pub const TRASH: &str = ".dvol/trash";
-/// The link to the current branch's working tree.
+/// Name of the link to the current branch's working tree.
 pub const RUNNING_POINT: &str = "running_point";
-/// The directory of working trees in a volume.
+/// Name of the directory of a volume's working trees.
 pub const BRANCHES: &str = "branches";
-/// The directory of commits in a volume.
+/// Name of the directory of a volume's commits.
 pub const COMMITS: &str = "commits";
 
-/// Where an older tool kept its metadata. These files are read once and stay until somebody removes them: in the pool
-/// or beside it, which volume was current.
+/// Name of an older tool's file in the pool, or beside it, that names the current volume. dvol
+/// reads the older tool's files once and leaves them where they are.
 pub const OLDER_CURRENT_VOLUME: &str = "current_volume.json";
-/// In the pool or beside it, the older tool's settings.
+/// Name of the older tool's settings, in the pool or beside it.
 pub const OLDER_SETTINGS: &str = "config.yml";
-/// In a volume, which branch was current.
+/// Name of the older tool's file in a volume that names the current branch.
 pub const OLDER_CURRENT_BRANCH: &str = "current_branch.json";
-/// What the name of a branch's list of commits ends in, which lies beside its working tree.
+/// Ending of the older tool's list of a branch's commits, beside the branch's working tree.
 pub const OLDER_COMMITS: &str = ".json";
+
+const AWAY: &str = "away-";
 
 /// The paths of one pool.
 #[derive(Debug, Clone)]
@@ -57,128 +76,209 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The pool at `root`, which should be absolute.
+    /// Lays out the pool at `root`, which should be absolute.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Layout { root: root.into() }
     }
 
-    /// The pool's directory.
+    /// Returns the pool's directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A path that is relative to the pool, in full.
+    /// Completes a path that is relative to the pool.
     pub fn full(&self, relative: &Path) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// The directory of all that is not a volume.
+    /// Returns the directory of everything that is not a volume.
     pub fn private(&self) -> PathBuf {
         self.root.join(PRIVATE)
     }
 
-    /// The metadata database.
+    /// Returns the metadata database.
     pub fn metadata(&self) -> PathBuf {
         self.private().join("metadata.redb")
     }
 
-    /// The checksums of the database's blocks.
+    /// Returns the place where a new database is made before it gets its name.
+    pub fn metadata_new(&self) -> PathBuf {
+        self.private().join("metadata.new")
+    }
+
+    /// Returns the file of the checksums of the database's blocks.
     pub fn metadata_sums(&self) -> PathBuf {
         self.private().join("metadata.sums")
     }
 
-    /// The second copy of the database's records.
+    /// Returns the second copy of the database's records.
     pub fn records(&self) -> PathBuf {
         self.private().join("records.log")
     }
 
-    /// Says that what an older tool left was taken over: its files are history.
+    /// Returns the file whose presence says that an older tool's volumes were imported.
     pub fn adopted(&self) -> PathBuf {
         self.private().join("adopted")
     }
 
-    /// Checksums of commits, a file for each.
+    /// Returns the directory of the checksums of commits.
     pub fn checksums(&self) -> PathBuf {
         self.private().join("checksums")
     }
 
-    /// What fsck found and no record explains.
+    /// Returns the file of a commit's checksums. The volume is part of its name because commits
+    /// that were made together share an id.
+    pub fn checksums_of(&self, volume: &VolumeName, commit: &CommitId) -> PathBuf {
+        self.checksums().join(format!("{volume}.{commit}"))
+    }
+
+    /// Returns the place where a commit's checksums are written before they get their name.
+    pub fn checksums_new(&self, volume: &VolumeName, commit: &CommitId) -> PathBuf {
+        self.checksums().join(format!("{volume}.{commit}.new"))
+    }
+
+    /// Returns the directory of what fsck found and no record names.
     pub fn lost_and_found(&self) -> PathBuf {
         self.private().join("lost+found")
     }
 
-    /// The folder of lock files.
+    /// Returns the directory of lock files.
     pub fn locks(&self) -> PathBuf {
         self.private().join("locks")
     }
 
-    /// The lock of one metadata transaction.
+    /// Returns the lock of one metadata transaction.
     pub fn metadata_lock(&self) -> PathBuf {
         self.locks().join("metadata.lock")
     }
 
-    /// The lock of operations on one volume.
+    /// Returns the lock of the process that takes checksums.
+    pub fn checksums_lock(&self) -> PathBuf {
+        self.locks().join("checksums")
+    }
+
+    fn volume_locks(&self) -> PathBuf {
+        self.locks().join("volume")
+    }
+
+    /// Returns the lock of operations on one volume.
     pub fn volume_lock(&self, volume: &VolumeName) -> PathBuf {
-        self.locks().join("volume").join(volume.as_str())
+        self.volume_locks().join(volume.as_str())
     }
 
-    /// The gate of one volume: shut while its trees are read or swapped.
+    fn gate_locks(&self) -> PathBuf {
+        self.locks().join("gate")
+    }
+
+    /// Returns the gate of one volume: closed while its trees are read or exchanged.
     pub fn gate_lock(&self, volume: &VolumeName) -> PathBuf {
-        self.locks().join("gate").join(volume.as_str())
+        self.gate_locks().join(volume.as_str())
     }
 
-    /// Trees on their way in.
+    /// Returns the directory of trees on their way in.
     pub fn staging(&self) -> PathBuf {
         self.private().join("staging")
     }
 
-    /// Trees on their way out.
+    /// Returns the directory of trees on their way out.
     pub fn trash(&self) -> PathBuf {
         self.root.join(TRASH)
     }
 
-    /// When trash is to be looked through again.
+    /// Returns the file that says when to look for expired trash again.
     pub fn trash_next(&self) -> PathBuf {
         self.private().join("trash.next")
     }
+
+    /// Lists the directories that every pool has, each after the one that it lies in.
+    pub fn own_directories(&self) -> [PathBuf; 6] {
+        let (locks, volumes, gates) = (self.locks(), self.volume_locks(), self.gate_locks());
+        [self.private(), self.staging(), self.trash(), locks, volumes, gates]
+    }
 }
 
-/// One operation's place in staging, relative to the pool.
+/// A kind of entry in an operation's staging directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staged {
+    /// A tree that will move to its place.
+    New,
+    /// A symlink that will move to its place.
+    Link,
+    /// A working tree while its entries are exchanged.
+    Away,
+    /// What the operation will delete.
+    Old,
+}
+
+/// Returns an operation's place in staging, relative to the pool.
 pub fn staging_of(operation: &OperationId) -> PathBuf {
     Path::new(PRIVATE).join("staging").join(operation.as_str())
 }
 
-/// One operation's place in trash, relative to the pool.
+/// Returns the place of an operation's staged entry, relative to the pool.
+pub fn staged(operation: &OperationId, kind: Staged, number: u32) -> PathBuf {
+    let kind = match kind {
+        Staged::New => "new-",
+        Staged::Link => "link-",
+        Staged::Away => AWAY,
+        Staged::Old => "old-",
+    };
+    staging_of(operation).join(format!("{kind}{number}"))
+}
+
+/// Returns whether an entry in an operation's staging directory is a [`Staged::Away`] tree.
+pub fn is_away(name: &OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix(AWAY));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Returns the place beside a tree where the first pass puts the files that it copies for it.
+pub fn first_pass_of(tree: &Path) -> PathBuf {
+    disk::beside(tree, ".early")
+}
+
+/// Returns an operation's place in trash, relative to the pool.
 pub fn trash_of(operation: &OperationId) -> PathBuf {
     Path::new(TRASH).join(operation.as_str())
 }
 
-/// One operation's place in lost+found, relative to the pool.
+/// Returns the place of an entry that an operation moves to trash, relative to the pool.
+pub fn trashed(operation: &OperationId, number: u32) -> PathBuf {
+    trash_of(operation).join(format!("old-{number}"))
+}
+
+/// Returns the place beside a tree in trash of the list of the entries that were exchanged.
+pub fn steps_of(tree: &Path) -> PathBuf {
+    disk::beside(tree, ".steps")
+}
+
+/// Returns an operation's place in lost+found, relative to the pool.
 pub fn lost_and_found_of(operation: &OperationId) -> PathBuf {
     Path::new(PRIVATE).join("lost+found").join(operation.as_str())
 }
 
-/// A volume's directory, relative to the pool.
+/// Returns a volume's directory, relative to the pool.
 pub fn volume(volume: &VolumeName) -> PathBuf {
     PathBuf::from(volume.as_str())
 }
 
-/// A branch's working tree, relative to the pool.
+/// Returns a branch's working tree, relative to the pool.
 pub fn working_tree(name: &VolumeName, branch: &BranchName) -> PathBuf {
     volume(name).join(BRANCHES).join(branch.to_directory())
 }
 
-/// A commit's tree, relative to the pool.
+/// Returns a commit's tree, relative to the pool.
 pub fn commit_tree(name: &VolumeName, id: &CommitId) -> PathBuf {
     volume(name).join(COMMITS).join(id.as_str())
 }
 
-/// A volume's running point, relative to the pool.
+/// Returns a volume's running point, relative to the pool.
 pub fn running_point(name: &VolumeName) -> PathBuf {
     volume(name).join(RUNNING_POINT)
 }
 
-/// What a running point says for `branch`: relative, so that it holds in any mount of the pool.
+/// Returns the target of the running point for `branch`: relative, so that it holds in any mount of
+/// the pool.
 pub fn running_point_target(branch: &BranchName) -> PathBuf {
     Path::new(BRANCHES).join(branch.to_directory())
 }

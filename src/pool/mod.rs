@@ -148,20 +148,13 @@ impl Pool {
 
     /// Makes the pool's own directories where they are missing.
     pub fn prepare_directories(&self) -> Result<(), DiskError> {
-        let gate = self.layout.locks().join("gate");
-        if gate.is_dir() {
+        let own = self.layout.own_directories();
+        if own.last().is_some_and(|last| last.is_dir()) {
             return Ok(());
         }
         disk::ensure_directory(self.layout.root(), layout::POOL_MODE)?;
-        disk::ensure_directory(&self.layout.private(), layout::PRIVATE_MODE)?;
-        for directory in [
-            self.layout.staging(),
-            self.layout.trash(),
-            self.layout.locks(),
-            self.layout.locks().join("volume"),
-            gate,
-        ] {
-            disk::ensure_directory(&directory, layout::PRIVATE_MODE)?;
+        for directory in &own {
+            disk::ensure_directory(directory, layout::PRIVATE_MODE)?;
         }
         disk::sync_directory(self.layout.root())
     }

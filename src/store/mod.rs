@@ -18,6 +18,7 @@
 
 mod backend;
 mod blocks;
+mod checksums;
 mod codec;
 mod error;
 mod guard;
@@ -37,6 +38,7 @@ mod damage;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 
+pub use checksums::{ChecksumReader, ChecksumWriter};
 pub use error::StoreError;
 pub use index::{IndexChange, IndexPage, change_key, piece_key};
 pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};

@@ -33,11 +33,6 @@ fn list_of(tree: &Path) -> PathBuf {
     disk::beside(tree, ".shared")
 }
 
-/// Beside a tree in trash that holds what differed: the steps by which it came to be.
-pub(in crate::pool) fn steps_of(tree: &Path) -> PathBuf {
-    disk::beside(tree, ".steps")
-}
-
 /// Where the parts of an exchange of entries are. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangePaths {
@@ -132,7 +127,7 @@ impl Pending<'_> {
         let layout = &self.session.pool.layout;
         let of_it = |step: &Move| match step {
             Move::ExchangeEntries { staged, place: other, away, steps, .. } if other == place => {
-                let early = disk::beside(away, ".early");
+                let early = layout::first_pass_of(away);
                 let [staged, list, early] = [staged, steps, &early].map(|path| layout.full(path));
                 Some(ExchangePaths { staged, list, early })
             }

@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::exchanged::steps_of;
 use crate::error::Error;
-use crate::layout::{self, Layout};
+use crate::layout::{self, Layout, Staged};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
 use crate::sys::disk;
-
-/// The kind of place in staging where a working tree is while its entries are exchanged.
-pub(in crate::pool) const AWAY: &str = "away";
 
 /// A plan in the making. It lives inside the transaction that writes it into the journal, so a
 /// staging directory without a journal entry has no owner.
@@ -27,9 +23,9 @@ impl<'d> PlanBuilder<'d> {
         Ok(PlanBuilder { layout, id, plan: Plan::default(), head_after: None, count: 0 })
     }
 
-    fn next_place(&mut self, kind: &str) -> PathBuf {
+    fn next_place(&mut self, kind: Staged) -> PathBuf {
         self.count += 1;
-        layout::staging_of(self.id).join(format!("{kind}-{}", self.count))
+        layout::staged(self.id, kind, self.count)
     }
 
     fn inode_of(&self, relative: &Path) -> Result<u64, Error> {
@@ -40,7 +36,7 @@ impl<'d> PlanBuilder<'d> {
     /// An empty directory that will be moved to `place` (relative to the pool), where nothing is.
     /// Gives its full path, to be filled before the operation is published.
     pub fn bring_in(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
-        let from = self.next_place("new");
+        let from = self.next_place(Staged::New);
         disk::make_directory(&self.layout.full(&from), layout::PRIVATE_MODE)?;
         let full = self.layout.full(&from);
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
@@ -50,7 +46,7 @@ impl<'d> PlanBuilder<'d> {
     /// An empty directory that will take the place of the tree at `place`, which moves to trash.
     /// Gives its full path.
     pub fn replace(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
-        let staged = self.next_place("new");
+        let staged = self.next_place(Staged::New);
         disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
         let full = self.layout.full(&staged);
         self.keep_replaced(staged.clone(), &place)?;
@@ -61,8 +57,8 @@ impl<'d> PlanBuilder<'d> {
     /// Lets the tree at `place` become another by an exchange of entries; what it had otherwise stays in trash, where what it
     /// needs is staged, with a list of the steps beside it.
     pub fn retarget(&mut self, place: PathBuf) -> Result<(), Error> {
-        let (staged, away) = (self.next_kept(), self.next_place(AWAY));
-        let (steps, inode) = (steps_of(&staged), self.inode_of(&place)?);
+        let (staged, away) = (self.next_kept(), self.next_place(Staged::Away));
+        let (steps, inode) = (layout::steps_of(&staged), self.inode_of(&place)?);
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
         Ok(())
     }
@@ -85,12 +81,12 @@ impl<'d> PlanBuilder<'d> {
     /// A place in trash.
     fn next_kept(&mut self) -> PathBuf {
         self.count += 1;
-        layout::trash_of(self.id).join(format!("old-{}", self.count))
+        layout::trashed(self.id, self.count)
     }
 
     /// Makes the symlink at `place` say `target`.
     pub fn point(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
-        let staged = self.next_place("link");
+        let staged = self.next_place(Staged::Link);
         disk::make_symlink(target, &self.layout.full(&staged))?;
         self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
         Ok(())
@@ -104,21 +100,19 @@ impl<'d> PlanBuilder<'d> {
 
     /// Moves `place` to trash after the metadata has changed; nothing happens when it is not there.
     pub fn retire(&mut self, place: PathBuf) -> Result<(), Error> {
-        let to = layout::trash_of(self.id);
-        self.retire_to(place, &to)
+        let to = self.next_kept();
+        self.retire_to(place, to)
     }
 
     /// Deletes `place` after the metadata has changed; nothing happens when it is not there.
     pub fn delete(&mut self, place: PathBuf) -> Result<(), Error> {
-        let to = layout::staging_of(self.id);
-        self.retire_to(place, &to)
+        let to = self.next_place(Staged::Old);
+        self.retire_to(place, to)
     }
 
-    fn retire_to(&mut self, place: PathBuf, folder: &Path) -> Result<(), Error> {
-        self.count += 1;
+    fn retire_to(&mut self, place: PathBuf, to: PathBuf) -> Result<(), Error> {
         if let Some(inode) = disk::inode(&self.layout.full(&place))? {
-            let name = format!("old-{}", self.count);
-            self.plan.retire.push(Move::Rename { from: place, to: folder.join(name), inode });
+            self.plan.retire.push(Move::Rename { from: place, to, inode });
         }
         Ok(())
     }
@@ -134,7 +128,7 @@ impl<'d> PlanBuilder<'d> {
 
     /// A symlink that will be at `place`, where nothing is, and say `target`.
     pub fn bring_link(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
-        let from = self.next_place("link");
+        let from = self.next_place(Staged::Link);
         disk::make_symlink(target, &self.layout.full(&from))?;
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
         Ok(())

@@ -10,7 +10,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::moves;
-use super::plan::AWAY;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Operation, Phase, Verb, VolumeName};
@@ -257,9 +256,5 @@ impl Pool {
 
 /// Copies that were made ahead stand beside such a tree, under a longer name.
 fn holds_a_tree_that_is_away(staging: &Path) -> bool {
-    let is_away = |name: &OsString| {
-        let number = name.to_str().and_then(|name| name.strip_prefix(AWAY)?.strip_prefix('-'));
-        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    disk::names_in(staging).is_ok_and(|names| names.iter().any(is_away))
+    disk::names_in(staging).is_ok_and(|names| names.iter().any(|name| layout::is_away(name)))
 }

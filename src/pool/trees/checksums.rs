@@ -1,62 +1,50 @@
-//! Checksums of commits: taken some time after a commit was made, so that it costs no downtime, and compared by
-//! `fsck --deep`.
+//! Checksums of commits: taken after a commit is made, so that they cost no downtime, and compared
+//! by `fsck --deep`.
 //!
-//! They are in files beside the metadata, one for each commit, so that they outlive a damaged database and memory stays
-//! flat. What a commit has in common with its parent, by the stat index, is not read again: it gets the sum that the
-//! parent's has, which is what it ought to be.
-//!
-//! ```text
-//! magic 8
-//! for each entry: bytes in common with the key before 2 · length of the rest 2 · rest · attributes 16 · content 16
-//! at the end: 0xffff 0xffff · hash of all before 32
-//! ```
+//! They lie in files beside the metadata, one for each commit (`store::checksums` draws the
+//! format), so that they outlive a damaged database and memory stays flat. An entry that the stat
+//! index knows to be unchanged since the parent commit is not read again: it takes the parent's
+//! checksum, so damage that came in between is still found.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, CommitRecord, Row, VolumeName};
 use crate::pool::{Pool, Setting};
+use crate::store::{ChecksumReader, ChecksumWriter};
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 use crate::sys::locks::LockFile;
 use crate::sys::tree::{EntrySums, Sum, sum_tree};
 
-const MAGIC: &[u8; 8] = b"dvolchk1";
-const END: [u8; 4] = [0xff; 4];
-
-/// How an entry of a commit is not what it was when its checksums were taken.
+/// How an entry of a commit differs from its checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// It is not there.
+    /// The entry is missing.
     Missing,
-    /// It was not there.
+    /// The entry was added.
     Added,
-    /// Its bytes are others.
+    /// The content differs.
     Content,
-    /// Its mode, owner, time or extended attributes are others.
+    /// The mode, owner, time of modification or extended attributes differ.
     Attributes,
 }
 
-/// What comparing a commit with its checksums showed.
+/// The result of comparing a commit with its checksums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// So many entries are as they were; these are not.
+    /// The number of unchanged entries, and the entries that differ.
     Compared(u64, Vec<(PathBuf, Damage)>),
-    /// No checksums were taken yet.
+    /// The commit has no checksums yet.
     Unknown,
     /// The file of checksums is damaged itself.
     Unreadable,
-}
-
-/// The file of a commit's checksums. An id alone would not do: commits that were made together have one.
-fn name_of(volume: &VolumeName, id: &CommitId) -> String {
-    format!("{volume}.{id}")
 }
 
 fn path_of(key: &[u8]) -> PathBuf {
@@ -65,109 +53,20 @@ fn path_of(key: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }
 
-/// Writes a file of checksums.
-struct Writer {
-    out: BufWriter<File>,
-    hasher: blake3::Hasher,
-    last: Vec<u8>,
-}
-
-impl Writer {
-    fn new(file: File) -> io::Result<Self> {
-        let mut writer =
-            Writer { out: BufWriter::new(file), hasher: blake3::Hasher::new(), last: Vec::new() };
-        writer.put(MAGIC)?;
-        Ok(writer)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.out.write_all(bytes)
-    }
-
-    fn entry(&mut self, entry: EntrySums) -> io::Result<()> {
-        let common = self.last.iter().zip(&entry.key).take_while(|(a, b)| a == b).count().min(0xfffe);
-        let rest = entry.key.len() - common;
-        let number =
-            |n: usize| u16::try_from(n).map(u16::to_le_bytes).map_err(|_| io::ErrorKind::InvalidInput);
-        self.put(&number(common)?)?;
-        self.put(&number(rest)?)?;
-        self.put(&entry.key[common..])?;
-        self.put(&entry.attributes)?;
-        self.put(&entry.content)?;
-        self.last = entry.key;
-        Ok(())
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.put(&END)?;
-        let hash = self.hasher.finalize();
-        self.out.write_all(hash.as_bytes())?;
-        self.out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-    }
-}
-
-/// Reads one.
-struct Reader {
-    input: BufReader<File>,
-    hasher: blake3::Hasher,
-    last: Vec<u8>,
-}
-
-impl Reader {
-    /// None when there is no such file.
-    fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
-        let mut reader =
-            Reader { input: BufReader::new(file), hasher: blake3::Hasher::new(), last: Vec::new() };
-        if reader.take::<8>()? != *MAGIC {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        Ok(Some(reader))
-    }
-
-    fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes)?;
-        self.hasher.update(&bytes);
-        Ok(bytes)
-    }
-
-    /// The next entry; none at the end of a file that is whole.
-    fn next(&mut self) -> io::Result<Option<EntrySums>> {
-        let head = self.take::<4>()?;
-        if head == END {
-            let expected = self.hasher.finalize();
-            let mut hash = [0; 32];
-            self.input.read_exact(&mut hash)?;
-            return if expected == hash { Ok(None) } else { Err(io::ErrorKind::InvalidData.into()) };
-        }
-        let common = usize::from(u16::from_le_bytes([head[0], head[1]]));
-        let rest = usize::from(u16::from_le_bytes([head[2], head[3]]));
-        let mut key = self.last.get(..common).ok_or(io::ErrorKind::InvalidData)?.to_vec();
-        key.resize(common + rest, 0);
-        self.input.read_exact(&mut key[common..])?;
-        self.hasher.update(&key[common..]);
-        let (attributes, content) = (self.take::<16>()?, self.take::<16>()?);
-        self.last.clone_from(&key);
-        Ok(Some(EntrySums { key, attributes, content }))
-    }
-}
-
-/// The sums of a parent, looked up in the order in which the child's entries are met.
-struct Parent {
-    reader: Reader,
+/// The checksums of a parent commit, looked up in the order of the child's entries.
+struct ParentSums {
+    reader: ChecksumReader,
+    /// The next entry of the parent.
     at: Option<EntrySums>,
+    /// The keys of the entries that the child may have changed.
     changed: HashSet<Vec<u8>>,
 }
 
-impl Parent {
+impl ParentSums {
+    /// Returns the checksum of an entry's content, unless the child may have changed it.
     fn content(&mut self, key: &[u8]) -> io::Result<Option<Sum>> {
         while self.at.as_ref().is_some_and(|at| at.key.as_slice() < key) {
-            self.at = self.reader.next()?;
+            self.at = self.reader.next_entry()?;
         }
         let known = self.at.as_ref().filter(|at| at.key == key && !self.changed.contains(key));
         Ok(known.map(|at| at.content))
@@ -175,12 +74,8 @@ impl Parent {
 }
 
 impl Pool {
-    fn checksums_of(&self, volume: &VolumeName, id: &CommitId) -> PathBuf {
-        self.layout.checksums().join(name_of(volume, id))
-    }
-
-    /// Takes the checksums of all commits that have none yet, of the whole pool or one volume, unless somebody else is at
-    /// it. Gives how many it took.
+    /// Takes the checksums of all commits that have none yet, of one volume or the whole pool.
+    /// Returns the number of commits; 0 if another process is taking checksums.
     ///
     /// # Errors
     /// When the metadata or a tree cannot be read, or the checksums cannot be written.
@@ -189,7 +84,7 @@ impl Pool {
             return Ok(0);
         }
         self.prepare_directories()?;
-        let lock = LockFile::new(self.layout.locks().join("checksums"));
+        let lock = LockFile::new(self.layout.checksums_lock());
         let Some(_guard) = lock.try_exclusive("checksums")? else { return Ok(0) };
         let commits = self.store.read(|rows| {
             let volumes = match volume {
@@ -204,10 +99,10 @@ impl Pool {
         })?;
         let mut missing: Vec<CommitRecord> = commits
             .iter()
-            .filter(|commit| !self.checksums_of(&commit.volume, &commit.id).exists())
+            .filter(|commit| !self.layout.checksums_of(&commit.volume, &commit.id).exists())
             .cloned()
             .collect();
-        // Parents first, as far as dates tell: children need not be read whole then.
+        // Parents first, as far as dates tell, so that children can take over their checksums.
         missing.sort_by_key(|commit| commit.date);
         let mut taken = 0;
         for commit in &missing {
@@ -217,24 +112,24 @@ impl Pool {
         Ok(taken)
     }
 
-    /// Takes those of one commit; false when it goes meanwhile.
+    /// Takes the checksums of one commit. Returns `false` if the commit is dropped meanwhile.
     fn take_checksums_of(&self, commit: &CommitRecord) -> Result<bool, Error> {
         let tree = self.layout.full(&layout::commit_tree(&commit.volume, &commit.id));
-        let place = self.checksums_of(&commit.volume, &commit.id);
-        let fresh = self.layout.checksums().join(format!("{}.new", name_of(&commit.volume, &commit.id)));
+        let place = self.layout.checksums_of(&commit.volume, &commit.id);
+        let fresh = self.layout.checksums_new(&commit.volume, &commit.id);
         disk::ensure_directory(&self.layout.checksums(), layout::PRIVATE_MODE)?;
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
-        let mut parent = self.parent_of(commit)?;
-        let mut writer = Writer::new(disk::create_new(&fresh)?).at("write", &fresh)?;
+        let mut parent = self.parent_sums(commit)?;
+        let mut writer = ChecksumWriter::new(disk::create_new(&fresh)?).at("write", &fresh)?;
         let mut known = |key: &[u8]| match &mut parent {
             Some(parent) => parent.content(key).at("read the checksums of the parent of", &tree),
             None => Ok(None),
         };
         let cancel = self.interrupted();
         let summed =
-            sum_tree(&tree, &cancel, &mut known, &mut |entry| writer.entry(entry).at("write", &fresh));
+            sum_tree(&tree, &cancel, &mut known, &mut |entry| writer.push(entry).at("write", &fresh));
         let is_there = |commit: &CommitRecord| {
             self.store.read(|rows| Ok::<_, Error>(rows.commit(&commit.volume, &commit.id)?.is_some()))
         };
@@ -252,11 +147,13 @@ impl Pool {
         Ok(true)
     }
 
-    fn parent_of(&self, commit: &CommitRecord) -> Result<Option<Parent>, Error> {
+    /// Opens the checksums of a commit's parent, if they are whole and the stat index knows what the
+    /// commit changed.
+    fn parent_sums(&self, commit: &CommitRecord) -> Result<Option<ParentSums>, Error> {
         let Some(id) = &commit.parent else { return Ok(None) };
         let changed = self.store.read(|rows| rows.changed(&commit.volume, &commit.id))?;
         let (Some(changed), Ok(Some(mut reader))) =
-            (changed, Reader::open(&self.checksums_of(&commit.volume, id)))
+            (changed, ChecksumReader::open(&self.layout.checksums_of(&commit.volume, id)))
         else {
             return Ok(None);
         };
@@ -265,18 +162,20 @@ impl Pool {
         }
         let key = |path: &[u8]| path.iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect();
         let changed = changed.split(|byte| *byte == 0).map(key).collect();
-        let at = reader.next().unwrap_or_default();
-        Ok(Some(Parent { reader, at, changed }))
+        let at = reader.next_entry().unwrap_or_default();
+        Ok(Some(ParentSums { reader, at, changed }))
     }
 
-    /// Whether a file of checksums is whole.
+    /// Returns whether a commit has checksums; fails if their file is damaged.
     fn verify_file(&self, volume: &VolumeName, id: &CommitId) -> io::Result<bool> {
-        let Some(mut reader) = Reader::open(&self.checksums_of(volume, id))? else { return Ok(false) };
-        while reader.next()?.is_some() {}
+        let Some(mut reader) = ChecksumReader::open(&self.layout.checksums_of(volume, id))? else {
+            return Ok(false);
+        };
+        while reader.next_entry()?.is_some() {}
         Ok(true)
     }
 
-    /// Compares a commit with its checksums; names `most` of the entries that are not what they were.
+    /// Compares a commit with its checksums, and names at most `most` entries that differ.
     ///
     /// # Errors
     /// When the tree cannot be read.
@@ -286,14 +185,16 @@ impl Pool {
         id: &CommitId,
         most: usize,
     ) -> Result<Verified, Error> {
-        let place = self.checksums_of(volume, id);
+        let place = self.layout.checksums_of(volume, id);
         match self.verify_file(volume, id) {
             Ok(true) => {}
             Ok(false) => return Ok(Verified::Unknown),
             Err(_) => return Ok(Verified::Unreadable),
         }
-        let Some(mut stored) = Reader::open(&place).at("read", &place)? else { return Ok(Verified::Unknown) };
-        let mut expected = stored.next().at("read", &place)?;
+        let Some(mut stored) = ChecksumReader::open(&place).at("read", &place)? else {
+            return Ok(Verified::Unknown);
+        };
+        let mut expected = stored.next_entry().at("read", &place)?;
         let (mut same, mut damaged) = (0, Vec::new());
         let tree = self.layout.full(&layout::commit_tree(volume, id));
         let cancel = self.interrupted();
@@ -312,12 +213,12 @@ impl Pool {
                             (false, _) => note(&before.key, Damage::Content),
                             (true, false) => note(&before.key, Damage::Attributes),
                         }
-                        expected = stored.next().at("read", &place)?;
+                        expected = stored.next_entry().at("read", &place)?;
                         return Ok(());
                     }
                     Ordering::Greater => break,
                 }
-                expected = stored.next().at("read", &place)?;
+                expected = stored.next_entry().at("read", &place)?;
             }
             note(&found.key, Damage::Added);
             Ok(())
@@ -326,51 +227,49 @@ impl Pool {
         self.check_interrupted()?;
         while let Some(before) = expected {
             note(&before.key, Damage::Missing);
-            expected = stored.next().at("read", &place)?;
+            expected = stored.next_entry().at("read", &place)?;
         }
         Ok(Verified::Compared(same, damaged))
     }
 
-    /// Forgets a file of checksums that is damaged: they are taken anew.
+    /// Deletes the checksums of a commit, so that they are taken again.
     ///
     /// # Errors
-    /// When it cannot be deleted.
+    /// When the file cannot be deleted.
     pub fn forget_checksums_of(&self, volume: &VolumeName, id: &CommitId) -> Result<(), Error> {
-        Ok(disk::remove_file(&self.checksums_of(volume, id))?)
+        Ok(disk::remove_file(&self.layout.checksums_of(volume, id))?)
     }
 
-    /// Deletes the checksums of commits that neither a record nor anything in trash knows.
+    /// Deletes the checksums of commits that no record names and trash does not hold.
     ///
     /// # Errors
-    /// When the metadata cannot be read, or a file not be deleted.
+    /// When the metadata cannot be read or a file cannot be deleted.
     pub fn forget_old_checksums(&self) -> Result<(), Error> {
-        let names = disk::names_in(&self.layout.checksums())?;
-        let lock = LockFile::new(self.layout.locks().join("checksums"));
+        let folder = self.layout.checksums();
+        let names = disk::names_in(&folder)?;
+        let lock = LockFile::new(self.layout.checksums_lock());
         if names.is_empty() {
             return Ok(());
         }
         let Some(_guard) = lock.try_exclusive("checksums")? else { return Ok(()) };
-        let is_known = |known: &BTreeSet<String>, name: &std::ffi::OsString| {
-            name.to_str().is_some_and(|name| known.contains(name))
-        };
+        let file = |commit: &CommitRecord| self.layout.checksums_of(&commit.volume, &commit.id);
+        let is_known = |known: &BTreeSet<PathBuf>, name: &OsString| known.contains(&folder.join(name));
         let trash = self.layout.trash();
         let known = self.store.read(|rows| {
             let mut known = BTreeSet::new();
             for volume in rows.volumes()? {
-                known.extend(
-                    rows.commits(&volume.name)?.into_iter().map(|commit| name_of(&commit.volume, &commit.id)),
-                );
+                known.extend(rows.commits(&volume.name)?.iter().map(file));
             }
             if names.iter().all(|name| is_known(&known, name)) {
                 return Ok::<_, Error>(known);
             }
-            // What trash holds can come back.
+            // An undo can bring back what trash holds.
             rows.each_operation(&mut |operation| {
                 if trash.join(operation.id.as_str()).exists() {
                     let rows =
                         operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]);
                     known.extend(rows.filter_map(|row| match row {
-                        Some(Row::Commit(commit)) => Some(name_of(&commit.volume, &commit.id)),
+                        Some(Row::Commit(commit)) => Some(file(commit)),
                         _ => None,
                     }));
                 }
@@ -378,12 +277,12 @@ impl Pool {
             Ok(known)
         })?;
         for name in names.iter().filter(|name| !is_known(&known, name)) {
-            disk::remove_file(&self.layout.checksums().join(name))?;
+            disk::remove_file(&folder.join(name))?;
         }
         Ok(())
     }
 
-    /// Takes checksums in the background, where the settings say so.
+    /// Takes the checksums of the volumes whose setting `checksums` is not `off`.
     ///
     /// # Errors
     /// As [`Pool::take_checksums`].

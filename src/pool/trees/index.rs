@@ -1,8 +1,9 @@
 //! Stat indexes of working trees: read while a tree is compared or replaced, written when its
-//! content is known. An index that is missing, old or cannot be read only costs time.
+//! content is known. An index that is missing, old or unreadable only costs time.
 //!
-//! Both are done in pieces, so that memory does not grow with the tree. An index that knows a working tree as one
-//! commit serves for another too, when it is written down for each commit between them what that changed.
+//! Reading and writing go page by page, so that memory does not grow with the tree. An index that
+//! knows a working tree as one commit serves for another commit too, if the metadata has the paths
+//! that each commit between the two changed.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,79 +21,85 @@ use crate::sys::error::At as _;
 use crate::sys::spool::Spool;
 use crate::sys::tree::{self, Bounds, DirectoryIndex, FileTime, Index, IndexDelta, ScanEvent};
 
-/// Bytes of an index that are read at once.
-const PAGE: usize = 512 << 10;
-/// Bytes of an index that are held.
-const HELD: usize = 8 << 20;
-/// Bytes of paths that are written down for one commit, and read for all between two.
-const CHANGED: usize = 1 << 20;
-/// Commits between two that are looked at.
-const BETWEEN: usize = 1000;
+/// How much of an index one transaction reads, in bytes.
+const PAGE_BYTES: usize = 512 << 10;
+/// How much of an index stays in memory, in bytes.
+const CACHE_BYTES: usize = 8 << 20;
+/// How many bytes of changed paths are stored for one commit, and read for all commits between two.
+const CHANGED_PATHS_BYTES: usize = 1 << 20;
+/// How many commits between two are followed.
+const MAX_COMMITS_BETWEEN: usize = 1000;
 
-/// Names of the entries of some directories, by the directory's key.
+/// The names of entries, by the key of the directory that they are in.
 type Paths = HashMap<Vec<u8>, Arc<HashSet<Box<[u8]>>>>;
 
-/// What is known of a working tree. Holds no transaction open.
+/// Reads the stored index of a working tree, page by page. Holds no transaction open.
 pub struct StoredIndex<'p> {
     pool: &'p Pool,
     volume: VolumeName,
     branch: BranchName,
     record: TreeIndexRecord,
     bounds: Bounds,
-    /// Entries that the commit that is asked for may have otherwise.
+    /// Entries that may differ between the indexed commit and the wanted one.
     except: Paths,
     pages: Mutex<Pages>,
 }
 
-/// The pages that were read last, the newest in front; none when the index has changed meanwhile.
+/// The pages that were read last, the newest in front.
 #[derive(Default)]
 struct Pages {
-    held: VecDeque<Page>,
+    cached: VecDeque<Page>,
+    /// Whether another process has replaced the index since it was opened.
     is_stale: bool,
 }
 
+/// Some directories of the index that follow each other.
 struct Page {
+    /// The key from which on the page was read.
     first: Vec<u8>,
-    /// None when no directory follows.
+    /// The key of its last directory; `None` if no directory follows.
     last: Option<Vec<u8>>,
     weight: usize,
     directories: HashMap<Vec<u8>, Arc<DirectoryIndex>>,
 }
 
-/// A look at the working tree of a branch as it is now: what is older than `bounds` has the content of `commit`. If that was
-/// just made of this very tree, its `parent` is named, and what it changed is found out where the tree was known as that one.
+/// Asks for an index of a branch's working tree: every entry that is older than `bounds` has the
+/// content of `commit`. If `commit` was just made of this tree, `parent` names the commit before it,
+/// and the paths that differ between the two are found on the way.
 #[derive(Clone, Copy)]
 pub struct Look<'l> {
     /// The volume.
     pub volume: &'l VolumeName,
     /// The branch.
     pub branch: &'l BranchName,
-    /// What its working tree equals.
+    /// The commit that its working tree equals.
     pub commit: &'l CommitId,
-    /// The commit before, if this one was made of the tree.
+    /// The commit before it, if it was just made of the tree.
     pub parent: Option<&'l CommitId>,
-    /// What is as young as these may be otherwise.
+    /// Entries that are younger than these may differ from the commit.
     pub bounds: Bounds,
-    /// Where the tree has become what it is by an exchange of entries: only what came is looked at.
+    /// Set if the tree became equal to the commit by an exchange of entries; then only the entries
+    /// that arrived are read.
     pub exchanged: Option<Exchanged<'l>>,
 }
 
-/// An exchange of entries with a tree that is known.
+/// Describes an exchange of entries with an indexed tree.
 #[derive(Clone, Copy)]
 pub struct Exchanged<'l> {
-    /// What was known before.
+    /// The tree's index before the exchange.
     pub before: &'l StoredIndex<'l>,
-    /// The list of the steps.
+    /// The list of the exchanged entries.
     pub list: &'l Path,
 }
 
-/// The key of a directory, which sorts as a walk goes.
+/// Returns the key of a directory. Keys sort in the order of a walk.
 fn key(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
 }
 
 impl Pool {
-    /// What is known of the working tree of a branch about entries that have `commit`'s content.
+    /// Opens the index of a branch's working tree, to find the entries that equal `commit`'s. Returns
+    /// `None` if there is no index, or none that can be trusted or related to `commit`.
     ///
     /// # Errors
     /// When the metadata cannot be read.
@@ -102,7 +109,7 @@ impl Pool {
         branch: &BranchName,
         commit: &CommitId,
     ) -> Result<Option<StoredIndex<'_>>, Error> {
-        // What was stored through a mapping there may bear no mark.
+        // There, a store through a mapping may leave the times as they were.
         if !tree::marks_mapped_stores(&self.layout.full(&layout::working_tree(volume, branch))) {
             return Ok(None);
         }
@@ -122,10 +129,10 @@ impl Pool {
         Ok(Some(StoredIndex { pool: self, volume, branch, record, bounds, except, pages: Mutex::default() }))
     }
 
-    /// Takes a look.
+    /// Makes the index that `look` asks for.
     ///
     /// # Errors
-    /// When the tree cannot be looked at.
+    /// When the tree cannot be read.
     pub(in crate::pool) fn look_at_tree(&self, look: &Look<'_>) -> Result<TreeIndex, Error> {
         let Look { volume, branch, commit, parent, bounds, exchanged } = *look;
         if let Some(exchanged) = exchanged {
@@ -161,14 +168,15 @@ impl Pool {
         })
     }
 
-    /// Looks at what came into a working tree: that has `commit`'s content, and so has all that was known before.
+    /// Updates the index of a working tree after an exchange of entries. Both the entries that
+    /// arrived and those that were known before have `commit`'s content.
     fn look_at_exchanged(
         &self,
         Exchanged { before, list }: Exchanged<'_>,
         commit: &CommitId,
         bounds: Bounds,
     ) -> Result<TreeIndex, Error> {
-        // What came was changed by its coming.
+        // The exchange itself changed the entries that arrived.
         let bounds = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..bounds };
         let staging = self.layout.staging();
         let mut changes = Spool::new(&staging);
@@ -201,7 +209,7 @@ fn record(commit: &CommitId, bounds: Bounds) -> TreeIndexRecord {
     }
 }
 
-/// Writes a path down, unless there are too many.
+/// Adds a path to the list of changed paths; gives the list up when it grows too long.
 fn note(changed: &mut Option<Vec<u8>>, directory: &Path, name: &CStr) {
     let Some(paths) = changed else { return };
     let directory = directory.as_os_str().as_bytes();
@@ -210,12 +218,13 @@ fn note(changed: &mut Option<Vec<u8>>, directory: &Path, name: &CStr) {
         paths.push(b'/');
     }
     paths.extend_from_slice(name.to_bytes_with_nul());
-    if paths.len() > CHANGED {
+    if paths.len() > CHANGED_PATHS_BYTES {
         *changed = None;
     }
 }
 
-/// All entries that may differ between two commits, whichever is the older; none if that is not known.
+/// Collects the entries that may differ between two commits, whichever is the older. Returns `None`
+/// if the metadata does not tell.
 fn between(
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -225,7 +234,7 @@ fn between(
     let line = |from: &CommitId, to: Option<&[CommitId]>| {
         let mut line = vec![from.clone()];
         while let Some(last) = line.last().filter(|last| !to.is_some_and(|to| to.contains(last)))
-            && line.len() < BETWEEN
+            && line.len() < MAX_COMMITS_BETWEEN
             && let Some(parent) = rows.commit(volume, last)?.and_then(|commit| commit.parent)
         {
             line.push(parent);
@@ -243,7 +252,7 @@ fn between(
     for commit in down.iter().chain(&up) {
         let Some(changed) = rows.changed(volume, commit)? else { return Ok(None) };
         size += changed.len();
-        if size > CHANGED {
+        if size > CHANGED_PATHS_BYTES {
             return Ok(None);
         }
         for path in changed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
@@ -257,13 +266,13 @@ fn between(
 }
 
 impl StoredIndex<'_> {
+    /// Reads the page that begins at a key. Returns `None` if the index has been replaced.
     fn read(&self, first: &[u8]) -> Result<Option<Page>, Error> {
         let page = self.pool.store.read(|rows| {
-            // Somebody may have written another index since we began.
             if rows.tree_index(&self.volume, &self.branch)?.as_ref() != Some(&self.record) {
                 return Ok::<_, Error>(None);
             }
-            Ok(Some(rows.tree_index_page(&self.volume, &self.branch, first, PAGE)?))
+            Ok(Some(rows.tree_index_page(&self.volume, &self.branch, first, PAGE_BYTES)?))
         })?;
         Ok(page.map(|page| {
             let last = page.directories.last().map(|(last, _)| last.clone()).filter(|_| !page.is_last);
@@ -286,18 +295,19 @@ impl Index for StoredIndex<'_> {
             return None;
         }
         let covers = |page: &Page| page.first <= key && page.last.as_ref().is_none_or(|last| key <= *last);
-        match pages.held.iter().position(covers) {
+        match pages.cached.iter().position(covers) {
             Some(at) => {
-                let page = pages.held.remove(at).expect("it was just found");
-                pages.held.push_front(page);
+                let page = pages.cached.remove(at).expect("it was just found");
+                pages.cached.push_front(page);
             }
             None => {
-                let room = |pages: &Pages| pages.held.iter().map(|page| page.weight).sum::<usize>() < HELD;
+                let room =
+                    |pages: &Pages| pages.cached.iter().map(|page| page.weight).sum::<usize>() < CACHE_BYTES;
                 while !room(&pages) {
-                    pages.held.pop_back();
+                    pages.cached.pop_back();
                 }
                 match self.read(&key) {
-                    Ok(Some(page)) => pages.held.push_front(page),
+                    Ok(Some(page)) => pages.cached.push_front(page),
                     _ => {
                         pages.is_stale = true;
                         return None;
@@ -305,24 +315,25 @@ impl Index for StoredIndex<'_> {
                 }
             }
         }
-        pages.held.front().and_then(|page| page.directories.get(&key).cloned())
+        pages.cached.front().and_then(|page| page.directories.get(&key).cloned())
     }
 }
 
-/// What is known of a working tree, on its way to the metadata.
+/// A new or updated index of a working tree, to be written into the metadata.
 pub(in crate::pool) struct TreeIndex {
     volume: VolumeName,
     branch: BranchName,
     record: TreeIndexRecord,
-    /// Its pieces, or how they change.
+    /// The pieces of a new index, or the changes of an updated one.
     pieces: RefCell<Spool>,
-    /// What it was that changes.
+    /// The record of the index that is updated; `None` for a new one.
     before: Option<TreeIndexRecord>,
-    /// What the commit changed, if it was just made and that is known.
+    /// The paths that the commit changed, if it was just made and they are known.
     changed: Option<Vec<u8>>,
 }
 
 impl TreeIndex {
+    /// Writes the index.
     pub(in crate::pool) fn write(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
         let mut pieces = self.pieces.borrow_mut();
         match &self.before {
