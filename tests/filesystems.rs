@@ -10,7 +10,9 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use dvol::sys::tree::{CopyOptions, CopyStats, Rung, compare_trees, copy_tree, free_space, sync_filesystem};
+use dvol::sys::tree::{
+    CopyOptions, CopyStats, CopyWay, Rung, compare_trees, copy_tree, free_space, sync_filesystem,
+};
 use loop_image::LoopImage;
 
 const FILES: u64 = 20;
@@ -43,7 +45,10 @@ fn clones(image: &LoopImage) {
     sync_filesystem(&src).unwrap();
     let before = free_space(&src).unwrap();
     let stats = copy(&src, &dst);
-    assert_eq!((stats.cloned, stats.ranged, stats.written), (ALL, NONE, NONE));
+    assert_eq!(
+        (stats.by_way[CopyWay::Cloned], stats.by_way[CopyWay::Ranged], stats.by_way[CopyWay::Written]),
+        (ALL, NONE, NONE)
+    );
     let taken = before.saturating_sub(free_space(&src).unwrap());
     assert!(taken < 4_000_000, "{taken} bytes for a copy that shares its blocks");
 
@@ -152,12 +157,12 @@ fn btrfs_without_copy_on_write_shares_blocks_too() {
     fill(&src);
     let half = image.directory("half");
     let stats = copy(&src, &dst);
-    assert_eq!(stats.cloned, ALL);
+    assert_eq!(stats.by_way[CopyWay::Cloned], ALL);
     // And the other way: the directory makes its files so, the source is not.
     assert!(Command::new("chattr").arg("+C").arg(&half).status().unwrap().success());
     let plain = image.directory("plain");
     fill(&plain);
-    assert_eq!(copy(&plain, &half).cloned, ALL);
+    assert_eq!(copy(&plain, &half).by_way[CopyWay::Cloned], ALL);
 }
 
 #[test]
@@ -166,7 +171,7 @@ fn xfs_without_shared_blocks_lets_the_kernel_copy() {
     let (src, dst) = (image.directory("src"), image.directory("dst"));
     fill(&src);
     let stats = copy(&src, &dst);
-    assert_eq!((stats.cloned, stats.ranged), (NONE, ALL));
+    assert_eq!((stats.by_way[CopyWay::Cloned], stats.by_way[CopyWay::Ranged]), (NONE, ALL));
 }
 
 #[test]
@@ -176,8 +181,8 @@ fn from_one_file_system_to_another() {
     let (src, dst) = (xfs.directory("src"), btrfs.directory("dst"));
     fill(&src);
     let stats = copy(&src, &dst);
-    assert_eq!(stats.cloned, NONE);
-    assert_eq!(stats.ranged.files + stats.written.files, FILES);
+    assert_eq!(stats.by_way[CopyWay::Cloned], NONE);
+    assert_eq!(stats.by_way[CopyWay::Ranged].files + stats.by_way[CopyWay::Written].files, FILES);
     assert_eq!(stats.bytes, FILES * EACH);
 }
 

@@ -17,7 +17,6 @@ mod scene;
 mod state;
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use scene::{Run, prepare, told, workshop};
@@ -169,47 +168,4 @@ fn trash_over_its_size_goes_oldest_first() {
     assert_eq!(trash(), 1);
     run(&pool, 300_000).must(&["undo", "db"]);
     assert!(pool.join("db/branches/master/big").exists());
-}
-
-/// The one entry of a directory.
-fn only(directory: &Path) -> std::path::PathBuf {
-    let mut entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let only = entries.next().unwrap();
-    assert!(entries.next().is_none(), "{}", directory.display());
-    only
-}
-
-/// Earlier versions linked what was unchanged from the old tree into the new one, and took those names out of the old one
-/// once the operation held.
-#[test]
-fn what_an_earlier_version_left_comes_back_whole() {
-    let workshop = workshop();
-    let pool = prepare(workshop.path().join("pool"));
-    let before = outside_trash(&pool);
-    let (tree, trash) = (pool.join("db/branches/master"), pool.join(".dvol/trash"));
-    // It died when the operation held, before anything was cleared up.
-    let (words, trace) = (["reset", "--hard", "HEAD", "db"], workshop.path().join("trace"));
-    let another = workshop.path().join("another");
-    scene::copy(&pool, &another);
-    let points = run(&another, 200_000).with_fault(&words, None, &trace).1;
-    let points: Vec<_> = points.iter().filter(|point| !point.starts_with("redb.")).collect();
-    let at = points.iter().rposition(|point| *point == "disk.rename").unwrap() + 1;
-    run(&pool, 200_000).with_fault(&words, Some(&format!("{at}:kill")), &trace);
-    let staging = only(&pool.join(".dvol/staging"));
-    let old = staging.join("new-1");
-    assert_eq!(fs::read_to_string(old.join("new")).unwrap(), "not committed");
-    fs::remove_file(old.join("dir/two")).unwrap();
-    fs::hard_link(tree.join("dir/two"), old.join("dir/two")).unwrap();
-    let kept = trash.join(staging.file_name().unwrap());
-    fs::create_dir_all(&kept).unwrap();
-    fs::write(kept.join("old-2.shared"), b"dir/two\0").unwrap();
-
-    run(&pool, 300_000).run(&["fsck"]);
-    assert!(kept.join("old-2/new").exists() && !kept.join("old-2/dir/two").exists());
-    assert_eq!(fs::metadata(tree.join("dir/two")).unwrap().nlink(), 1);
-    fs::write(tree.join("dir/two"), "later").unwrap();
-    run(&pool, 400_000).must(&["undo", "db"]);
-    let now = outside_trash(&pool);
-    assert!(now == before, "{}", difference(&before, &now));
-    run(&pool, 1).must(&["fsck"]);
 }

@@ -18,7 +18,7 @@ use crate::layout::Layout;
 use crate::model::{Range, Revision, VolumeName};
 use crate::pool::{Notice, Options, Pool};
 use crate::report::{self, Format, Lines, Text, Wrap};
-use crate::sys::tree::{CopyStats, Rung};
+use crate::sys::tree::{CopyStats, CopyWay, Rung};
 
 pub(super) struct Session {
     pub(super) globals: Globals,
@@ -161,10 +161,10 @@ impl Session {
             all += quiesced;
             let rung = |name: &str, rung: &Rung| format!("{name} {} files, {} bytes", rung.files, rung.bytes);
             let rungs = [
-                rung("cloned", &all.cloned),
-                rung("copied in the kernel", &all.ranged),
-                rung("read and written", &all.written),
-                rung("compared and brought up to date", &all.revised),
+                rung("cloned", &all.by_way[CopyWay::Cloned]),
+                rung("copied in the kernel", &all.by_way[CopyWay::Ranged]),
+                rung("read and written", &all.by_way[CopyWay::Written]),
+                rung("compared and brought up to date", &all.by_way[CopyWay::Patched]),
             ];
             say("note", &rungs.join("; "));
             if held {

@@ -127,8 +127,8 @@ impl<'r> Restore<'r> {
         let copied = self.pool.watched(source, || match way {
             Way::Entries(ExchangePaths { staged, list, early }, index) => {
                 let tree = self.pool.layout().full(&self.place());
-                let change = Retarget { source, tree: &tree, index: *index, staged, early };
-                if ahead { change.stage_early(&options) } else { change.stage(list, &options) }
+                let change = Retarget { source, tree: &tree, index: *index, staged, first_pass: early };
+                if ahead { change.stage_first_pass(&options) } else { change.stage(list, &options) }
             }
             Way::Whole(staged, keep) => {
                 update_tree(source, staged, &options, &Update { keep: *keep, ..Update::default() })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Group, Look, Outcome, Pool, Purpose, finish_all};
-use crate::sys::tree::{self, Bounds, CopyStats, EarlyCopies, FileTime, Update};
+use crate::sys::tree::{self, Bounds, CopyStats, FileTime, FirstPass, MarkedCopies, Update};
 
 /// What was written to later is left to the second pass: a direct write takes no longer.
 const QUIET: Duration = Duration::from_secs(2);
@@ -77,8 +77,9 @@ impl Snapshot<'_> {
         Look { volume, branch: name, commit: self.commit, parent: head.as_ref(), bounds, exchanged: None }
     }
 
-    fn copy(&self, early: Option<&EarlyCopies>) -> Result<CopyStats, Error> {
-        let (options, update) = (self.pool.copy_options(), Update { early, ..Update::default() });
+    fn copy(&self, early: Option<&MarkedCopies>) -> Result<CopyStats, Error> {
+        let first_pass = early.map_or(FirstPass::None, FirstPass::ByMark);
+        let (options, update) = (self.pool.copy_options(), Update { first_pass, ..Update::default() });
         Ok(self.pool.watched(self.working_tree, || {
             tree::update_tree(self.working_tree, self.staged, &options, &update)
         })?)
@@ -86,18 +87,18 @@ impl Snapshot<'_> {
 
     /// The first pass. It needs more space than a copy alone, if much of what it copied changes: where
     /// there is none, the copy is made in one pass.
-    fn ahead(&self) -> Result<Option<(EarlyCopies, CopyStats)>, Error> {
+    fn ahead(&self) -> Result<Option<(MarkedCopies, CopyStats)>, Error> {
         if !tree::marks_mapped_stores(self.working_tree) {
             return Ok(None);
         }
         let (pool, options) = (self.pool, self.pool.copy_options());
         let settled = FileTime::now().earlier(QUIET);
         let copied = pool.watched(self.working_tree, || {
-            tree::copy_early(self.working_tree, self.staged, &options, settled)
+            tree::copy_first_pass(self.working_tree, self.staged, &options, settled)
         });
         match copied {
             Err(error) if error.is_no_space() => {
-                tree::discard_early(self.staged)?;
+                tree::discard_first_pass(self.staged)?;
                 Ok(None)
             }
             other => Ok(Some(other?)),

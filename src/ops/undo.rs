@@ -122,7 +122,6 @@ fn undo_all(
         pool.will_hold(chosen.iter().map(|operation| &operation.volume), Purpose::Swap)?;
     }
     for (operation, touched) in each() {
-        pool.refill_replaced(operation)?;
         pool.remake(operation, &touched.remade)?;
     }
     for ((operation, _), pending) in each().zip(group.iter_mut()).filter(|((_, it), _)| it.removes_volume) {

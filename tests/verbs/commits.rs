@@ -94,7 +94,7 @@ fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
     assert!(said.err.contains("compared and brought up to date 1 files, 0 bytes"), "{said:?}");
     let points = steps(&trace);
     let first = points.lines().position(|point| point == "tree.symlink").unwrap();
-    let last = points.lines().position(|point| point == "tree.revise").unwrap();
+    let last = points.lines().position(|point| point == "tree.patch").unwrap();
     for point in (first..=last + 2).map(|index| index + 1) {
         let pool = prepare();
         let fault = format!("{point}:kill");

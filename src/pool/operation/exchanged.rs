@@ -3,9 +3,6 @@
 //! A tree that has exchanged entries leaves what it had otherwise, and beside that the list of the steps. The list is written to
 //! trash, where nothing else is before the operation is published, and durable before the first step. Undo makes the tree again of
 //! that and of the commit.
-//!
-//! Earlier versions made a new tree, linked into it what was unchanged, and took those names out of the old one: of such a tree in
-//! trash the names stand in a list beside it. Undo copies them back from the commit, which has what they had.
 
 use std::path::{Path, PathBuf};
 
@@ -15,23 +12,7 @@ use crate::model::{Move, Operation};
 use crate::pool::{Pending, Pool};
 use crate::sys::disk;
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, refill_tree, strip_linked};
-
-/// The trees that `operation` exchanges and keeps: staged, place, and where in trash it ends.
-fn exchanges(operation: &Operation) -> impl Iterator<Item = (&Path, &Path, &Path)> {
-    operation.plan.install.iter().filter_map(|step| {
-        let Move::Exchange { staged, place, .. } = step else { return None };
-        operation.plan.retire.iter().find_map(|retired| match retired {
-            Move::Rename { from, to, .. } if from == staged => Some((&**staged, &**place, &**to)),
-            _ => None,
-        })
-    })
-}
-
-/// Beside a tree of an earlier version in trash: the names that were taken out of it.
-fn list_of(tree: &Path) -> PathBuf {
-    disk::beside(tree, ".shared")
-}
+use crate::sys::tree;
 
 /// Where the parts of an exchange of entries are. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,36 +37,6 @@ pub struct TreeUndo {
 }
 
 impl Pool {
-    /// Takes those names out of the replaced trees. Can be repeated.
-    pub(in crate::pool) fn strip_replaced(&self, operation: &Operation) -> Result<(), DiskError> {
-        for (staged, _, kept) in exchanges(operation) {
-            let (old, list) = (self.layout.full(staged), list_of(&self.layout.full(kept)));
-            if list.exists() && old.is_dir() {
-                strip_linked(&old, &list)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the trees in trash whole again that `operation` of an earlier version replaced, so that they can come back. Can be
-    /// repeated.
-    ///
-    /// # Errors
-    /// When the commit that has what was taken out is gone, or the copy fails.
-    pub fn refill_replaced(&self, operation: &Operation) -> Result<(), Error> {
-        let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
-        let Some(commit) = made_of else { return Ok(()) };
-        for (_, _, kept) in exchanges(operation) {
-            let kept = self.layout.full(kept);
-            let path = list_of(&kept);
-            if path.exists() && kept.is_dir() {
-                let source = self.commit_tree(&operation.volume, commit)?;
-                refill_tree(&source, &kept, &path, &self.copy_options())?;
-            }
-        }
-        Ok(())
-    }
-
     /// Makes trees again that `operation` changed where they differed from its commit.
     ///
     /// # Errors

@@ -215,7 +215,6 @@ impl Published<'_> {
 impl Pool {
     /// Moves what no record names any more out of the way and empties the operation's staging.
     pub(in crate::pool) fn clear(&self, operation: &Operation) -> Result<(), Error> {
-        self.strip_replaced(operation)?;
         moves::retire(&self.layout, &operation.plan.retire)?;
         // The journal says where they come from, and is about to forget it.
         moves::sync_parents(&self.layout, &operation.plan.retire)?;

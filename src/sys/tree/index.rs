@@ -32,19 +32,19 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
-use super::entry::names::{Reader, Sorted, Window};
+use super::entry::names::{DirectoryReader, NameWindow, SortedNames};
 use crate::sys::error::{At as _, DiskError};
 
 /// How far apart the clock that files are stamped with and the one that we read may be for a moment: nanoseconds.
-const MARGIN: u32 = 1_000_000;
+const CLOCK_MARGIN_NANOS: u32 = 1_000_000;
 /// How long to sleep between looks at that clock.
-const STEP: Duration = Duration::from_millis(1);
+const CLOCK_POLL: Duration = Duration::from_millis(1);
 /// Bytes of a mark.
-const MARK: usize = 58;
+const MARK_BYTES: usize = 58;
 /// Bytes of what is kept of an entry.
-pub(super) const HASH: usize = 16;
+pub(super) const HASH_BYTES: usize = 16;
 /// Entries in a piece.
-pub(super) const PIECE: usize = 4096;
+pub(super) const PIECE_ENTRIES: usize = 4096;
 
 /// A time as the kernel keeps it for files: seconds since the epoch and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,17 +76,17 @@ impl FileTime {
             if now.safely_before() > moment || now.0 + 1 < moment.0 {
                 return now;
             }
-            sleep(STEP);
+            sleep(CLOCK_POLL);
         }
     }
 
     /// Times before this one are safely older: whatever happens from `self` on is stamped with `self` or later, but for
     /// the moment in which the kernel moves its own clock and the one that it shows us.
     pub(super) fn safely_before(self) -> Self {
-        if self.1 >= MARGIN {
-            FileTime(self.0, self.1 - MARGIN)
+        if self.1 >= CLOCK_MARGIN_NANOS {
+            FileTime(self.0, self.1 - CLOCK_MARGIN_NANOS)
         } else {
-            FileTime(self.0 - 1, self.1 + 1_000_000_000 - MARGIN)
+            FileTime(self.0 - 1, self.1 + 1_000_000_000 - CLOCK_MARGIN_NANOS)
         }
     }
 }
@@ -124,7 +124,7 @@ pub struct DirectoryIndex {
 impl DirectoryIndex {
     /// Reads the pieces that `scan_tree` gave, joined in any order.
     pub fn new(bounds: Bounds, mut hashes: Vec<u8>) -> Self {
-        hashes.as_chunks_mut::<HASH>().0.sort_unstable();
+        hashes.as_chunks_mut::<HASH_BYTES>().0.sort_unstable();
         DirectoryIndex { bounds, hashes, except: None }
     }
 
@@ -148,26 +148,26 @@ impl DirectoryIndex {
 
     /// How many hashes it has.
     pub(super) fn len(&self) -> usize {
-        self.hashes.len() / HASH
+        self.hashes.len() / HASH_BYTES
     }
 
-    fn has(&self, hash: &[u8; HASH]) -> bool {
-        self.hashes.as_chunks::<HASH>().0.binary_search(hash).is_ok()
+    fn has(&self, hash: &[u8; HASH_BYTES]) -> bool {
+        self.hashes.as_chunks::<HASH_BYTES>().0.binary_search(hash).is_ok()
     }
 }
 
 /// What is kept of the entry `name`, which is `stat`.
-pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH] {
+pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH_BYTES] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(name.to_bytes_with_nul()).update(&mark(stat));
-    let mut hash = [0; HASH];
+    let mut hash = [0; HASH_BYTES];
     hasher.finalize_xof().fill(&mut hash);
     hash
 }
 
 /// All that tells whether an entry has changed.
-fn mark(stat: &Stat) -> [u8; MARK] {
-    let mut mark = [0; MARK];
+fn mark(stat: &Stat) -> [u8; MARK_BYTES] {
+    let mut mark = [0; MARK_BYTES];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
         mark[at..at + bytes.len()].copy_from_slice(bytes);
@@ -224,7 +224,7 @@ pub(super) fn scan_from(
     before: Option<&dyn Index>,
     see: &mut ScanVisitor<'_>,
 ) -> Result<(), DiskError> {
-    let mut reader = Reader::new();
+    let mut reader = DirectoryReader::new();
     let mut scan = Scan { root: path, bounds, before, at, stack: Vec::new(), hashes: Vec::new() };
     scan.enter(handle, &mut reader, see)?;
     while let Some(frame) = scan.stack.last_mut() {
@@ -262,13 +262,13 @@ struct Scan<'a> {
     before: Option<&'a dyn Index>,
     /// Of the directory on top of the stack, relative to the root.
     at: PathBuf,
-    stack: Vec<Frame>,
+    stack: Vec<ScanFrame>,
     /// Of the piece at hand.
     hashes: Vec<u8>,
 }
 
-struct Frame {
-    directories: Sorted,
+struct ScanFrame {
+    directories: SortedNames,
     is_known: bool,
 }
 
@@ -281,7 +281,7 @@ impl Scan<'_> {
     fn enter(
         &mut self,
         handle: OwnedFd,
-        reader: &mut Reader,
+        reader: &mut DirectoryReader,
         see: &mut ScanVisitor<'_>,
     ) -> Result<(), DiskError> {
         let here = self.root.join(&self.at);
@@ -290,7 +290,7 @@ impl Scan<'_> {
         let is_known = self.stack.last().is_none_or(|parent| parent.is_known)
             && modified < self.bounds.modified.safely_before();
         let known = self.before.and_then(|before| before.directory(&self.at));
-        let mut directories = Window::new();
+        let mut directories = NameWindow::new();
         let mut piece = 0;
         let mut failed = None;
         loop {
@@ -309,7 +309,7 @@ impl Scan<'_> {
                 }
                 if is_known && stat.links == 1 {
                     self.hashes.extend_from_slice(&hash(name, &stat));
-                    if self.hashes.len() == PIECE * HASH {
+                    if self.hashes.len() == PIECE_ENTRIES * HASH_BYTES {
                         self.piece(&mut piece, see).or_else(|error| fail(&mut failed, error))?;
                     }
                 }
@@ -323,7 +323,7 @@ impl Scan<'_> {
             }
         }
         self.piece(&mut piece, see)?;
-        self.stack.push(Frame { directories: Sorted::from_window(handle, directories), is_known });
+        self.stack.push(ScanFrame { directories: SortedNames::from_window(handle, directories), is_known });
         Ok(())
     }
 

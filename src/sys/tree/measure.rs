@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::copy::options::Stop;
 use super::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
-use super::entry::names::{Names, Reader};
+use super::entry::names::{DirectoryReader, NameList};
 use super::extents::own_bytes;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
@@ -53,15 +53,22 @@ pub fn measure_unshared(
     Ok((walk.usage, (!walk.untold).then(|| walk.unshared - elsewhere)))
 }
 
-fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Walk, DiskError> {
+fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Measurement, DiskError> {
     let handle = open_root(path)?;
     let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
     let (usage, unshared) = (Usage { blocks: stat.allocated, ..Usage::default() }, stat.allocated);
-    let root = Frame { handle, stat, pending: Names::default(), read_to_end: false };
+    let root = MeasureFrame { handle, stat, pending: NameList::default(), read_to_end: false };
     let linked = HashMap::new();
-    let mut walk =
-        Walk { path: path.to_owned(), stack: vec![root], usage, extents, unshared, untold: false, linked };
-    let mut reader = Reader::new();
+    let mut walk = Measurement {
+        path: path.to_owned(),
+        stack: vec![root],
+        usage,
+        extents,
+        unshared,
+        untold: false,
+        linked,
+    };
+    let mut reader = DirectoryReader::new();
     while let Some(frame) = walk.stack.last_mut() {
         if stop() {
             return Err(refusal("go on measuring", walk.path, Errno::INTR));
@@ -79,10 +86,10 @@ fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Walk, DiskError> {
     Ok(walk)
 }
 
-struct Walk {
+struct Measurement {
     /// Of the directory on top of the stack.
     path: PathBuf,
-    stack: Vec<Frame>,
+    stack: Vec<MeasureFrame>,
     usage: Usage,
     /// Whether to ask which blocks are shared.
     extents: bool,
@@ -100,14 +107,14 @@ struct Linked {
     unshared: u64,
 }
 
-struct Frame {
+struct MeasureFrame {
     handle: OwnedFd,
     stat: Stat,
-    pending: Names,
+    pending: NameList,
     read_to_end: bool,
 }
 
-impl Walk {
+impl Measurement {
     fn entry(&mut self, name: &CString) -> Result<(), DiskError> {
         let directory = self.stack.last().expect("the stack is not empty");
         let stat = match Stat::of_name(directory.handle.as_fd(), name) {
@@ -126,7 +133,7 @@ impl Walk {
                 other => other.map_err(|errno| refusal("open", self.join(name), errno))?,
             };
             self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
-            self.stack.push(Frame { handle, stat, pending: Names::default(), read_to_end: false });
+            self.stack.push(MeasureFrame { handle, stat, pending: NameList::default(), read_to_end: false });
         } else if self.is_first(&stat) {
             self.usage.blocks += stat.allocated;
             if stat.kind == FileType::RegularFile {

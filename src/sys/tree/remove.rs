@@ -9,12 +9,12 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, fchmod, openat, 
 use rustix::io::Errno;
 
 use super::entry::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
-use super::entry::names::{Names, Reader};
+use super::entry::names::{DirectoryReader, NameList};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
 /// How often a directory that somebody still fills is emptied again.
-const TRIES: u32 = 16;
+const EMPTYING_TRIES: u32 = 16;
 
 /// Removes `path` and all that is beneath it. A path that does not exist is no error.
 ///
@@ -35,10 +35,10 @@ pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
         Err(Errno::NOENT) => return Ok(()),
         other => other.at("open", parent)?,
     };
-    let mut names = Names::default();
+    let mut names = NameList::default();
     names.push(&name).at("remove", path)?;
-    let top = Frame { handle, name: CString::default(), pending: names, read_to_end: true, tries: 0 };
-    let mut removal = Removal { path: parent.to_owned(), stack: vec![top], reader: Reader::new() };
+    let top = RemoveFrame { handle, name: CString::default(), pending: names, read_to_end: true, tries: 0 };
+    let mut removal = Removal { path: parent.to_owned(), stack: vec![top], reader: DirectoryReader::new() };
     while let Some(frame) = removal.stack.last_mut() {
         if let Some(name) = frame.pending.pop() {
             removal.entry(name)?;
@@ -55,20 +55,20 @@ struct Removal {
     /// Of the directory on top of the stack.
     path: PathBuf,
     /// Lowest is the parent of the tree, of which only the one entry is touched.
-    stack: Vec<Frame>,
-    reader: Reader,
+    stack: Vec<RemoveFrame>,
+    reader: DirectoryReader,
 }
 
-struct Frame {
+struct RemoveFrame {
     handle: OwnedFd,
     name: CString,
-    pending: Names,
+    pending: NameList,
     read_to_end: bool,
     tries: u32,
 }
 
 impl Removal {
-    fn top(&mut self) -> &mut Frame {
+    fn top(&mut self) -> &mut RemoveFrame {
         self.stack.last_mut().expect("the stack is not empty")
     }
 
@@ -100,7 +100,13 @@ impl Removal {
             other => other.map_err(|error| self.refused(&name, error))?,
         };
         self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        self.stack.push(Frame { handle, name, pending: Names::default(), read_to_end: false, tries: 0 });
+        self.stack.push(RemoveFrame {
+            handle,
+            name,
+            pending: NameList::default(),
+            read_to_end: false,
+            tries: 0,
+        });
         Ok(())
     }
 
@@ -114,7 +120,7 @@ impl Removal {
         match unlink(&parent.handle, &frame.name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => {}
             // Somebody adds entries, or the file system skipped some while it was emptied: once more.
-            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.tries < TRIES => {
+            Err(Errno::NOTEMPTY | Errno::EXIST) if frame.tries < EMPTYING_TRIES => {
                 frame.tries += 1;
                 frame.read_to_end = false;
                 rustix::fs::seek(&frame.handle, rustix::fs::SeekFrom::Start(0)).at("read", &self.path)?;

@@ -12,17 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Advice, FileType, fadvise, readlinkat};
 use rustix::io::{Errno, pread};
 
-use super::copy::content::BUFFER;
-use super::entry::attributes::{Holder, is_label, names};
+use super::copy::content::BUFFER_BYTES;
+use super::entry::attributes::{XattrHolder, is_label, names};
 use super::entry::handle::{Node, Stat, magic_path, open_root, refusal};
-use super::entry::names::{Reader, Sorted};
+use super::entry::names::{DirectoryReader, SortedNames};
 use crate::sys::error::{At as _, DiskError};
 
 /// A checksum.
 pub type Sum = [u8; 16];
 
 /// Bytes of a file from which on it is not left in the cache.
-const LARGE: u64 = 1 << 20;
+const UNCACHED_MIN_BYTES: u64 = 1 << 20;
 
 /// The checksums of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,9 +55,9 @@ pub fn sum_tree(
     let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
     let attributes = sums.attributes(&stat, handle.as_fd(), path)?;
     each(EntrySums { key: Vec::new(), attributes, content: Sum::default() })?;
-    let mut reader = Reader::new();
+    let mut reader = DirectoryReader::new();
     let (mut at, mut key) = (PathBuf::new(), Vec::new());
-    let mut stack = vec![Sorted::read(handle, &mut reader).at("read", path)?];
+    let mut stack = vec![SortedNames::read(handle, &mut reader).at("read", path)?];
     while let Some(directory) = stack.last_mut() {
         let Some(name) = directory.peek().map(ToOwned::to_owned) else {
             stack.pop();
@@ -73,7 +73,7 @@ pub fn sum_tree(
         if let Some(handle) = below {
             at.push(OsStr::from_bytes(name.to_bytes()));
             key = below_key;
-            stack.push(Sorted::read(handle, &mut reader).at("read", &path.join(&at))?);
+            stack.push(SortedNames::read(handle, &mut reader).at("read", &path.join(&at))?);
         }
     }
     Ok(())
@@ -101,7 +101,7 @@ impl Sums<'_, '_> {
     /// The sums of one entry, and its handle when it is a directory; none when it is gone.
     fn entry(
         &mut self,
-        directory: &Sorted,
+        directory: &SortedNames,
         name: &CString,
         at: &Path,
         key: &[u8],
@@ -141,7 +141,7 @@ impl Sums<'_, '_> {
             return Ok(short(blake3::hash(&[])));
         }
         let file = node.reopen().at("open", full)?;
-        self.buffer.resize(BUFFER, 0);
+        self.buffer.resize(BUFFER_BYTES, 0);
         let (mut hasher, mut offset) = (blake3::Hasher::new(), 0);
         loop {
             let read = match pread(&file, &mut self.buffer[..], offset) {
@@ -154,7 +154,7 @@ impl Sums<'_, '_> {
             hasher.update(&self.buffer[..read]);
             offset += read as u64;
         }
-        if node.stat.size >= LARGE {
+        if node.stat.size >= UNCACHED_MIN_BYTES {
             // Nobody else reads it soon.
             let _ = fadvise(&file, 0, None, Advice::DontNeed);
         }
@@ -174,7 +174,7 @@ impl Sums<'_, '_> {
             put(u64::from_ne_bytes(stat.times.last_modification.tv_nsec.to_ne_bytes()));
         }
         let path = magic_path(handle);
-        let holder = Holder::Magic(&path);
+        let holder = XattrHolder::Magic(&path);
         let action = "read the extended attributes of";
         let listed = holder.list(&mut self.buffer).at(action, full)?;
         let mut sorted: Vec<&CStr> = names(listed).filter(|name| !is_label(name)).collect();

@@ -21,9 +21,9 @@ use tar::{EntryType, Header};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::content::next_data;
 use crate::sys::tree::entry::attributes;
-use crate::sys::tree::entry::attributes::Holder;
+use crate::sys::tree::entry::attributes::XattrHolder;
 use crate::sys::tree::entry::handle::{Node, Stat, open_root};
-use crate::sys::tree::entry::names::{Reader, Sorted};
+use crate::sys::tree::entry::names::{DirectoryReader, SortedNames};
 
 const BLOCK: u64 = 512;
 const BUFFER: usize = 256 * 1024;
@@ -52,7 +52,7 @@ pub struct ArchiveWriter<'w> {
 
 struct Frame {
     stat: Stat,
-    names: Sorted,
+    names: SortedNames,
     /// Length of the archive's path of the directory, with its slash.
     length: usize,
 }
@@ -93,12 +93,12 @@ impl<'w> ArchiveWriter<'w> {
         let archive = Path::new("the archive");
         let handle = open_root(root)?;
         let stat = Stat::of(handle.as_fd()).at("read the attributes of", root)?;
-        let mut reader = Reader::new();
+        let mut reader = DirectoryReader::new();
         let mut path = format!("{name}/").into_bytes();
         let base = path.len();
-        let xattrs = self.extended(Holder::Open(handle.as_fd())).at("read the attributes of", root)?;
+        let xattrs = self.extended(XattrHolder::Open(handle.as_fd())).at("read the attributes of", root)?;
         self.head(&path, &stat, b"", 0, xattrs).at("write", archive)?;
-        let names = Sorted::read(handle, &mut reader).at("read", root)?;
+        let names = SortedNames::read(handle, &mut reader).at("read", root)?;
         let mut stack = vec![Frame { stat, names, length: path.len() }];
         while let Some(frame) = stack.last_mut() {
             path.truncate(frame.length);
@@ -127,10 +127,11 @@ impl<'w> ArchiveWriter<'w> {
             if node.stat.kind == FileType::Directory {
                 let handle = node.reopen().at("open", &on_disk)?;
                 path.push(b'/');
-                let xattrs =
-                    self.extended(Holder::Open(handle.as_fd())).at("read the attributes of", &on_disk)?;
+                let xattrs = self
+                    .extended(XattrHolder::Open(handle.as_fd()))
+                    .at("read the attributes of", &on_disk)?;
                 self.head(&path, &node.stat, b"", 0, xattrs).at("write", archive)?;
-                let names = Sorted::read(handle, &mut reader).at("read", &on_disk)?;
+                let names = SortedNames::read(handle, &mut reader).at("read", &on_disk)?;
                 stack.push(Frame { stat: node.stat, names, length: path.len() });
             } else {
                 self.leaf(&path, &node, &on_disk)?;
@@ -167,19 +168,21 @@ impl<'w> ArchiveWriter<'w> {
             FileType::RegularFile => {
                 let file = node.reopen().at("open", on_disk)?;
                 let xattrs =
-                    self.extended(Holder::Open(file.as_fd())).at("read the attributes of", on_disk)?;
+                    self.extended(XattrHolder::Open(file.as_fd())).at("read the attributes of", on_disk)?;
                 let segments = segments(&file, stat).at("read", on_disk)?;
                 self.file(path, stat, &file, segments, xattrs, on_disk)
             }
             FileType::Symlink => {
                 let target = readlinkat(&node.handle, c"", Vec::new()).at("read the link", on_disk)?;
                 let magic = node.magic_path();
-                let xattrs = self.extended(Holder::Magic(&magic)).at("read the attributes of", on_disk)?;
+                let xattrs =
+                    self.extended(XattrHolder::Magic(&magic)).at("read the attributes of", on_disk)?;
                 self.head(path, stat, target.to_bytes(), 0, xattrs).at("write", archive)
             }
             FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice => {
                 let magic = node.magic_path();
-                let xattrs = self.extended(Holder::Magic(&magic)).at("read the attributes of", on_disk)?;
+                let xattrs =
+                    self.extended(XattrHolder::Magic(&magic)).at("read the attributes of", on_disk)?;
                 self.head(path, stat, b"", 0, xattrs).at("write", archive)
             }
             _ => {
@@ -302,7 +305,7 @@ impl<'w> ArchiveWriter<'w> {
         self.out.write_all(&[0; BLOCK as usize][..rest])
     }
 
-    fn extended(&mut self, holder: Holder<'_>) -> rustix::io::Result<Pax> {
+    fn extended(&mut self, holder: XattrHolder<'_>) -> rustix::io::Result<Pax> {
         let mut pax = Pax::default();
         for name in
             attributes::names(holder.list(&mut self.names)?).filter(|name| !attributes::is_label(name))

@@ -17,7 +17,7 @@ use rustix::io::{Errno, pread};
 use super::difference::ChangeKind;
 use super::walk::{Compare, Found, walk_both};
 use crate::sys::error::DiskError;
-use crate::sys::tree::entry::attributes::{Holder, is_label, names};
+use crate::sys::tree::entry::attributes::{XattrHolder, is_label, names};
 use crate::sys::tree::entry::handle::{Node, magic_path, refusal};
 use crate::sys::tree::index::FileTime;
 
@@ -115,9 +115,9 @@ pub fn diff_trees(
 }
 
 /// The side that could not be read, and why.
-type Trouble = (usize, Errno);
+type SideError = (usize, Errno);
 
-fn tell(met: &Found<'_>, texts: bool) -> Result<Difference, Trouble> {
+fn tell(met: &Found<'_>, texts: bool) -> Result<Difference, SideError> {
     let mut sides = [None, None];
     for (side, node) in met.nodes.iter().enumerate() {
         sides[side] = node.map(|node| entry(node).map_err(|errno| (side, errno))).transpose()?;
@@ -166,13 +166,13 @@ fn entry(node: &Node) -> Result<Entry, Errno> {
     })
 }
 
-type Attributes = BTreeMap<CString, Vec<u8>>;
+type XattrMap = BTreeMap<CString, Vec<u8>>;
 
-fn xattrs(node: &Node) -> Result<Attributes, Errno> {
+fn xattrs(node: &Node) -> Result<XattrMap, Errno> {
     let path = magic_path(node.handle.as_fd());
-    let holder = Holder::Magic(&path);
+    let holder = XattrHolder::Magic(&path);
     let (mut block, mut value) = (Vec::new(), Vec::new());
-    let mut found = Attributes::new();
+    let mut found = XattrMap::new();
     for name in names(holder.list(&mut block)?).filter(|name| !is_label(name)) {
         if let Some(value) = holder.get(name, &mut value)? {
             found.insert(name.to_owned(), value.to_vec());
@@ -181,7 +181,7 @@ fn xattrs(node: &Node) -> Result<Attributes, Errno> {
     Ok(found)
 }
 
-fn xattrs_differ(old: &Attributes, new: &Attributes) -> Vec<(String, ChangeKind)> {
+fn xattrs_differ(old: &XattrMap, new: &XattrMap) -> Vec<(String, ChangeKind)> {
     let of = |name: &CString| match (old.get(name), new.get(name)) {
         (Some(_), None) => Some(ChangeKind::Deleted),
         (None, Some(_)) => Some(ChangeKind::Added),
@@ -196,7 +196,7 @@ fn xattrs_differ(old: &Attributes, new: &Attributes) -> Vec<(String, ChangeKind)
         .collect()
 }
 
-fn content(met: &Found<'_>, texts: bool) -> Result<Content, Trouble> {
+fn content(met: &Found<'_>, texts: bool) -> Result<Content, SideError> {
     let files = met.nodes.map(|node| node.filter(|node| node.stat.kind == FileType::RegularFile));
     if files.iter().flatten().all(|file| file.stat.size == 0) {
         return Ok(Content::Same);
@@ -209,7 +209,7 @@ fn content(met: &Found<'_>, texts: bool) -> Result<Content, Trouble> {
 }
 
 /// The file's text; empty for a side that is no file, none if it is no text or too long.
-fn text(file: Option<&Node>, side: usize) -> Result<Option<String>, Trouble> {
+fn text(file: Option<&Node>, side: usize) -> Result<Option<String>, SideError> {
     let Some(file) = file else { return Ok(Some(String::new())) };
     if file.stat.size > TEXT_MAX {
         return Ok(None);

@@ -6,9 +6,9 @@ use rustix::fs::{FileType, readlinkat};
 use rustix::io::{Errno, pread};
 use serde::{Deserialize, Serialize};
 
-use crate::sys::tree::copy::content::{BUFFER, next_data};
+use crate::sys::tree::copy::content::{BUFFER_BYTES, next_data};
 use crate::sys::tree::copy::options::Stop;
-use crate::sys::tree::entry::attributes::{Holder, is_label, names, room};
+use crate::sys::tree::entry::attributes::{XattrHolder, is_label, names, room};
 use crate::sys::tree::entry::handle::{Node, Stat, magic_path};
 
 /// How an entry differs.
@@ -29,7 +29,7 @@ pub enum ChangeKind {
 
 /// Buffers for both sides.
 #[derive(Default)]
-pub(in crate::sys::tree) struct Scratch<'s> {
+pub(in crate::sys::tree) struct CompareBuffers<'s> {
     /// May end the reading of a long file.
     stop: Option<Stop<'s>>,
     old: Vec<u8>,
@@ -38,29 +38,29 @@ pub(in crate::sys::tree) struct Scratch<'s> {
     new_value: Vec<u8>,
 }
 
-impl<'s> Scratch<'s> {
+impl<'s> CompareBuffers<'s> {
     pub(in crate::sys::tree) fn stopped_by(stop: Option<Stop<'s>>) -> Self {
-        Scratch { stop, ..Scratch::default() }
+        CompareBuffers { stop, ..CompareBuffers::default() }
     }
 }
 
 /// What could not be read, and on which side (0 is old, 1 is new).
-pub(in crate::sys::tree) struct Trouble {
+pub(in crate::sys::tree) struct ReadFailure {
     pub(in crate::sys::tree) side: usize,
     pub(in crate::sys::tree) action: &'static str,
     pub(in crate::sys::tree) error: Errno,
 }
 
-fn trouble(side: usize, action: &'static str) -> impl FnOnce(Errno) -> Trouble {
-    move |error| Trouble { side, action, error }
+fn read_failure(side: usize, action: &'static str) -> impl FnOnce(Errno) -> ReadFailure {
+    move |error| ReadFailure { side, action, error }
 }
 
 /// How two entries of one type differ, but for the names they are linked with.
 pub(in crate::sys::tree) fn entries_differ(
     old: &Node,
     new: &Node,
-    scratch: &mut Scratch<'_>,
-) -> Result<Option<ChangeKind>, Trouble> {
+    scratch: &mut CompareBuffers<'_>,
+) -> Result<Option<ChangeKind>, ReadFailure> {
     if old.stat.inode == new.stat.inode {
         return Ok(None);
     }
@@ -68,8 +68,8 @@ pub(in crate::sys::tree) fn entries_differ(
         FileType::RegularFile => contents_differ(old, new, scratch)?,
         FileType::Symlink => {
             let action = "read the link";
-            let old = readlinkat(&old.handle, c"", Vec::new()).map_err(trouble(0, action))?;
-            let new = readlinkat(&new.handle, c"", Vec::new()).map_err(trouble(1, action))?;
+            let old = readlinkat(&old.handle, c"", Vec::new()).map_err(read_failure(0, action))?;
+            let new = readlinkat(&new.handle, c"", Vec::new()).map_err(read_failure(1, action))?;
             old != new
         }
         FileType::BlockDevice | FileType::CharacterDevice => old.stat.device != new.stat.device,
@@ -87,18 +87,18 @@ pub(in crate::sys::tree) fn entries_differ(
 pub(in crate::sys::tree) fn attributes_differ(
     old: (&Stat, BorrowedFd<'_>),
     new: (&Stat, BorrowedFd<'_>),
-    scratch: &mut Scratch<'_>,
-) -> Result<bool, Trouble> {
+    scratch: &mut CompareBuffers<'_>,
+) -> Result<bool, ReadFailure> {
     let plain = |stat: &Stat| (stat.mode, stat.uid, stat.gid);
     if plain(old.0) != plain(new.0) {
         return Ok(true);
     }
     let paths = [magic_path(old.1), magic_path(new.1)];
-    let holders = [Holder::Magic(&paths[0]), Holder::Magic(&paths[1])];
+    let holders = [XattrHolder::Magic(&paths[0]), XattrHolder::Magic(&paths[1])];
     let action = "read the extended attributes of";
     let listed = [
-        holders[0].list(&mut scratch.old).map_err(trouble(0, action))?,
-        holders[1].list(&mut scratch.new).map_err(trouble(1, action))?,
+        holders[0].list(&mut scratch.old).map_err(read_failure(0, action))?,
+        holders[1].list(&mut scratch.new).map_err(read_failure(1, action))?,
     ];
     if listed.iter().all(|block| block.is_empty()) {
         return Ok(false);
@@ -112,8 +112,8 @@ pub(in crate::sys::tree) fn attributes_differ(
         return Ok(true);
     }
     for name in old_names {
-        let old = holders[0].get(name, &mut scratch.old_value).map_err(trouble(0, action))?;
-        let new = holders[1].get(name, &mut scratch.new_value).map_err(trouble(1, action))?;
+        let old = holders[0].get(name, &mut scratch.old_value).map_err(read_failure(0, action))?;
+        let new = holders[1].get(name, &mut scratch.new_value).map_err(read_failure(1, action))?;
         if old != new {
             return Ok(true);
         }
@@ -121,7 +121,7 @@ pub(in crate::sys::tree) fn attributes_differ(
     Ok(false)
 }
 
-fn contents_differ(old: &Node, new: &Node, scratch: &mut Scratch<'_>) -> Result<bool, Trouble> {
+fn contents_differ(old: &Node, new: &Node, scratch: &mut CompareBuffers<'_>) -> Result<bool, ReadFailure> {
     let size = old.stat.size;
     if size != new.stat.size {
         return Ok(true);
@@ -131,15 +131,16 @@ fn contents_differ(old: &Node, new: &Node, scratch: &mut Scratch<'_>) -> Result<
     }
     let has_holes = |node: &Node| node.stat.allocated < size;
     let skip_holes = has_holes(old) && has_holes(new);
-    let (old, new) = (old.reopen().map_err(trouble(0, "open"))?, new.reopen().map_err(trouble(1, "open"))?);
+    let (old, new) =
+        (old.reopen().map_err(read_failure(0, "open"))?, new.reopen().map_err(read_failure(1, "open"))?);
     if !skip_holes {
         return bytes_differ(&old, &new, 0, size, scratch);
     }
     let mut offset = 0;
     loop {
         let data = [
-            next_data(&old, offset, size).map_err(trouble(0, "read"))?,
-            next_data(&new, offset, size).map_err(trouble(1, "read"))?,
+            next_data(&old, offset, size).map_err(read_failure(0, "read"))?,
+            next_data(&new, offset, size).map_err(read_failure(1, "read"))?,
         ];
         // What is a hole in both is equal; where one has data, both are read.
         let Some((start, end)) = data.into_iter().flatten().min() else { return Ok(false) };
@@ -155,15 +156,15 @@ fn bytes_differ(
     new: &OwnedFd,
     mut offset: u64,
     end: u64,
-    scratch: &mut Scratch<'_>,
-) -> Result<bool, Trouble> {
+    scratch: &mut CompareBuffers<'_>,
+) -> Result<bool, ReadFailure> {
     while offset < end {
         if scratch.stop.is_some_and(|stop| stop()) {
-            return Err(trouble(1, "go on reading")(Errno::INTR));
+            return Err(read_failure(1, "go on reading")(Errno::INTR));
         }
-        let length = (end - offset).min(BUFFER as u64) as usize;
-        let old = fill(old, offset, length, &mut scratch.old).map_err(trouble(0, "read"))?;
-        let new = fill(new, offset, length, &mut scratch.new).map_err(trouble(1, "read"))?;
+        let length = (end - offset).min(BUFFER_BYTES as u64) as usize;
+        let old = fill(old, offset, length, &mut scratch.old).map_err(read_failure(0, "read"))?;
+        let new = fill(new, offset, length, &mut scratch.new).map_err(read_failure(1, "read"))?;
         if old != new {
             return Ok(true);
         }

@@ -18,19 +18,19 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::queue::{Queue, workers};
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::directory_attributes::Metadata;
+use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
-use crate::sys::tree::entry::names::{Names, Reader, Sorted};
-use crate::sys::tree::exchange::list::{Place, Record, Step};
+use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
+use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
 use crate::sys::tree::index::{DirectoryIndex, Index};
 
 /// Entries that are looked at in a row.
-const BATCH: usize = 512;
+const BATCH_ENTRIES: usize = 512;
 /// Batches that wait for a thread; each holds two directory handles.
-const QUEUE: usize = 64;
+const QUEUED_BATCHES: usize = 64;
 
 /// Told of what differs. A step that brings an entry has its own inode to come: it is 0.
-pub(in crate::sys::tree) type Tell<'t> = dyn FnMut(Record) -> Result<(), DiskError> + Send + 't;
+pub(in crate::sys::tree) type Tell<'t> = dyn FnMut(ListRecord) -> Result<(), DiskError> + Send + 't;
 
 /// How much was found to be unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,18 +43,18 @@ pub(in crate::sys::tree) struct Unchanged {
 
 /// Tells what must be done to `tree` to make it the tree `source`. Others may write to `tree` meanwhile: then what is told is
 /// of some moment for each entry.
-pub(in crate::sys::tree) fn search(
+pub(in crate::sys::tree) fn diff_by_index(
     source: &Path,
     tree: &Path,
     index: &dyn Index,
     options: &CopyOptions,
     tell: &mut Tell<'_>,
 ) -> Result<Unchanged, DiskError> {
-    let search = Search {
+    let diff_by_index = IndexDiff {
         roots: [tree, source],
         index,
         options,
-        queue: Queue::new(QUEUE),
+        queue: Queue::new(QUEUED_BATCHES),
         tell: Mutex::new(tell),
         stopped: AtomicBool::new(false),
         error: Mutex::new(None),
@@ -62,29 +62,29 @@ pub(in crate::sys::tree) fn search(
         files: AtomicU64::new(0),
         met: AtomicU64::new(0),
     };
-    let root = search.pair(None, PathBuf::new(), [open_root(tree)?, open_root(source)?])?;
+    let root = diff_by_index.pair(None, PathBuf::new(), [open_root(tree)?, open_root(source)?])?;
     thread::scope(|scope| {
         for _ in 0..workers(options.workers) {
-            scope.spawn(|| search.look());
+            scope.spawn(|| diff_by_index.look());
         }
-        let _guard = CloseOnPanic(&search);
-        if let Err(error) = search.walk(root) {
-            search.fail(error);
+        let _guard = CloseOnPanic(&diff_by_index);
+        if let Err(error) = diff_by_index.walk(root) {
+            diff_by_index.fail(error);
         }
-        search.queue.close();
+        diff_by_index.queue.close();
     });
-    if let Some(error) = search.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(error) = diff_by_index.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    Ok(Unchanged { entries: search.entries.into_inner(), files: search.files.into_inner() })
+    Ok(Unchanged { entries: diff_by_index.entries.into_inner(), files: diff_by_index.files.into_inner() })
 }
 
-struct Search<'a> {
+struct IndexDiff<'a> {
     /// That of the tree and that of the source, as everywhere here.
     roots: [&'a Path; 2],
     index: &'a dyn Index,
     options: &'a CopyOptions,
-    queue: Queue<Batch>,
+    queue: Queue<DiffBatch>,
     tell: Mutex<&'a mut Tell<'a>>,
     stopped: AtomicBool,
     error: Mutex<Option<DiskError>>,
@@ -94,8 +94,8 @@ struct Search<'a> {
 }
 
 /// A directory of both trees. It is done when the last of its entries is.
-struct Pair {
-    parent: Option<Arc<Pair>>,
+struct DirectoryPair {
+    parent: Option<Arc<DirectoryPair>>,
     path: PathBuf,
     handles: [Arc<OwnedFd>; 2],
     stats: [Stat; 2],
@@ -108,23 +108,23 @@ struct Pair {
 }
 
 /// Some entries of one directory.
-struct Batch {
-    pair: Arc<Pair>,
+struct DiffBatch {
+    pair: Arc<DirectoryPair>,
     /// Those that the source has, but for directories of both.
-    wanted: Names,
+    wanted: NameList,
     /// Those that only the tree has.
-    extra: Names,
+    extra: NameList,
 }
 
 /// A name, and what it is on each side that has it.
-type Taken = (CString, [Option<FileType>; 2]);
+type PairedName = (CString, [Option<FileType>; 2]);
 
-struct Frame {
-    pair: Arc<Pair>,
-    sides: [Sorted<Arc<OwnedFd>>; 2],
+struct DiffFrame {
+    pair: Arc<DirectoryPair>,
+    sides: [SortedNames<Arc<OwnedFd>>; 2],
 }
 
-impl Search<'_> {
+impl IndexDiff<'_> {
     fn fail(&self, error: DiskError) {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stopped.store(true, Ordering::Relaxed);
@@ -141,16 +141,16 @@ impl Search<'_> {
 
     fn pair(
         &self,
-        parent: Option<Arc<Pair>>,
+        parent: Option<Arc<DirectoryPair>>,
         path: PathBuf,
         handles: [OwnedFd; 2],
-    ) -> Result<Arc<Pair>, DiskError> {
+    ) -> Result<Arc<DirectoryPair>, DiskError> {
         let stat = |side: usize, handle: &OwnedFd| {
             Stat::of(handle.as_fd()).at("read the attributes of", &self.roots[side].join(&path))
         };
         let stats = [stat(0, &handles[0])?, stat(1, &handles[1])?];
         let known = self.index.directory(&path);
-        Ok(Arc::new(Pair {
+        Ok(Arc::new(DirectoryPair {
             parent,
             path,
             handles: handles.map(Arc::new),
@@ -162,11 +162,11 @@ impl Search<'_> {
         }))
     }
 
-    fn walk(&self, root: Arc<Pair>) -> Result<(), DiskError> {
-        let mut reader = Reader::new();
+    fn walk(&self, root: Arc<DirectoryPair>) -> Result<(), DiskError> {
+        let mut reader = DirectoryReader::new();
         let mut scratch = Scratch::default();
         let mut stack = vec![self.enter(root, &mut reader)?];
-        let mut batch: Option<Batch> = None;
+        let mut batch: Option<DiffBatch> = None;
         while let Some(frame) = stack.last_mut() {
             if !self.goes_on() {
                 return Ok(());
@@ -187,39 +187,46 @@ impl Search<'_> {
                 stack.push(self.enter(child, &mut reader)?);
                 continue;
             }
-            let batch_of =
-                || Batch { pair: Arc::clone(&frame.pair), wanted: Names::default(), extra: Names::default() };
+            let batch_of = || DiffBatch {
+                pair: Arc::clone(&frame.pair),
+                wanted: NameList::default(),
+                extra: NameList::default(),
+            };
             let filled = batch.get_or_insert_with(batch_of);
             let (list, kind) = match kinds[1] {
                 Some(kind) => (&mut filled.wanted, kind),
                 None => (&mut filled.extra, FileType::Unknown),
             };
             list.push_of(&name, kind).at("read", &self.roots[0].join(&frame.pair.path))?;
-            if filled.wanted.len() + filled.extra.len() >= BATCH {
+            if filled.wanted.len() + filled.extra.len() >= BATCH_ENTRIES {
                 self.send(&mut batch);
             }
         }
         Ok(())
     }
 
-    fn send(&self, batch: &mut Option<Batch>) {
+    fn send(&self, batch: &mut Option<DiffBatch>) {
         if let Some(batch) = batch.take() {
             self.queue.push(batch);
         }
     }
 
-    fn enter(&self, pair: Arc<Pair>, reader: &mut Reader) -> Result<Frame, DiskError> {
+    fn enter(&self, pair: Arc<DirectoryPair>, reader: &mut DirectoryReader) -> Result<DiffFrame, DiskError> {
         let mut side = |side: usize| {
-            let read = Sorted::read(Arc::clone(&pair.handles[side]), reader);
+            let read = SortedNames::read(Arc::clone(&pair.handles[side]), reader);
             read.at("read", &self.roots[side].join(&pair.path))
         };
         let sides = [side(0)?, side(1)?];
-        Ok(Frame { pair, sides })
+        Ok(DiffFrame { pair, sides })
     }
 
     /// Takes the smallest name that is left, with its type on each side that has it.
-    fn take(&self, frame: &mut Frame, reader: &mut Reader) -> Result<Option<Taken>, DiskError> {
-        let Some(name) = frame.sides.iter().filter_map(Sorted::peek).min().map(ToOwned::to_owned) else {
+    fn take(
+        &self,
+        frame: &mut DiffFrame,
+        reader: &mut DirectoryReader,
+    ) -> Result<Option<PairedName>, DiskError> {
+        let Some(name) = frame.sides.iter().filter_map(SortedNames::peek).min().map(ToOwned::to_owned) else {
             return Ok(None);
         };
         let mut kinds = [None; 2];
@@ -239,7 +246,11 @@ impl Search<'_> {
     }
 
     /// The directory `name` of both; none if it is none any more in the tree.
-    fn child(&self, parent: &Arc<Pair>, name: &CStr) -> Result<Option<Arc<Pair>>, DiskError> {
+    fn child(
+        &self,
+        parent: &Arc<DirectoryPair>,
+        name: &CStr,
+    ) -> Result<Option<Arc<DirectoryPair>>, DiskError> {
         let path = parent.path.join(OsStr::from_bytes(name.to_bytes()));
         let open = |side: usize| open_directory(parent.handles[side].as_fd(), name);
         let failed = |side: usize, errno| refusal("open", self.roots[side].join(&path), errno);
@@ -265,8 +276,8 @@ impl Search<'_> {
         }
     }
 
-    fn batch(&self, batch: Batch, scratch: &mut Scratch) -> Result<(), DiskError> {
-        let Batch { pair, wanted, extra } = batch;
+    fn batch(&self, batch: DiffBatch, scratch: &mut Scratch) -> Result<(), DiskError> {
+        let DiffBatch { pair, wanted, extra } = batch;
         let (mut steps, mut unchanged) = (Vec::new(), Unchanged::default());
         for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
             let there = self.stat(&pair, name)?;
@@ -292,12 +303,12 @@ impl Search<'_> {
         self.progress(unchanged.entries);
         if !steps.is_empty() {
             pair.differs.store(true, Ordering::Relaxed);
-            self.tell(Record::Steps(pair.path.clone(), steps))?;
+            self.tell(ListRecord::Steps(pair.path.clone(), steps))?;
         }
         self.release(pair, scratch)
     }
 
-    fn stat(&self, pair: &Pair, name: &CStr) -> Result<Option<Stat>, DiskError> {
+    fn stat(&self, pair: &DirectoryPair, name: &CStr) -> Result<Option<Stat>, DiskError> {
         let full = || self.roots[0].join(&pair.path).join(OsStr::from_bytes(name.to_bytes()));
         match Stat::of_name(pair.handles[0].as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
@@ -306,7 +317,7 @@ impl Search<'_> {
         }
     }
 
-    fn tell(&self, record: Record) -> Result<(), DiskError> {
+    fn tell(&self, record: ListRecord) -> Result<(), DiskError> {
         (self.tell.lock().unwrap_or_else(PoisonError::into_inner))(record)
     }
 
@@ -318,11 +329,11 @@ impl Search<'_> {
 
     /// Gives back one share of `pair`. With the last one it is told what becomes of the directory itself, and so on for its
     /// parents.
-    fn release(&self, pair: Arc<Pair>, scratch: &mut Scratch) -> Result<(), DiskError> {
+    fn release(&self, pair: Arc<DirectoryPair>, scratch: &mut Scratch) -> Result<(), DiskError> {
         let mut current = Some(pair);
         while let Some(mut last) = current.and_then(Arc::into_inner) {
             let metadata = |side: usize, scratch: &mut Scratch| {
-                Metadata::of(last.handles[side].as_fd(), &last.stats[side], scratch)
+                DirectoryAttributes::of(last.handles[side].as_fd(), &last.stats[side], scratch)
                     .at("read the attributes of", &self.roots[side].join(&last.path))
             };
             let (before, after) = (metadata(0, scratch)?, metadata(1, scratch)?);
@@ -336,7 +347,7 @@ impl Search<'_> {
                 }
                 let (path, entries) = (last.path.clone(), last.entries.load(Ordering::Relaxed));
                 let after = differs.then_some(after);
-                self.tell(Record::Directory(Place { path, before, after, entries }))?;
+                self.tell(ListRecord::Directory(ListedDirectory { path, before, after, entries }))?;
             }
             current = last.parent.take();
         }
@@ -354,7 +365,7 @@ fn step(name: &CStr, new: Option<u64>, new_is_directory: bool, old: Option<&Stat
     }
 }
 
-impl Drop for Pair {
+impl Drop for DirectoryPair {
     /// Drops a long chain of parents without recursion, when a search ends early.
     fn drop(&mut self) {
         let mut current = self.parent.take();
@@ -365,7 +376,7 @@ impl Drop for Pair {
 }
 
 /// Held by each thread: one that panics must not leave the others waiting for it.
-struct CloseOnPanic<'a, 's>(&'a Search<'s>);
+struct CloseOnPanic<'a, 's>(&'a IndexDiff<'s>);
 
 impl Drop for CloseOnPanic<'_, '_> {
     fn drop(&mut self) {

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::difference::{ChangeKind, Scratch, attributes_differ, entries_differ};
+use super::difference::{ChangeKind, CompareBuffers, attributes_differ, entries_differ};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::Stop;
 use crate::sys::tree::entry::handle::{Inode, Node, Stat, open_root, refusal};
-use crate::sys::tree::entry::names::{Reader, Sorted};
+use crate::sys::tree::entry::names::{DirectoryReader, SortedNames};
 use crate::sys::tree::index::{DirectoryIndex, Index};
 
 /// An entry that differs.
@@ -96,13 +96,13 @@ pub(in crate::sys::tree) fn walk_both(
     how: &Compare<'_>,
     visit: &mut Visit<'_>,
 ) -> Result<(), DiskError> {
-    let mut walk = Walk {
+    let mut walk = CompareWalk {
         roots: [old.unwrap_or(new), new],
         how,
         path: PathBuf::new(),
         stack: Vec::new(),
-        reader: Reader::new(),
-        scratch: Scratch::stopped_by(how.stop),
+        reader: DirectoryReader::new(),
+        scratch: CompareBuffers::stopped_by(how.stop),
         links: LinkPairs::default(),
     };
     let root = |path: &Path| {
@@ -114,7 +114,7 @@ pub(in crate::sys::tree) fn walk_both(
     if let [Some(old), Some(new)] = &roots {
         let sides = [(&old.stat, old.handle.as_fd()), (&new.stat, new.handle.as_fd())];
         let differ = attributes_differ(sides[0], sides[1], &mut walk.scratch)
-            .map_err(|trouble| walk.failed(trouble.side, trouble.action, trouble.error))?;
+            .map_err(|failure| walk.failed(failure.side, failure.action, failure.error))?;
         let met = Found { path: Path::new("."), kind: ChangeKind::Attributes, nodes: [Some(old), Some(new)] };
         if differ && visit(met)?.is_break() {
             return Ok(());
@@ -132,31 +132,32 @@ pub(in crate::sys::tree) fn walk_both(
     Ok(())
 }
 
-struct Walk<'a> {
+struct CompareWalk<'a> {
     /// Old and new, as everywhere here.
     roots: [&'a Path; 2],
     how: &'a Compare<'a>,
     /// Of the entry at hand.
     path: PathBuf,
-    stack: Vec<Frame>,
-    reader: Reader,
-    scratch: Scratch<'a>,
+    stack: Vec<CompareFrame>,
+    reader: DirectoryReader,
+    scratch: CompareBuffers<'a>,
     links: LinkPairs,
 }
 
 /// A name, and what it is on the sides that have it, as far as their directories tell.
-type Taken = (CString, [Option<FileType>; 2]);
+type PairedName = (CString, [Option<FileType>; 2]);
 
 /// A directory of one tree or of both.
-struct Frame {
-    sides: [Option<Sorted>; 2],
+struct CompareFrame {
+    sides: [Option<SortedNames>; 2],
     known: Option<Arc<DirectoryIndex>>,
 }
 
-impl Frame {
+impl CompareFrame {
     /// Takes the smallest name that is left, and what it is on each side. A failure names its side.
-    fn take(&mut self, reader: &mut Reader) -> Result<Option<Taken>, (usize, Errno)> {
-        let Some(name) = self.sides.iter().flatten().filter_map(Sorted::peek).min().map(ToOwned::to_owned)
+    fn take(&mut self, reader: &mut DirectoryReader) -> Result<Option<PairedName>, (usize, Errno)> {
+        let Some(name) =
+            self.sides.iter().flatten().filter_map(SortedNames::peek).min().map(ToOwned::to_owned)
         else {
             return Ok(None);
         };
@@ -172,7 +173,7 @@ impl Frame {
     }
 }
 
-impl Frame {
+impl CompareFrame {
     /// Whether the index knows the new side's entry to be what the old side has. What cannot be told is not known.
     fn knows(&self, name: &CStr) -> bool {
         let (Some(known), Some(new)) = (&self.known, &self.sides[1]) else { return false };
@@ -180,7 +181,7 @@ impl Frame {
     }
 }
 
-impl Walk<'_> {
+impl CompareWalk<'_> {
     fn step(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, DiskError> {
         let frame = self.stack.last_mut().expect("the stack is not empty");
         let taken = frame.take(&mut self.reader);
@@ -228,7 +229,7 @@ impl Walk<'_> {
     fn pair(&mut self, old: &Node, new: &Node) -> Result<Option<ChangeKind>, DiskError> {
         let linked_alike = old.stat.kind == FileType::Directory || self.links.agree(&old.stat, &new.stat);
         let kind = entries_differ(old, new, &mut self.scratch)
-            .map_err(|trouble| self.failed(trouble.side, trouble.action, trouble.error))?;
+            .map_err(|failure| self.failed(failure.side, failure.action, failure.error))?;
         Ok(kind.or((!linked_alike).then_some(ChangeKind::Attributes)))
     }
 
@@ -251,11 +252,11 @@ impl Walk<'_> {
         let mut sides = [None, None];
         for (index, handle) in handles.into_iter().enumerate() {
             let Some(handle) = handle else { continue };
-            let sorted = Sorted::read(handle, &mut self.reader);
+            let sorted = SortedNames::read(handle, &mut self.reader);
             sides[index] = Some(sorted.map_err(|errno| self.failed(index, "read", errno))?);
         }
         let known = self.how.index.and_then(|index| index.directory(&self.path));
-        self.stack.push(Frame { sides, known });
+        self.stack.push(CompareFrame { sides, known });
         Ok(())
     }
 

@@ -14,14 +14,15 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, pread, pwrite};
 
+use super::options::CopyWay;
 use crate::sys::tree::entry::attributes::room;
 use crate::sys::tree::entry::handle::Stat;
 
 /// Bytes read and written at once, and the most that the kernel copies before progress is told.
-pub(in crate::sys::tree) const BUFFER: usize = 256 * 1024;
-const RANGE: u64 = 8 * 1024 * 1024;
+pub(in crate::sys::tree) const BUFFER_BYTES: usize = 256 * 1024;
+const RANGE_BYTES: u64 = 8 * 1024 * 1024;
 /// ZFS answers `EAGAIN` to a clone of what it has not written yet.
-const CLONE_TRIES: u32 = 5;
+const CLONE_ATTEMPTS: u32 = 5;
 const CLONE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes the second file share the blocks of the first.
@@ -34,25 +35,15 @@ pub(in crate::sys::tree) struct Ladder {
     share: Share,
 }
 
-/// How the bytes of a file came across.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sys::tree) enum Way {
-    Cloned,
-    Ranged,
-    Written,
-    /// An earlier copy was brought up to date.
-    Revised,
-}
-
 /// What was done for one file: how, the bytes shared or moved, and its size now.
-pub(in crate::sys::tree) struct Copied {
-    pub(in crate::sys::tree) way: Option<Way>,
+pub(in crate::sys::tree) struct CopiedFile {
+    pub(in crate::sys::tree) way: Option<CopyWay>,
     pub(in crate::sys::tree) moved: u64,
     pub(in crate::sys::tree) size: u64,
 }
 
 /// Which of the two files refused.
-pub(in crate::sys::tree) enum Trouble {
+pub(in crate::sys::tree) enum CopyFailure {
     Source(io::Error),
     Target(io::Error),
     /// The copy was told to end.
@@ -66,7 +57,7 @@ struct Transfer<'a> {
     to: &'a OwnedFd,
     buffer: &'a mut Vec<u8>,
     range: bool,
-    way: Way,
+    way: CopyWay,
     moved: u64,
     /// Told of bytes that were moved; false ends the copy.
     tick: &'a mut dyn FnMut(u64) -> bool,
@@ -92,23 +83,23 @@ impl Ladder {
         stat: &Stat,
         buffer: &mut Vec<u8>,
         tick: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Copied, Trouble> {
+    ) -> Result<CopiedFile, CopyFailure> {
         if stat.size == 0 {
-            return Ok(Copied { way: None, moved: 0, size: 0 });
+            return Ok(CopiedFile { way: None, moved: 0, size: 0 });
         }
         if self.clone.load(Ordering::Relaxed) && self.cloned(from, to)? {
             tick(stat.size);
-            return Ok(Copied { way: Some(Way::Cloned), moved: stat.size, size: stat.size });
+            return Ok(CopiedFile { way: Some(CopyWay::Cloned), moved: stat.size, size: stat.size });
         }
         let range = self.range.load(Ordering::Relaxed);
         let mut transfer =
-            Transfer { ladder: self, from, to, buffer, range, way: Way::Ranged, moved: 0, tick };
+            Transfer { ladder: self, from, to, buffer, range, way: CopyWay::Ranged, moved: 0, tick };
         let size = transfer.extents(stat)?;
-        Ok(Copied { way: Some(transfer.way), moved: transfer.moved, size })
+        Ok(CopiedFile { way: Some(transfer.way), moved: transfer.moved, size })
     }
 
-    fn cloned(&self, from: &OwnedFd, to: &OwnedFd) -> Result<bool, Trouble> {
-        for _ in 0..CLONE_TRIES {
+    fn cloned(&self, from: &OwnedFd, to: &OwnedFd) -> Result<bool, CopyFailure> {
+        for _ in 0..CLONE_ATTEMPTS {
             match (self.share)(from, to) {
                 Ok(()) => return Ok(true),
                 Err(Errno::AGAIN) => sleep(CLONE_PAUSE),
@@ -119,7 +110,7 @@ impl Ladder {
                 }
                 // btrfs shares no blocks between a file without copy-on-write and one with it.
                 Err(Errno::INVAL) => return Ok(follow_no_cow(from, to) && (self.share)(from, to).is_ok()),
-                Err(error @ (Errno::NOSPC | Errno::DQUOT)) => return Err(Trouble::Target(error.into())),
+                Err(error @ (Errno::NOSPC | Errno::DQUOT)) => return Err(CopyFailure::Target(error.into())),
                 Err(_) => return Ok(false),
             }
         }
@@ -136,7 +127,7 @@ fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
 
 impl Transfer<'_> {
     /// Copies what is not a hole; the size that the copy has at the end.
-    fn extents(&mut self, stat: &Stat) -> Result<u64, Trouble> {
+    fn extents(&mut self, stat: &Stat) -> Result<u64, CopyFailure> {
         // A write is marked when it begins. This waits for one that is under way, as a clone does by itself: what begins
         // later has a later mark, so nothing is read that an older mark would hide.
         let _ = seek(self.from.as_fd(), SeekFrom::Data(0));
@@ -158,10 +149,10 @@ impl Transfer<'_> {
     }
 
     /// Copies the bytes from `offset` to `end`; where it got to, which is less if the source ended.
-    fn extent(&mut self, mut offset: u64, end: u64) -> Result<u64, Trouble> {
+    fn extent(&mut self, mut offset: u64, end: u64) -> Result<u64, CopyFailure> {
         while offset < end && self.range {
             let (mut read, mut written) = (offset, offset);
-            let length = (end - offset).min(RANGE) as usize;
+            let length = (end - offset).min(RANGE_BYTES) as usize;
             match copy_file_range(self.from, Some(&mut read), self.to, Some(&mut written), length) {
                 // The end, or a file system that cannot tell: reading will show.
                 Ok(0) => break,
@@ -182,9 +173,9 @@ impl Transfer<'_> {
         self.read_and_write(offset, end)
     }
 
-    fn read_and_write(&mut self, mut offset: u64, end: u64) -> Result<u64, Trouble> {
+    fn read_and_write(&mut self, mut offset: u64, end: u64) -> Result<u64, CopyFailure> {
         while offset < end {
-            let wanted = (end - offset).min(BUFFER as u64) as usize;
+            let wanted = (end - offset).min(BUFFER_BYTES as u64) as usize;
             let buffer = room(self.buffer, wanted);
             let length = match pread(self.from, &mut *buffer, offset) {
                 Err(Errno::INTR) => continue,
@@ -193,7 +184,7 @@ impl Transfer<'_> {
             if length == 0 {
                 break;
             }
-            self.way = Way::Written;
+            self.way = CopyWay::Written;
             write_at(self.to, &buffer[..length], offset)?;
             offset += length as u64;
             self.moved(length as u64)?;
@@ -201,9 +192,9 @@ impl Transfer<'_> {
         Ok(offset)
     }
 
-    fn moved(&mut self, bytes: u64) -> Result<(), Trouble> {
+    fn moved(&mut self, bytes: u64) -> Result<(), CopyFailure> {
         self.moved += bytes;
-        if (self.tick)(bytes) { Ok(()) } else { Err(Trouble::Stopped) }
+        if (self.tick)(bytes) { Ok(()) } else { Err(CopyFailure::Stopped) }
     }
 }
 
@@ -235,7 +226,7 @@ pub(in crate::sys::tree) fn next_data(
 }
 
 /// Writes all of `bytes`.
-pub(in crate::sys::tree) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), Trouble> {
+pub(in crate::sys::tree) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), CopyFailure> {
     let mut done = 0;
     while done < bytes.len() {
         match pwrite(file, &bytes[done..], offset + done as u64) {
@@ -248,10 +239,10 @@ pub(in crate::sys::tree) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) 
     Ok(())
 }
 
-pub(in crate::sys::tree) fn source(error: Errno) -> Trouble {
-    Trouble::Source(error.into())
+pub(in crate::sys::tree) fn source(error: Errno) -> CopyFailure {
+    CopyFailure::Source(error.into())
 }
 
-pub(in crate::sys::tree) fn target(error: Errno) -> Trouble {
-    Trouble::Target(error.into())
+pub(in crate::sys::tree) fn target(error: Errno) -> CopyFailure {
+    CopyFailure::Target(error.into())
 }

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, openat};
 
 use super::reuse::Beside;
 use crate::sys::tree::entry::handle::Stat;
-use crate::sys::tree::entry::names::Reader;
+use crate::sys::tree::entry::names::DirectoryReader;
 
 /// A directory of the source and its copy. Whoever works on an entry shares it.
 pub(in crate::sys::tree) struct Directory {
@@ -49,7 +49,7 @@ impl Directory {
     pub(in crate::sys::tree) fn listed_twice(&self, name: &CStr) -> bool {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let Ok(again) = openat(&self.to, c".", flags, Mode::empty()) else { return false };
-        let mut reader = Reader::new();
+        let mut reader = DirectoryReader::new();
         let mut found = false;
         while let Ok(true) = reader.chunk(again.as_fd(), |listed, _| {
             found |= listed == name;

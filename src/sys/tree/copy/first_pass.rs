@@ -19,7 +19,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat,
@@ -36,11 +36,35 @@ use crate::sys::tree::measure::sync_filesystem;
 use crate::sys::{disk, fault};
 
 /// Bytes; of smaller files there are no drafts: to copy them anew takes no longer.
-const LARGE: u64 = 1024 * 1024;
+const DRAFT_MIN_BYTES: u64 = 1024 * 1024;
 
-/// The copies of a first pass.
+/// The copies that a first pass made, for the second to take.
+#[derive(Default, Clone, Copy)]
+pub enum FirstPass<'a> {
+    /// There was no first pass.
+    #[default]
+    None,
+    /// Copies of a tree that others write to, found by the mark of each inode.
+    ByMark(&'a MarkedCopies),
+    /// Copies of files of a tree that never changes, found by their path beneath this directory.
+    ByPath(&'a Path),
+}
+
+impl<'a> FirstPass<'a> {
+    /// Returns the copies that are found by mark.
+    pub(in crate::sys::tree) fn marked(self) -> Option<&'a MarkedCopies> {
+        if let FirstPass::ByMark(copies) = self { Some(copies) } else { None }
+    }
+
+    /// Returns the directory of the copies that are found by path.
+    pub(in crate::sys::tree) fn tree(self) -> Option<&'a Path> {
+        if let FirstPass::ByPath(tree) = self { Some(tree) } else { None }
+    }
+}
+
+/// Copies of files under the marks of their inodes, and drafts of large files.
 #[derive(Debug)]
-pub struct EarlyCopies {
+pub struct MarkedCopies {
     handle: OwnedFd,
     /// What changed later is not copied, nor taken.
     pub(in crate::sys::tree) settled: FileTime,
@@ -53,12 +77,7 @@ pub(in crate::sys::tree) struct Draft {
     pub(in crate::sys::tree) file: OwnedFd,
 }
 
-/// Where the copies for the tree `dst` stand: beside it.
-pub(in crate::sys::tree) fn beside(dst: &Path) -> PathBuf {
-    disk::beside(dst, ".early")
-}
-
-impl EarlyCopies {
+impl MarkedCopies {
     /// Makes the directory `path` for them. From here on each change to a file leaves a mark on it.
     pub(in crate::sys::tree) fn new(path: &Path, settled: FileTime) -> Result<Self, DiskError> {
         fault::point("tree.mkdir").at("make", path)?;
@@ -68,7 +87,7 @@ impl EarlyCopies {
         let settled = settled.min(FileTime::now().safely_before());
         // A store through a mapping marks its file once the page has been written back, and not before.
         sync_filesystem(path)?;
-        Ok(EarlyCopies { handle, settled, has_drafts: !disk::can_clone(path) })
+        Ok(MarkedCopies { handle, settled, has_drafts: !disk::can_clone(path) })
     }
 
     pub(in crate::sys::tree) fn handle(&self) -> &OwnedFd {
@@ -86,7 +105,7 @@ impl EarlyCopies {
     }
 
     fn may_be_draft(&self, stat: &Stat) -> bool {
-        self.has_drafts && stat.size >= LARGE && is_single(stat)
+        self.has_drafts && stat.size >= DRAFT_MIN_BYTES && is_single(stat)
     }
 
     /// Makes the copy `name` the draft of the file that `stat` tells of, if it may be one and there is none.

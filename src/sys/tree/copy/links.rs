@@ -14,9 +14,10 @@ use rustix::fs::{AtFlags, CWD, Mode, linkat, mkdirat, renameat};
 use rustix::io::Errno;
 
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
+use crate::sys::tree::beside;
 use crate::sys::tree::entry::handle::{Inode, open_root};
 use crate::sys::tree::remove::remove_tree;
-use crate::sys::{disk, fault};
 
 pub(in crate::sys::tree) struct Links {
     path: PathBuf,
@@ -27,7 +28,7 @@ impl Links {
     /// For a copy into `dst`. Makes nothing yet.
     pub(in crate::sys::tree) fn beside(dst: &Path) -> Result<Self, DiskError> {
         dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("make a directory beside", dst)?;
-        Ok(Links { path: disk::beside(dst, ".links"), directory: Mutex::new(None) })
+        Ok(Links { path: beside::links(dst), directory: Mutex::new(None) })
     }
 
     /// Makes `name` in `to` a link to what an earlier name of `inode` has become, and says true; or, if this is

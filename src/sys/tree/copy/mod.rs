@@ -7,7 +7,6 @@ pub(super) mod links;
 pub(super) mod options;
 pub(super) mod patch;
 pub(super) mod queue;
-pub(super) mod refill;
 pub(super) mod reuse;
 pub(super) mod run;
 pub(super) mod tree;

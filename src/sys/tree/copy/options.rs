@@ -1,11 +1,11 @@
 //! What a caller asks of a copy, and what it is told about it.
 
 use std::fmt;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Index, IndexMut};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
 /// Called now and then, from several threads, with the bytes and the entries done so far.
 ///
@@ -36,8 +36,60 @@ impl fmt::Debug for CopyOptions {
     }
 }
 
+/// A way to copy the bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyWay {
+    /// The copy shares its blocks with the source (`FICLONE`).
+    Cloned,
+    /// The kernel copied the bytes (`copy_file_range`).
+    Ranged,
+    /// The bytes were read and written.
+    Written,
+    /// A copy from the first pass was compared with the file; only the bytes that differed were written.
+    Patched,
+}
+
+impl CopyWay {
+    /// Lists all ways, the cheapest first.
+    pub const ALL: [CopyWay; 4] = [CopyWay::Cloned, CopyWay::Ranged, CopyWay::Written, CopyWay::Patched];
+
+    /// Returns the key of this way in JSON, which scripts rely on.
+    pub fn key(self) -> &'static str {
+        match self {
+            CopyWay::Cloned => "cloned",
+            CopyWay::Ranged => "ranged",
+            CopyWay::Written => "written",
+            CopyWay::Patched => "revised",
+        }
+    }
+}
+
+/// What each [`CopyWay`] has done. Serializes as a map from [`CopyWay::key`].
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByWay([Rung; CopyWay::ALL.len()]);
+
+impl Index<CopyWay> for ByWay {
+    type Output = Rung;
+
+    fn index(&self, way: CopyWay) -> &Rung {
+        &self.0[way as usize]
+    }
+}
+
+impl IndexMut<CopyWay> for ByWay {
+    fn index_mut(&mut self, way: CopyWay) -> &mut Rung {
+        &mut self.0[way as usize]
+    }
+}
+
+impl Serialize for ByWay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(CopyWay::ALL.map(|way| (way.key(), self[way])))
+    }
+}
+
 /// What one way to copy the bytes of files has done.
-#[derive(Default, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Rung {
     /// Files copied this way.
     pub files: u64,
@@ -46,7 +98,7 @@ pub struct Rung {
 }
 
 /// What a copy has made. Empty files stand in `files` alone: they need none of the ways.
-#[derive(Default, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CopyStats {
     /// Regular files, each inode once.
     pub files: u64,
@@ -59,27 +111,18 @@ pub struct CopyStats {
     /// Sum of the sizes of the regular files, holes included.
     pub bytes: u64,
     /// Entries that were there already, from an earlier pass.
-    #[serde(default)]
     pub kept: u64,
     /// Regular files that were known to be unchanged and stayed.
-    #[serde(default)]
     pub reused: u64,
-    /// Files that share their blocks with the source (FICLONE).
-    pub cloned: Rung,
-    /// Files that the kernel copied (`copy_file_range`).
-    pub ranged: Rung,
-    /// Files that were read and written.
-    pub written: Rung,
-    /// Files of which an earlier pass had made a copy, that was compared with them: the bytes are those that
-    /// differed.
-    #[serde(default)]
-    pub revised: Rung,
+    /// What each way to copy has done.
+    #[serde(flatten)]
+    pub by_way: ByWay,
 }
 
 impl CopyStats {
     /// Bytes that were shared or moved, in whatever way.
     pub fn moved(&self) -> u64 {
-        [self.cloned, self.ranged, self.written, self.revised].iter().map(|rung| rung.bytes).sum()
+        self.by_way.0.iter().map(|rung| rung.bytes).sum()
     }
 }
 
@@ -92,10 +135,9 @@ impl AddAssign<&CopyStats> for CopyStats {
         self.bytes += other.bytes;
         self.kept += other.kept;
         self.reused += other.reused;
-        self.cloned += other.cloned;
-        self.ranged += other.ranged;
-        self.written += other.written;
-        self.revised += other.revised;
+        for way in CopyWay::ALL {
+            self.by_way[way] += other.by_way[way];
+        }
     }
 }
 

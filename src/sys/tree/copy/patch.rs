@@ -11,37 +11,38 @@ use std::thread;
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, fstat, ftruncate, seek};
 use rustix::io::{Errno, pread};
 
-use super::content::{BUFFER, Copied, Trouble, Way, next_data, source, target, write_at};
+use super::content::{BUFFER_BYTES, CopiedFile, CopyFailure, next_data, source, target, write_at};
+use super::options::CopyWay;
 use crate::sys::tree::entry::handle::Stat;
 
 /// Bytes that are compared and written at once.
-const BLOCK: usize = 4096;
+const BLOCK_BYTES: usize = 4096;
 /// Bytes that a thread takes at a time.
-const RANGE: u64 = 16 * 1024 * 1024;
+const RANGE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Makes `to`, a copy of `from` as it once was, the copy of it up to the size in `stat`, with so many threads. `tick` is told of
 /// bytes that are done; false ends it.
-pub(in crate::sys::tree) fn revise(
+pub(in crate::sys::tree) fn patch_copy(
     from: &OwnedFd,
     to: &OwnedFd,
     stat: &Stat,
     threads: usize,
     tick: &(dyn Fn(u64) -> bool + Sync),
-) -> Result<Copied, Trouble> {
+) -> Result<CopiedFile, CopyFailure> {
     // As a copy does, this waits for a write that is under way.
     let _ = seek(from.as_fd(), SeekFrom::Data(0));
     ftruncate(to, stat.size).map_err(target)?;
     let next = AtomicU64::new(0);
     let work = || {
-        let (own, other) = (vec![0; BUFFER], vec![0; BUFFER]);
-        let mut revision = Revision { from, to, size: stat.size, own, other, written: 0 };
+        let (own, other) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+        let mut revision = Patch { from, to, size: stat.size, own, other, written: 0 };
         let done = revision.ranges(&next, tick);
         if done.is_err() {
             next.store(stat.size, Ordering::Relaxed);
         }
         done.map(|()| revision.written)
     };
-    let threads = threads.min(usize::try_from(stat.size.div_ceil(RANGE)).unwrap_or(threads));
+    let threads = threads.min(usize::try_from(stat.size.div_ceil(RANGE_BYTES)).unwrap_or(threads));
     let moved = thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let own = work();
@@ -53,11 +54,11 @@ pub(in crate::sys::tree) fn revise(
     let now = u64::try_from(fstat(from).map_err(source)?.st_size).unwrap_or(0);
     let size = stat.size.min(now);
     ftruncate(to, size).map_err(target)?;
-    Ok(Copied { way: Some(Way::Revised), moved, size })
+    Ok(CopiedFile { way: Some(CopyWay::Patched), moved, size })
 }
 
 /// What one thread works with.
-struct Revision<'a> {
+struct Patch<'a> {
     from: &'a OwnedFd,
     to: &'a OwnedFd,
     size: u64,
@@ -66,23 +67,23 @@ struct Revision<'a> {
     written: u64,
 }
 
-impl Revision<'_> {
+impl Patch<'_> {
     /// Takes one range after the other, until there is none.
-    fn ranges(&mut self, next: &AtomicU64, tick: &(dyn Fn(u64) -> bool + Sync)) -> Result<(), Trouble> {
+    fn ranges(&mut self, next: &AtomicU64, tick: &(dyn Fn(u64) -> bool + Sync)) -> Result<(), CopyFailure> {
         loop {
-            let start = next.fetch_add(RANGE, Ordering::Relaxed);
+            let start = next.fetch_add(RANGE_BYTES, Ordering::Relaxed);
             if start >= self.size {
                 return Ok(());
             }
-            let end = self.size.min(start + RANGE);
+            let end = self.size.min(start + RANGE_BYTES);
             self.range(start, end)?;
             if !tick(end - start) {
-                return Err(Trouble::Stopped);
+                return Err(CopyFailure::Stopped);
             }
         }
     }
 
-    fn range(&mut self, mut offset: u64, end: u64) -> Result<(), Trouble> {
+    fn range(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while offset < end {
             let (data, until) = next_data(self.from, offset, end).map_err(source)?.unwrap_or((end, end));
             self.clear(offset, data)?;
@@ -93,11 +94,11 @@ impl Revision<'_> {
     }
 
     /// Makes the copy a hole there.
-    fn clear(&mut self, mut offset: u64, end: u64) -> Result<(), Trouble> {
+    fn clear(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while let Some((start, until)) = next_data(self.to, offset, end).map_err(target)? {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             // Only whole blocks become holes, also the last one of the file.
-            let past = if until == self.size { until.next_multiple_of(RANGE) } else { until };
+            let past = if until == self.size { until.next_multiple_of(RANGE_BYTES) } else { until };
             match fallocate(self.to, flags, start, past - start) {
                 Err(Errno::INTR) => continue,
                 Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.zeros(start, until)?,
@@ -108,10 +109,10 @@ impl Revision<'_> {
         Ok(())
     }
 
-    fn zeros(&mut self, mut offset: u64, end: u64) -> Result<(), Trouble> {
+    fn zeros(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         self.own.fill(0);
         while offset < end {
-            let length = (end - offset).min(BUFFER as u64) as usize;
+            let length = (end - offset).min(BUFFER_BYTES as u64) as usize;
             write_at(self.to, &self.own[..length], offset)?;
             self.written += length as u64;
             offset += length as u64;
@@ -120,7 +121,7 @@ impl Revision<'_> {
     }
 
     /// Brings data of the file across: what the copy has as a hole is written, the rest compared first.
-    fn data(&mut self, mut offset: u64, end: u64) -> Result<(), Trouble> {
+    fn data(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while offset < end {
             let (there, until) = next_data(self.to, offset, end).map_err(target)?.unwrap_or((end, end));
             self.blocks(offset, there, false)?;
@@ -130,9 +131,9 @@ impl Revision<'_> {
         Ok(())
     }
 
-    fn blocks(&mut self, mut offset: u64, end: u64, compare: bool) -> Result<(), Trouble> {
+    fn blocks(&mut self, mut offset: u64, end: u64, compare: bool) -> Result<(), CopyFailure> {
         while offset < end {
-            let wanted = (end - offset).min(BUFFER as u64) as usize;
+            let wanted = (end - offset).min(BUFFER_BYTES as u64) as usize;
             let length = read_at(self.from, &mut self.own[..wanted], offset).map_err(source)?;
             // The file has become shorter, and so does the copy at last.
             if length == 0 {
@@ -149,27 +150,27 @@ impl Revision<'_> {
     }
 
     /// Writes the blocks of what was read, `length` bytes, that are not in the `there` bytes that were read of the copy.
-    fn differing(&mut self, offset: u64, length: usize, there: usize) -> Result<(), Trouble> {
+    fn differing(&mut self, offset: u64, length: usize, there: usize) -> Result<(), CopyFailure> {
         let (own, other) = (&self.own[..length], &self.other[..there]);
         if own == other {
             return Ok(());
         }
         let is_same = |at: usize| {
-            let end = length.min(at + BLOCK);
+            let end = length.min(at + BLOCK_BYTES);
             other.get(at..end) == Some(&own[at..end])
         };
         let mut at = 0;
         while at < length {
             let start = at;
             while at < length && !is_same(at) {
-                at += BLOCK;
+                at += BLOCK_BYTES;
             }
             let run = &own[start..at.min(length)];
             if !run.is_empty() {
                 write_at(self.to, run, offset + start as u64)?;
                 self.written += run.len() as u64;
             }
-            at += BLOCK;
+            at += BLOCK_BYTES;
         }
         Ok(())
     }

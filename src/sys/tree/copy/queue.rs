@@ -12,7 +12,7 @@ use std::thread;
 const WORKERS_MAX: usize = 4;
 
 pub(in crate::sys::tree) struct Queue<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     room: usize,
     /// Takers that wait.
     hungry: AtomicUsize,
@@ -20,14 +20,14 @@ pub(in crate::sys::tree) struct Queue<T> {
     emptied: Condvar,
 }
 
-struct State<T> {
+struct QueueState<T> {
     items: VecDeque<T>,
     closed: bool,
 }
 
 impl<T> Queue<T> {
     pub(in crate::sys::tree) fn new(room: usize) -> Self {
-        let state = Mutex::new(State { items: VecDeque::new(), closed: false });
+        let state = Mutex::new(QueueState { items: VecDeque::new(), closed: false });
         Queue { state, room, hungry: AtomicUsize::new(0), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
@@ -80,7 +80,7 @@ impl<T> Queue<T> {
         self.emptied.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

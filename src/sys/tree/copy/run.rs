@@ -9,7 +9,7 @@ use std::thread;
 
 use super::content::Ladder;
 use super::directory::Directory;
-use super::first_pass::EarlyCopies;
+use super::first_pass::MarkedCopies;
 use super::links::Links;
 use super::options::{CopyOptions, CopyStats};
 use super::queue::Queue;
@@ -18,27 +18,27 @@ use crate::sys::error::DiskError;
 use crate::sys::fault;
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::names::Names;
+use crate::sys::tree::entry::names::NameList;
 
 /// Batches that wait for a worker; each holds two directory handles.
-const QUEUE: usize = 64;
+const QUEUED_BATCHES: usize = 64;
 
 /// A piece of work: some entries of one directory that are no directories.
-pub(in crate::sys::tree) struct Batch {
+pub(in crate::sys::tree) struct CopyBatch {
     pub(in crate::sys::tree) directory: Arc<Directory>,
-    pub(in crate::sys::tree) names: Names,
+    pub(in crate::sys::tree) names: NameList,
 }
 
 /// What the threads of one copy share.
-pub(in crate::sys::tree) struct Run<'a> {
+pub(in crate::sys::tree) struct CopyRun<'a> {
     pub(in crate::sys::tree) src: &'a Path,
     pub(in crate::sys::tree) dst: &'a Path,
     pub(in crate::sys::tree) ladder: Ladder,
     pub(in crate::sys::tree) update: &'a Update<'a>,
-    /// This is a first pass: files are copied to there, and nothing else is.
-    pub(in crate::sys::tree) ahead: Option<&'a EarlyCopies>,
+    /// In a first pass, where it puts copies of files; it makes nothing else.
+    pub(in crate::sys::tree) first_pass_into: Option<&'a MarkedCopies>,
     pub(in crate::sys::tree) links: Links,
-    pub(in crate::sys::tree) queue: Queue<Batch>,
+    pub(in crate::sys::tree) queue: Queue<CopyBatch>,
     pub(in crate::sys::tree) options: &'a CopyOptions,
     stopped: AtomicBool,
     error: Mutex<Option<DiskError>>,
@@ -47,7 +47,7 @@ pub(in crate::sys::tree) struct Run<'a> {
     entries: AtomicU64,
 }
 
-impl<'a> Run<'a> {
+impl<'a> CopyRun<'a> {
     pub(in crate::sys::tree) fn new(
         src: &'a Path,
         dst: &'a Path,
@@ -55,15 +55,15 @@ impl<'a> Run<'a> {
         ladder: Ladder,
         update: &'a Update<'a>,
     ) -> Result<Self, DiskError> {
-        Ok(Run {
+        Ok(CopyRun {
             src,
             dst,
             update,
-            ahead: None,
+            first_pass_into: None,
             options,
             ladder,
             links: Links::beside(dst)?,
-            queue: Queue::new(QUEUE),
+            queue: Queue::new(QUEUED_BATCHES),
             stopped: AtomicBool::new(false),
             error: Mutex::new(None),
             stats: Mutex::new(CopyStats::default()),
@@ -72,13 +72,13 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Makes a first pass of it, which copies files to `early` and does nothing else.
-    pub(in crate::sys::tree) fn ahead(self, early: &'a EarlyCopies) -> Self {
-        Run { ahead: Some(early), ..self }
+    /// Makes this run a first pass, which copies files into `copies` and does nothing else.
+    pub(in crate::sys::tree) fn first_pass(self, copies: &'a MarkedCopies) -> Self {
+        CopyRun { first_pass_into: Some(copies), ..self }
     }
 }
 
-impl Run<'_> {
+impl CopyRun<'_> {
     /// Ends the copy; the first error is the one that counts.
     pub(in crate::sys::tree) fn fail(&self, error: DiskError) {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -124,7 +124,7 @@ impl Run<'_> {
         scratch: &mut Scratch,
     ) -> Result<(), DiskError> {
         Directory::release(directory, |last| {
-            if !self.goes_on() || self.ahead.is_some() || last.is_bare {
+            if !self.goes_on() || self.first_pass_into.is_some() || last.is_bare {
                 return Ok(());
             }
             fault::point("tree.attributes")
@@ -148,7 +148,7 @@ impl Run<'_> {
     }
 }
 
-pub(in crate::sys::tree) struct StopOnPanic<'a>(&'a Run<'a>);
+pub(in crate::sys::tree) struct StopOnPanic<'a>(&'a CopyRun<'a>);
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {

@@ -4,26 +4,26 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 
 use rustix::fs::{Mode, fchmod};
 
 use super::content::Ladder;
 use super::directory::Directory;
-use super::first_pass::{EarlyCopies, beside};
+use super::first_pass::MarkedCopies;
 use super::options::{CopyOptions, CopyStats};
 use super::queue::workers;
 use super::reuse::{Beside, Keep, Update};
-use super::run::{Batch, Run};
+use super::run::CopyRun;
 use super::walker::Walker;
 use super::worker::Worker;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
+use crate::sys::tree::beside;
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
-use crate::sys::tree::entry::names::Reader;
+use crate::sys::tree::entry::names::DirectoryReader;
 use crate::sys::tree::index::FileTime;
 use crate::sys::tree::remove::remove_tree;
 
@@ -60,17 +60,17 @@ pub fn update_tree(
 ///
 /// # Errors
 /// As [`copy_tree`].
-pub fn copy_early(
+pub fn copy_first_pass(
     src: &Path,
     dst: &Path,
     options: &CopyOptions,
     settled: FileTime,
-) -> Result<(EarlyCopies, CopyStats), DiskError> {
-    let stock = beside(dst);
-    let early = EarlyCopies::new(&stock, settled)?;
+) -> Result<(MarkedCopies, CopyStats), DiskError> {
+    let place = beside::first_pass(dst);
+    let copies = MarkedCopies::new(&place, settled)?;
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
-    let to = early.handle().try_clone().at("open", &stock)?;
+    let to = copies.handle().try_clone().at("open", &place)?;
     let root = Directory {
         parent: None,
         name: CString::default(),
@@ -81,17 +81,17 @@ pub fn copy_early(
         is_bare: false,
     };
     let update = Update::default();
-    let run = Run::new(src, &stock, options, Ladder::new(true, true), &update)?.ahead(&early);
+    let run = CopyRun::new(src, &place, options, Ladder::new(true, true), &update)?.first_pass(&copies);
     let stats = finish(run, root)?;
-    Ok((early, stats))
+    Ok((copies, stats))
 }
 
 /// Removes what a first pass for `dst` left: all that was not taken.
 ///
 /// # Errors
 /// What cannot be removed.
-pub fn discard_early(dst: &Path) -> Result<(), DiskError> {
-    remove_tree(&beside(dst))
+pub fn discard_first_pass(dst: &Path) -> Result<(), DiskError> {
+    remove_tree(&beside::first_pass(dst))
 }
 
 pub(in crate::sys::tree) fn copy_with(
@@ -111,11 +111,11 @@ fn run(
     update: &Update<'_>,
 ) -> Result<CopyStats, DiskError> {
     let root = open_roots(src, dst, update)?;
-    finish(Run::new(src, dst, options, ladder, update)?, root)
+    finish(CopyRun::new(src, dst, options, ladder, update)?, root)
 }
 
 /// Walks the source, and works until all is done.
-fn finish(run: Run<'_>, root: Directory) -> Result<CopyStats, DiskError> {
+fn finish(run: CopyRun<'_>, root: Directory) -> Result<CopyStats, DiskError> {
     thread::scope(|scope| {
         for _ in 0..workers(run.options.workers) {
             scope.spawn(|| Worker::new(&run).work());
@@ -126,29 +126,12 @@ fn finish(run: Run<'_>, root: Directory) -> Result<CopyStats, DiskError> {
     run.finish()
 }
 
-/// Copies some entries of one directory. Its own attributes stay as they are.
-pub(in crate::sys::tree) fn copy_batch(
-    src: &Path,
-    dst: &Path,
-    batch: Batch,
-    options: &CopyOptions,
-    update: &Update<'_>,
-) -> Result<CopyStats, DiskError> {
-    let run = Run::new(src, dst, options, Ladder::new(true, true), update)?;
-    // The last share stays with us, so nobody finishes the directory.
-    let _share = Arc::clone(&batch.directory);
-    run.queue.push(batch);
-    run.queue.close();
-    Worker::new(&run).work();
-    run.finish()
-}
-
 fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, DiskError> {
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
     let to = open_root(dst)?;
     let mut empty = true;
-    let mut reader = Reader::new();
+    let mut reader = DirectoryReader::new();
     let check = |_: &CStr, _| {
         empty = false;
         Ok(())
@@ -161,6 +144,5 @@ fn open_roots(src: &Path, dst: &Path, update: &Update<'_>) -> Result<Directory, 
     fchmod(&to, Mode::RWXU).at("set the mode of", dst)?;
     attributes::clear_inherited(&to, &mut Scratch::default()).at("clear the attributes of", dst)?;
     let beside = Beside::root(update)?;
-    let root = Directory { parent: None, name: CString::default(), from, to, stat, beside, is_bare: false };
-    Ok(root)
+    Ok(Directory { parent: None, name: CString::default(), from, to, stat, beside, is_bare: false })
 }

@@ -14,37 +14,37 @@ use rustix::io::Errno;
 use super::directory::Directory;
 use super::options::CopyStats;
 use super::reuse::{Beside, Keep};
-use super::run::{Batch, Run};
+use super::run::{CopyBatch, CopyRun};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
-use crate::sys::tree::entry::names::{Names, Reader};
+use crate::sys::tree::entry::names::{DirectoryReader, NameList};
 
 /// Entries in a batch. Many, so that the workers are in different directories: creating entries in
 /// one of them is serialised by the kernel.
-const BATCH: usize = 512;
+const BATCH_ENTRIES: usize = 512;
 
 pub(in crate::sys::tree) struct Walker<'a> {
-    run: &'a Run<'a>,
-    stack: Vec<Frame>,
-    reader: Reader,
+    run: &'a CopyRun<'a>,
+    stack: Vec<CopyFrame>,
+    reader: DirectoryReader,
     scratch: Scratch,
     stats: CopyStats,
 }
 
-struct Frame {
+struct CopyFrame {
     directory: Arc<Directory>,
     /// Subdirectories of the piece that was read last.
-    pending: Names,
+    pending: NameList,
     /// How many of them are done.
     done: usize,
     read_to_end: bool,
 }
 
 impl<'a> Walker<'a> {
-    pub(in crate::sys::tree) fn new(run: &'a Run<'a>) -> Self {
-        let (reader, scratch, stats) = (Reader::new(), Scratch::default(), CopyStats::default());
+    pub(in crate::sys::tree) fn new(run: &'a CopyRun<'a>) -> Self {
+        let (reader, scratch, stats) = (DirectoryReader::new(), Scratch::default(), CopyStats::default());
         Walker { run, stack: Vec::new(), reader, scratch, stats }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Walker<'a> {
 
     fn enter(&mut self, directory: Directory) {
         let directory = Arc::new(directory);
-        self.stack.push(Frame { directory, pending: Names::default(), done: 0, read_to_end: false });
+        self.stack.push(CopyFrame { directory, pending: NameList::default(), done: 0, read_to_end: false });
     }
 
     fn step(&mut self) -> Result<(), DiskError> {
@@ -99,11 +99,12 @@ impl<'a> Walker<'a> {
 
     /// Reads the next piece of the directory on top of the stack.
     fn read(&mut self) -> Result<(), DiskError> {
-        let Frame { directory, pending, done, read_to_end } =
+        let CopyFrame { directory, pending, done, read_to_end } =
             self.stack.last_mut().expect("the stack is not empty");
-        (*pending, *done) = (Names::default(), 0);
-        let mut names = Names::default();
-        let send = |names: Names| self.run.queue.push(Batch { directory: Arc::clone(directory), names });
+        (*pending, *done) = (NameList::default(), 0);
+        let mut names = NameList::default();
+        let send =
+            |names: NameList| self.run.queue.push(CopyBatch { directory: Arc::clone(directory), names });
         let more = self.reader.chunk(directory.from.as_fd(), |name, mut kind| {
             if kind == FileType::Unknown {
                 kind = match Stat::of_name(directory.from.as_fd(), name) {
@@ -118,7 +119,7 @@ impl<'a> Walker<'a> {
                 return pending.push(name);
             }
             names.push(name)?;
-            if names.len() == BATCH {
+            if names.len() == BATCH_ENTRIES {
                 send(std::mem::take(&mut names));
             }
             Ok(())
@@ -139,9 +140,9 @@ impl<'a> Walker<'a> {
             Err(Errno::NOENT) => return Ok(None),
             // Something else has taken its place since it was listed.
             Err(Errno::NOTDIR | Errno::LOOP) => {
-                let mut names = Names::default();
+                let mut names = NameList::default();
                 names.push(name).expect("there is room for one name");
-                run.queue.push(Batch { directory: parent, names });
+                run.queue.push(CopyBatch { directory: parent, names });
                 return Ok(None);
             }
             other => other.map_err(|errno| refusal("open", parent.path(run.src, name), errno))?,
@@ -150,7 +151,7 @@ impl<'a> Walker<'a> {
             .map_err(|errno| DiskError::new("read the attributes of", parent.path(run.src, name), errno))?;
 
         let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
-        if run.ahead.is_some() {
+        if run.first_pass_into.is_some() {
             let to = parent.to.try_clone().map_err(failed)?;
             let (name, beside) = (name.to_owned(), Beside::default());
             return Ok(Some(Directory {

@@ -8,28 +8,28 @@ use std::sync::Arc;
 use rustix::fs::{FileType, Mode, OFlags, mknodat, openat, readlinkat, symlinkat};
 use rustix::io::Errno;
 
-use super::content::{Copied, Trouble, Way};
+use super::content::{CopiedFile, CopyFailure};
 use super::directory::Directory;
-use super::first_pass::EarlyCopies;
+use super::first_pass::MarkedCopies;
 use super::options::{CopyStats, Rung};
-use super::patch::revise;
+use super::patch::patch_copy;
 use super::queue::workers;
 use super::reuse::Keep;
-use super::run::{Batch, Run};
+use super::run::{CopyBatch, CopyRun};
 use crate::sys::error::DiskError;
 use crate::sys::fault;
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Node, Stat, refusal};
-use crate::sys::tree::entry::names::Names;
+use crate::sys::tree::entry::names::NameList;
 
 /// Bytes; while a worker copies such a file, it keeps no others waiting.
-const LARGE: u64 = 4 * 1024 * 1024;
+const LARGE_BYTES: u64 = 4 * 1024 * 1024;
 /// Progress is told after so many bytes of one file.
-const TELL: u64 = 16 * 1024 * 1024;
+const PROGRESS_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(in crate::sys::tree) struct Worker<'a> {
-    run: &'a Run<'a>,
+    run: &'a CopyRun<'a>,
     scratch: Scratch,
     buffer: Vec<u8>,
     stats: CopyStats,
@@ -38,8 +38,8 @@ pub(in crate::sys::tree) struct Worker<'a> {
 }
 
 /// An entry of the source that is to be copied.
-struct Entry<'e> {
-    run: &'e Run<'e>,
+struct CopyEntry<'e> {
+    run: &'e CopyRun<'e>,
     directory: &'e Directory,
     name: &'e CStr,
     node: &'e Node,
@@ -52,7 +52,7 @@ enum Made {
 }
 
 impl<'a> Worker<'a> {
-    pub(in crate::sys::tree) fn new(run: &'a Run<'a>) -> Self {
+    pub(in crate::sys::tree) fn new(run: &'a CopyRun<'a>) -> Self {
         let (scratch, buffer, stats) = (Scratch::default(), Vec::new(), CopyStats::default());
         Worker { run, scratch, buffer, stats, untold: 0 }
     }
@@ -70,8 +70,8 @@ impl<'a> Worker<'a> {
         self.run.add(&self.stats);
     }
 
-    fn batch(&mut self, batch: Batch) -> Result<(), DiskError> {
-        let Batch { directory, mut names } = batch;
+    fn batch(&mut self, batch: CopyBatch) -> Result<(), DiskError> {
+        let CopyBatch { directory, mut names } = batch;
         let mut index = 0;
         while let Some(name) = names.get(index) {
             if !self.run.goes_on() {
@@ -84,11 +84,11 @@ impl<'a> Worker<'a> {
             let Some(node) = self.open(&directory, name)? else { continue };
             self.share(&directory, &mut names, index, node.stat.size);
             let name = names.get(index - 1).expect("it was just there");
-            if let Some(early) = self.run.ahead {
+            if let Some(early) = self.run.first_pass_into {
                 self.ahead(&directory, name, &node, early)?;
                 continue;
             }
-            self.entry(&Entry { run: self.run, directory: &directory, name, node: &node })?;
+            self.entry(&CopyEntry { run: self.run, directory: &directory, name, node: &node })?;
         }
         self.run.progress(std::mem::take(&mut self.untold), index as u64);
         self.run.release(directory, &mut self.scratch)
@@ -97,9 +97,9 @@ impl<'a> Worker<'a> {
     /// Whether the entry need not be copied: it is there already.
     fn spare(&mut self, directory: &Directory, name: &CStr) -> Result<bool, DiskError> {
         let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
-        if let Some(early) = self.run.update.early
+        if let Some(copies) = self.run.update.first_pass.marked()
             && let Some(bytes) =
-                early.take(&directory.from, &directory.stat, &directory.to, name).map_err(failed)?
+                copies.take(&directory.from, &directory.stat, &directory.to, name).map_err(failed)?
         {
             self.stats.kept += 1;
             self.untold += bytes;
@@ -112,16 +112,16 @@ impl<'a> Worker<'a> {
 
     /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
     /// of it if one of them has nothing to do.
-    fn share(&self, directory: &Arc<Directory>, names: &mut Names, index: usize, size: u64) {
+    fn share(&self, directory: &Arc<Directory>, names: &mut NameList, index: usize, size: u64) {
         let left = names.len() - index;
         let given = match size {
-            LARGE.. => left,
+            LARGE_BYTES.. => left,
             _ if self.run.queue.is_hungry() => left.div_ceil(2),
             _ => 0,
         };
         if given > 0 {
             let names = names.split_off(names.len() - given);
-            self.run.queue.push_front(Batch { directory: Arc::clone(directory), names });
+            self.run.queue.push_front(CopyBatch { directory: Arc::clone(directory), names });
         }
     }
 
@@ -142,10 +142,10 @@ impl<'a> Worker<'a> {
         directory: &Directory,
         name: &CStr,
         node: &Node,
-        early: &EarlyCopies,
+        early: &MarkedCopies,
     ) -> Result<(), DiskError> {
         let Some(mark) = early.name(&node.stat) else { return Ok(()) };
-        let entry = Entry { run: self.run, directory, name, node };
+        let entry = CopyEntry { run: self.run, directory, name, node };
         let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
         fault::point("tree.copy").map_err(|error| entry.target("make", error))?;
         match create(early.handle(), &mark, &node.stat) {
@@ -159,8 +159,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), DiskError> {
-        let Entry { run, directory, name, node } = *entry;
+    fn entry(&mut self, entry: &CopyEntry<'_>) -> Result<(), DiskError> {
+        let CopyEntry { run, directory, name, node } = *entry;
         let made = if node.stat.links > 1 {
             let path = || directory.path(run.dst, name);
             match run.links.join(node.stat.inode, &directory.to, name, || entry.make(), path)? {
@@ -170,7 +170,7 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
             }
-        } else if self.revised(entry)? {
+        } else if self.patch_draft(entry)? {
             return Ok(());
         } else {
             entry.make()?
@@ -187,11 +187,11 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn file(&mut self, entry: &Entry<'_>, from: &OwnedFd, to: &OwnedFd) -> Result<(), DiskError> {
+    fn file(&mut self, entry: &CopyEntry<'_>, from: &OwnedFd, to: &OwnedFd) -> Result<(), DiskError> {
         let (run, untold) = (self.run, &mut self.untold);
         let mut tick = |bytes| {
             *untold += bytes;
-            if *untold >= TELL {
+            if *untold >= PROGRESS_BYTES {
                 run.progress(std::mem::take(untold), 0);
             }
             run.goes_on()
@@ -199,9 +199,9 @@ impl<'a> Worker<'a> {
         let stat = &entry.node.stat;
         let copied = match run.ladder.copy(from, to, stat, &mut self.buffer, &mut tick) {
             Ok(copied) => copied,
-            Err(Trouble::Stopped) => return Ok(()),
-            Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
-            Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
+            Err(CopyFailure::Stopped) => return Ok(()),
+            Err(CopyFailure::Source(error)) => return Err(entry.source("read", error)),
+            Err(CopyFailure::Target(error)) => return Err(entry.target("write", error)),
         };
         self.untold += copied.size.saturating_sub(copied.moved);
         self.count(&copied);
@@ -217,24 +217,24 @@ impl<'a> Worker<'a> {
 
 impl Worker<'_> {
     /// Brings the draft of an earlier pass up to date, if there is one, and puts it in its place.
-    fn revised(&mut self, entry: &Entry<'_>) -> Result<bool, DiskError> {
-        let Entry { run, directory, name, node } = *entry;
-        let Some(early) = run.update.early else { return Ok(false) };
+    fn patch_draft(&mut self, entry: &CopyEntry<'_>) -> Result<bool, DiskError> {
+        let CopyEntry { run, directory, name, node } = *entry;
+        let Some(early) = run.update.first_pass.marked() else { return Ok(false) };
         let stat = &node.stat;
         let draft = early.take_draft(stat).map_err(|error| entry.target("make", error))?;
         let Some(draft) = draft else { return Ok(false) };
         let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
-        fault::point("tree.revise").map_err(|error| entry.target("write", error))?;
+        fault::point("tree.patch").map_err(|error| entry.target("write", error))?;
         let tick = |bytes| {
             run.progress(bytes, 0);
             run.goes_on()
         };
         let to = &draft.file;
-        match revise(&from, to, stat, workers(run.options.workers), &tick) {
+        match patch_copy(&from, to, stat, workers(run.options.workers), &tick) {
             Ok(copied) => self.count(&copied),
-            Err(Trouble::Stopped) => return Ok(true),
-            Err(Trouble::Source(error)) => return Err(entry.source("read", error)),
-            Err(Trouble::Target(error)) => return Err(entry.target("write", error)),
+            Err(CopyFailure::Stopped) => return Ok(true),
+            Err(CopyFailure::Source(error)) => return Err(entry.source("read", error)),
+            Err(CopyFailure::Target(error)) => return Err(entry.target("write", error)),
         }
         attributes::clear_inherited(to, &mut self.scratch)
             .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
@@ -245,24 +245,19 @@ impl Worker<'_> {
     }
 
     /// Counts a file.
-    fn count(&mut self, copied: &Copied) {
+    fn count(&mut self, copied: &CopiedFile) {
         self.stats.files += 1;
         self.stats.bytes += copied.size;
-        let rung = match copied.way {
-            Some(Way::Cloned) => &mut self.stats.cloned,
-            Some(Way::Ranged) => &mut self.stats.ranged,
-            Some(Way::Written) => &mut self.stats.written,
-            Some(Way::Revised) => &mut self.stats.revised,
-            None => &mut Rung::default(),
-        };
-        *rung += Rung { files: 1, bytes: copied.moved };
+        if let Some(way) = copied.way {
+            self.stats.by_way[way] += Rung { files: 1, bytes: copied.moved };
+        }
     }
 }
 
-impl Entry<'_> {
+impl CopyEntry<'_> {
     /// Makes an empty file, or the whole of what is none. None if the entry was copied before.
     fn make(&self) -> Result<Option<Made>, DiskError> {
-        let Entry { directory, name, node, .. } = *self;
+        let CopyEntry { directory, name, node, .. } = *self;
         let made = match node.stat.kind {
             FileType::RegularFile => {
                 let from = node.reopen().map_err(|errno| self.source("open", errno.into()))?;

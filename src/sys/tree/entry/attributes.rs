@@ -34,7 +34,7 @@ pub(in crate::sys::tree) struct Scratch {
 
 /// Something that has extended attributes.
 #[derive(Clone, Copy)]
-pub(in crate::sys::tree) enum Holder<'a> {
+pub(in crate::sys::tree) enum XattrHolder<'a> {
     /// A file or a directory that is open for reading or writing.
     Open(BorrowedFd<'a>),
     /// A magic path of `handle`, which is followed to the inode that the handle holds.
@@ -43,14 +43,14 @@ pub(in crate::sys::tree) enum Holder<'a> {
     Private(&'a [u8]),
 }
 
-impl Holder<'_> {
+impl XattrHolder<'_> {
     /// The names, as one block in which each ends in NUL; nothing where the file system has none.
     pub(in crate::sys::tree) fn list<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let buffer = room(buffer, LIST_MAX);
         let listed = match self {
-            Holder::Open(handle) => flistxattr(handle, &mut buffer[..]),
-            Holder::Magic(path) => listxattr(*path, &mut buffer[..]),
-            Holder::Private(path) => rustix::fs::llistxattr(*path, &mut buffer[..]),
+            XattrHolder::Open(handle) => flistxattr(handle, &mut buffer[..]),
+            XattrHolder::Magic(path) => listxattr(*path, &mut buffer[..]),
+            XattrHolder::Private(path) => rustix::fs::llistxattr(*path, &mut buffer[..]),
         };
         match listed {
             Ok(length) => Ok(&buffer[..length]),
@@ -67,9 +67,9 @@ impl Holder<'_> {
     ) -> Result<Option<&'b [u8]>> {
         let buffer = room(buffer, VALUE_MAX);
         let got = match self {
-            Holder::Open(handle) => fgetxattr(handle, name, &mut buffer[..]),
-            Holder::Magic(path) => getxattr(*path, name, &mut buffer[..]),
-            Holder::Private(path) => lgetxattr(*path, name, &mut buffer[..]),
+            XattrHolder::Open(handle) => fgetxattr(handle, name, &mut buffer[..]),
+            XattrHolder::Magic(path) => getxattr(*path, name, &mut buffer[..]),
+            XattrHolder::Private(path) => lgetxattr(*path, name, &mut buffer[..]),
         };
         match got {
             Ok(length) => Ok(Some(&buffer[..length])),
@@ -80,9 +80,9 @@ impl Holder<'_> {
 
     fn set(&self, name: &CStr, value: &[u8]) -> Result<()> {
         match self {
-            Holder::Open(handle) => fsetxattr(handle, name, value, XattrFlags::empty()),
-            Holder::Magic(path) => rustix::fs::setxattr(*path, name, value, XattrFlags::empty()),
-            Holder::Private(path) => lsetxattr(*path, name, value, XattrFlags::empty()),
+            XattrHolder::Open(handle) => fsetxattr(handle, name, value, XattrFlags::empty()),
+            XattrHolder::Magic(path) => rustix::fs::setxattr(*path, name, value, XattrFlags::empty()),
+            XattrHolder::Private(path) => lsetxattr(*path, name, value, XattrFlags::empty()),
         }
     }
 }
@@ -120,7 +120,7 @@ pub(in crate::sys::tree) fn apply(
         let (owner, group) = owner_of(stat);
         fchown(to, owner, group).map_err(|errno| owner_refused(errno, stat))?;
     }
-    let set = copy_extended(Holder::Open(from), Holder::Open(to.as_fd()), scratch)?;
+    let set = copy_extended(XattrHolder::Open(from), XattrHolder::Open(to.as_fd()), scratch)?;
     if set || Mode::from_raw_mode(born.st_mode) != stat.mode || stat.mode.intersects(Mode::SUID | Mode::SGID)
     {
         fchmod(to, stat.mode)?;
@@ -140,7 +140,7 @@ pub(in crate::sys::tree) fn apply_to_name(
     chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| owner_refused(errno, stat))?;
     let path = magic_child(directory, name);
-    copy_extended(Holder::Magic(from), Holder::Private(&path), scratch)?;
+    copy_extended(XattrHolder::Magic(from), XattrHolder::Private(&path), scratch)?;
     if stat.kind != FileType::Symlink {
         chmodat(directory, name, stat.mode, AtFlags::empty())?;
     }
@@ -154,7 +154,7 @@ pub(in crate::sys::tree) fn magic_child(directory: &OwnedFd, name: &CStr) -> Vec
 
 /// Removes the extended attributes that a new directory got from its parent (a default ACL, say).
 pub(in crate::sys::tree) fn clear_inherited(directory: &OwnedFd, scratch: &mut Scratch) -> Result<()> {
-    let holder = Holder::Open(directory.as_fd());
+    let holder = XattrHolder::Open(directory.as_fd());
     for name in names(holder.list(&mut scratch.names)?).filter(|name| !is_label(name)) {
         rustix::fs::fremovexattr(directory, name)?;
     }
@@ -162,7 +162,7 @@ pub(in crate::sys::tree) fn clear_inherited(directory: &OwnedFd, scratch: &mut S
 }
 
 /// Copies all extended attributes; whether there were any.
-fn copy_extended(from: Holder<'_>, to: Holder<'_>, scratch: &mut Scratch) -> io::Result<bool> {
+fn copy_extended(from: XattrHolder<'_>, to: XattrHolder<'_>, scratch: &mut Scratch) -> io::Result<bool> {
     let mut any = false;
     for name in names(from.list(&mut scratch.names)?) {
         let Some(value) = from.get(name, &mut scratch.value)? else { continue };
@@ -188,10 +188,4 @@ fn owner_refused(errno: Errno, stat: &Stat) -> io::Error {
     }
     let text = format!("its owner is {}:{}, which only root can set", stat.uid, stat.gid);
     io::Error::new(io::ErrorKind::PermissionDenied, text)
-}
-
-/// Gives a directory back the times that it had.
-pub(in crate::sys::tree) fn restore_times(directory: &OwnedFd, stat: &Stat) -> std::io::Result<()> {
-    crate::sys::fault::point("tree.attributes")?;
-    Ok(futimens(directory, &stat.times)?)
 }

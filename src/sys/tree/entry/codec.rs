@@ -13,9 +13,9 @@ pub(in crate::sys::tree) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Takes them from the front again. What is not there is an error of kind `InvalidData`.
-pub(in crate::sys::tree) struct Bytes<'b>(pub(in crate::sys::tree) &'b [u8]);
+pub(in crate::sys::tree) struct Decoder<'b>(pub(in crate::sys::tree) &'b [u8]);
 
-impl<'b> Bytes<'b> {
+impl<'b> Decoder<'b> {
     pub(in crate::sys::tree) fn number(&mut self) -> io::Result<u64> {
         let (number, rest) = self.0.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
         self.0 = rest;

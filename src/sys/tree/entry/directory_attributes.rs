@@ -10,14 +10,14 @@ use rustix::fs::{
     Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, fchmod, fchown, fremovexattr, fsetxattr, futimens,
 };
 
-use super::attributes::{Holder, Scratch, is_label, names};
-use super::codec::{Bytes, put_bytes, put_number};
+use super::attributes::{Scratch, XattrHolder, is_label, names};
+use super::codec::{Decoder, put_bytes, put_number};
 use super::handle::Stat;
 use crate::sys::fault;
 
 /// Owner, mode, times and extended attributes of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sys::tree) struct Metadata {
+pub(in crate::sys::tree) struct DirectoryAttributes {
     uid: u32,
     gid: u32,
     mode: Mode,
@@ -27,14 +27,14 @@ pub(in crate::sys::tree) struct Metadata {
     extended: Vec<(CString, Vec<u8>)>,
 }
 
-impl Metadata {
+impl DirectoryAttributes {
     /// Of the open directory `handle`, of which the kernel says `stat`.
     pub(in crate::sys::tree) fn of(
         handle: BorrowedFd<'_>,
         stat: &Stat,
         scratch: &mut Scratch,
     ) -> io::Result<Self> {
-        let holder = Holder::Open(handle);
+        let holder = XattrHolder::Open(handle);
         let mut extended = Vec::new();
         let Scratch { names: listed, value, .. } = scratch;
         for name in names(holder.list(listed)?).filter(|name| !is_label(name)) {
@@ -45,19 +45,19 @@ impl Metadata {
         extended.sort();
         let time = |time: &Timespec| (time.tv_sec, time.tv_nsec);
         let times = [time(&stat.times.last_access), time(&stat.times.last_modification)];
-        Ok(Metadata { uid: stat.uid, gid: stat.gid, mode: stat.mode, times, extended })
+        Ok(DirectoryAttributes { uid: stat.uid, gid: stat.gid, mode: stat.mode, times, extended })
     }
 
     /// Whether the two differ in more than when they were read.
-    pub(in crate::sys::tree) fn differs(&self, other: &Metadata) -> bool {
-        let plain = |one: &Metadata| (one.uid, one.gid, one.mode, one.times[1]);
+    pub(in crate::sys::tree) fn differs(&self, other: &DirectoryAttributes) -> bool {
+        let plain = |one: &DirectoryAttributes| (one.uid, one.gid, one.mode, one.times[1]);
         plain(self) != plain(other) || self.extended != other.extended
     }
 
     /// Makes the directory `to` exactly so. Can be repeated.
     pub(in crate::sys::tree) fn put(&self, to: &OwnedFd, scratch: &mut Scratch) -> io::Result<()> {
         fault::point("tree.attributes")?;
-        let now = Metadata::of(to.as_fd(), &Stat::of(to.as_fd())?, scratch)?;
+        let now = DirectoryAttributes::of(to.as_fd(), &Stat::of(to.as_fd())?, scratch)?;
         if (now.uid, now.gid) != (self.uid, self.gid) {
             fchown(to, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?;
         }
@@ -98,13 +98,13 @@ impl Metadata {
         }
     }
 
-    pub(in crate::sys::tree) fn read(from: &mut Bytes<'_>) -> io::Result<Self> {
+    pub(in crate::sys::tree) fn read(from: &mut Decoder<'_>) -> io::Result<Self> {
         let mut small = || u32::try_from(from.number()?).map_err(|_| io::ErrorKind::InvalidData.into());
         let [uid, gid, mode]: [io::Result<u32>; 3] = [small(), small(), small()];
         let mut time = || Ok::<_, io::Error>((from.number()?.cast_signed(), from.number()?.cast_signed()));
         let times = [time()?, time()?];
         let extended = (0..from.number()?).map(|_| Ok((from.name()?, from.bytes()?.to_vec())));
         let extended = extended.collect::<io::Result<_>>()?;
-        Ok(Metadata { uid: uid?, gid: gid?, mode: Mode::from_raw_mode(mode?), times, extended })
+        Ok(DirectoryAttributes { uid: uid?, gid: gid?, mode: Mode::from_raw_mode(mode?), times, extended })
     }
 }

@@ -3,9 +3,10 @@
 //! `openat2(2)` refuses symlinks and mount points by itself. Where it is missing (before Linux 5.6, or
 //! a seccomp filter that does not know it), the mount id that `statx(2)` gives is compared instead.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
@@ -16,7 +17,7 @@ use rustix::fs::{
 use rustix::io::{Errno, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::sys::error::DiskError;
+use crate::sys::error::{At as _, DiskError};
 
 /// What the kernel says about an entry.
 #[derive(Clone)]
@@ -152,6 +153,17 @@ pub(in crate::sys::tree) fn open_root(path: &Path) -> std::result::Result<OwnedF
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     quietly(|noatime| openat(CWD, path, flags | noatime, Mode::empty()))
         .map_err(|errno| refusal("open", path, errno))
+}
+
+/// Opens the directory `path` of the tree at `root`, one name after the other.
+pub(in crate::sys::tree) fn descend(root: &Path, path: &Path) -> std::result::Result<OwnedFd, DiskError> {
+    let mut handle = open_root(root)?;
+    for name in path {
+        let name = CString::new(name.as_bytes()).map_err(io::Error::from).at("open", &root.join(path))?;
+        handle =
+            open_directory(handle.as_fd(), &name).map_err(|errno| refusal("open", root.join(path), errno))?;
+    }
+    Ok(handle)
 }
 
 /// The error of `action` on `path`; a mount point inside a tree is explained.

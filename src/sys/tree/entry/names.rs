@@ -10,22 +10,22 @@ use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io::{Errno, Result};
 
 /// Bytes of directory entries taken from the kernel at once.
-const CHUNK: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// Bytes of names in a window; up to twice as much is held for a while.
-const WINDOW: usize = 2 * 1024 * 1024;
+const WINDOW_BYTES: usize = 2 * 1024 * 1024;
 /// Where a mode has the type: its bits above these.
-const TYPE: u32 = 12;
+const TYPE_SHIFT: u32 = 12;
 
 /// Names of directory entries with their types, about the names' own length plus six bytes each.
 #[derive(Default)]
-pub(in crate::sys::tree) struct Names {
+pub(in crate::sys::tree) struct NameList {
     /// The names, each with its closing NUL and, behind it, its type.
     bytes: Vec<u8>,
     /// Where each starts.
     starts: Vec<u32>,
 }
 
-impl Names {
+impl NameList {
     /// Adds `name`; more than 4 GiB of them is `EOVERFLOW`.
     pub(in crate::sys::tree) fn push(&mut self, name: &CStr) -> Result<()> {
         self.push_of(name, FileType::Unknown)
@@ -36,7 +36,7 @@ impl Names {
         let start = u32::try_from(self.bytes.len()).map_err(|_| Errno::OVERFLOW)?;
         self.starts.push(start);
         self.bytes.extend_from_slice(name.to_bytes_with_nul());
-        self.bytes.push(u8::try_from(kind.as_raw_mode() >> TYPE).unwrap_or_default());
+        self.bytes.push(u8::try_from(kind.as_raw_mode() >> TYPE_SHIFT).unwrap_or_default());
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Names {
         let kind = self
             .get(index)
             .and_then(|name| self.bytes.get(self.starts[index] as usize + name.to_bytes_with_nul().len()));
-        kind.map_or(FileType::Unknown, |kind| FileType::from_raw_mode(u32::from(*kind) << TYPE))
+        kind.map_or(FileType::Unknown, |kind| FileType::from_raw_mode(u32::from(*kind) << TYPE_SHIFT))
     }
 
     /// Whether it is one of the names, which are sorted.
@@ -75,7 +75,7 @@ impl Names {
 
     /// Sorts by the bytes of the names.
     pub(in crate::sys::tree) fn sort(&mut self) {
-        let Names { bytes, starts } = self;
+        let NameList { bytes, starts } = self;
         starts.sort_unstable_by(|a, b| from(bytes, *a).cmp(from(bytes, *b)));
     }
 
@@ -86,7 +86,7 @@ impl Names {
 
     /// Keeps the first names, in the order of now, that take no more than `size` bytes; one at least.
     fn keep_first(&mut self, size: usize) {
-        let mut kept = Names::default();
+        let mut kept = NameList::default();
         for (index, name) in (0..self.len()).filter_map(|index| Some((index, self.get(index)?))) {
             if kept.size() + name.count_bytes() + 2 + size_of::<u32>() > size && !kept.is_empty() {
                 break;
@@ -97,11 +97,11 @@ impl Names {
     }
 
     /// Takes the names from `index` on into a list of their own.
-    pub(in crate::sys::tree) fn split_off(&mut self, index: usize) -> Names {
+    pub(in crate::sys::tree) fn split_off(&mut self, index: usize) -> NameList {
         let start = self.starts.get(index).map_or(self.bytes.len(), |start| *start as usize);
         let bytes = self.bytes.split_off(start);
         let starts = self.starts.split_off(index).iter().map(|s| s - start as u32).collect();
-        Names { bytes, starts }
+        NameList { bytes, starts }
     }
 }
 
@@ -110,13 +110,13 @@ fn from(bytes: &[u8], start: u32) -> &CStr {
 }
 
 /// Reads directories, with one buffer for all of them.
-pub(in crate::sys::tree) struct Reader {
+pub(in crate::sys::tree) struct DirectoryReader {
     buffer: Vec<u8>,
 }
 
-impl Reader {
+impl DirectoryReader {
     pub(in crate::sys::tree) fn new() -> Self {
-        Reader { buffer: Vec::with_capacity(CHUNK) }
+        DirectoryReader { buffer: Vec::with_capacity(CHUNK_BYTES) }
     }
 
     /// Gives the next entries of `directory` (some thousand) to `each`, without `.` and `..`.
@@ -145,8 +145,8 @@ impl Reader {
 }
 
 /// Collects the smallest of the names that it is given.
-pub(in crate::sys::tree) struct Window {
-    names: Names,
+pub(in crate::sys::tree) struct NameWindow {
+    names: NameList,
     size: usize,
     /// Only names behind this one.
     after: Option<CString>,
@@ -154,9 +154,9 @@ pub(in crate::sys::tree) struct Window {
     up_to: Option<CString>,
 }
 
-impl Window {
+impl NameWindow {
     pub(in crate::sys::tree) fn new() -> Self {
-        Window { names: Names::default(), size: WINDOW, after: None, up_to: None }
+        NameWindow { names: NameList::default(), size: WINDOW_BYTES, after: None, up_to: None }
     }
 
     pub(in crate::sys::tree) fn add(&mut self, name: &CStr, kind: FileType) -> Result<()> {
@@ -176,28 +176,28 @@ impl Window {
 }
 
 /// The names of a directory in order, a window at a time.
-pub(in crate::sys::tree) struct Sorted<H = OwnedFd> {
+pub(in crate::sys::tree) struct SortedNames<H = OwnedFd> {
     pub(in crate::sys::tree) handle: H,
-    window: Window,
+    window: NameWindow,
     next: usize,
 }
 
-impl<H: AsFd> Sorted<H> {
+impl<H: AsFd> SortedNames<H> {
     /// Of all entries of the directory `handle`.
-    pub(in crate::sys::tree) fn read(handle: H, reader: &mut Reader) -> Result<Self> {
-        Self::read_by(handle, reader, WINDOW)
+    pub(in crate::sys::tree) fn read(handle: H, reader: &mut DirectoryReader) -> Result<Self> {
+        Self::read_by(handle, reader, WINDOW_BYTES)
     }
 
-    fn read_by(handle: H, reader: &mut Reader, size: usize) -> Result<Self> {
-        let mut window = Window { size, ..Window::new() };
+    fn read_by(handle: H, reader: &mut DirectoryReader, size: usize) -> Result<Self> {
+        let mut window = NameWindow { size, ..NameWindow::new() };
         while reader.chunk(handle.as_fd(), |name, kind| window.add(name, kind))? {}
         Ok(Self::from_window(handle, window))
     }
 
     /// Of the entries that were given to `window`, which must be some of the directory `handle`.
-    pub(in crate::sys::tree) fn from_window(handle: H, mut window: Window) -> Self {
+    pub(in crate::sys::tree) fn from_window(handle: H, mut window: NameWindow) -> Self {
         window.names.sort();
-        Sorted { handle, window, next: 0 }
+        SortedNames { handle, window, next: 0 }
     }
 
     /// The name at hand; none at the end.
@@ -213,7 +213,7 @@ impl<H: AsFd> Sorted<H> {
     /// Goes on to the next name. The next window is of all that `wanted` takes.
     pub(in crate::sys::tree) fn advance(
         &mut self,
-        reader: &mut Reader,
+        reader: &mut DirectoryReader,
         mut wanted: impl FnMut(BorrowedFd<'_>, &CStr, FileType) -> Result<bool>,
     ) -> Result<()> {
         self.next += 1;
@@ -222,8 +222,8 @@ impl<H: AsFd> Sorted<H> {
         }
         let Some(last) = self.window.up_to.take() else { return Ok(()) };
         seek(self.handle.as_fd(), SeekFrom::Start(0))?;
-        let mut window = Window { size: self.window.size, after: Some(last), ..Window::new() };
-        self.window.names = Names::default();
+        let mut window = NameWindow { size: self.window.size, after: Some(last), ..NameWindow::new() };
+        self.window.names = NameList::default();
         let handle = self.handle.as_fd();
         while reader.chunk(handle, |name, kind| {
             if wanted(handle, name, kind)? { window.add(name, kind) } else { Ok(()) }
@@ -250,10 +250,10 @@ mod tests {
             expected.push(CString::new(name).unwrap());
         }
         expected.sort();
-        for size in [1, 100, 1000, WINDOW] {
-            let mut reader = Reader::new();
+        for size in [1, 100, 1000, WINDOW_BYTES] {
+            let mut reader = DirectoryReader::new();
             let handle = OwnedFd::from(File::open(home.path()).unwrap());
-            let mut sorted = Sorted::read_by(handle, &mut reader, size).unwrap();
+            let mut sorted = SortedNames::read_by(handle, &mut reader, size).unwrap();
             let mut found = Vec::new();
             while let Some(name) = sorted.peek() {
                 found.push(name.to_owned());

@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, RenameFlags, fchmod, mkdirat, renameat_with};
 use rustix::io::Errno;
 
-use super::linked::descend;
-use super::list::{Place, Record, Step, Steps};
+use super::list::{ListReader, ListRecord, ListedDirectory, Step};
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
+use crate::sys::tree::beside;
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::directory_attributes::Metadata;
-use crate::sys::tree::entry::handle::{Stat, open_root, refusal};
-use crate::sys::{disk, fault};
+use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
+use crate::sys::tree::entry::handle::{Stat, descend, open_root, refusal};
 
 /// What a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum ListState {
 /// # Errors
 /// When it cannot be read.
 pub fn list_state(list: &Path) -> Result<ListState, DiskError> {
-    let Some(mut steps) = Steps::open(list)? else { return Ok(ListState::NotWhole) };
+    let Some(mut steps) = ListReader::open(list)? else { return Ok(ListState::NotWhole) };
     Ok(if steps.take()?.is_none() { ListState::Empty } else { ListState::Whole })
 }
 
@@ -47,7 +47,7 @@ pub fn list_state(list: &Path) -> Result<ListState, DiskError> {
 /// # Errors
 /// What is not as the list has it, or cannot be moved; steps were taken then.
 pub fn exchange_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
-    Exchange::new(tree, staged).run(list, Way::Forth)
+    Exchange::new(tree, staged).run(list, Direction::Forth)
 }
 
 /// Takes all steps back that were taken, also those of a way back that was not finished.
@@ -55,11 +55,11 @@ pub fn exchange_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), D
 /// # Errors
 /// What is neither as it was before nor as it is afterwards, or cannot be moved.
 pub fn return_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
-    Exchange::new(tree, staged).run(list, Way::Back)
+    Exchange::new(tree, staged).run(list, Direction::Back)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Direction {
     Forth,
     Back,
 }
@@ -82,22 +82,22 @@ struct Both<'a> {
 
 impl<'a> Exchange<'a> {
     fn new(tree: &'a Path, staged: &'a Path) -> Self {
-        let aside = disk::beside(tree, ".aside");
+        let aside = beside::aside(tree);
         Exchange { tree, staged, aside, waiting: None, scratch: Scratch::default() }
     }
 
-    fn run(&mut self, list: &Path, way: Way) -> Result<(), DiskError> {
-        let whole = Steps::open(list)?;
+    fn run(&mut self, list: &Path, way: Direction) -> Result<(), DiskError> {
+        let whole = ListReader::open(list)?;
         let mut steps = whole.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
         while let Some(record) = steps.take()? {
             match record {
-                Record::Steps(directory, steps) => {
+                ListRecord::Steps(directory, steps) => {
                     let both = self.open(&directory)?;
                     for step in &steps {
                         self.step(&both, step, way)?;
                     }
                 }
-                Record::Directory(place) => self.place(&place, way)?,
+                ListRecord::Directory(place) => self.place(&place, way)?,
             }
         }
         Ok(())
@@ -118,27 +118,27 @@ impl<'a> Exchange<'a> {
     }
 
     /// Gives a directory its attributes, and its counterpart those that it had.
-    fn place(&mut self, place: &Place, way: Way) -> Result<(), DiskError> {
+    fn place(&mut self, place: &ListedDirectory, way: Direction) -> Result<(), DiskError> {
         let Some(after) = &place.after else {
-            return if way == Way::Forth {
+            return if way == Direction::Forth {
                 self.put(self.staged, &place.path, &place.before)
             } else {
                 Ok(())
             };
         };
-        if way == Way::Back {
+        if way == Direction::Back {
             return self.put(self.tree, &place.path, &place.before);
         }
         self.put(self.tree, &place.path, after)?;
         self.put(self.staged, &place.path, &place.before)
     }
 
-    fn put(&mut self, root: &Path, path: &Path, metadata: &Metadata) -> Result<(), DiskError> {
+    fn put(&mut self, root: &Path, path: &Path, metadata: &DirectoryAttributes) -> Result<(), DiskError> {
         let handle = descend(root, path)?;
         metadata.put(&handle, &mut self.scratch).at("set the attributes of", &root.join(path))
     }
 
-    fn step(&mut self, both: &Both<'_>, step: &Step, way: Way) -> Result<(), DiskError> {
+    fn step(&mut self, both: &Both<'_>, step: &Step, way: Direction) -> Result<(), DiskError> {
         let full = || self.tree.join(both.path).join(OsStr::from_bytes(step.name.to_bytes()));
         let inode = |directory: &OwnedFd, name: &CStr| match Stat::of_name(directory.as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
@@ -148,8 +148,8 @@ impl<'a> Exchange<'a> {
             |directory| inode(directory, &step.name).map_err(|errno| refusal("look at", full(), errno));
         // Towards which the entries go, as (tree, staged).
         let (wanted, other) = match way {
-            Way::Forth => ((step.new, step.old), (step.old, step.new)),
-            Way::Back => ((step.old, step.new), (step.new, step.old)),
+            Direction::Forth => ((step.new, step.old), (step.old, step.new)),
+            Direction::Back => ((step.old, step.new), (step.new, step.old)),
         };
         let now = (here(&both.tree)?, here(&both.staged)?);
         if now == wanted {
@@ -167,7 +167,7 @@ impl<'a> Exchange<'a> {
         if now.0 != wanted.0 {
             if let Some(there) = now.0 {
                 let is_known = Some(there) == wanted.1;
-                if !is_known && way == Way::Forth {
+                if !is_known && way == Direction::Forth {
                     return Err(failed(io::Error::other("something else has taken its place meanwhile")));
                 }
                 // What somebody has put in the place of what he has deleted stays.
@@ -204,13 +204,13 @@ impl<'a> Exchange<'a> {
     }
 
     /// Moves what was set aside to where it belongs. On the way back, what somebody has deleted stays away.
-    fn fetch(&mut self, inode: u64, to: &OwnedFd, name: &CStr, way: Way) -> io::Result<()> {
+    fn fetch(&mut self, inode: u64, to: &OwnedFd, name: &CStr, way: Direction) -> io::Result<()> {
         let found = match self.side_if_any().map_err(|error| error.source)? {
             Some(side) => rename(side, &aside(inode), to, name),
             None => Err(io::ErrorKind::NotFound.into()),
         };
         match found {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && way == Way::Back => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && way == Direction::Back => Ok(()),
             other => other,
         }
     }

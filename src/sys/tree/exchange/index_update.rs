@@ -12,15 +12,14 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::linked::descend;
-use super::list::{Place, Record, Step, Steps};
+use super::list::{ListReader, ListRecord, ListedDirectory, Step};
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
-use crate::sys::tree::entry::names::Reader;
-use crate::sys::tree::index::{Bounds, HASH, Index, PIECE, ScanEvent, hash, scan_from};
+use crate::sys::tree::entry::handle::{Stat, descend, open_directory, refusal};
+use crate::sys::tree::entry::names::DirectoryReader;
+use crate::sys::tree::index::{Bounds, HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, hash, scan_from};
 
 /// Hashes of a directory that may be of entries it has no more, beside as many as it has entries.
-const SLACK: usize = 1024;
+const SLACK_HASHES: usize = 1024;
 
 /// What is known of a directory now, whose path is relative to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +47,16 @@ pub fn scan_exchanged(
     before: &dyn Index,
     learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
-    let mut steps = Steps::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
-    let mut reader = Reader::new();
+    let mut steps = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
+    let mut reader = DirectoryReader::new();
     while let Some(record) = steps.take()? {
-        if let Record::Directory(place) = record {
+        if let ListRecord::Directory(place) = record {
             tidy(tree, &place, before, &mut reader, learn)?;
         }
     }
     steps.rewind()?;
     while let Some(record) = steps.take()? {
-        if let Record::Steps(directory, steps) = record {
+        if let ListRecord::Steps(directory, steps) = record {
             come(tree, &directory, &steps, bounds, learn)?;
         }
     }
@@ -67,12 +66,13 @@ pub fn scan_exchanged(
 /// Where more is known than there are entries, makes it what is known of those that are there.
 fn tidy(
     tree: &Path,
-    place: &Place,
+    place: &ListedDirectory,
     before: &dyn Index,
-    reader: &mut Reader,
+    reader: &mut DirectoryReader,
     learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
-    let most = usize::try_from(place.entries).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(SLACK);
+    let most =
+        usize::try_from(place.entries).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(SLACK_HASHES);
     let Some(known) = before.directory(&place.path).filter(|known| known.len() > most) else { return Ok(()) };
     learn(IndexDelta::NothingOfIt(&place.path))?;
     let (handle, full) = (descend(tree, &place.path)?, tree.join(&place.path));
@@ -87,8 +87,9 @@ fn tidy(
             Ok(())
         });
         let more = more.at("read", &full)?;
-        let whole = if more { hashes.len() - hashes.len() % (PIECE * HASH) } else { hashes.len() };
-        for piece in hashes[..whole].chunks(PIECE * HASH) {
+        let whole =
+            if more { hashes.len() - hashes.len() % (PIECE_ENTRIES * HASH_BYTES) } else { hashes.len() };
+        for piece in hashes[..whole].chunks(PIECE_ENTRIES * HASH_BYTES) {
             learn(IndexDelta::More(&place.path, piece))?;
         }
         hashes.drain(..whole);

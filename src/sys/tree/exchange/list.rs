@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::tree::entry::codec::{Bytes, put_bytes, put_number};
-use crate::sys::tree::entry::directory_attributes::Metadata;
+use crate::sys::tree::entry::codec::{Decoder, put_bytes, put_number};
+use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 
 /// Bytes of a hash.
-const HASH: usize = 32;
+const HASH_BYTES: usize = 32;
 /// Bytes that a record may have: some hundred names, or the attributes of a directory.
-const MOST: u32 = 16 << 20;
+const RECORD_MAX_BYTES: u32 = 16 << 20;
 
 /// An entry that changes places with its counterpart, or goes where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,30 +35,30 @@ pub(in crate::sys::tree) struct Step {
 
 /// A record of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sys::tree) enum Record {
+pub(in crate::sys::tree) enum ListRecord {
     /// Some steps in a directory, whose path is relative to the root.
     Steps(PathBuf, Vec<Step>),
     /// A directory that steps were taken in, or beneath it, or that is to be another itself.
-    Directory(Place),
+    Directory(ListedDirectory),
 }
 
 /// A directory that is in both trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sys::tree) struct Place {
+pub(in crate::sys::tree) struct ListedDirectory {
     /// Relative to the root.
     pub(in crate::sys::tree) path: PathBuf,
     /// What it is like before.
-    pub(in crate::sys::tree) before: Metadata,
+    pub(in crate::sys::tree) before: DirectoryAttributes,
     /// What it shall be like afterwards; none where nothing of its own is another.
-    pub(in crate::sys::tree) after: Option<Metadata>,
+    pub(in crate::sys::tree) after: Option<DirectoryAttributes>,
     /// How many entries it has afterwards.
     pub(in crate::sys::tree) entries: u64,
 }
 
-impl Record {
+impl ListRecord {
     pub(in crate::sys::tree) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Record::Steps(directory, steps) => {
+            ListRecord::Steps(directory, steps) => {
                 put_number(out, 0);
                 put_bytes(out, directory.as_os_str().as_bytes());
                 put_number(out, steps.len() as u64);
@@ -75,7 +75,7 @@ impl Record {
                     put_number(out, step.old.unwrap_or_default());
                 }
             }
-            Record::Directory(place) => {
+            ListRecord::Directory(place) => {
                 put_number(out, if place.after.is_some() { 2 } else { 1 });
                 put_bytes(out, place.path.as_os_str().as_bytes());
                 put_number(out, place.entries);
@@ -88,14 +88,14 @@ impl Record {
     }
 
     pub(in crate::sys::tree) fn read(bytes: &[u8]) -> io::Result<Self> {
-        let mut from = Bytes(bytes);
+        let mut from = Decoder(bytes);
         let kind = from.number()?;
         let path = PathBuf::from(OsStr::from_bytes(from.bytes()?));
         let number = from.number()?;
         if kind > 0 {
-            let before = Metadata::read(&mut from)?;
-            let after = (kind > 1).then(|| Metadata::read(&mut from)).transpose()?;
-            return Ok(Record::Directory(Place { path, before, after, entries: number }));
+            let before = DirectoryAttributes::read(&mut from)?;
+            let after = (kind > 1).then(|| DirectoryAttributes::read(&mut from)).transpose()?;
+            return Ok(ListRecord::Directory(ListedDirectory { path, before, after, entries: number }));
         }
         let step = |_| {
             let (name, flags) = (from.name()?, from.number()?);
@@ -109,29 +109,29 @@ impl Record {
                 old_is_directory: is(3),
             })
         };
-        Ok(Record::Steps(path, (0..number).map(step).collect::<io::Result<_>>()?))
+        Ok(ListRecord::Steps(path, (0..number).map(step).collect::<io::Result<_>>()?))
     }
 }
 
 /// A list that is being written.
-pub(in crate::sys::tree) struct StepWriter<'p> {
+pub(in crate::sys::tree) struct ListWriter<'p> {
     path: &'p Path,
     file: BufWriter<File>,
     hasher: blake3::Hasher,
     record: Vec<u8>,
 }
 
-impl<'p> StepWriter<'p> {
+impl<'p> ListWriter<'p> {
     /// A list at `path`, where nothing is yet.
     pub(in crate::sys::tree) fn new(path: &'p Path) -> Result<Self, DiskError> {
         let file = BufWriter::new(disk::create_new(path)?);
-        Ok(StepWriter { path, file, hasher: blake3::Hasher::new(), record: Vec::new() })
+        Ok(ListWriter { path, file, hasher: blake3::Hasher::new(), record: Vec::new() })
     }
 
-    pub(in crate::sys::tree) fn add(&mut self, record: &Record) -> Result<(), DiskError> {
+    pub(in crate::sys::tree) fn add(&mut self, record: &ListRecord) -> Result<(), DiskError> {
         self.record.clear();
         record.write(&mut self.record);
-        let length = u32::try_from(self.record.len()).ok().filter(|length| *length <= MOST);
+        let length = u32::try_from(self.record.len()).ok().filter(|length| *length <= RECORD_MAX_BYTES);
         let length = length.ok_or(io::ErrorKind::InvalidInput).at("write", self.path)?.to_le_bytes();
         for part in [&length[..], &self.record] {
             self.hasher.update(part);
@@ -152,12 +152,12 @@ impl<'p> StepWriter<'p> {
 }
 
 /// A whole list.
-pub(in crate::sys::tree) struct Steps {
+pub(in crate::sys::tree) struct ListReader {
     path: PathBuf,
     file: BufReader<File>,
 }
 
-impl Steps {
+impl ListReader {
     /// The list at `path`; none when it is not there, or not to its end.
     pub(in crate::sys::tree) fn open(path: &Path) -> Result<Option<Self>, DiskError> {
         let file = match File::open(path) {
@@ -165,16 +165,16 @@ impl Steps {
             other => other.at("open", path)?,
         };
         let length = file.metadata().at("look at", path)?.len();
-        let Some(body) = length.checked_sub(HASH as u64) else { return Ok(None) };
+        let Some(body) = length.checked_sub(HASH_BYTES as u64) else { return Ok(None) };
         let mut file = BufReader::new(file);
         let mut hasher = blake3::Hasher::new();
         io::copy(&mut (&mut file).take(body), &mut hasher).at("read", path)?;
-        let mut hash = [0; HASH];
+        let mut hash = [0; HASH_BYTES];
         file.read_exact(&mut hash).at("read", path)?;
         if hasher.finalize() != hash {
             return Ok(None);
         }
-        let mut steps = Steps { path: path.to_owned(), file };
+        let mut steps = ListReader { path: path.to_owned(), file };
         steps.rewind()?;
         Ok(Some(steps))
     }
@@ -196,19 +196,19 @@ impl Steps {
     }
 
     /// The next record; none at the end.
-    pub(in crate::sys::tree) fn take(&mut self) -> Result<Option<Record>, DiskError> {
+    pub(in crate::sys::tree) fn take(&mut self) -> Result<Option<ListRecord>, DiskError> {
         let mut length = [0; 4];
         self.file.read_exact(&mut length).at("read", &self.path)?;
         let length = u32::from_le_bytes(length);
         if length == 0 {
             return Ok(None);
         }
-        if length > MOST {
+        if length > RECORD_MAX_BYTES {
             return Err(DiskError::new("read", &self.path, io::ErrorKind::InvalidData));
         }
         let mut record = vec![0; length as usize];
         self.file.read_exact(&mut record).at("read", &self.path)?;
-        Record::read(&record).map(Some).at("read", &self.path)
+        ListRecord::read(&record).map(Some).at("read", &self.path)
     }
 }
 
@@ -224,22 +224,22 @@ mod tests {
         Step { name, new, old, new_is_directory: new.is_none(), old_is_directory: old.is_none() }
     }
 
-    fn records() -> Vec<Record> {
+    fn records() -> Vec<ListRecord> {
         let odd = PathBuf::from(OsStr::from_bytes(b"a/\xff\n"));
         vec![
-            Record::Steps(odd, vec![step(b"\xfe", Some(1), Some(u64::MAX)), step(b"n", Some(2), None)]),
-            Record::Steps(PathBuf::new(), vec![step(b"o", None, Some(3))]),
+            ListRecord::Steps(odd, vec![step(b"\xfe", Some(1), Some(u64::MAX)), step(b"n", Some(2), None)]),
+            ListRecord::Steps(PathBuf::new(), vec![step(b"o", None, Some(3))]),
         ]
     }
 
     fn written(path: &Path) {
-        let mut list = StepWriter::new(path).unwrap();
+        let mut list = ListWriter::new(path).unwrap();
         records().iter().for_each(|record| list.add(record).unwrap());
         list.finish().unwrap();
     }
 
-    fn taken(path: &Path) -> Option<Vec<Record>> {
-        let mut steps = Steps::open(path).unwrap()?;
+    fn taken(path: &Path) -> Option<Vec<ListRecord>> {
+        let mut steps = ListReader::open(path).unwrap()?;
         Some(std::iter::from_fn(|| steps.take().unwrap()).collect())
     }
 

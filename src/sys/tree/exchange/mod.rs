@@ -2,7 +2,6 @@
 
 pub(super) mod apply;
 pub(super) mod index_update;
-pub(super) mod linked;
 pub(super) mod list;
 pub(super) mod list_filter;
 pub(super) mod stage;

@@ -13,24 +13,24 @@ use std::{io, thread};
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
 
-use super::linked::descend;
-use super::list::{Record, StepWriter, Steps};
-use super::list_filter::Listed;
+use super::list::{ListReader, ListRecord, ListWriter};
+use super::list_filter::ListFilter;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 use crate::sys::spool::Spool;
-use crate::sys::tree::compare::index_diff::search;
+use crate::sys::tree::compare::index_diff::diff_by_index;
 use crate::sys::tree::copy::content::Ladder;
 use crate::sys::tree::copy::directory::Directory;
+use crate::sys::tree::copy::first_pass::FirstPass;
 use crate::sys::tree::copy::options::{CopyOptions, CopyStats};
 use crate::sys::tree::copy::queue::workers;
 use crate::sys::tree::copy::reuse::{Beside, Keep, Update};
-use crate::sys::tree::copy::run::{Batch, Run};
+use crate::sys::tree::copy::run::{CopyBatch, CopyRun};
 use crate::sys::tree::copy::tree::update_tree;
 use crate::sys::tree::copy::walker::Walker;
 use crate::sys::tree::copy::worker::Worker;
-use crate::sys::tree::entry::handle::{Stat, open_directory, open_root, refusal};
-use crate::sys::tree::entry::names::Names;
+use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root, refusal};
+use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::index::Index;
 
 /// A tree that is to become another.
@@ -45,7 +45,7 @@ pub struct Retarget<'a> {
     /// An empty directory for what it needs, which nobody else uses.
     pub staged: &'a Path,
     /// Where copies are made ahead, on the same file system too; nothing is there before.
-    pub early: &'a Path,
+    pub first_pass: &'a Path,
 }
 
 impl Retarget<'_> {
@@ -53,10 +53,10 @@ impl Retarget<'_> {
     ///
     /// # Errors
     /// As [`copy_tree`](crate::sys::tree::copy_tree).
-    pub fn stage_early(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
-        fault::point("tree.mkdir").at("make", self.early)?;
-        mkdirat(CWD, self.early, Mode::RWXU).at("make", self.early)?;
-        let staged = Staging { change: self, staged: self.early, stock: None }.run(options)?;
+    pub fn stage_first_pass(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
+        fault::point("tree.mkdir").at("make", self.first_pass)?;
+        mkdirat(CWD, self.first_pass, Mode::RWXU).at("make", self.first_pass)?;
+        let staged = Staging { change: self, staged: self.first_pass, first_pass: None }.run(options)?;
         // What is unchanged counts when nobody writes any more.
         Ok(CopyStats { reused: 0, ..staged.stats })
     }
@@ -67,8 +67,9 @@ impl Retarget<'_> {
     /// # Errors
     /// As [`copy_tree`](crate::sys::tree::copy_tree); also what cannot be looked at in the tree.
     pub fn stage(&self, list: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
-        let stock = self.early.is_dir().then_some(self.early);
-        let Staged { stats, found } = Staging { change: self, staged: self.staged, stock }.run(options)?;
+        let first_pass = self.first_pass.is_dir().then_some(self.first_pass);
+        let Staged { stats, found } =
+            Staging { change: self, staged: self.staged, first_pass }.run(options)?;
         write_list(self.staged, list, found)?;
         Ok(stats)
     }
@@ -77,7 +78,7 @@ impl Retarget<'_> {
 struct Staging<'a> {
     change: &'a Retarget<'a>,
     staged: &'a Path,
-    stock: Option<&'a Path>,
+    first_pass: Option<&'a Path>,
 }
 
 struct Staged {
@@ -92,7 +93,7 @@ impl Staging<'_> {
         let mut found = Spool::new(folder);
         let mut bytes = Vec::new();
         let Retarget { source, tree, index, .. } = *self.change;
-        let unchanged = search(source, tree, index, options, &mut |record| {
+        let unchanged = diff_by_index(source, tree, index, options, &mut |record| {
             bytes.clear();
             record.write(&mut bytes);
             found.put(&[], &bytes).at("write in", folder)
@@ -105,8 +106,11 @@ impl Staging<'_> {
             told
         });
         let options = CopyOptions { progress: told, ..options.clone() };
-        let update = Update { stock: self.stock, ..Update::default() };
-        let run = Run::new(source, self.staged, &options, Ladder::new(true, true), &update)?;
+        let update = Update {
+            first_pass: self.first_pass.map_or(FirstPass::None, FirstPass::ByPath),
+            ..Update::default()
+        };
+        let run = CopyRun::new(source, self.staged, &options, Ladder::new(true, true), &update)?;
         thread::scope(|scope| {
             for _ in 0..workers(options.workers) {
                 scope.spawn(|| Worker::new(&run).work());
@@ -123,12 +127,12 @@ impl Staging<'_> {
     }
 
     /// Makes the directories, and hands out what is to be copied into them.
-    fn fill(&self, run: &Run<'_>, found: &mut Spool) -> Result<(), DiskError> {
+    fn fill(&self, run: &CopyRun<'_>, found: &mut Spool) -> Result<(), DiskError> {
         let staged = open_root(self.staged)?;
         each_record(self.staged, found, &mut |record| {
             let (path, steps) = match &record {
-                Record::Directory(place) => (&place.path, None),
-                Record::Steps(directory, steps) => (directory, Some(steps)),
+                ListRecord::Directory(place) => (&place.path, None),
+                ListRecord::Steps(directory, steps) => (directory, Some(steps)),
             };
             let to = make_path(self.staged, &staged, path)?;
             let mut wanted = steps.into_iter().flatten().filter(|step| step.new.is_some()).peekable();
@@ -138,12 +142,12 @@ impl Staging<'_> {
             let full = || self.change.source.join(path);
             let from = descend(self.change.source, path)?;
             let stat = Stat::of(from.as_fd()).at("read the attributes of", &full())?;
-            let stock = self.stock.and_then(|stock| descend(stock, path).ok());
+            let first_pass = self.first_pass.and_then(|tree| descend(tree, path).ok());
             let name =
                 CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from).at("open", &full())?;
-            let beside = Beside::at(path.clone(), stock, run.update)?;
+            let beside = Beside::at(path.clone(), first_pass, run.update)?;
             let directory = Arc::new(Directory { parent: None, name, from, to, stat, beside, is_bare: true });
-            let mut names = Names::default();
+            let mut names = NameList::default();
             for step in wanted {
                 if step.new_is_directory {
                     Walker::new(run).walk_child(Arc::clone(&directory), &step.name)?;
@@ -152,7 +156,7 @@ impl Staging<'_> {
                 }
             }
             if !names.is_empty() {
-                run.queue.push(Batch { directory, names });
+                run.queue.push(CopyBatch { directory, names });
             }
             Ok(())
         })
@@ -161,9 +165,9 @@ impl Staging<'_> {
 
 /// Writes the records down with the inodes of what was staged.
 fn write_list(staged: &Path, list: &Path, mut found: Spool) -> Result<(), DiskError> {
-    let mut out = StepWriter::new(list)?;
+    let mut out = ListWriter::new(list)?;
     each_record(staged, &mut found, &mut |mut record| {
-        if let Record::Steps(directory, steps) = &mut record {
+        if let ListRecord::Steps(directory, steps) = &mut record {
             let handle = descend(staged, directory)?;
             for step in steps.iter_mut().filter(|step| step.new.is_some()) {
                 let full = || staged.join(&*directory).join(OsStr::from_bytes(step.name.to_bytes()));
@@ -179,11 +183,11 @@ fn write_list(staged: &Path, list: &Path, mut found: Spool) -> Result<(), DiskEr
 fn each_record(
     folder: &Path,
     found: &mut Spool,
-    each: &mut dyn FnMut(Record) -> Result<(), DiskError>,
+    each: &mut dyn FnMut(ListRecord) -> Result<(), DiskError>,
 ) -> Result<(), DiskError> {
     let mut records = found.records().at("read in", folder)?;
     while let Some((_, bytes)) = records.take().at("read in", folder)? {
-        each(Record::read(&bytes).at("read in", folder)?)?;
+        each(ListRecord::read(&bytes).at("read in", folder)?)?;
     }
     Ok(())
 }
@@ -221,8 +225,8 @@ pub fn copy_before(
     target: &Path,
     options: &CopyOptions,
 ) -> Result<CopyStats, DiskError> {
-    let steps = Steps::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
-    let listed = Listed::new(steps)?;
+    let steps = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
+    let listed = ListFilter::new(steps)?;
     let mut stats =
         update_tree(source, target, options, &Update { except: Some(&listed), ..Update::default() })?;
     stats += &update_tree(staged, target, options, &Update { keep: Keep::All, ..Update::default() })?;

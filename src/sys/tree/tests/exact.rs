@@ -35,7 +35,12 @@ fn everything_that_anybody_can_make() {
     let stats = copies_exactly(&pair);
     assert_eq!((stats.files, stats.directories, stats.others, stats.hard_links), (7, 3, 4, 3));
     assert_eq!(stats.bytes, 3_000_001 + 5 + 8 + 2 + 3 + 2);
-    assert_eq!(stats.cloned.files + stats.ranged.files + stats.written.files, 6);
+    assert_eq!(
+        stats.by_way[CopyWay::Cloned].files
+            + stats.by_way[CopyWay::Ranged].files
+            + stats.by_way[CopyWay::Written].files,
+        6
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::sys::tree::exchange::list::{Record, StepWriter, Steps};
+use crate::sys::tree::exchange::list::{ListReader, ListRecord, ListWriter};
 
 /// What is known of a tree, all of it in memory.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Scene {
 
     fn change(&self) -> Retarget<'_> {
         let Pair { src, dst, .. } = &self.pair;
-        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged, early: &self.early }
+        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged, first_pass: &self.early }
     }
 
     fn stage(&self) -> CopyStats {
@@ -189,7 +189,7 @@ fn nothing_is_done_where_nothing_differs() {
     make_dir(&staged);
     assert_eq!(list_state(&list).unwrap(), ListState::NotWhole);
     let change =
-        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, early: &early };
+        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, first_pass: &early };
     change.stage(&list, &CopyOptions::default()).unwrap();
     assert_eq!(list_state(&list).unwrap(), ListState::Empty);
     assert!(fs::read_dir(&staged).unwrap().next().is_none());
@@ -237,12 +237,12 @@ fn the_way_back_begins_wherever_the_way_forth_ended() {
         // The list up to there, a step in each record.
         let part = scene.list.with_extension("part");
         let (mut all, mut out) =
-            (Steps::open(&scene.list).unwrap().unwrap(), StepWriter::new(&part).unwrap());
+            (ListReader::open(&scene.list).unwrap().unwrap(), ListWriter::new(&part).unwrap());
         let mut count = 0;
         while let Some(record) = all.take().unwrap() {
             let each = match record {
-                Record::Steps(path, steps) => {
-                    steps.into_iter().map(|step| Record::Steps(path.clone(), vec![step])).collect()
+                ListRecord::Steps(path, steps) => {
+                    steps.into_iter().map(|step| ListRecord::Steps(path.clone(), vec![step])).collect()
                 }
                 other => vec![other],
             };
@@ -313,7 +313,7 @@ fn what_was_copied_early_is_taken_where_it_still_differs() {
         make_file(&tree.join("setuid"), b"changed");
         delete_file(&tree.join("open-to-all"));
     });
-    let early = scene.change().stage_early(&CopyOptions::default()).unwrap();
+    let early = scene.change().stage_first_pass(&CopyOptions::default()).unwrap();
     assert_eq!(early.files, 4, "{early:?}");
     // Meanwhile some is changed further, some comes to be, and some is a difference no more.
     make_dir(&scene.pair.dst.join("gone"));
@@ -412,7 +412,7 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
     make_dir(&staged);
     let change =
-        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, early: &early };
+        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, first_pass: &early };
     change.stage(&list, &CopyOptions::default()).unwrap();
     exchange_entries(&pair.dst, &staged, &list).unwrap();
     assert_eq!(pair.changes(), []);

@@ -1,12 +1,12 @@
 //! Rules of the tree engine. `snapshot` is the checker; it shares nothing with the engine.
 
 mod changes;
-mod early;
 mod exact;
 mod exchange;
+mod first_pass;
 mod hostile;
+mod patch;
 mod removal;
-mod revise;
 mod rungs;
 mod second_pass;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rustix::io::Errno;
 
 use super::*;
-use crate::sys::tree::copy::content::{Copied, Way};
+use crate::sys::tree::copy::content::CopiedFile;
 use crate::sys::tree::entry::handle::Stat;
 
 #[test]
@@ -19,16 +19,16 @@ fn each_rung_copies_the_same() {
         let ladder = Ladder::new(clone, range);
         let stats = copy_with(&pair.src, &pair.dst, &CopyOptions::default(), ladder).unwrap();
         assert_same(&before, &snapshot(&pair.dst));
-        assert!(clone || stats.cloned == Rung::default());
-        assert!(range || stats.ranged == Rung::default());
+        assert!(clone || stats.by_way[CopyWay::Cloned] == Rung::default());
+        assert!(range || stats.by_way[CopyWay::Ranged] == Rung::default());
         if !clone && !range {
-            assert_eq!(stats.written, Rung { files: 6, bytes: stats.bytes });
+            assert_eq!(stats.by_way[CopyWay::Written], Rung { files: 6, bytes: stats.bytes });
         }
     }
 }
 
 /// Copies `content`, of which the stat was taken before `change` was done to the file.
-fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File)) -> (Copied, Vec<u8>) {
+fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File)) -> (CopiedFile, Vec<u8>) {
     let home = tempfile::tempdir().unwrap();
     let (from, to) = (home.path().join("from"), home.path().join("to"));
     make_file(&from, content);
@@ -54,7 +54,7 @@ fn a_clone_that_is_put_off_is_tried_again() {
     });
     let content = noise(10_000);
     let (copied, read) = copy_changed(&content, &ladder, |_| ());
-    assert_eq!((copied.way, copied.moved), (Some(Way::Cloned), 10_000));
+    assert_eq!((copied.way, copied.moved), (Some(CopyWay::Cloned), 10_000));
     assert_eq!(ASKED.load(Ordering::Relaxed), 3);
     assert!(read == content);
 }
@@ -71,7 +71,7 @@ fn a_clone_that_is_always_put_off_is_a_copy_and_is_called_one() {
     // Also the second time: it may succeed for another file, so it is not given up for good.
     for _ in 0..2 {
         let (copied, read) = copy_changed(&content, &ladder, |_| ());
-        assert_eq!((copied.way, copied.moved), (Some(Way::Ranged), 10_000));
+        assert_eq!((copied.way, copied.moved), (Some(CopyWay::Ranged), 10_000));
         assert!(read == content);
         let now = ASKED.load(Ordering::Relaxed);
         assert!(now - asked > 1 && now - asked < 20, "asked {} times", now - asked);
@@ -92,7 +92,7 @@ fn a_file_system_that_cannot_clone_is_asked_once() {
         });
         for _ in 0..2 {
             let (copied, read) = copy_changed(b"content", &ladder, |_| ());
-            assert_eq!((copied.way, &read[..]), (Some(Way::Ranged), &b"content"[..]));
+            assert_eq!((copied.way, &read[..]), (Some(CopyWay::Ranged), &b"content"[..]));
         }
         assert_eq!(ASKED.load(Ordering::Relaxed), 1, "{refusal}");
     }
@@ -106,7 +106,7 @@ fn a_file_that_grows_is_copied_up_to_the_size_it_had() {
             file.set_len(9_000_000).unwrap();
         });
         assert_eq!((copied.size, copied.moved), (1_000_000, 1_000_000));
-        assert_eq!(copied.way, Some(if range { Way::Ranged } else { Way::Written }));
+        assert_eq!(copied.way, Some(if range { CopyWay::Ranged } else { CopyWay::Written }));
         assert!(read == content);
     }
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::*;
-use crate::sys::tree::copy::content::{Copied, Trouble, next_data};
-use crate::sys::tree::copy::patch::revise;
+use crate::sys::tree::copy::content::{CopiedFile, CopyFailure, next_data};
+use crate::sys::tree::copy::patch::patch_copy;
 use crate::sys::tree::entry::handle::Stat;
 
 /// More than one range for two threads, and an end that is no block's.
@@ -43,14 +43,14 @@ impl Drafted {
         File::options().read(true).write(true).open(&self.from).unwrap()
     }
 
-    fn revise(&self, threads: usize, during: impl FnOnce(&File)) -> Result<Copied, Trouble> {
+    fn patch(&self, threads: usize, during: impl FnOnce(&File)) -> Result<CopiedFile, CopyFailure> {
         let open =
             |path: &Path| -> OwnedFd { File::options().read(true).write(true).open(path).unwrap().into() };
         let (from, to) = (open(&self.from), open(&self.to));
         let stat = Stat::of(from.as_fd()).unwrap();
         during(&self.file());
         let done = AtomicU64::new(0);
-        let copied = revise(&from, &to, &stat, threads, &|bytes| {
+        let copied = patch_copy(&from, &to, &stat, threads, &|bytes| {
             done.fetch_add(bytes, Ordering::Relaxed);
             true
         });
@@ -85,7 +85,7 @@ fn after(change: impl Fn(&File)) -> u64 {
     let written = [1, 3].map(|threads| {
         let drafted = Drafted::new(|_| {});
         change(&drafted.file());
-        let Ok(copied) = drafted.revise(threads, |_| {}) else { panic!("it failed") };
+        let Ok(copied) = drafted.patch(threads, |_| {}) else { panic!("it failed") };
         assert_eq!(copied.size, fs::metadata(&drafted.from).unwrap().size());
         drafted.assert_same();
         copied.moved
@@ -187,7 +187,7 @@ fn what_was_a_hole_is_filled() {
     ] {
         let drafted = Drafted::new(holes);
         fill(&drafted.file());
-        assert!(drafted.revise(2, |_| {}).is_ok());
+        assert!(drafted.patch(2, |_| {}).is_ok());
         drafted.assert_same();
     }
 }
@@ -196,13 +196,13 @@ fn what_was_a_hole_is_filled() {
 fn a_file_that_changes_while_it_is_read_gives_what_there_is() {
     // As a copy: up to the size it had, and no further than there is.
     let drafted = Drafted::new(|_| {});
-    let Ok(copied) = drafted.revise(2, |file| file.set_len(RANGE + 5).unwrap()) else { panic!("it failed") };
+    let Ok(copied) = drafted.patch(2, |file| file.set_len(RANGE + 5).unwrap()) else { panic!("it failed") };
     assert_eq!(copied.size, RANGE + 5);
     drafted.assert_same();
 
     let drafted = Drafted::new(|_| {});
     let grow = |file: &File| file.write_all_at(b"more", SIZE).unwrap();
-    let Ok(copied) = drafted.revise(2, grow) else { panic!("it failed") };
+    let Ok(copied) = drafted.patch(2, grow) else { panic!("it failed") };
     assert_eq!(copied.size, SIZE);
     assert!(fs::read(&drafted.from).unwrap()[..SIZE as usize] == fs::read(&drafted.to).unwrap());
 }
@@ -213,5 +213,5 @@ fn it_ends_when_it_is_told_to() {
     let open = |path: &Path| -> OwnedFd { File::options().read(true).write(true).open(path).unwrap().into() };
     let (from, to) = (open(&drafted.from), open(&drafted.to));
     let stat = Stat::of(from.as_fd()).unwrap();
-    assert!(matches!(revise(&from, &to, &stat, 2, &|_| false), Err(Trouble::Stopped)));
+    assert!(matches!(patch_copy(&from, &to, &stat, 2, &|_| false), Err(CopyFailure::Stopped)));
 }
