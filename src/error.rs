@@ -236,6 +236,20 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The snapshot of a `run --rollback` is needed until that run has put the volume back.
+    #[error(
+        "cannot undo operation {number} of volume {volume} ({summary}): tag {tag} still keeps its snapshot"
+    )]
+    StillTagged {
+        /// The volume.
+        volume: VolumeName,
+        /// The operation.
+        number: u64,
+        /// What it did.
+        summary: String,
+        /// The snapshot's tag.
+        tag: TagName,
+    },
     /// No message for a commit.
     #[error("You must provide a commit message")]
     NoMessage,

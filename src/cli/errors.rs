@@ -115,6 +115,16 @@ fn is_interrupt(error: &Error) -> bool {
     kind == io::ErrorKind::Interrupted
 }
 
+/// Names the command that repairs what the error found in the pool, if one does.
+pub(super) fn repair_hint(error: &Error) -> Option<String> {
+    match error {
+        Error::Store(StoreError::Damaged { .. } | StoreError::Missing { .. }) => {
+            Some("dvol fsck --repair rebuilds it from its second copy".to_owned())
+        }
+        _ => None,
+    }
+}
+
 /// What to do next, where there is something.
 fn hint(error: &Error) -> Option<String> {
     let disk = |error: &DiskError| match error.source.kind() {
@@ -157,6 +167,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::CannotUndo { volume, .. } => {
             format!("dvol reflog {volume} lists what was done; dvol reset --hard goes to any commit there is")
         }
+        Error::StillTagged { volume, tag, .. } => {
+            format!("dvol tag -C {volume} -d {tag} gives the snapshot up")
+        }
         Error::HardRequired(_) => {
             "dvol reset --hard replaces it; uncommitted changes in it are lost then".to_owned()
         }
@@ -183,6 +196,16 @@ fn hint(error: &Error) -> Option<String> {
         Error::UnknownSetting(_) => {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))
+        }
+        Error::Extract(ExtractError::Compressed) => {
+            "unpack it on the way: gunzip -c FILE | dvol import - VOLUME".to_owned()
+        }
+        Error::Container(ContainerError::Unreachable { endpoint, .. })
+            if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") =>
+        {
+            "run dvol on the engine's machine, where the volumes are, and name its socket: \
+             DOCKER_HOST=unix:///var/run/docker.sock"
+                .to_owned()
         }
         Error::Container(ContainerError::Unreachable { .. }) => {
             "start the engine, or use --disable-docker-integration when no container uses the volume"
@@ -214,7 +237,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
             return disk(error);
         }
-        _ => return None,
+        error => return repair_hint(error),
     };
     Some(hint)
 }

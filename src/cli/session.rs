@@ -276,6 +276,13 @@ pub(super) fn tell(notice: &Notice) {
             say("warning", &format!("volume {volume} of the older layout is not taken over: {reason}"));
             say("hint", "mend it, then dvol import --older-layout takes it over");
         }
+        Notice::EmptyTree { volume, branch, has_commit } => {
+            let text = format!("the working tree of {volume}/{branch} is missing: it is empty now");
+            say("warning", &text);
+            if *has_commit {
+                say("hint", "dvol reset --hard fills it from its newest commit");
+            }
+        }
         Notice::Flawed { flaw } => say("warning", flaw),
         Notice::NotReleased { container, reason } => {
             say("warning", &format!("container {container} is not running again: {reason}"));

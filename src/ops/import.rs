@@ -16,7 +16,7 @@ use crate::model::{
     VolumeRecord,
 };
 use crate::pool::{Pending, Pool};
-use crate::sys::tree::{ArchiveStats, Bounds, ExtractError, FileTime, extract_archive, take_head};
+use crate::sys::tree::{ArchiveStats, Bounds, FileTime, extract_archive, take_head};
 
 /// A volume that was made of something from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +50,7 @@ pub fn import(
     volume: &VolumeName,
     author: &Signature,
 ) -> Result<Imported, Error> {
-    let (head, mut rest) = take_head(archive, MANIFEST).map_err(ExtractError::Archive)?;
+    let (head, mut rest) = take_head(archive, MANIFEST)?;
     let manifest = head.map(|text| read_manifest(&text)).transpose()?;
     let (message, tree) =
         (format!("Import of {what}"), manifest.as_ref().map(|manifest| manifest.tree.clone()));

@@ -102,8 +102,12 @@ fn undo_all(
                 reason,
             };
             if let Some(tag) = owed(rows, wanted)? {
-                let reason = format!("what it kept is still owed; dvol tag -d {tag} gives that up");
-                return Err(cannot(reason));
+                return Err(Error::StillTagged {
+                    volume: wanted.volume.clone(),
+                    number: wanted.number,
+                    summary: wanted.summary.clone(),
+                    tag,
+                });
             }
             let touched = plan_undo(pool, rows, draft, wanted)?;
             match dangling(rows, &volumes_of(wanted), draft.changes())? {

@@ -31,4 +31,4 @@ mod volumes;
 pub use server::{Options, Phase, ServeError, serve, serve_until};
 pub use service::{VolumeInfo, VolumeService};
 pub use socket::{Place, SocketError};
-pub use volumes::PoolService;
+pub use volumes::{Advice, PoolService};

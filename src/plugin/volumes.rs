@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::service::{VolumeInfo, VolumeService};
+use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, Bytes, Description, Guard, QuickStatus, StatusCache};
 use crate::pool::{Pool, Sweep};
@@ -18,10 +19,15 @@ const LEAST: i32 = 19;
 /// How long Get looks at trees: engines call it before each mount.
 const GLANCE: Duration = Duration::from_millis(25);
 
+/// Finds the advice that an error's text should end with, if there is any.
+pub type Advice = fn(&Error) -> Option<String>;
+
 /// A pool behind the driver.
 pub struct PoolService {
     pool: Pool,
-    /// HeldContainer while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
+    /// Words for people, which the command line knows.
+    advice: Advice,
+    /// Locked while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
     glances: Mutex<StatusCache>,
     /// Mounts that are under way, which no look at trees may delay.
     mounting: AtomicUsize,
@@ -30,14 +36,19 @@ pub struct PoolService {
 }
 
 impl PoolService {
-    /// Serves `pool`.
-    pub fn new(pool: Pool) -> Self {
+    /// Serves `pool`, and adds `advice` to the errors that people see.
+    pub fn new(pool: Pool, advice: Advice) -> Self {
         PoolService {
             pool,
+            advice,
             glances: Mutex::default(),
             mounting: AtomicUsize::new(0),
             needs_reconcile: AtomicBool::new(true),
         }
+    }
+
+    fn told<T>(&self, result: Result<T, Error>) -> Result<T, String> {
+        result.map_err(|error| text_of(&error, self.advice))
     }
 
     /// What a short look at a volume tells; nothing while another is looked at or mounted.
@@ -53,6 +64,10 @@ impl PoolService {
             QuickStatus::default()
         })
     }
+}
+
+fn text_of(error: &Error, advice: Advice) -> String {
+    advice(error).map_or_else(|| error.to_string(), |advice| format!("{error}; {advice}"))
 }
 
 fn info(description: Description) -> VolumeInfo {
@@ -111,21 +126,17 @@ impl Drop for Mounting<'_> {
 
 /// What is told of a volume while its metadata cannot be read: that it is there. An engine that heard anything else
 /// would make a local volume of its name.
-fn info_from_disk(pool: &Pool, name: &VolumeName, error: &crate::error::Error) -> Option<VolumeInfo> {
+fn info_from_disk(pool: &Pool, name: &VolumeName, error: &str) -> Option<VolumeInfo> {
     let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
-    let status = BTreeMap::from([("error".to_owned(), error.to_string().into())]);
+    let status = BTreeMap::from([("error".to_owned(), error.into())]);
     Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
 }
 
-fn is_damage(error: &crate::error::Error) -> bool {
-    matches!(error, crate::error::Error::Store(error) if error.is_damage())
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.is_damage())
 }
 
-fn told<T>(result: Result<T, crate::error::Error>) -> Result<T, String> {
-    result.map_err(|error| error.to_string())
-}
-
-fn report(sweep: Result<Sweep, crate::error::Error>) {
+fn report(sweep: Result<Sweep, Error>) {
     match sweep {
         Ok(sweep) => {
             for (volume, reason) in &sweep.failed {
@@ -138,11 +149,11 @@ fn report(sweep: Result<Sweep, crate::error::Error>) {
 
 impl VolumeService for PoolService {
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
-        told(ops::create(&self.pool, name, &options)).map(drop)
+        self.told(ops::create(&self.pool, name, &options)).map(drop)
     }
 
     fn remove(&self, name: &VolumeName) -> Result<(), String> {
-        told(ops::remove(&self.pool, name, Guard::Engine)).map(drop)
+        self.told(ops::remove(&self.pool, name, Guard::Engine)).map(drop)
     }
 
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
@@ -150,33 +161,34 @@ impl VolumeService for PoolService {
             Err(error) if is_damage(&error) => {
                 tracing::error!(%error, "the volumes are told from their directories");
                 let names = ops::volumes_on_disk(&self.pool);
+                let error = text_of(&error, self.advice);
                 Ok(names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error)).collect())
             }
-            other => Ok(told(other)?.into_iter().map(info).collect()),
+            other => Ok(self.told(other)?.into_iter().map(info).collect()),
         }
     }
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
         match ops::describe(&self.pool, name) {
-            Err(error) if is_damage(&error) => match info_from_disk(&self.pool, name, &error) {
-                Some(info) => Ok(Some(info)),
-                None => Err(error.to_string()),
-            },
-            other => Ok(told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name)))),
+            Err(error) if is_damage(&error) => {
+                let error = text_of(&error, self.advice);
+                info_from_disk(&self.pool, name, &error).map(Some).ok_or(error)
+            }
+            other => Ok(self.told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name)))),
         }
     }
 
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {
-        told(ops::path(&self.pool, name))
+        self.told(ops::path(&self.pool, name))
     }
 
     fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String> {
         let _mounting = Mounting::begin(&self.mounting);
-        told(ops::mount(&self.pool, name, id))
+        self.told(ops::mount(&self.pool, name, id))
     }
 
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
-        told(ops::unmount(&self.pool, name, id))
+        self.told(ops::unmount(&self.pool, name, id))
     }
 
     fn on_activate(&self) {

@@ -73,11 +73,11 @@ impl Pool {
             let tree = self.layout.full(&layout::working_tree(&volume.name, branch));
             if !tree.exists() {
                 disk::ensure_directory(&tree, layout::WORKING_TREE_MODE)?;
-                let way =
-                    if head.is_some() { ": dvol reset --hard fills it from its newest commit" } else { "" };
-                let flaw =
-                    format!("the working tree of {}/{branch} is missing: it is empty now{way}", volume.name);
-                self.tell(&Notice::Flawed { flaw });
+                self.tell(&Notice::EmptyTree {
+                    volume: volume.name.clone(),
+                    branch: branch.clone(),
+                    has_commit: head.is_some(),
+                });
             }
         }
         let point = directory.join(layout::RUNNING_POINT);

@@ -1,6 +1,6 @@
 //! What a person should hear while an operation runs. The library says it, the command line words it.
 
-use crate::model::{Verb, VolumeName};
+use crate::model::{BranchName, Verb, VolumeName};
 
 /// Something worth a line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,15 @@ pub enum Notice {
         volume: String,
         /// Why.
         reason: String,
+    },
+    /// An empty working tree was made where an older tool left none.
+    EmptyTree {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+        /// Whether the branch has a commit to fill the tree from.
+        has_commit: bool,
     },
     /// Something that an older tool left is missing or wrong.
     Flawed {

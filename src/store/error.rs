@@ -20,10 +20,7 @@ pub enum StoreError {
         source: Box<redb::Error>,
     },
     /// What is in the file is not what was written there.
-    #[error(
-        "the metadata {} is damaged ({reason}): run dvol fsck --repair, which rebuilds it from its second copy",
-        path.display()
-    )]
+    #[error("the metadata {} is damaged ({reason})", path.display())]
     Damaged {
         /// The database file.
         path: PathBuf,
@@ -31,11 +28,7 @@ pub enum StoreError {
         reason: String,
     },
     /// There is no database where one must have been.
-    #[error(
-        "the metadata {} is missing, and {} shows that there was one: run dvol fsck --repair, which rebuilds it",
-        path.display(),
-        trace.display()
-    )]
+    #[error("the metadata {} is missing, and {} shows that there was one", path.display(), trace.display())]
     Missing {
         /// The database file.
         path: PathBuf,

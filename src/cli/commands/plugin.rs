@@ -9,6 +9,7 @@ use sd_notify::NotifyState;
 
 use crate::cli::Outcome;
 use crate::cli::environment::default_socket;
+use crate::cli::errors;
 use crate::cli::output::Failure;
 use crate::cli::session::{Session, open_pool, start_log};
 use crate::plugin::{Options, Phase, Place, PoolService, serve};
@@ -34,7 +35,8 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     pool.prepare_directories()?;
     tracing::info!(pool = %pool.layout().root().display(), version = env!("CARGO_PKG_VERSION"), "starting");
     let options = Options { phase: tell_systemd, ..Options::default() };
-    serve(place(&args.socket)?, Arc::new(PoolService::new(pool)), &options).map_err(Failure::Serve)?;
+    serve(place(&args.socket)?, Arc::new(PoolService::new(pool, errors::repair_hint)), &options)
+        .map_err(Failure::Serve)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,6 +78,9 @@ fn log(notice: &Notice) {
         Notice::Adopted { volume } => tracing::info!(%volume, "took over a volume of the older layout"),
         Notice::NotAdopted { volume, reason } => {
             tracing::warn!(volume, reason, "a volume of the older layout is not taken over");
+        }
+        Notice::EmptyTree { volume, branch, .. } => {
+            tracing::warn!(%volume, %branch, "the working tree is missing: it is empty now");
         }
         Notice::Flawed { flaw } => tracing::warn!("{flaw}"),
         Notice::NotReleased { container, reason } => {

@@ -142,9 +142,7 @@ fn connect(endpoint: &str) -> Result<bollard::Docker, CallError> {
     } else if let Some(address) = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://")) {
         bollard::Docker::connect_with_http(address.trim_end_matches('/'), seconds, API_DEFAULT_VERSION)
     } else if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") {
-        let reason = "TLS and ssh are not supported: run dvol on the engine's machine, where the volumes are, and \
-                      name its socket, as in DOCKER_HOST=unix:///var/run/docker.sock";
-        return Err(CallError::Unreachable(reason.to_owned()));
+        return Err(CallError::Unreachable("TLS and ssh are not supported".to_owned()));
     } else {
         let reason = "an address starts with unix://, tcp:// or http://".to_owned();
         return Err(CallError::Unreachable(reason));

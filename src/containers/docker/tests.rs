@@ -154,8 +154,8 @@ fn an_engine_that_is_not_there_is_named_at_once() {
         (format!("unix://{}", stale.display()), "refused"),
         ("tcp://127.0.0.1:1".to_owned(), "refused"),
         ("docker.sock".to_owned(), "starts with unix://"),
-        ("ssh://host".to_owned(), "run dvol on the engine's machine"),
-        ("https://host:2376".to_owned(), "run dvol on the engine's machine"),
+        ("ssh://host".to_owned(), "TLS and ssh are not supported"),
+        ("https://host:2376".to_owned(), "TLS and ssh are not supported"),
     ] {
         let error = Docker::new(Some(&endpoint)).users().unwrap_err();
         assert!(matches!(error, ContainerError::Unreachable { .. }), "{error:?}");

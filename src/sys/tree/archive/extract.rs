@@ -35,6 +35,9 @@ pub enum ExtractError {
     /// The archive itself.
     #[error("cannot read the archive: {0}")]
     Archive(io::Error),
+    /// A compressed file where a plain archive is expected.
+    #[error("cannot read the archive: it is compressed")]
+    Compressed,
     /// An entry of it that cannot be made.
     #[error("cannot make the entry {name} of the archive: {source}")]
     Entry {
@@ -55,12 +58,12 @@ pub type Headed<'r> = (Option<Vec<u8>>, Box<dyn Read + 'r>);
 ///
 /// # Errors
 /// When the archive cannot be read, is empty or compressed, or is none.
-pub fn take_head<'r>(archive: &'r mut dyn Read, name: &str) -> io::Result<Headed<'r>> {
+pub fn take_head<'r>(archive: &'r mut dyn Read, name: &str) -> Result<Headed<'r>, ExtractError> {
     let mut seen = Vec::new();
     loop {
         let start = seen.len();
         seen.resize(start + BLOCK, 0);
-        let length = fill(archive, &mut seen[start..])?;
+        let length = fill(archive, &mut seen[start..]).map_err(ExtractError::Archive)?;
         if start == 0 {
             check_kind(&seen[..length])?;
         }
@@ -76,30 +79,30 @@ pub fn take_head<'r>(archive: &'r mut dyn Read, name: &str) -> io::Result<Headed
         }
         let start = seen.len();
         seen.resize(start + size.next_multiple_of(BLOCK as u64) as usize, 0);
-        let length = fill(archive, &mut seen[start..])?;
+        let length = fill(archive, &mut seen[start..]).map_err(ExtractError::Archive)?;
         seen.truncate(start + length);
         if is_head {
-            let text = seen.get(start..start + size as usize).ok_or(io::ErrorKind::UnexpectedEof)?.to_vec();
+            let text = seen.get(start..start + size as usize);
+            let text =
+                text.ok_or_else(|| ExtractError::Archive(io::ErrorKind::UnexpectedEof.into()))?.to_vec();
             return Ok((Some(text), Box::new(archive)));
         }
     }
     Ok((None, Box::new(io::Cursor::new(seen).chain(archive))))
 }
 
-/// Says what an archive that is none is instead.
-fn check_kind(start: &[u8]) -> io::Result<()> {
+/// Refuses what does not begin like a plain tar archive, and says what it is instead.
+fn check_kind(start: &[u8]) -> Result<(), ExtractError> {
     let packed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"];
     if start.is_empty() {
-        return Err(bad("it is empty"));
+        return Err(ExtractError::Archive(bad("it is empty")));
     }
     if packed.iter().any(|magic| start.starts_with(magic)) {
-        return Err(bad(
-            "it is compressed: unpack it on the way, as in gunzip -c FILE | dvol import - VOLUME",
-        ));
+        return Err(ExtractError::Compressed);
     }
     match <&[u8; BLOCK]>::try_from(start) {
         Ok(block) if has_right_sum(block) || block.iter().all(|byte| *byte == 0) => Ok(()),
-        _ => Err(bad("it is no tar archive")),
+        _ => Err(ExtractError::Archive(bad("it is no tar archive"))),
     }
 }
 
