@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::layout::{self, Layout};
 use crate::model::{BranchName, CommitId, Instant, VolumeName};
@@ -230,23 +231,48 @@ fn word(text: &str, key: &str) -> Result<String, String> {
 
 /// The settings of a YAML file, as keys with dots.
 fn settings(text: &str) -> Result<Vec<(String, String)>, String> {
-    let value: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
-    flatten("", &value, &mut found);
-    Ok(found)
+    let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
+    let mut found = BTreeMap::new();
+    match documents.as_slice() {
+        [] => {}
+        [document] => flatten("", document, &mut found),
+        _ => return Err("it has more than one document".to_owned()),
+    }
+    Ok(found.into_iter().collect())
 }
 
-fn flatten(key: &str, value: &Value, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                flatten(&key, value, found);
-            }
+/// Adds the values below `key`, by their whole keys; one that is there already stays.
+fn flatten(key: &str, value: &Yaml, found: &mut BTreeMap<String, String>) {
+    let Some(fields) = value.as_hash() else {
+        if let Some(text) = scalar(value) {
+            found.entry(key.to_owned()).or_insert(text);
         }
-        Value::Null => {}
-        Value::String(text) => found.push((key.to_owned(), text.clone())),
-        other => found.push((key.to_owned(), other.to_string())),
+        return;
+    };
+    let is_merge = |name: &Yaml| name.as_str() == Some("<<");
+    for (name, value) in fields.iter().filter(|(name, _)| !is_merge(name)) {
+        let Some(name) = scalar(name) else { continue };
+        let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+        flatten(&key, value, found);
+    }
+    // What a field says itself goes before what is merged in, and an earlier source before a later.
+    for (_, merged) in fields.iter().filter(|(name, _)| is_merge(name)) {
+        let sources = merged.as_vec().map_or(std::slice::from_ref(merged), Vec::as_slice);
+        sources.iter().filter(|source| source.is_hash()).for_each(|source| flatten(key, source, found));
+    }
+}
+
+/// The text of a value that is no mapping; none for null.
+fn scalar(value: &Yaml) -> Option<String> {
+    match value {
+        Yaml::String(text) | Yaml::Real(text) => Some(text.clone()),
+        Yaml::Integer(number) => Some(number.to_string()),
+        Yaml::Boolean(is_so) => Some(is_so.to_string()),
+        Yaml::Array(items) => {
+            let items: Vec<_> = items.iter().filter_map(scalar).collect();
+            Some(format!("[{}]", items.join(", ")))
+        }
+        _ => None,
     }
 }
 
@@ -260,4 +286,39 @@ fn changed(path: &Path) -> Result<Instant, String> {
 /// The paths in the pool's directory that are not volumes.
 pub fn legacy_files(layout: &Layout) -> [PathBuf; 2] {
     [layout::OLDER_CURRENT_VOLUME, layout::OLDER_SETTINGS].map(|name| layout.root().join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settings;
+
+    fn said(text: &str) -> Vec<String> {
+        settings(text).unwrap().into_iter().map(|(key, value)| format!("{key}={value}")).collect()
+    }
+
+    #[test]
+    fn settings_are_read_by_their_whole_keys_whatever_yaml_spells_them_with() {
+        let nested = "user:\n  name: Grace\n  email: grace@example.org\n";
+        assert_eq!(said(nested), ["user.email=grace@example.org", "user.name=Grace"]);
+        assert_eq!(said("user.name: Grace\nleft: ~\n"), ["user.name=Grace"]);
+        let kinds = "a: 3\nb: true\nc: '007'\nd: 1.50\ne: [x, 1]\n5: five\n";
+        assert_eq!(said(kinds), ["5=five", "a=3", "b=true", "c=007", "d=1.50", "e=[x, 1]"]);
+        assert_eq!(said(""), [""; 0]);
+    }
+
+    #[test]
+    fn anchors_and_merged_fields_count_as_if_written_out() {
+        let text = "base: &base {name: Ada, email: ada@example.org}\nuser:\n  <<: *base\n  name: Grace\n";
+        let user: Vec<_> = said(text).into_iter().filter(|line| line.starts_with("user")).collect();
+        assert_eq!(user, ["user.email=ada@example.org", "user.name=Grace"]);
+        let several = "a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc:\n  <<: [*a, *b]\n";
+        let merged: Vec<_> = said(several).into_iter().filter(|line| line.starts_with('c')).collect();
+        assert_eq!(merged, ["c.x=1", "c.y=3"]);
+    }
+
+    #[test]
+    fn what_is_no_single_document_is_refused() {
+        assert!(settings("user: [").is_err());
+        assert!(settings("a: 1\n---\nb: 2\n").is_err());
+    }
 }
