@@ -42,6 +42,13 @@
 //! F0  model/                      names, ids, revisions, records: pure values
 //! ```
 
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "the library is silent: terminal and exit codes belong to cli/"
+)]
+
 pub mod cli;
 pub mod containers;
 pub mod error;

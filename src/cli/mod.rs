@@ -1,6 +1,8 @@
 //! The command line: one verb, one file. Flags and environment become a pool here and nowhere
 //! else; errors become words and exit codes here and nowhere else.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal belongs to the command line")]
+
 mod author;
 mod code;
 mod commands;
