@@ -18,6 +18,7 @@
 //!     away-N                             working tree while its entries are exchanged
 //!     away-N.early                       files that the first pass copied for it
 //!     old-N                              will be deleted
+//! <pool>/.dvol/staging/<operation>.deleted/   trash that is being deleted
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
 //!     old-N                              what the operation removed
 //!     old-N.steps                        list of the entries that were exchanged
@@ -116,6 +117,11 @@ impl Layout {
         self.private().join("records.log")
     }
 
+    /// Returns the place where a new second copy is made before it gets its name.
+    pub fn records_new(&self) -> PathBuf {
+        self.private().join("records.new")
+    }
+
     /// Returns the file whose presence says that an older tool's volumes were imported.
     pub fn adopted(&self) -> PathBuf {
         self.private().join("adopted")
@@ -183,6 +189,11 @@ impl Layout {
     /// Returns the directory of trees on their way out.
     pub fn trash(&self) -> PathBuf {
         self.root.join(TRASH)
+    }
+
+    /// Returns the place in staging where an operation's trash lies while it is being deleted.
+    pub fn trash_leaving(&self, operation: &OperationId) -> PathBuf {
+        self.staging().join(format!("{operation}.deleted"))
     }
 
     /// Returns the file that says when to look for expired trash again.

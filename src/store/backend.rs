@@ -1,27 +1,27 @@
 //! The database's file, as redb reaches it for one transaction.
 //!
-//! There is a fault point before each call that changes it: a test can end the process between any two
-//! writes of one transaction.
+//! A fault point stands before each call that changes the file, so that a test can end the process
+//! between any two writes of a transaction.
 //!
-//! redb is made to keep a file open, and opening and closing cost it five syncs beside the two of a
-//! commit. Here each transaction opens and closes the file, so they are spared, where nothing is lost, and of the two
-//! one is enough:
+//! redb expects to keep a file open; opening and closing cost five syncs beside the two of a
+//! commit. dvol opens and closes the file for each transaction, so it spares the five, and one of
+//! the two:
 //!
-//! * Opening marks the file as in use, closing takes the mark away. The mark tells the next process that
-//!   this one died; it says nothing after a power cut, which only ever leaves committed pages and free
-//!   ones. So it is written and not synced. A file that is found marked is synced before it is written
-//!   to: what a dead process committed must be durable before its old pages are used again.
-//! * Before it closes, redb makes another commit, to shrink the file and to record which pages are free. Our
-//!   commits have recorded that already (quick repair), so once one is done, nothing more is written but
-//!   that the mark is taken away.
+//! * Opening marks the file as in use, and closing clears the mark. The mark tells the next process
+//!   that this one died. After a power cut it tells nothing, because a power cut leaves only
+//!   committed and free pages. So the mark is written and not synced. A process that finds the mark
+//!   syncs the file before it writes: what a dead process committed must be durable before the
+//!   pages of the commit before are used again.
+//! * Before it closes, redb makes another commit that shrinks the file and records the free pages.
+//!   dvol's commits record them already (quick repair), so after a commit only the mark is cleared.
+//! * A commit writes its pages, then the header that leads to them, and redb would sync each. Here
+//!   one sync covers both, so a power cut may leave the new header without its pages. The pages of
+//!   the commit before are whole then: they were durable before this commit began. Therefore, after
+//!   a process died, redb is not told that there was a sync between: it checks every page, and goes
+//!   back to the commit before if one is damaged. If the sync fails, the old header is put back: a
+//!   commit that only the kernel's memory has must not be read as committed.
 //!
-//! * A commit writes its pages, then the header that leads to them, and would sync each. Here both are synced at once, so a
-//!   power cut meanwhile may leave the new header without its pages. The pages of the commit before are whole then, and
-//!   were durable before this one began. So after a death redb is not told that there was a sync between: it checks
-//!   every page, and goes back to the commit before where one is not what it should be. If the sync fails, the
-//!   old header is put back: what is in memory alone must not be read as committed.
-//!
-//! Each block that is read is compared with its checksum (`blocks`), so that nothing damaged is ever used.
+//! Each block that is read is compared with its checksum (`blocks`), so damage is never used.
 
 use std::fs::File;
 use std::io;
@@ -35,27 +35,30 @@ use redb::{BackendError, DatabaseError, StorageBackend};
 use super::blocks::Blocks;
 use crate::sys::fault;
 
-/// Where the byte of flags is (redb's file format), and the flags in it: which of two commits counts, whether a writer has
-/// the file open, and whether pages were synced before the header that leads to them.
+/// Offset of the byte of flags in redb's file format.
 const FLAGS: usize = 9;
+/// Flag: which of two commits is the current one.
 const PRIMARY: u8 = 1;
+/// Flag: a writer has the file open.
 const IN_USE: u8 = 2;
+/// Flag: pages were synced before the header that leads to them.
 const TWO_PHASES: u8 = 4;
 
+/// The database's file for one transaction.
 #[derive(Debug)]
 pub(super) struct Backend {
     file: FileBackend,
-    /// The same file.
+    /// A second handle of the file, for reading blocks.
     plain: File,
     blocks: Mutex<Blocks>,
-    /// Something was written that a sync must bring to the disk.
+    /// Whether something was written that must be synced.
     unsynced: AtomicBool,
-    /// The header as it was, while one that makes another commit count is written and not synced.
+    /// The header of the commit before, while the new one is written and not synced.
     replaced: Mutex<Option<Vec<u8>>>,
     state: State,
 }
 
-/// What a backend and the transaction that runs on it tell each other.
+/// What a transaction and its backend tell each other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State(Arc<Flags>);
 
@@ -68,7 +71,7 @@ struct Flags {
 }
 
 impl State {
-    /// Says that nothing but the commit is to come.
+    /// Notes that only the commit is left to do.
     pub(super) fn committing(&self) {
         self.0.committing.store(true, Ordering::SeqCst);
     }
@@ -77,7 +80,7 @@ impl State {
         self.0.committing.load(Ordering::SeqCst)
     }
 
-    /// Says that the transaction is committed: the file stays as it is from there on.
+    /// Notes that the transaction is committed: the file must not change from here on.
     pub(super) fn done(&self) {
         self.0.done.store(true, Ordering::SeqCst);
     }
@@ -86,27 +89,29 @@ impl State {
         self.0.done.load(Ordering::SeqCst)
     }
 
-    /// Says that whoever wrote last did not come to its end.
+    /// Notes that the last writer died.
     pub(super) fn found_unclean(&self) {
         self.0.unclean.store(true, Ordering::SeqCst);
     }
 
+    /// Returns whether the last writer died.
     pub(super) fn is_unclean(&self) -> bool {
         self.0.unclean.load(Ordering::SeqCst)
     }
 
-    /// Whether a block was met that is not what was written there.
+    /// Returns whether a block differed from its checksum.
     pub(super) fn is_damaged(&self) -> bool {
         self.0.damaged.load(Ordering::SeqCst)
     }
 
-    /// Refuses a change of a file that is to stay as it is. redb then leaves its own closing steps out.
+    /// Refuses to change the file after the commit, so that redb leaves out its own closing steps.
     fn check(&self) -> io::Result<()> {
         if self.is_done() { Err(io::Error::other("the transaction is over")) } else { Ok(()) }
     }
 }
 
 impl Backend {
+    /// Opens a file for redb.
     pub(super) fn new(file: File, blocks: Blocks, state: State) -> Result<Self, DatabaseError> {
         let plain = file.try_clone().map_err(|error| DatabaseError::Storage(error.into()))?;
         let (file, blocks) = (FileBackend::new(file)?, Mutex::new(blocks));
@@ -121,7 +126,7 @@ impl Backend {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The byte of flags; none in a file that has none yet.
+    /// Reads the byte of flags; returns `None` if the file is too short to have one.
     fn flags(&self) -> io::Result<Option<u8>> {
         if self.file.len()? <= FLAGS as u64 {
             return Ok(None);
@@ -131,7 +136,7 @@ impl Backend {
         Ok(Some(flags[0]))
     }
 
-    /// Whether `data` at `offset` changes nothing of what is in the file but the mark that it is in use.
+    /// Returns whether writing `data` at `offset` changes only the mark that the file is in use.
     fn only_marks(&self, offset: u64, data: &[u8]) -> io::Result<bool> {
         if offset != 0 || data.len() <= FLAGS || data.len() as u64 > self.file.len()? {
             return Ok(false);
@@ -146,7 +151,7 @@ impl Backend {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the header of the commit before, when that of the one at hand is about to be written.
+    /// Keeps the header of the commit before, when the new one is about to be written.
     fn keep_header(&self, length: usize) -> io::Result<()> {
         let mut replaced = self.replaced();
         if replaced.is_none() {
@@ -157,14 +162,14 @@ impl Backend {
         Ok(())
     }
 
-    /// Whether the header in the file makes another commit count than the one that was kept.
+    /// Returns whether the header in the file selects another commit than the kept one.
     fn is_swapped(&self) -> io::Result<bool> {
         let replaced = self.replaced();
         let before = replaced.as_ref().and_then(|header| header.get(FLAGS));
         Ok(before.zip(self.flags()?).is_some_and(|(before, now)| (before ^ now) & PRIMARY != 0))
     }
 
-    /// Makes the commit before count again.
+    /// Restores the kept header, which selects the commit before.
     fn put_header_back(&self) -> io::Result<()> {
         let Some(header) = self.replaced().take() else { return Ok(()) };
         self.file.write(0, &header)?;
@@ -180,7 +185,7 @@ impl StorageBackend for Backend {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         if !self.blocks().verify(&self.plain, offset, out.len())? {
             self.state.0.damaged.store(true, Ordering::SeqCst);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block is not what was written there"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block differs from its checksum"));
         }
         self.file.read(offset, out)?;
         if self.state.is_unclean()
@@ -207,11 +212,11 @@ impl StorageBackend for Backend {
             return Ok(());
         }
         if self.state.is_committing() && !self.is_swapped()? {
-            // The pages are synced with the header that leads to them.
+            // The pages are synced together with the header that leads to them.
             return Ok(());
         }
         if let Err(error) = fault::point("redb.sync").and_then(|()| self.file.sync_data()) {
-            // The next one to look must not take for committed what only memory holds.
+            // Another process must not read as committed what only the kernel's memory has.
             let _ = self.put_header_back();
             return Err(error);
         }
@@ -240,7 +245,7 @@ impl StorageBackend for Backend {
             self.blocks().touch(FLAGS as u64, FLAGS as u64 + 1)?;
             self.file.write(FLAGS as u64, &[flags & !IN_USE])?;
         }
-        // Not known is no loss: then redb checks everything the next time.
+        // Without checksums, redb checks everything the next time.
         let _ = self.blocks().write(&self.plain);
         self.file.close()
     }

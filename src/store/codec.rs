@@ -5,10 +5,12 @@ use serde::de::DeserializeOwned;
 
 use super::StoreError;
 
+/// Encodes a record.
 pub(super) fn encode<T: Serialize>(table: &str, key: &str, record: &T) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(record).map_err(|error| bad(table, key, &error))
 }
 
+/// Decodes a record.
 pub(super) fn decode<T: DeserializeOwned>(table: &str, key: &str, bytes: &[u8]) -> Result<T, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|error| bad(table, key, &error))
 }

@@ -1,4 +1,5 @@
-//! Every kind of damage to the database's file is noticed before anything is read wrong, and the records come back.
+//! Tests that every kind of damage to the database's file is noticed before a wrong answer is
+//! given, and that the records come back.
 
 use std::fs;
 use std::time::Duration;
@@ -38,8 +39,8 @@ fn put(store: &Store, number: u32) {
     store.write(|w| changes.iter().try_for_each(|change| w.apply(change))).unwrap();
 }
 
-/// All that a reader can be told.
-fn told(store: &Store) -> Result<String, StoreError> {
+/// Reads everything that a reader can ask for.
+fn contents(store: &Store) -> Result<String, StoreError> {
     store.read(|rows| {
         let mut text = format!("{:?}", rows.current_volume()?);
         for volume in rows.volumes()? {
@@ -57,14 +58,14 @@ fn scene(volumes: u32) -> Scene {
     disk::ensure_directory(&layout.locks(), 0o700).unwrap();
     let store = Store::new(&layout, Duration::from_secs(5));
     (0..volumes).for_each(|number| put(&store, number));
-    let (before, bytes) = (told(&store).unwrap(), fs::read(layout.metadata()).unwrap());
+    let (before, bytes) = (contents(&store).unwrap(), fs::read(layout.metadata()).unwrap());
     Scene { _dir: dir, layout, store, before, bytes }
 }
 
 impl Scene {
-    /// Right answers, or an error that says so and a rebuilt database.
+    /// Checks that the store gives right answers, or reports damage and can be rebuilt.
     fn check(&self, what: &str) {
-        match told(&self.store) {
+        match contents(&self.store) {
             Ok(text) => assert!(text == self.before, "{what}: wrong answers"),
             Err(error) => assert!(error.is_damage(), "{what}: {error}"),
         }
@@ -73,7 +74,7 @@ impl Scene {
             self.store.rebuild().unwrap_or_else(|error| panic!("{what}: {error}"));
             self.store.renew_second_copy().unwrap();
         }
-        assert_eq!(told(&self.store).unwrap(), self.before, "{what}");
+        assert_eq!(contents(&self.store).unwrap(), self.before, "{what}");
         assert_eq!(self.store.examine().unwrap(), SecondCopy::Good, "{what}");
         let _ = fs::remove_dir_all(self.layout.lost_and_found());
     }
@@ -91,7 +92,7 @@ fn a_flipped_bit_is_noticed_or_harmless() {
     flip(&scene(12), |bits| Box::new((0..250).map(move |n: usize| n * 7_368_787 % bits)));
 }
 
-/// The same for all of them: `cargo test --release --lib every_bit -- --ignored`
+/// Flips every bit: `cargo test --release --lib every_bit -- --ignored`
 #[test]
 #[ignore = "takes 40 minutes"]
 fn every_bit_is_noticed_or_harmless() {
@@ -109,7 +110,7 @@ fn flip(scene: &Scene, bits: impl Fn(usize) -> Box<dyn Iterator<Item = usize>>) 
         scene.write(&flipped);
         fs::write(scene.layout.metadata_sums(), &sums).unwrap();
         fs::write(scene.layout.records(), &log).unwrap();
-        noticed += usize::from(told(&scene.store).is_err());
+        noticed += usize::from(contents(&scene.store).is_err());
         scene.check(&format!("bit {bit}"));
     }
     assert!(noticed > 10, "only {noticed} flips were in what is read");
@@ -135,7 +136,7 @@ fn a_truncated_a_strange_and_a_missing_file_are_rebuilt() {
     let scene = scene(5);
     for length in [0, 1, 100, 4096, scene.bytes.len() / 2, scene.bytes.len() - 1] {
         scene.write(&scene.bytes[..length]);
-        assert!(told(&scene.store).unwrap_err().is_damage(), "{length} bytes");
+        assert!(contents(&scene.store).unwrap_err().is_damage(), "{length} bytes");
         scene.check(&format!("{length} bytes"));
     }
     let noise: Vec<u8> = (0..scene.bytes.len() as u32)
@@ -143,11 +144,11 @@ fn a_truncated_a_strange_and_a_missing_file_are_rebuilt() {
         .collect();
     for bytes in [noise, vec![0; 5000], b"not a database at all".to_vec()] {
         scene.write(&bytes);
-        assert!(told(&scene.store).unwrap_err().is_damage());
+        assert!(contents(&scene.store).unwrap_err().is_damage());
         scene.check("strange bytes");
     }
     fs::remove_file(scene.layout.metadata()).unwrap();
-    assert!(matches!(told(&scene.store), Err(StoreError::Missing { .. })));
+    assert!(matches!(contents(&scene.store), Err(StoreError::Missing { .. })));
     let refused = scene.store.write(|_| Ok::<_, StoreError>(()));
     assert!(matches!(refused, Err(StoreError::Missing { .. })), "no empty database takes its place");
     scene.check("missing");
@@ -157,18 +158,18 @@ fn a_truncated_a_strange_and_a_missing_file_are_rebuilt() {
 fn an_older_database_is_not_taken_for_the_newest() {
     let scene = scene(2);
     put(&scene.store, 7);
-    let now = told(&scene.store).unwrap();
+    let now = contents(&scene.store).unwrap();
     scene.write(&scene.bytes);
     fs::remove_file(scene.layout.metadata_sums()).unwrap();
-    assert!(told(&scene.store).unwrap_err().to_string().contains("second copy"));
+    assert!(contents(&scene.store).unwrap_err().to_string().contains("second copy"));
     scene.store.rebuild().unwrap();
-    assert_eq!(told(&scene.store).unwrap(), now);
+    assert_eq!(contents(&scene.store).unwrap(), now);
 }
 
 #[test]
 fn without_a_second_copy_the_database_goes_on_and_makes_one() {
     let scene = scene(2);
-    fs::write(scene.layout.records(), "nothing of ours").unwrap();
+    fs::write(scene.layout.records(), "some other file").unwrap();
     assert!(matches!(scene.store.examine().unwrap(), SecondCopy::Bad(_)));
     put(&scene.store, 9);
     assert_eq!(scene.store.examine().unwrap(), SecondCopy::Good);
@@ -176,15 +177,15 @@ fn without_a_second_copy_the_database_goes_on_and_makes_one() {
     assert_eq!(scene.store.rebuild().unwrap().volumes, 3);
 }
 
-/// What a power cut leaves of a transaction whose only sync it came before: of each block the old or the new.
+/// Tries what a power cut can leave of a transaction that was not synced: each block old or new.
 #[test]
 fn a_commit_of_which_a_part_reached_the_disk_is_the_one_before() {
     const MARK: usize = 48;
     let scene = scene(12);
     let sums = fs::read(scene.layout.metadata_sums()).unwrap();
     put(&scene.store, 12);
-    let (whole, mut new) = (told(&scene.store).unwrap(), fs::read(scene.layout.metadata()).unwrap());
-    // A writer has it open, and the log does not say yet that the transaction is committed.
+    let (whole, mut new) = (contents(&scene.store).unwrap(), fs::read(scene.layout.metadata()).unwrap());
+    // A writer has the file open, and the log has no mark for the transaction yet.
     new[9] |= 2;
     let mut log = fs::read(scene.layout.records()).unwrap();
     log.truncate(log.len() - MARK);
@@ -196,7 +197,7 @@ fn a_commit_of_which_a_part_reached_the_disk_is_the_one_before() {
         let luck = blake3::hash(&n.to_le_bytes());
         let blocks = old.chunks(4096).zip(new.chunks(4096)).enumerate();
         let torn = blocks.flat_map(|(block, (old, new))| {
-            // The header is there, for most; of the rest little to all.
+            // The new header is there in most rounds; of the other blocks few to all.
             let is_new =
                 if block == 0 { n % 8 != 0 } else { u64::from(luck.as_bytes()[block % 32] % 8) < n % 10 };
             if is_new { new } else { old }
@@ -204,7 +205,7 @@ fn a_commit_of_which_a_part_reached_the_disk_is_the_one_before() {
         scene.write(&torn.copied().collect::<Vec<u8>>());
         fs::write(scene.layout.metadata_sums(), &sums).unwrap();
         fs::write(scene.layout.records(), &log).unwrap();
-        let found = told(&scene.store).unwrap_or_else(|error| panic!("{n}: {error}"));
+        let found = contents(&scene.store).unwrap_or_else(|error| panic!("{n}: {error}"));
         assert!(found == scene.before || found == whole, "{n}: {found}");
         *if found == whole { &mut after } else { &mut before } += 1;
         put(&scene.store, 50);

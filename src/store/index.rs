@@ -1,5 +1,23 @@
-//! The rows of stat indexes: one record for each working tree, one row for each piece of its directories, and beside
-//! each commit the paths that it changed.
+//! The rows of the stat index.
+//!
+//! ```text
+//! table              key                                  value
+//! index              volume, branch                       TreeIndexRecord
+//! index_directories  volume, branch, directory, piece     hashes of entries, 16 bytes each
+//! changed            volume, commit                       paths, each ended by a 0
+//! ```
+//!
+//! * `index` says which commit the working tree's entries equal, and up to which times entries can
+//!   be trusted.
+//! * `index_directories` has the entries. A directory is its path relative to the working tree with
+//!   0 in place of each `/`, so that rows stand in the order of a walk; the root is empty. A piece
+//!   holds at most 4,096 entries; pieces are numbered from 0, and an update may append one. An
+//!   entry is 128 bits of BLAKE3 over its name and its attributes (`sys::tree::scan_tree`).
+//! * `changed` has the paths that may differ between a commit and its parent, so that an index of
+//!   one commit serves for another. A commit without a row may differ in every path.
+//!
+//! No row is copied into the second copy: without them every entry counts as changed, which costs
+//! only time.
 
 use std::collections::BTreeSet;
 
@@ -7,55 +25,55 @@ use redb::{ReadableTable as _, TableHandle as _};
 
 use super::codec::encode;
 use super::error::StoreError;
-use super::rows::{Rows, Transaction, with_table};
+use super::rows::{Rows, with_table};
 use super::tables::{BRANCHES, CHANGED, COMMITS, INDEX, INDEX_DIRECTORIES};
 use super::write::Writer;
 use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
 use crate::sys::spool::{Records, Spool};
 
-/// What a directory of a page weighs beside its hashes and its path, in bytes.
-const OVERHEAD: usize = 256;
+/// How much memory a directory of a page takes beside its hashes and its path, in bytes.
+const OVERHEAD_BYTES: usize = 256;
 
-/// Some directories of an index that follow each other.
+/// Consecutive directories of an index.
 #[derive(Debug, Default)]
 pub struct IndexPage {
-    /// The key of each, and its hashes, in the order of keys.
+    /// Each directory's key and its hashes, in the order of keys.
     pub directories: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Whether none follows.
+    /// Whether no directory follows.
     pub is_last: bool,
-    /// About how many bytes of memory it takes.
+    /// How much memory the page takes, about, in bytes.
     pub weight: usize,
 }
 
-/// A row of an index: the directory's key, its piece, and the hashes.
+/// A row of an index: the directory's key, the number of the piece, and the hashes.
 type Piece = (Vec<u8>, u32, Vec<u8>);
 
-/// What becomes of the rows of one directory.
+/// A change of the rows of one directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexChange {
-    /// A piece comes to those that there are.
-    More,
-    /// They go, and those of all directories beneath it.
-    Nothing,
-    /// They go.
-    NothingOfIt,
+    /// Append a piece.
+    AppendPiece,
+    /// Delete the directory's pieces, and those of all directories below it.
+    DeleteBelow,
+    /// Delete the directory's pieces.
+    DeletePieces,
 }
 
-const MORE: u32 = IndexChange::More as u32;
-const NOTHING: u32 = IndexChange::Nothing as u32;
+const APPEND_PIECE: u32 = IndexChange::AppendPiece as u32;
+const DELETE_BELOW: u32 = IndexChange::DeleteBelow as u32;
 
-/// The key of a change in a spool of changes to an index.
+/// Returns the key of a change in a spool of changes.
 pub fn change_key(change: IndexChange, directory: &[u8]) -> Vec<u8> {
     piece_key(directory, change as u32)
 }
 
-/// The key of a piece in a spool of an index.
+/// Returns the key of a piece in a spool of pieces.
 pub fn piece_key(directory: &[u8], piece: u32) -> Vec<u8> {
     [&piece.to_le_bytes(), directory].concat()
 }
 
 impl Rows<'_> {
-    /// The index of a branch's working tree.
+    /// Returns the record of the index of a branch's working tree.
     ///
     /// # Errors
     /// When the database or the record cannot be read.
@@ -67,7 +85,8 @@ impl Rows<'_> {
         self.get(INDEX, (volume.as_str(), branch.as_str()))
     }
 
-    /// The directories of that index from the one with the key `first` on: whole ones, until they weigh `enough` bytes.
+    /// Reads whole directories of an index, beginning with the key `first`, until they take more
+    /// than `enough` bytes of memory.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -94,7 +113,7 @@ impl Rows<'_> {
                     break;
                 }
                 if is_next {
-                    page.weight += directory.len() + OVERHEAD;
+                    page.weight += directory.len() + OVERHEAD_BYTES;
                     page.directories.push((directory.to_vec(), Vec::new()));
                 }
                 page.weight += hashes.len();
@@ -106,7 +125,8 @@ impl Rows<'_> {
         Ok(page)
     }
 
-    /// The paths that may differ between a commit and its parent; none if that is not known.
+    /// Returns the paths that may differ between a commit and its parent, or `None` if they are not
+    /// known.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -118,7 +138,7 @@ impl Rows<'_> {
     }
 }
 
-/// The rows of a stat index that are of nothing any more.
+/// Working trees and commits that are gone but still have rows.
 #[derive(Default)]
 struct Stale {
     trees: BTreeSet<(String, String)>,
@@ -126,6 +146,7 @@ struct Stale {
 }
 
 impl Rows<'_> {
+    /// Finds the rows of working trees and commits that are gone.
     fn find_stale(&self) -> Result<Stale, StoreError> {
         let mut stale = Stale::default();
         let (mut branches, mut commits) = (BTreeSet::new(), BTreeSet::new());
@@ -146,7 +167,7 @@ impl Rows<'_> {
             }
         });
         with_table!(self, INDEX_DIRECTORIES, |table| {
-            // One row of each tree is enough: the next one that is asked for is behind all of its rows.
+            // One row of each tree is enough: the next range begins after all rows of that tree.
             let mut next = (String::new(), String::new());
             while let Some(row) = table
                 .range::<(&str, &str, &[u8], u32)>((next.0.as_str(), next.1.as_str(), &[][..], 0)..)
@@ -169,7 +190,7 @@ impl Rows<'_> {
         Ok(stale)
     }
 
-    /// How many trees and commits that are gone the stat index still knows.
+    /// Counts the working trees and commits that are gone but still have rows.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -178,12 +199,13 @@ impl Rows<'_> {
     }
 }
 
+/// Copies a key.
 fn owned((volume, name): (&str, &str)) -> (String, String) {
     (volume.to_owned(), name.to_owned())
 }
 
 impl Writer<'_> {
-    /// Forgets what the stat index knows of trees and commits that are gone.
+    /// Deletes the rows of working trees and commits that are gone.
     ///
     /// # Errors
     /// When the database fails.
@@ -206,8 +228,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Replaces the index of a branch's working tree by the record and by pieces in the order of their keys; none forgets
-    /// it. What is as it was is not written again.
+    /// Replaces the index of a branch's working tree by a record and by pieces in the order of
+    /// their keys; `None` deletes the index. Pieces that stay as they are are not written again.
     ///
     /// # Errors
     /// When the database fails, or the pieces cannot be read.
@@ -220,7 +242,7 @@ impl Writer<'_> {
         let (volume, branch) = (volume.as_str(), branch.as_str());
         let mut records = self.transaction.open_table(INDEX).map_err(|e| self.failed(e))?;
         let mut directories = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;
-        // The range of one branch ends where a name that cannot be begins.
+        // The rows of a branch end before those of this name, which no branch can have.
         let end = format!("{branch}\0");
         let range = (volume, branch, &[][..], 0)..(volume, end.as_str(), &[][..], 0);
         let Some((record, spool)) = index else {
@@ -258,7 +280,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Changes the index of a branch's working tree, in the order of the spool. If it is not `before` any more, it is forgotten.
+    /// Changes the index of a branch's working tree, in the order of the spool. Deletes the index
+    /// if it is not `before` any more.
     ///
     /// # Errors
     /// When the database fails, or the changes cannot be read.
@@ -277,12 +300,12 @@ impl Writer<'_> {
         let failed = |error| self.failed(redb::Error::Io(error));
         let mut changes = changes.records().map_err(failed)?;
         while let Some((directory, change, hashes)) = take(&mut changes).map_err(failed)? {
-            // All keys of what is beneath it begin with it and a zero.
+            // The keys of all directories below begin with this key and a 0.
             let beneath = [&directory[..], &[1]].concat();
             let own = (volume, branch, &directory[..], 0)..=(volume, branch, &directory[..], u32::MAX);
             let all = (volume, branch, &directory[..], 0)..(volume, branch, &beneath[..], 0);
             match change {
-                MORE => {
+                APPEND_PIECE => {
                     let last =
                         rows.range::<(&str, &str, &[u8], u32)>(own).map_err(|e| self.failed(e))?.next_back();
                     let last = last.transpose().map_err(|e| self.failed(e))?;
@@ -290,7 +313,7 @@ impl Writer<'_> {
                     let key = (volume, branch, &directory[..], piece);
                     rows.insert(key, hashes.as_slice()).map_err(|e| self.failed(e))?;
                 }
-                NOTHING => rows
+                DELETE_BELOW => rows
                     .retain_in::<(&str, &str, &[u8], u32), _>(all, |_, _| false)
                     .map_err(|e| self.failed(e))?,
                 _ => rows
@@ -304,7 +327,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes down the paths that may differ between a commit and its parent; none forgets them.
+    /// Stores the paths that may differ between a commit and its parent; `None` deletes them.
     ///
     /// # Errors
     /// When the database fails.
@@ -324,6 +347,7 @@ impl Writer<'_> {
     }
 }
 
+/// Takes the next piece out of a spool.
 fn take(pieces: &mut Records<'_>) -> std::io::Result<Option<Piece>> {
     let Some((key, hashes)) = pieces.take()? else { return Ok(None) };
     let (piece, directory) = key.split_first_chunk().ok_or(std::io::ErrorKind::InvalidData)?;

@@ -1,20 +1,23 @@
-//! All metadata, in one redb database that nobody keeps open.
+//! All metadata of a pool, in one redb database that no process keeps open.
 //!
-//! redb lets one process at a time open a file for writing and refuses the others at once. So each
-//! transaction takes `metadata.lock`, opens the file, runs, closes, and gives the lock back: a
-//! writer alone, readers together. A transaction never copies a tree and never talks to an engine.
+//! redb lets one process at a time open a file for writing and refuses all others meanwhile. So
+//! each transaction takes `metadata.lock`, opens the file, runs, closes the file and releases the
+//! lock: one writer alone, or readers together. A transaction never copies a tree and never talks
+//! to an engine.
+//!
+//! Every commit is durable and saves redb's list of free pages, so that opening after a crash is
+//! quick. A reader that finds the file in need of repair opens it as a writer first.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `tables`, `codec` | what is stored, and how |
-//! | `open` | the database: found, made, brought to this schema |
-//! | `transaction`, `rows`, `write`, `index` | reading and writing it |
+//! | `metadata` | the [`Store`]: where the files are, and whether there are any |
+//! | `tables`, `codec` | every table, and how a record is encoded |
+//! | `schema`, `open` | the database: made, opened, brought to this schema |
+//! | `transaction`, `rows`, `write`, `index` | reading and writing rows |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
-//! | `older` | what an older tool kept in files |
-//! | `backup`, `entries`, `whole`, `copies`, `rebuild` | the second copy of the records, and the way back from it |
-//!
-//! Every commit is durable, with the allocator state saved, so that an open after a
-//! crash is quick; a reader that finds the file in need of repair has a writer repair it first.
+//! | `records_log/` | the second copy of the records, and rebuilding from it |
+//! | `checksums`, `trash_schedule` | formats of further files in `.dvol` |
+//! | `legacy` | reading the files of an older tool |
 
 mod backend;
 mod blocks;
@@ -24,11 +27,14 @@ mod error;
 mod guard;
 mod index;
 mod legacy;
+mod metadata;
 mod open;
 mod records_log;
 mod rows;
+mod schema;
 mod tables;
 mod transaction;
+mod trash_schedule;
 mod write;
 
 #[cfg(test)]
@@ -42,8 +48,9 @@ pub use checksums::{ChecksumReader, ChecksumWriter};
 pub use error::StoreError;
 pub use index::{IndexChange, IndexPage, change_key, piece_key};
 pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};
-pub use records_log::log::Records;
+pub use metadata::Store;
 pub use records_log::rebuild::{Rebuildable, SecondCopy};
+pub use records_log::records::LoggedRecords;
 pub use rows::Rows;
-pub use transaction::Store;
+pub use trash_schedule::TrashSchedule;
 pub use write::Writer;

@@ -1,27 +1,29 @@
-//! Opening the database's file, making it, and bringing it to the schema that this program knows.
+//! The database's file: made, opened, and brought to this program's schema.
 
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, ReadableDatabase as _};
+use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase as _};
 
 use super::backend::{Backend, State};
 use super::blocks::Blocks;
 use super::error::StoreError;
-use super::migrations::STEPS;
-use super::rows::{Rows, Transaction};
-use super::tables::{GENERATION_KEY, META, SCHEMA, SCHEMA_KEY};
-use super::transaction::Store;
+use super::metadata::Store;
+use super::rows::{AnyTransaction, Rows};
+use super::schema::{run_steps, schema_of};
+use super::tables::{GENERATION_KEY, SCHEMA};
 use super::write::Writer;
+use crate::layout;
 use crate::sys::disk;
 use crate::sys::error::At as _;
 
-/// Pages of the database that one transaction may keep in memory, in bytes. Each thread of the driver may come to hold so
-/// much, as an allocator gives little back of what was many small pieces. More makes nothing faster: who reads all reads
-/// each page once.
-const CACHE: usize = 1 << 20;
+/// How much of the database one transaction may keep in memory, in bytes. Each thread of the driver
+/// may come to hold that much, because an allocator returns little of many small pieces. A larger
+/// cache makes nothing faster: a full scan reads each page once.
+const CACHE_BYTES: usize = 1 << 20;
 
 impl Store {
+    /// Opens the database for writing; makes it if there is none. The caller holds the lock.
     pub(super) fn open(&self, state: &State) -> Result<Database, StoreError> {
         if !self.is_there()? {
             self.create()?;
@@ -29,23 +31,40 @@ impl Store {
         let database = self.open_file(&self.path, state)?;
         self.migrate(&database)?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-        self.check_age(&Rows { transaction: Transaction::Read(&transaction), path: &self.path })?;
+        self.check_age(&Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path })?;
         drop(transaction);
         Ok(database)
     }
 
-    /// Refuses a database that is older than its second copy says.
+    /// Opens the database for reading. Returns `None` if a writer has to repair it first. The
+    /// caller holds the lock.
+    pub(super) fn open_to_read(&self, state: &State) -> Result<Option<ReadOnlyDatabase>, StoreError> {
+        let Some(blocks) = Blocks::load(&self.layout.metadata_sums()) else { return Ok(None) };
+        let file = std::fs::File::open(&self.path).at("open", &self.path)?;
+        if !blocks.are_of(&file).at("read", &self.path)? {
+            return Ok(None);
+        }
+        let backend = Backend::new(file, blocks, state.clone()).map_err(|e| self.failed("open", e))?;
+        match builder().open_read_only_with_backend(backend) {
+            Ok(database) => Ok(Some(database)),
+            Err(DatabaseError::RepairAborted) => Ok(None),
+            Err(error) => Err(self.failed("open", error)),
+        }
+    }
+
+    /// Refuses a database that is older than its second copy.
     pub(super) fn check_age(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
-        let Some(tail) = self.backup.tail() else { return Ok(()) };
+        let Some(tail) = self.log.tail() else { return Ok(()) };
         let generation = rows.number(GENERATION_KEY)?;
         if generation + u64::from(!tail.committed) < tail.generation {
-            let reason = format!("it is of transaction {generation}, its second copy of {}", tail.generation);
+            let reason = format!("it is at transaction {generation}, its second copy at {}", tail.generation);
             return Err(self.damaged(reason));
         }
         Ok(())
     }
 
-    /// Makes the database beside its place and moves it there: a crash leaves none or a whole one.
+    /// Makes an empty database beside its place and moves it there: a crash leaves none or a whole
+    /// one.
     fn create(&self) -> Result<(), StoreError> {
         let fresh = self.fresh()?;
         let database = self.open_file(&fresh, &State::default())?;
@@ -55,11 +74,11 @@ impl Store {
         Ok(disk::sync_directory(&self.layout.private())?)
     }
 
-    /// Makes the database with what `body` writes, if there is none yet: a crash leaves none or all of it. Gives
-    /// nothing where somebody was faster.
+    /// Makes the database with what `body` writes: a crash leaves no database or all of it. Returns
+    /// `None` if there is a database already.
     ///
     /// # Errors
-    /// When the metadata cannot be written, or what `body` returns; there is no database then.
+    /// When the metadata cannot be written, and what `body` returns; then there is no database.
     pub fn create_with<T, E: From<StoreError>>(
         &self,
         body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
@@ -85,19 +104,20 @@ impl Store {
         Ok(Some(value))
     }
 
-    /// Where a new database is made; nothing is there.
+    /// Clears the place where a new database is made, and returns it.
     pub(super) fn fresh(&self) -> Result<PathBuf, StoreError> {
-        let fresh = self.path.with_extension("new");
+        let fresh = self.layout.metadata_new();
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
         Ok(fresh)
     }
 
+    /// Opens the file at `path` for writing; makes it unless it is the pool's database.
     pub(super) fn open_file(&self, path: &Path, state: &State) -> Result<Database, StoreError> {
         let is_new = path != self.path;
         let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create(is_new).truncate(false).mode(0o600);
+        options.read(true).write(true).create(is_new).truncate(false).mode(layout::PRIVATE_FILE_MODE);
         let file = options.open(path).at("open", path)?;
         let length = file.metadata().at("look at", path)?.len();
         if length == 0 && !is_new {
@@ -109,11 +129,12 @@ impl Store {
             _ => None,
         };
         let mut builder = builder();
-        // What no checksum vouches for is checked by redb as a whole.
+        // Without checksums redb checks the whole file.
         builder.set_check_integrity_on_open(known.is_none() && !is_new);
         if known.is_none() {
             state.found_unclean();
-            // What a dead process has committed may be in memory alone, and is the one before whose pages are used again.
+            // A dead process's last commit may be in the kernel's memory only. It must be durable
+            // before the pages of the commit before it are used again.
             file.sync_data().at("sync", path)?;
         }
         let blocks = known.unwrap_or_else(|| Blocks::unknown(&sums, length));
@@ -122,6 +143,7 @@ impl Store {
             .map_err(|e| self.failed("open", e))
     }
 
+    /// Brings a database to this program's schema.
     fn migrate(&self, database: &Database) -> Result<(), StoreError> {
         let found = schema_of(database).map_err(|e| self.failed("read", e))?;
         match found {
@@ -135,32 +157,9 @@ impl Store {
     }
 }
 
+/// Makes redb's settings for one transaction.
 pub(super) fn builder() -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE);
+    builder.set_cache_size(CACHE_BYTES);
     builder
-}
-
-/// The schema of a database; 0 of an empty one.
-fn schema_of(database: &Database) -> Result<u64, redb::Error> {
-    let transaction = database.begin_read()?;
-    let table = match transaction.open_table(META) {
-        Ok(table) => table,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(0),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(redb::ReadableTable::get(&table, SCHEMA_KEY)?.map_or(0, |value| value.value()))
-}
-
-/// Runs the steps that lead from schema `found` to `wanted`.
-pub(super) fn run_steps(database: &Database, found: u64, wanted: u64) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    let number = |schema| usize::try_from(schema).unwrap_or(usize::MAX);
-    for step in STEPS.iter().take(number(wanted)).skip(number(found)) {
-        step(&transaction)?;
-    }
-    transaction.open_table(META)?.insert(SCHEMA_KEY, wanted)?;
-    transaction.commit()?;
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Reading rows, in a read or a write transaction alike.
+//! Reading rows, in a transaction of either kind.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -19,8 +19,9 @@ use crate::model::{
     VolumeRecord,
 };
 
+/// A transaction for reading or for writing.
 #[derive(Clone, Copy)]
-pub(super) enum Transaction<'t> {
+pub(super) enum AnyTransaction<'t> {
     Read(&'t ReadTransaction),
     Write(&'t WriteTransaction),
 }
@@ -28,19 +29,19 @@ pub(super) enum Transaction<'t> {
 /// The rows as one transaction sees them.
 #[derive(Clone, Copy)]
 pub struct Rows<'t> {
-    pub(super) transaction: Transaction<'t>,
+    pub(super) transaction: AnyTransaction<'t>,
     pub(super) path: &'t Path,
 }
 
-/// Opens `$table` in either sort of transaction and runs `$body` on it.
+/// Opens `$table` in a transaction of either kind and runs `$body` on it.
 macro_rules! with_table {
     ($rows:expr, $definition:expr, |$table:ident| $body:expr) => {
         match $rows.transaction {
-            Transaction::Read(transaction) => {
+            $crate::store::rows::AnyTransaction::Read(transaction) => {
                 let $table = transaction.open_table($definition).map_err(|e| $rows.failed(e))?;
                 $body
             }
-            Transaction::Write(transaction) => {
+            $crate::store::rows::AnyTransaction::Write(transaction) => {
                 let $table = transaction.open_table($definition).map_err(|e| $rows.failed(e))?;
                 $body
             }
@@ -54,6 +55,7 @@ impl Rows<'_> {
         StoreError::of("read", self.path, error)
     }
 
+    /// Reads one row.
     pub(super) fn get<'k, K, T>(
         &self,
         definition: TableDefinition<'static, K, Record>,
@@ -71,7 +73,8 @@ impl Rows<'_> {
         })
     }
 
-    /// The rows of one volume from `first` on, in the order of their keys.
+    /// Reads at most `most` rows of one volume whose own key begins with `prefix`, in the order of
+    /// their keys.
     fn of_volume<T: DeserializeOwned>(
         &self,
         definition: Owned<&'static str>,
@@ -95,7 +98,7 @@ impl Rows<'_> {
         })
     }
 
-    /// The record of a volume.
+    /// Returns the record of a volume.
     ///
     /// # Errors
     /// When the database or the record cannot be read; so for all methods here.
@@ -103,7 +106,7 @@ impl Rows<'_> {
         self.get(VOLUMES, name.as_str())
     }
 
-    /// All volumes, sorted by name.
+    /// Lists all volumes, sorted by name.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -118,7 +121,7 @@ impl Rows<'_> {
         })
     }
 
-    /// The current volume, where one was chosen and still exists.
+    /// Returns the current volume, if one was chosen and still exists.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -131,7 +134,8 @@ impl Rows<'_> {
         Ok(self.volume(&name)?.map(|record| record.name))
     }
 
-    /// Whether the metadata was rebuilt and something may be on disk that it does not name.
+    /// Returns whether the metadata was rebuilt, so that the disk may hold commits and branches
+    /// that no record names.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -139,7 +143,7 @@ impl Rows<'_> {
         with_table!(self, STATE, |table| Ok(table.get(REBUILT_KEY).map_err(|e| self.failed(e))?.is_some()))
     }
 
-    /// The record of a branch.
+    /// Returns the record of a branch.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -147,7 +151,7 @@ impl Rows<'_> {
         self.get(BRANCHES, (volume.as_str(), name.as_str()))
     }
 
-    /// The branches of a volume, sorted by name.
+    /// Lists the branches of a volume, sorted by name.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -155,7 +159,7 @@ impl Rows<'_> {
         self.of_volume(BRANCHES, volume, "", usize::MAX)
     }
 
-    /// The record of a commit.
+    /// Returns the record of a commit.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -163,7 +167,7 @@ impl Rows<'_> {
         self.get(COMMITS, (volume.as_str(), id.as_str()))
     }
 
-    /// The commits of a volume, sorted by id.
+    /// Lists the commits of a volume, sorted by id.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -171,7 +175,7 @@ impl Rows<'_> {
         self.of_volume(COMMITS, volume, "", usize::MAX)
     }
 
-    /// The ids of the commits of a volume, sorted: what it costs does not grow with what they say.
+    /// Lists the ids of the commits of a volume, sorted. Decodes no record.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -191,7 +195,7 @@ impl Rows<'_> {
         })
     }
 
-    /// The first `most` commits whose id begins with `prefix`, sorted by id.
+    /// Lists the first `most` commits whose id begins with `prefix`, sorted by id.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -204,7 +208,7 @@ impl Rows<'_> {
         self.of_volume(COMMITS, volume, prefix, most)
     }
 
-    /// The record of a tag.
+    /// Returns the record of a tag.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -212,7 +216,7 @@ impl Rows<'_> {
         self.get(TAGS, (volume.as_str(), name.as_str()))
     }
 
-    /// The tags of a volume, sorted by name.
+    /// Lists the tags of a volume, sorted by name.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -220,7 +224,7 @@ impl Rows<'_> {
         self.of_volume(TAGS, volume, "", usize::MAX)
     }
 
-    /// The live mounts of a volume.
+    /// Lists the live mounts of a volume.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -228,7 +232,7 @@ impl Rows<'_> {
         self.of_volume(BINDINGS, volume, "", usize::MAX)
     }
 
-    /// One setting; `volume` none means the whole pool's.
+    /// Returns a setting of a volume; of the whole pool if `volume` is `None`.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -240,7 +244,7 @@ impl Rows<'_> {
         })
     }
 
-    /// All settings of a volume, or of the whole pool, sorted by key.
+    /// Lists the settings of a volume, or of the whole pool, sorted by key.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -261,7 +265,7 @@ impl Rows<'_> {
         })
     }
 
-    /// The operations that are not done, oldest first.
+    /// Lists the operations that are not done, oldest first.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -276,7 +280,7 @@ impl Rows<'_> {
         })
     }
 
-    /// One operation that is not done.
+    /// Returns an operation that is not done.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -284,7 +288,7 @@ impl Rows<'_> {
         self.get(JOURNAL, number)
     }
 
-    /// The operations on a volume that are done, newest first, `most` of them.
+    /// Lists the newest `most` operations on a volume that are done, newest first.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -300,7 +304,7 @@ impl Rows<'_> {
         })
     }
 
-    /// One operation on a volume that is done.
+    /// Returns an operation on a volume that is done.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -308,7 +312,7 @@ impl Rows<'_> {
         self.get(OPERATIONS, (volume.as_str(), number))
     }
 
-    /// The ids of all operations there are, done or not.
+    /// Collects the ids of all operations, done or not.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -320,7 +324,7 @@ impl Rows<'_> {
         Ok(found)
     }
 
-    /// Tells `each` of all operations there are, done or not.
+    /// Passes each operation to `each`, done or not.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -336,7 +340,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// A number of the whole pool.
+    /// Returns a number of the whole pool; 0 if it is not set.
     pub(super) fn number(&self, key: &str) -> Result<u64, StoreError> {
         with_table!(self, META, |table| {
             let row = table.get(key).map_err(|e| self.failed(e))?;

@@ -1,135 +1,55 @@
-//! Opening the database for one transaction.
+//! One transaction, for reading or writing: lock, open, run, close.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
+use redb::ReadableDatabase as _;
 use redb::backends::InMemoryBackend;
-use redb::{DatabaseError, ReadOnlyDatabase, ReadableDatabase as _};
 
-use super::backend::{Backend, State};
-use super::blocks::Blocks;
+use super::backend::State;
 use super::error::StoreError;
 use super::guard::caught;
-use super::legacy::is_legacy_volume;
-use super::open::{builder, run_steps};
+use super::metadata::Store;
+use super::open::builder;
 use super::records_log::copies::are_visible;
-use super::records_log::log::Backup;
-use super::rows::{Rows, Transaction};
-use super::tables::{GENERATION_KEY, SCHEMA, SCHEMA_KEY};
+use super::rows::{AnyTransaction, Rows};
+use super::schema::run_steps;
+use super::tables::{GENERATION_KEY, LOG_SCHEMA, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;
-use crate::layout::{self, Layout};
-use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
-use crate::sys::locks::{LockFile, LockGuard, Wait};
 
-/// The schema, as entries of the second copy say it.
-pub(super) const COPIED_SCHEMA: u16 = SCHEMA as u16;
-/// What is wrong where a block has another checksum.
-const BLOCK: &str = "a block is not what was written there";
-
-/// The metadata of one pool. Holds no file open.
-#[derive(Debug)]
-pub struct Store {
-    pub(super) layout: Layout,
-    pub(super) path: PathBuf,
-    pub(super) backup: Backup,
-    lock: LockFile,
-    wait: Duration,
-}
+/// The reason for a damaged database where a block has another checksum.
+const DAMAGED_BLOCK: &str = "a block differs from its checksum";
 
 impl Store {
-    /// The metadata of the pool at `layout`; `wait` is how long to wait for other transactions.
-    pub fn new(layout: &Layout, wait: Duration) -> Self {
-        Store {
-            layout: layout.clone(),
-            path: layout.metadata(),
-            backup: Backup::new(layout.records()),
-            lock: LockFile::new(layout.metadata_lock()),
-            wait,
-        }
-    }
-
-    pub(super) fn failed(&self, action: &'static str, error: impl Into<redb::Error>) -> StoreError {
-        StoreError::of(action, &self.path, error)
-    }
-
-    pub(super) fn damaged(&self, reason: impl Into<String>) -> StoreError {
-        StoreError::Damaged { path: self.path.clone(), reason: reason.into() }
-    }
-
-    fn waiting(&self) -> Wait<'_> {
-        Wait { what: "the metadata", verb: "transaction", limit: self.wait, notice: &|_| () }
-    }
-
-    pub(super) fn exclusive(&self) -> Result<LockGuard, StoreError> {
-        Ok(self.lock.exclusive(&self.waiting())?)
-    }
-
-    /// Runs `body`, and tells damage that it met from everything else that can go wrong in it.
+    /// Runs `body`, and turns any failure of it into [`StoreError::Damaged`] if it met damage.
     fn watched<T, E: From<StoreError>>(
         &self,
         state: &State,
         body: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         match caught(body) {
-            Ok(Err(_)) if state.is_damaged() => Err(self.damaged(BLOCK).into()),
+            Ok(Err(_)) if state.is_damaged() => Err(self.damaged(DAMAGED_BLOCK).into()),
             Ok(result) => result,
-            Err(words) => Err(self.damaged(format!("redb gave up: {words}")).into()),
+            Err(words) => Err(self.damaged(format!("redb panicked: {words}")).into()),
         }
     }
 
-    /// Whether there is a database. None where the pool shows that there must have been one is an error.
+    /// Runs `body` on a snapshot. A pool without metadata reads as an empty one.
     ///
     /// # Errors
-    /// [`StoreError::Missing`].
-    pub fn is_there(&self) -> Result<bool, StoreError> {
-        if self.path.exists() {
-            return Ok(true);
-        }
-        match self.trace()? {
-            None => Ok(false),
-            // Somebody may have made both meanwhile, the database first.
-            Some(_) if self.path.exists() => Ok(true),
-            Some(trace) => Err(StoreError::Missing { path: self.path.clone(), trace }),
-        }
-    }
-
-    /// What there is only beside a database.
-    fn trace(&self) -> Result<Option<PathBuf>, StoreError> {
-        let log = self.backup.path();
-        if log.exists() {
-            return Ok(Some(log.to_path_buf()));
-        }
-        for name in disk::names_in(self.layout.root())? {
-            let directory = self.layout.root().join(&name);
-            let point = directory.join(layout::RUNNING_POINT);
-            // What an older tool laid out has its own metadata beside, until it was taken over.
-            let is_older = is_legacy_volume(&directory) && !self.layout.adopted().exists();
-            if name != layout::PRIVATE && point.is_symlink() && !is_older {
-                return Ok(Some(point));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Runs `body` on a snapshot. A pool that has no metadata yet reads as an empty one.
-    ///
-    /// # Errors
-    /// When the metadata cannot be opened, or what `body` returns.
+    /// When the metadata cannot be opened, and what `body` returns.
     pub fn read<T, E: From<StoreError>>(&self, body: impl FnOnce(Rows<'_>) -> Result<T, E>) -> Result<T, E> {
         if !self.is_there()? {
             return self.read_empty(body);
         }
         let state = State::default();
         self.watched(&state, || {
-            let guard = self.lock.shared(&self.waiting()).map_err(StoreError::from)?;
+            let guard = self.shared()?;
             let Some(database) = self.open_to_read(&state)? else {
                 drop(guard);
                 return self.read_after_repair(&state, body);
             };
             let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-            let rows = Rows { transaction: Transaction::Read(&transaction), path: &self.path };
+            let rows = Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path };
             if rows.number(SCHEMA_KEY)? == SCHEMA {
                 self.check_age(&rows)?;
                 return body(rows);
@@ -141,22 +61,8 @@ impl Store {
         })
     }
 
-    /// The database as it lies there; none when a writer must look at it first.
-    fn open_to_read(&self, state: &State) -> Result<Option<ReadOnlyDatabase>, StoreError> {
-        let Some(blocks) = Blocks::load(&self.layout.metadata_sums()) else { return Ok(None) };
-        let file = std::fs::File::open(&self.path).at("open", &self.path)?;
-        if !blocks.are_of(&file).at("read", &self.path)? {
-            return Ok(None);
-        }
-        let backend = Backend::new(file, blocks, state.clone()).map_err(|e| self.failed("open", e))?;
-        match builder().open_read_only_with_backend(backend) {
-            Ok(database) => Ok(Some(database)),
-            Err(DatabaseError::RepairAborted) => Ok(None),
-            Err(error) => Err(self.failed("open", error)),
-        }
-    }
-
-    /// Opens the file for writing, which repairs it and brings it to this program's schema.
+    /// Runs `body` after opening the database for writing, which repairs it and brings it to this
+    /// program's schema.
     fn read_after_repair<T, E: From<StoreError>>(
         &self,
         state: &State,
@@ -165,9 +71,10 @@ impl Store {
         let _guard = self.exclusive()?;
         let database = self.open(state)?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-        body(Rows { transaction: Transaction::Read(&transaction), path: &self.path })
+        body(Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path })
     }
 
+    /// Runs `body` on an empty database in memory.
     fn read_empty<T, E: From<StoreError>>(
         &self,
         body: impl FnOnce(Rows<'_>) -> Result<T, E>,
@@ -176,14 +83,14 @@ impl Store {
         let database = builder().create_with_backend(memory).map_err(|e| self.failed("open", e))?;
         run_steps(&database, 0, SCHEMA).map_err(|e| self.failed("migrate", e))?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-        body(Rows { transaction: Transaction::Read(&transaction), path: &self.path })
+        body(Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path })
     }
 
-    /// Runs `body` in one durable transaction: when this returns Ok, all of it is on disk; when it
-    /// returns an error, nothing of it is.
+    /// Runs `body` in one durable transaction: all of its changes are on disk when this returns
+    /// `Ok`, and none when it returns an error.
     ///
     /// # Errors
-    /// When the metadata cannot be opened or written, or what `body` returns.
+    /// When the metadata cannot be opened or written, and what `body` returns.
     pub fn write<T, E: From<StoreError>>(
         &self,
         body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
@@ -198,16 +105,16 @@ impl Store {
             let value = body(&writer)?;
             let generation = writer.next_generation()?;
             if state.is_damaged() {
-                return Err(self.damaged(BLOCK).into());
+                return Err(self.damaged(DAMAGED_BLOCK).into());
             }
             let changes = writer.take_changes();
             let visible = are_visible(&changes);
-            // After a power cut there may be a hole in the second copy; nothing is added behind one.
-            if state.is_unclean() && !self.backup.is_whole() {
-                self.backup.write_whole(COPIED_SCHEMA, generation, |whole| writer.copy_all(whole))?;
+            // A power cut may have torn a hole into the second copy: nothing is appended after one.
+            if state.is_unclean() && !self.log.is_whole() {
+                self.log.replace(LOG_SCHEMA, generation, |snapshot| writer.copy_all(snapshot))?;
             } else {
-                self.backup
-                    .add(COPIED_SCHEMA, generation, &changes, visible, |whole| writer.copy_all(whole))?;
+                self.log
+                    .add(LOG_SCHEMA, generation, &changes, visible, |snapshot| writer.copy_all(snapshot))?;
             }
             fault::point("metadata.commit").at("write", &self.path).map_err(StoreError::from)?;
             state.committing();
@@ -217,38 +124,38 @@ impl Store {
             }
             drop(database);
             if let Err(error) = committed {
-                // A sync that failed does not say whether the transaction holds: the file does.
+                // After a failed sync only the file tells whether the transaction was committed.
                 if self.generation().ok() != Some(generation) {
                     return Err(error.into());
                 }
             }
-            // A kill here is a kill after the commit point that its process never heard of.
+            // A process that is killed here has committed without knowing it.
             fault::point("metadata.committed").ok();
-            self.backup.mark(COPIED_SCHEMA, generation);
+            self.log.mark(LOG_SCHEMA, generation);
             Ok(value)
         })
     }
 
-    /// How many transactions were committed; the caller holds the lock.
+    /// Returns the number of the last committed transaction. The caller holds the lock.
     fn generation(&self) -> Result<u64, StoreError> {
         let database = self.open(&State::default())?;
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
-        Rows { transaction: Transaction::Read(&transaction), path: &self.path }.number(GENERATION_KEY)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path }.number(GENERATION_KEY)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
     use redb::Database;
 
     use super::super::tables::META;
     use super::*;
+    use crate::layout::Layout;
     use crate::model::{Instant, Row, RowChange, VolumeRecord};
+    use crate::sys::disk;
 
     fn store(dir: &Path) -> Store {
         let layout = Layout::new(dir);

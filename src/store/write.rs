@@ -1,4 +1,4 @@
-//! Changing rows.
+//! Changing rows, in one write transaction.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -9,21 +9,21 @@ use serde::Serialize;
 
 use super::codec::encode;
 use super::error::StoreError;
-use super::records_log::copies::Copied;
-use super::records_log::log::{Bytes, Change, Key, Value};
-use super::rows::{Rows, Transaction};
+use super::records_log::change::{Blob, LoggedChange, LoggedKey, LoggedValue};
+use super::records_log::copies::CopiedKey;
+use super::rows::{AnyTransaction, Rows};
 use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
     NEXT_OPERATION_KEY, OPERATIONS, REBUILT_KEY, Record, STATE, TAGS, VOLUMES,
 };
 use crate::model::{Binding, BranchRecord, CommitRecord, Operation, Row, RowChange, VolumeName};
 
-/// One write transaction; reads see its own writes.
+/// A write transaction, which sees its own changes.
 pub struct Writer<'t> {
     rows: Rows<'t>,
     pub(super) transaction: &'t WriteTransaction,
-    /// What was changed so far, for the second copy.
-    changes: RefCell<Vec<Change>>,
+    /// The changes so far, for the second copy.
+    changes: RefCell<Vec<LoggedChange>>,
 }
 
 impl<'t> Deref for Writer<'t> {
@@ -36,23 +36,26 @@ impl<'t> Deref for Writer<'t> {
 
 impl<'t> Writer<'t> {
     pub(super) fn new(transaction: &'t WriteTransaction, path: &'t Path) -> Self {
-        let rows = Rows { transaction: Transaction::Write(transaction), path };
+        let rows = Rows { transaction: AnyTransaction::Write(transaction), path };
         Writer { rows, transaction, changes: RefCell::default() }
     }
 
-    /// Writes down what was changed, for the second copy.
-    fn note(&self, table: &str, key: Key, value: Option<Value>) {
-        self.changes.borrow_mut().push(Change { table: table.to_owned(), key, value });
+    /// Notes a change for the second copy.
+    fn note(&self, table: &str, key: LoggedKey, value: Option<LoggedValue>) {
+        self.changes.borrow_mut().push(LoggedChange { table: table.to_owned(), key, value });
     }
 
-    pub(super) fn take_changes(&self) -> Vec<Change> {
+    /// Takes the changes noted so far.
+    pub(super) fn take_changes(&self) -> Vec<LoggedChange> {
         self.changes.take()
     }
 
+    /// Makes the error for a call of redb that failed.
     pub(super) fn failed(&self, error: impl Into<redb::Error>) -> StoreError {
         StoreError::of("write", self.rows.path, error)
     }
 
+    /// Writes or deletes a record, and notes that for the second copy.
     fn put<'k, K, T>(
         &self,
         definition: TableDefinition<'static, K, Record>,
@@ -60,7 +63,7 @@ impl<'t> Writer<'t> {
         record: Option<&T>,
     ) -> Result<(), StoreError>
     where
-        K: Copied,
+        K: CopiedKey,
         K::SelfType<'k>: std::fmt::Debug,
         T: Serialize,
     {
@@ -70,7 +73,7 @@ impl<'t> Writer<'t> {
             Some(record) => {
                 let bytes = encode(definition.name(), &name, record)?;
                 table.insert(key, bytes.as_slice()).map_err(|e| self.failed(e))?;
-                self.note(definition.name(), copy, Some(Value::Record(Bytes(bytes))));
+                self.note(definition.name(), copy, Some(LoggedValue::Record(Blob(bytes))));
             }
             None => {
                 table.remove(key).map_err(|e| self.failed(e))?;
@@ -80,12 +83,11 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    /// Makes a change, after a look that the row is what it was when the change was planned.
-    /// The current volume is set whatever it was: choosing it takes no volume's lock.
+    /// Applies a change, after checking that the row is as it was when the change was planned. The
+    /// current volume is not checked, because choosing it takes no volume's lock.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the row is another; else as all methods here, when the
-    /// database fails.
+    /// [`StoreError::Conflict`] when the row was changed since; and when the database fails.
     pub fn apply(&self, change: &RowChange) -> Result<(), StoreError> {
         let Some(row) = change.after.as_ref().or(change.before.as_ref()) else { return Ok(()) };
         let now = self.row_like(row)?;
@@ -118,7 +120,7 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Chooses the current volume.
+    /// Chooses the current volume, or none.
     ///
     /// # Errors
     /// When the database fails; so for all methods here.
@@ -126,7 +128,8 @@ impl<'t> Writer<'t> {
         self.set_word(CURRENT_VOLUME_KEY, name.map(VolumeName::as_str))
     }
 
-    /// Says whether the metadata was rebuilt and something may be on disk that it does not name.
+    /// Notes whether the metadata was rebuilt, so that the disk may hold commits and branches that
+    /// no record names.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -140,8 +143,8 @@ impl<'t> Writer<'t> {
             Some(word) => table.insert(key, word).map_err(|e| self.failed(e))?,
             None => table.remove(key).map_err(|e| self.failed(e))?,
         };
-        let value = word.map(|word| Value::Text(word.to_owned()));
-        self.note(STATE.name(), Key::Name(key.to_owned()), value);
+        let value = word.map(|word| LoggedValue::Text(word.to_owned()));
+        self.note(STATE.name(), LoggedKey::Name(key.to_owned()), value);
         Ok(())
     }
 
@@ -161,12 +164,12 @@ impl<'t> Writer<'t> {
             Some(value) => table.insert((owner, key), value).map_err(|e| self.failed(e))?,
             None => table.remove((owner, key)).map_err(|e| self.failed(e))?,
         };
-        let value = value.map(|value| Value::Text(value.to_owned()));
-        self.note(CONFIG.name(), Key::Owned(owner.to_owned(), key.to_owned()), value);
+        let value = value.map(|value| LoggedValue::Text(value.to_owned()));
+        self.note(CONFIG.name(), LoggedKey::Owned(owner.to_owned(), key.to_owned()), value);
         Ok(())
     }
 
-    /// Records a mount; one of the same id is replaced.
+    /// Records a mount, in place of an earlier one of the same id.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -174,7 +177,7 @@ impl<'t> Writer<'t> {
         self.put(BINDINGS, (binding.volume.as_str(), binding.id.as_str()), Some(binding))
     }
 
-    /// Forgets a mount; an unknown one is forgotten already.
+    /// Forgets a mount. Forgetting an unknown one is no error.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -182,12 +185,12 @@ impl<'t> Writer<'t> {
         self.put(BINDINGS, (volume.as_str(), id), None::<&Binding>)
     }
 
-    /// Forgets all mounts of a volume that goes.
+    /// Forgets all mounts of a volume that is removed.
     fn unbind_all(&self, volume: &VolumeName) -> Result<(), StoreError> {
         self.bindings(volume)?.iter().try_for_each(|binding| self.unbind(volume, &binding.id))
     }
 
-    /// The number of the next operation; each call gives another.
+    /// Hands out the number of the next operation.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -197,7 +200,7 @@ impl<'t> Writer<'t> {
         Ok(number)
     }
 
-    /// Counts this transaction, and says which it is.
+    /// Counts this transaction, and returns its number.
     pub(super) fn next_generation(&self) -> Result<u64, StoreError> {
         let generation = self.number(GENERATION_KEY)? + 1;
         self.set_number(GENERATION_KEY, generation)?;
@@ -207,11 +210,11 @@ impl<'t> Writer<'t> {
     fn set_number(&self, key: &str, number: u64) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(META).map_err(|e| self.failed(e))?;
         table.insert(key, number).map_err(|e| self.failed(e))?;
-        self.note(META.name(), Key::Name(key.to_owned()), Some(Value::Number(number)));
+        self.note(META.name(), LoggedKey::Name(key.to_owned()), Some(LoggedValue::Number(number)));
         Ok(())
     }
 
-    /// Writes an operation into the journal, over the entry of its number.
+    /// Writes an operation into the journal, in place of the entry of its number.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -219,7 +222,7 @@ impl<'t> Writer<'t> {
         self.put(JOURNAL, operation.number, Some(operation))
     }
 
-    /// Takes an operation out of the journal.
+    /// Removes an operation from the journal.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -227,8 +230,8 @@ impl<'t> Writer<'t> {
         self.put(JOURNAL, number, None::<&Operation>)
     }
 
-    /// Writes a done operation into the operation log. A volume that has another name now takes its
-    /// log along.
+    /// Writes a done operation into the operation log. If it renamed a volume, the volume's log
+    /// moves to the new name.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -255,7 +258,7 @@ impl<'t> Writer<'t> {
 }
 
 impl Rows<'_> {
-    /// The row now that `row` names.
+    /// Returns the row, as it is now, that `row` names.
     ///
     /// # Errors
     /// When the database or the record cannot be read.
@@ -275,6 +278,7 @@ impl Rows<'_> {
     }
 }
 
+/// Names a row in an error.
 fn describe(row: &Row) -> String {
     match row {
         Row::Volume(v) => format!("volume {}", v.name),

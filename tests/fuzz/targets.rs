@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dvol::layout::Layout;
 use dvol::model::Revision;
-use dvol::store::{Records, Store, StoreError};
+use dvol::store::{LoggedRecords, Store, StoreError};
 use dvol::sys::tree::{extract_archive, take_head};
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ pub(crate) fn metadata(bytes: &[u8]) {
 
 /// A second copy of any bytes is read as far as it goes, and a database is made of that.
 pub(crate) fn records(bytes: &[u8]) {
-    Records::read(bytes);
+    LoggedRecords::read(bytes);
     let (_home, store) = pool_with("records.log", bytes);
     match store.rebuild() {
         Ok(_) => {

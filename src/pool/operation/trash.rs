@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::layout::{self, Layout};
+use crate::layout;
 use crate::model::{Move, Operation, OperationId};
 use crate::pool::Pool;
 use crate::pool::settings::{Setting, parse_age, parse_size};
-use crate::store::Rows;
+use crate::store::{Rows, TrashSchedule};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::{disk, tree};
 
@@ -41,52 +41,6 @@ impl Limits {
     }
 }
 
-/// An entry may stay longer than it need by this part of `trash.keep`, so that not each operation looks at every entry
-/// once the oldest of many go one by one.
-const SLACK: i64 = 100;
-/// Bytes of a number in the file.
-const WIDTH: usize = 20;
-
-/// When trash is to be looked through for what has become too old. Times are in microseconds since the epoch.
-///
-/// It is in a file that is never synced: where that is not to be relied on, it is time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Schedule {
-    /// What `trash.keep` was.
-    age: i64,
-    looked: i64,
-    next: i64,
-}
-
-impl Schedule {
-    /// After a look that left `oldest` in trash. What comes into trash later is not older than the look.
-    fn after(looked: i64, age: i64, oldest: Option<i64>) -> Self {
-        let next = oldest.map_or(looked, |since| since.min(looked)).saturating_add(age);
-        Schedule { age, looked, next: next.max(looked.saturating_add(age / SLACK)) }
-    }
-
-    /// Whether it is time; always when the clock was set back.
-    fn is_due(&self, now: i64) -> bool {
-        now >= self.next || now < self.looked
-    }
-
-    fn read(layout: &Layout) -> Option<Self> {
-        let text = std::fs::read_to_string(layout.trash_next()).ok()?;
-        let mut numbers = text.split_ascii_whitespace().map(|word| {
-            // Fewer are of a file that was not written to its end.
-            word.parse().ok().filter(|_| word.len() == WIDTH)
-        });
-        let mut next = || numbers.next().flatten();
-        Some(Schedule { age: next()?, looked: next()?, next: next()? })
-    }
-
-    fn write(&self, layout: &Layout) -> Result<(), DiskError> {
-        let Schedule { age, looked, next } = self;
-        let text = format!("{age:0WIDTH$} {looked:0WIDTH$} {next:0WIDTH$}\n");
-        disk::write_over(&layout.trash_next(), text.as_bytes())
-    }
-}
-
 /// Whether the operation put something into trash.
 pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
     let is_kept = |step: &Move| match step {
@@ -100,12 +54,12 @@ pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
 /// Deletes what is over the limits, after an operation that put something there if it `has_grown`. Only clears up, so a
 /// failure is left to the next time.
 pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
-    let schedule = Schedule::read(&pool.layout).filter(|schedule| !schedule.is_due(pool.now().micros));
+    let schedule = TrashSchedule::read(&pool.layout).filter(|schedule| !schedule.is_due(pool.now().micros));
     if schedule.is_some() && !has_grown {
         return;
     }
     let Ok(limits) = pool.store.read(|rows| Limits::of(&rows)) else { return };
-    if schedule.is_some_and(|schedule| schedule.age == limits.age) && limits.size.is_none() {
+    if schedule.is_some_and(|schedule| schedule.keep == limits.age) && limits.size.is_none() {
         return;
     }
     // Before the look: what comes meanwhile is not older.
@@ -113,7 +67,7 @@ pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
     let Ok((goes, oldest)) = pool.over(&limits, now) else { return };
     let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
     if all_gone {
-        let _ = Schedule::after(now, limits.age, oldest).write(&pool.layout);
+        let _ = TrashSchedule::after(now, limits.age, oldest).write(&pool.layout);
     }
 }
 
@@ -180,7 +134,7 @@ impl Pool {
     /// When it cannot be moved out of trash: it stays there, whole. Or when it cannot be removed after that: what is
     /// left of it goes with the next recovery.
     pub fn delete_trash(&self, operation: &OperationId) -> Result<(), DiskError> {
-        let leaving = self.layout.staging().join(format!("{operation}.deleted"));
+        let leaving = self.layout.trash_leaving(operation);
         match disk::rename(&self.layout.trash().join(operation.as_str()), &leaving) {
             // Somebody else deletes it.
             Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
@@ -196,43 +150,4 @@ fn changed(path: &Path) -> Result<i64, Error> {
     let time = metadata.modified().at("look at", path)?;
     let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
     Ok(i64::try_from(since).unwrap_or(i64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: i64 = 86_400_000_000;
-
-    #[test]
-    fn trash_is_looked_through_when_its_oldest_is_too_old_and_not_before() {
-        let schedule = Schedule::after(10 * DAY, 7 * DAY, Some(6 * DAY));
-        assert!(!schedule.is_due(10 * DAY) && !schedule.is_due(13 * DAY - 1) && schedule.is_due(13 * DAY));
-        // Nothing is there; what comes now is not too old before that.
-        assert_eq!(Schedule::after(10 * DAY, 7 * DAY, None).next, 17 * DAY);
-        assert_eq!(Schedule::after(10 * DAY, 0, None).next, 10 * DAY);
-        // A date to come is no reason to wait longer.
-        assert_eq!(Schedule::after(10 * DAY, 7 * DAY, Some(90 * DAY)).next, 17 * DAY);
-        // The next of many goes in a moment: not each of them is worth a look.
-        let many = Schedule::after(10 * DAY, 7 * DAY, Some(3 * DAY + 1));
-        assert!(!many.is_due(10 * DAY + 1) && many.is_due(10 * DAY + 7 * DAY / SLACK));
-        assert!(many.is_due(9 * DAY), "the clock was set back");
-    }
-
-    #[test]
-    fn a_schedule_that_cannot_be_read_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let layout = Layout::new(dir.path());
-        disk::ensure_directory(&layout.private(), 0o700).unwrap();
-        assert_eq!(Schedule::read(&layout), None);
-        let schedule = Schedule::after(10 * DAY, i64::MAX, Some(-DAY));
-        schedule.write(&layout).unwrap();
-        assert_eq!(Schedule::read(&layout), Some(schedule));
-        let text = std::fs::read_to_string(layout.trash_next()).unwrap();
-        for length in 0..text.len() - 1 {
-            std::fs::File::create(layout.trash_next()).unwrap();
-            disk::write_over(&layout.trash_next(), &text.as_bytes()[..length]).unwrap();
-            assert_eq!(Schedule::read(&layout), None, "{length}");
-        }
-    }
 }

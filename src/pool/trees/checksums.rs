@@ -147,8 +147,8 @@ impl Pool {
         Ok(true)
     }
 
-    /// Opens the checksums of a commit's parent, if they are whole and the stat index knows what the
-    /// commit changed.
+    /// Opens the checksums of a commit's parent, if they are whole and the stat index knows what
+    /// the commit changed.
     fn parent_sums(&self, commit: &CommitRecord) -> Result<Option<ParentSums>, Error> {
         let Some(id) = &commit.parent else { return Ok(None) };
         let changed = self.store.read(|rows| rows.changed(&commit.volume, &commit.id))?;

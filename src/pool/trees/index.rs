@@ -64,8 +64,8 @@ struct Page {
 }
 
 /// Asks for an index of a branch's working tree: every entry that is older than `bounds` has the
-/// content of `commit`. If `commit` was just made of this tree, `parent` names the commit before it,
-/// and the paths that differ between the two are found on the way.
+/// content of `commit`. If `commit` was just made of this tree, `parent` names the commit before
+/// it, and the paths that differ between the two are found on the way.
 #[derive(Clone, Copy)]
 pub struct Look<'l> {
     /// The volume.
@@ -98,8 +98,8 @@ fn key(path: &Path) -> Vec<u8> {
 }
 
 impl Pool {
-    /// Opens the index of a branch's working tree, to find the entries that equal `commit`'s. Returns
-    /// `None` if there is no index, or none that can be trusted or related to `commit`.
+    /// Opens the index of a branch's working tree, to find the entries that equal `commit`'s.
+    /// Returns `None` if there is no index, or none that can be trusted or related to `commit`.
     ///
     /// # Errors
     /// When the metadata cannot be read.
@@ -184,9 +184,9 @@ impl Pool {
         let root = self.layout.full(&layout::working_tree(volume, branch));
         tree::scan_exchanged(&root, list, bounds, before, &mut |learnt| {
             let (change, directory, hashes) = match learnt {
-                IndexDelta::More(directory, hashes) => (IndexChange::More, directory, hashes),
-                IndexDelta::Nothing(directory) => (IndexChange::Nothing, directory, &[][..]),
-                IndexDelta::NothingOfIt(directory) => (IndexChange::NothingOfIt, directory, &[][..]),
+                IndexDelta::More(directory, hashes) => (IndexChange::AppendPiece, directory, hashes),
+                IndexDelta::Nothing(directory) => (IndexChange::DeleteBelow, directory, &[][..]),
+                IndexDelta::NothingOfIt(directory) => (IndexChange::DeletePieces, directory, &[][..]),
             };
             changes.put(&change_key(change, &key(directory)), hashes).at("write in", &staging)
         })?;

@@ -1,47 +1,48 @@
-//! The first entry of the second copy's log, written record by record: there may be as many as operations were ever
-//! made, so memory never holds them all.
+//! Writing the first entry of the log, record by record: there may be as many records as operations
+//! were ever made, so memory never holds them all.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::entries::{FOOT, HEAD, Head, Kind, foot, head_over};
-use super::log::{Change, too_large};
+use super::change::{LoggedChange, bad_entry};
+use super::entries::{FOOT_BYTES, HEAD_BYTES, Head, Kind, foot, head_over};
 use crate::store::error::StoreError;
 use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
 
-/// What an array of MessagePack with a length of four bytes begins with.
+/// MessagePack's marker of an array whose length has four bytes.
 const ARRAY_32: u8 = 0xdd;
 
-/// All records, on their way into a file of their own.
+/// A snapshot that is being written into a file of its own.
 #[derive(Debug)]
 pub(in crate::store) struct SnapshotWriter {
     file: BufWriter<File>,
     path: PathBuf,
+    /// How many records the body has.
     count: u32,
-    /// Bytes of the body.
+    /// Length of the body, in bytes.
     length: u64,
-    /// One record, encoded.
-    record: Vec<u8>,
+    /// A buffer for one encoded record.
+    buffer: Vec<u8>,
 }
 
 impl SnapshotWriter {
-    /// Begins the file `path`, which is not there.
+    /// Begins the file `path`, which must not exist.
     pub(in crate::store) fn begin(path: &Path) -> Result<Self, StoreError> {
-        let mut whole = SnapshotWriter {
+        let mut snapshot = SnapshotWriter {
             file: BufWriter::new(disk::create_new(path)?),
             path: path.to_path_buf(),
             count: 0,
             length: 0,
-            record: Vec::new(),
+            buffer: Vec::new(),
         };
-        // Written over when all is known that they say.
-        whole.file.write_all(&[0; HEAD]).at("write", path)?;
-        whole.put(&[ARRAY_32, 0, 0, 0, 0])?;
-        Ok(whole)
+        // [`SnapshotWriter::finish`] fills in the head and the number of records.
+        snapshot.file.write_all(&[0; HEAD_BYTES]).at("write", path)?;
+        snapshot.put(&[ARRAY_32, 0, 0, 0, 0])?;
+        Ok(snapshot)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -50,25 +51,25 @@ impl SnapshotWriter {
     }
 
     /// Adds a record.
-    pub(in crate::store) fn push(&mut self, record: &Change) -> Result<(), StoreError> {
+    pub(in crate::store) fn push(&mut self, record: &LoggedChange) -> Result<(), StoreError> {
         self.count += 1;
-        let mut bytes = std::mem::take(&mut self.record);
+        let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
-        rmp_serde::encode::write(&mut bytes, record).map_err(|error| too_large(&error.to_string()))?;
+        rmp_serde::encode::write(&mut bytes, record).map_err(|error| bad_entry(&error.to_string()))?;
         self.put(&bytes)?;
-        self.record = bytes;
+        self.buffer = bytes;
         Ok(())
     }
 
-    /// Makes the file a log of this one entry, on the disk.
+    /// Completes the entry and makes the file durable.
     pub(in crate::store) fn finish(mut self, schema: u16, generation: u64) -> Result<(), StoreError> {
-        let length = u32::try_from(self.length).map_err(|_| too_large("it is too large"))?;
-        let first = (HEAD + FOOT) as u64 + self.length;
+        let length = u32::try_from(self.length).map_err(|_| bad_entry("it is too large"))?;
+        let first = (HEAD_BYTES + FOOT_BYTES) as u64 + self.length;
         self.file.write_all(&foot(length)).at("write", &self.path)?;
         let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error);
         let file = file.at("write", &self.path)?;
-        file.write_all_at(&self.count.to_be_bytes(), HEAD as u64 + 1).at("write", &self.path)?;
-        let head = Head { kind: Kind::SnapshotWriter, synced: true, schema, length, generation, first };
+        file.write_all_at(&self.count.to_be_bytes(), HEAD_BYTES as u64 + 1).at("write", &self.path)?;
+        let head = Head { kind: Kind::Snapshot, synced: true, schema, length, generation, first };
         let head = head_over(&file, 0, head).at("read", &self.path)?;
         file.write_all_at(&head, 0).at("write", &self.path)?;
         fault::point("records.sync").at("sync", &self.path)?;
