@@ -1,14 +1,14 @@
-//! The clock on the wall.
+//! The wall clock.
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 
-/// Where a pool gets the time from.
+/// Gives a pool the time.
 pub trait Clock: Send + Sync {
-    /// Microseconds since the epoch, and the offset from UTC in seconds.
+    /// Returns microseconds since the epoch and the offset from UTC in seconds.
     fn now(&self) -> (i64, i32);
 }
 
-/// The system's clock in the system's time zone.
+/// Reads the system's clock in the system's time zone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -20,7 +20,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands at one time in UTC.
+/// Stands still at one time in UTC.
 #[derive(Debug, Clone, Copy)]
 pub struct FixedClock(pub Timestamp);
 

@@ -1,5 +1,5 @@
-//! The door to single changes on disk: each passes a fault point first and names its path when it
-//! fails. Whole trees are the business of `tree`.
+//! Single changes on disk: each passes a fault point first and names its path when it fails. Whole
+//! trees are the business of `tree`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, lstat, utimens
 use super::error::{At as _, DiskError};
 use super::fault;
 
-/// The path beside `path` whose name is longer by `suffix`.
+/// Returns the path beside `path` whose name is longer by `suffix`.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(suffix);
@@ -23,15 +23,15 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 /// Makes a directory of exactly this mode, whatever the umask says.
 ///
 /// # Errors
-/// When the kernel refuses, also when it is there already.
+/// When the kernel refuses, also when the directory exists.
 pub fn make_directory(path: &Path, mode: u32) -> Result<(), DiskError> {
-    fault::point("disk.mkdir").at("make the directory", path)?;
-    // The right mode from the start as far as the umask lets it be: nothing need come between.
-    fs::DirBuilder::new().mode(mode).create(path).at("make the directory", path)?;
+    fault::point("disk.mkdir").at("create the directory", path)?;
+    // As close to the mode as the umask allows from the start, so that no other user gets in first.
+    fs::DirBuilder::new().mode(mode).create(path).at("create the directory", path)?;
     set_mode(path, mode)
 }
 
-/// Makes a directory of this mode unless there is one; parents too, as 0711.
+/// Makes a directory of this mode unless it exists; missing parents get mode 0711.
 ///
 /// # Errors
 /// When the kernel refuses, or something else has that name.
@@ -57,41 +57,42 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
 }
 
-/// Makes a symlink `path` that says `target`.
+/// Makes the symlink `path` that leads to `target`.
 ///
 /// # Errors
-/// When the kernel refuses, also when `path` is there already.
+/// When the kernel refuses, also when `path` exists.
 pub fn make_symlink(target: &Path, path: &Path) -> Result<(), DiskError> {
-    fault::point("disk.symlink").at("make the link", path)?;
-    std::os::unix::fs::symlink(target, path).at("make the link", path)
+    fault::point("disk.symlink").at("create the link", path)?;
+    std::os::unix::fs::symlink(target, path).at("create the link", path)
 }
 
-/// Makes the file `path`, which is not there yet, with these bytes and exactly this mode.
+/// Writes a new file `path` with these bytes and exactly this mode.
 ///
 /// # Errors
-/// When the kernel refuses, also when `path` is there already.
+/// When the kernel refuses, also when `path` exists.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
     let mut file = create_new(path)?;
     io::Write::write_all(&mut file, bytes).at("write the file", path)?;
     set_mode(path, mode)
 }
 
-/// Makes the empty file `path`, which is not there yet, for its owner alone, to be written and read.
+/// Creates the empty file `path` and opens it to be written and read; only its owner may use it.
 ///
 /// # Errors
-/// When the kernel refuses, also when `path` is there already.
+/// When the kernel refuses, also when `path` exists.
 pub fn create_new(path: &Path) -> Result<File, DiskError> {
-    fault::point("disk.write").at("make the file", path)?;
+    fault::point("disk.write").at("create the file", path)?;
     OpenOptions::new()
         .read(true)
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .at("make the file", path)
+        .at("create the file", path)
 }
 
-/// Writes these bytes over the beginning of the file `path`, which is made if there is none. Nothing waits for the disk.
+/// Writes these bytes over the beginning of the file `path`, and makes the file if there is none.
+/// Does not wait for the disk.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -112,17 +113,17 @@ pub fn remove_file(path: &Path) -> Result<(), DiskError> {
     fs::remove_file(path).at("delete", path)
 }
 
-/// Renames `from` to `to`; refuses to replace anything.
+/// Renames `from` to `to`; never replaces anything.
 ///
 /// # Errors
-/// When the kernel refuses, also when `to` is there already.
+/// When the kernel refuses, also when `to` exists.
 pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
     fault::point("disk.rename").at("rename", from)?;
     rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).at("rename into place", to)
 }
 
-/// Renames `from` into `folder`, which is made with `mode` if it is not there, as the first of `name.1`, `name.2` and so
-/// on that is free; gives where it is then.
+/// Renames `from` into `folder` under the first free name of `name.1`, `name.2` and so on, and
+/// returns its new path. Makes `folder` with `mode` if it is missing.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -139,7 +140,7 @@ pub fn rename_to_free(from: &Path, folder: &Path, mode: u32, name: &str) -> Resu
     }
 }
 
-/// Renames `from` to `to`, in place of what is there.
+/// Renames `from` to `to` and replaces what is there.
 ///
 /// # Errors
 /// When the kernel refuses.
@@ -148,8 +149,9 @@ pub fn replace(from: &Path, to: &Path) -> Result<(), DiskError> {
     rustix::fs::rename(from, to).at("rename into place", to)
 }
 
-/// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`). Both keep their times: XFS gives a directory that
-/// is exchanged with one in another directory a new time of modification.
+/// Exchanges two paths in one step (renameat2(2), `RENAME_EXCHANGE`). Both keep their times: XFS
+/// gives a directory that is exchanged across directories a new modification time, which this puts
+/// back.
 ///
 /// # Errors
 /// When one is missing, or the file system cannot exchange.
@@ -161,9 +163,9 @@ pub fn exchange(a: &Path, b: &Path) -> Result<(), DiskError> {
     set_times_if_other(b, &of_a)
 }
 
-/// The times of access and modification of `path` itself.
+/// Returns the access and modification times of `path` itself.
 fn times(path: &Path) -> Result<Timestamps, DiskError> {
-    let stat = lstat(path).at("look at", path)?;
+    let stat = lstat(path).at("read the attributes of", path)?;
     let time = |seconds, nanoseconds: u64| Timespec {
         tv_sec: seconds,
         tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
@@ -190,22 +192,22 @@ pub fn sync_directory(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|directory| directory.sync_all()).at("sync the directory", path)
 }
 
-/// The inode number of `path` itself; none when nothing is there. A symlink is not followed.
+/// Returns the inode number of `path` itself, or `None` when nothing is there. Follows no symlink.
 ///
 /// # Errors
-/// When the kernel refuses to say.
+/// When the kernel refuses to tell.
 pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(DiskError::new("look at", path, error)),
+        Err(error) => Err(DiskError::new("read the attributes of", path, error)),
     }
 }
 
-/// What the symlink `path` says; none when nothing is there or it is no symlink.
+/// Returns the target of the symlink `path`, or `None` when there is no symlink.
 ///
 /// # Errors
-/// When the kernel refuses to say.
+/// When the kernel refuses to tell.
 pub fn read_symlink(path: &Path) -> Result<Option<PathBuf>, DiskError> {
     match fs::read_link(path) {
         Ok(target) => Ok(Some(target)),
@@ -216,10 +218,10 @@ pub fn read_symlink(path: &Path) -> Result<Option<PathBuf>, DiskError> {
     }
 }
 
-/// The names in a directory, sorted; none at all when it is not there.
+/// Lists the names in a directory, sorted; an absent directory has none.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the directory cannot be read.
 pub fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, DiskError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -234,7 +236,7 @@ pub fn names_in(path: &Path) -> Result<Vec<std::ffi::OsString>, DiskError> {
     Ok(names)
 }
 
-/// What file system holds `path`, for the usual ones (statfs(2)).
+/// Names the file system that holds `path`, for the common ones (statfs(2)).
 pub fn file_system(path: &Path) -> Option<&'static str> {
     let known: [(u32, &str); 8] = [
         (0xef53, "ext4"),
@@ -251,13 +253,13 @@ pub fn file_system(path: &Path) -> Option<&'static str> {
     known.iter().find(|(number, _)| i128::from(*number) == magic).map(|(_, name)| *name)
 }
 
-/// Whether the file system that holds `path` is not known as one that never shares blocks between files.
+/// Returns false when the file system that holds `path` is known never to share blocks.
 pub fn may_share_blocks(path: &Path) -> bool {
     !matches!(file_system(path), Some("ext4" | "tmpfs"))
 }
 
-/// Whether the file system that holds the directory `path` shares blocks between files (FICLONE).
-/// Tried on two small unnamed files, as the kernel has no question for it.
+/// Tests whether the file system that holds the directory `path` shares blocks between files
+/// (`FICLONE`), with two small unnamed files: the kernel offers no query for it.
 pub fn can_clone(path: &Path) -> bool {
     let unnamed = || {
         let flags = i32::try_from(rustix::fs::OFlags::TMPFILE.bits()).unwrap_or_default();

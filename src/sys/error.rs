@@ -1,17 +1,17 @@
-//! Errors of the disk: what was tried, on which path, and why the kernel refused.
+//! Disk errors: the action, the path, and the kernel's reason.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failed call on a file or a directory.
+/// Reports a failed call on a file or a directory.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
 pub struct DiskError {
-    /// What was tried, as a verb phrase: "open", "rename to commits/…".
+    /// The action, as a verb phrase: "open", "rename to commits/…".
     pub action: &'static str,
-    /// The path that it was tried on.
+    /// The path that the action was tried on.
     pub path: PathBuf,
-    /// What the kernel answered.
+    /// The kernel's answer.
     pub source: io::Error,
 }
 
@@ -21,13 +21,13 @@ impl DiskError {
         DiskError { action, path: path.into(), source: source.into() }
     }
 
-    /// Whether the file system is full (ENOSPC) or the quota is used up (EDQUOT).
+    /// Returns whether the file system is full (`ENOSPC`) or the quota is used up (`EDQUOT`).
     pub fn is_no_space(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 }
 
-/// Adds the path and the verb to the errors of one disk call.
+/// Adds the action and the path to the error of a disk call.
 pub trait At<T> {
     /// Names `action` and `path` in the error.
     fn at(self, action: &'static str, path: &Path) -> Result<T, DiskError>;

@@ -1,13 +1,14 @@
-//! Fault points: the places at which a test may kill the process or make a call fail.
+//! Fault points: places where a test may kill the process or make a call fail.
 //!
 //! Each durable step (a disk call that changes something, a metadata transaction, a call to the
-//! container engine) passes `point` first. Points are counted from 1 in the order in which they
-//! are reached, over all threads. `arm` is called once, by the command line and only in debug
-//! builds; a release build counts nothing and never fails here.
+//! container engine) passes `point` first. Points are counted from 1 in the order in which all
+//! threads reach them. The command line calls `arm` once, in debug builds only; a release build
+//! counts nothing and never fails here.
 //!
-//! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:stop` (SIGSTOP, until somebody sends
-//! SIGCONT), `N:EIO`, `N:ENOSPC`, `N:EACCES` (the call at the N-th point fails with that error). The writes that redb makes inside a
-//! transaction are counted apart, as there are many: `N:kill:redb`.
+//! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:stop` (SIGSTOP, until another
+//! process sends SIGCONT), or `N:EIO`, `N:ENOSPC`, `N:EACCES` (the call at the N-th point fails
+//! with that error). The many writes that redb makes inside a transaction are counted apart:
+//! `N:kill:redb`.
 
 use std::io;
 
@@ -40,7 +41,7 @@ mod armed {
     use rustix::io::Errno;
     use rustix::process::{Signal, getpid, kill_process};
 
-    /// What happens at a point.
+    /// Says what happens at a point.
     #[derive(Debug, Clone, Copy)]
     enum Effect {
         Kill,
@@ -48,7 +49,7 @@ mod armed {
         Fail(Errno),
     }
 
-    /// Which point does what.
+    /// Chooses a point and its effect.
     #[derive(Debug, Clone, Copy)]
     pub struct FaultSpec {
         at: u64,
@@ -56,7 +57,7 @@ mod armed {
         inside: bool,
     }
 
-    /// What the names of redb's own points begin with.
+    /// Prefix of the names of redb's own points.
     const INSIDE: &str = "redb.";
 
     impl FromStr for FaultSpec {
@@ -90,7 +91,7 @@ mod armed {
     static STEPS: AtomicU64 = AtomicU64::new(0);
     static INSIDE_STEPS: AtomicU64 = AtomicU64::new(0);
 
-    /// Arms one point, and names every point reached in `trace`, one a line.
+    /// Arms one point, and writes the name of every point reached to `trace`, one a line.
     pub fn arm(spec: Option<FaultSpec>, trace: Option<File>) {
         let _ = ARMED.set(Armed { spec, trace });
     }

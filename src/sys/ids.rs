@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where a pool gets new ids from.
+/// Gives a pool new ids.
 pub trait IdSource: Send + Sync {
-    /// 32 lowercase hex digits that no one was given before.
+    /// Returns 32 lowercase hex digits that no earlier call returned.
     fn next(&self) -> String;
 }
 
-/// Version 4 UUIDs (RFC 9562): 122 random bits, so that short prefixes tell ids apart.
+/// Makes version 4 UUIDs (RFC 9562): 122 random bits, so that short prefixes tell ids apart.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
@@ -19,12 +19,12 @@ impl IdSource for RandomIds {
     }
 }
 
-/// Ids that count up from a seed, for whole outputs in tests.
+/// Counts ids up from a seed, so that tests can compare whole outputs.
 #[derive(Debug)]
 pub struct CountedIds(AtomicU64);
 
 impl CountedIds {
-    /// Starts behind `seed`.
+    /// Starts just after `seed`.
     pub fn new(seed: u64) -> Self {
         CountedIds(AtomicU64::new(seed))
     }

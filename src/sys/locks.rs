@@ -1,8 +1,8 @@
 //! Kernel file locks: flock(2) through fs2, on files that are made once and never deleted.
 //!
-//! A lock belongs to its open file: the kernel frees it when its holder dies, whatever the way. An
-//! exclusive holder writes into the file who it is; a waiter reads that to say whom it waits for.
-//! Waiting is by trying again, first often and then every few milliseconds, until the limit.
+//! A lock belongs to its open file, so the kernel frees it however its holder dies. An exclusive
+//! holder writes its pid and verb into the file; a waiter reads them to name the holder. A waiter
+//! tries again and again, at first often and then every few milliseconds, until the limit.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -14,37 +14,37 @@ use super::error::{At as _, DiskError};
 
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
-/// How long a wait may last before the waiter is told.
+/// Time of waiting after which the waiter is notified.
 const NOTICE_AFTER: Duration = Duration::from_millis(500);
 
-/// Why a lock was not had.
+/// Explains why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// The lock's file cannot be used.
+    /// The lock file cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Somebody else held it all the while.
+    /// Another process held the lock until the limit.
     #[error("waited {}s for the lock on {what}, held by {holder}", waited.as_secs())]
     TimedOut {
         /// What the lock guards.
         what: String,
-        /// Who holds it: pid and verb.
+        /// The holder: pid and verb.
         holder: String,
-        /// How long was waited.
+        /// The time spent waiting.
         waited: Duration,
     },
 }
 
-/// How to wait for a lock.
+/// Says how to wait for a lock.
 #[derive(Clone, Copy)]
 pub struct Wait<'a> {
     /// What the lock guards, for messages: "volume frob".
     pub what: &'a str,
-    /// Who wants it, written into the file for other waiters: "commit".
+    /// The verb that wants the lock, written into the file for other waiters: "commit".
     pub verb: &'a str,
-    /// How long to wait at most.
+    /// The longest wait.
     pub limit: Duration,
-    /// Told once when the wait becomes long, with the holder's words.
+    /// Called once when the wait becomes long, with the holder's pid and verb.
     pub notice: &'a dyn Fn(&str),
 }
 
@@ -54,11 +54,11 @@ pub struct LockFile {
     path: PathBuf,
 }
 
-/// A held lock; given back when dropped, or when the process ends.
+/// Keeps a lock until it is dropped or the process ends.
 #[must_use = "a lock that is not kept is given back at once"]
 #[derive(Debug)]
 pub struct LockGuard {
-    // Closing the file gives the lock back.
+    // Closing the file frees the lock.
     _file: File,
 }
 
@@ -69,12 +69,12 @@ enum Mode {
 }
 
 impl LockFile {
-    /// The lock on `path`; its folder must be there.
+    /// Names the lock on `path`; the directory of `path` must exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         LockFile { path: path.into() }
     }
 
-    /// Takes the lock for this process alone, if nobody holds it.
+    /// Takes the lock for this process alone, unless another process holds it.
     ///
     /// # Errors
     /// When the file cannot be opened or locked.
@@ -86,7 +86,7 @@ impl LockFile {
         Ok(Some(self.signed(file, verb)))
     }
 
-    /// Takes the lock for this process alone, waiting for other holders.
+    /// Takes the lock for this process alone, and waits for other holders.
     ///
     /// # Errors
     /// When the file cannot be opened or locked, or the wait reaches its limit.
@@ -96,7 +96,7 @@ impl LockFile {
         Ok(self.signed(file, wait.verb))
     }
 
-    /// Takes the lock together with other shared holders, waiting for an exclusive one.
+    /// Takes the lock together with other shared holders, and waits for an exclusive one.
     ///
     /// # Errors
     /// As [`LockFile::exclusive`].
@@ -132,7 +132,7 @@ impl LockFile {
         Ok(())
     }
 
-    /// Writes into the file who holds it. Only a help for waiters, so a failure does no harm.
+    /// Writes the holder into the file. This only helps waiters, so a failure is ignored.
     #[expect(clippy::unused_self, reason = "signing belongs to the lock file")]
     fn signed(&self, mut file: File, verb: &str) -> LockGuard {
         let _ = file
@@ -157,7 +157,7 @@ fn read_short(path: &Path) -> io::Result<String> {
 }
 
 fn try_lock(file: &File, mode: Mode) -> io::Result<bool> {
-    // Named in full: the standard library's File has methods of the same names.
+    // Named in full: the standard library's `File` has methods of these names.
     let result = match mode {
         Mode::Shared => fs2::FileExt::try_lock_shared(file),
         Mode::Exclusive => fs2::FileExt::try_lock_exclusive(file),

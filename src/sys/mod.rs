@@ -1,6 +1,17 @@
-//! The machine beneath: disk calls, locks, clock, ids, the tree walker and copier.
+//! The machine beneath: disk calls, locks, clock, ids, the tree engine.
 //!
-//! Nothing here knows a noun of dvol; each file is the one door to its kind of side effect.
+//! Nothing here knows a noun of dvol. Each file is the only door to its kind of side effect:
+//!
+//! | file | side effect |
+//! | --- | --- |
+//! | `clock`, `ids` | the time, new ids |
+//! | `disk` | single changes on disk |
+//! | `error` | disk errors |
+//! | `fault` | fault points for tests |
+//! | `locks` | kernel file locks |
+//! | `mounts` | mounts of containers, read from `/proc` |
+//! | `spool` | records that may outgrow memory |
+//! | `tree` | whole trees |
 
 pub mod clock;
 pub mod disk;

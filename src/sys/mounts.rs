@@ -1,10 +1,11 @@
-//! Which containers have a directory of this machine mounted, whatever engine runs them.
+//! Finds the containers that have a directory of this machine mounted, under any engine.
 //!
-//! What the kernel tells in `/proc` (proc(5), cgroups(7)): a process in another mount namespace has there the mounts that
-//! it sees, each with its file system and the place in it that is mounted. A container is told by its control group,
-//! which every engine names after the container's id: 64 hex digits. Only processes are seen, so a container that is
-//! stopped is not; nor is any from inside of another PID namespace. What cannot be read is passed over: it is gone, or
-//! not for this user to know.
+//! The kernel tells in `/proc` (proc(5), cgroups(7)) which mounts a process in another mount
+//! namespace sees, each with its file system and the place in it that is mounted. A control group
+//! identifies a container: every engine names it after the container's id, 64 hex digits. Only
+//! processes show, so a stopped container does not; nor does any container from inside another PID
+//! namespace. A process that cannot be read is skipped: it has ended, or this user may not know
+//! about it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,17 +15,17 @@ use std::path::{Path, PathBuf};
 
 use super::error::{At as _, DiskError};
 
-/// Digits of a container's id.
-const ID: usize = 64;
+/// Length of a container's id in hex digits.
+const ID_DIGITS: usize = 64;
 
 /// A process in a container that has a directory mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sharer {
-    /// The ids of its container, and of the containers that it is in, the innermost last.
+    /// The ids of its container and of the containers around that, innermost last.
     pub containers: Vec<String>,
-    /// Its number.
+    /// The process id.
     pub pid: u32,
-    /// Whether it can write there.
+    /// Whether the process can write there.
     pub writes: bool,
 }
 
@@ -38,14 +39,14 @@ struct Place {
 
 /// One line of `mountinfo`.
 struct Mount {
-    /// What of the file system is mounted.
+    /// The part of the file system that is mounted.
     root: Place,
     at: PathBuf,
     writes: bool,
 }
 
-/// The containers in which one of `directories`, or something in it, is mounted: for each directory one process of
-/// every mount namespace. A mount of a directory that holds it does not count.
+/// Lists the containers in which one of `directories`, or something in it, is mounted: for each
+/// directory, one process of every mount namespace. A mount of a directory above does not count.
 ///
 /// # Errors
 /// When the directories or the mounts of this process cannot be read.
@@ -68,7 +69,7 @@ pub fn sharers(directories: &[&Path]) -> Result<Vec<Vec<Sharer>>, DiskError> {
     Ok(found)
 }
 
-/// One process of each mount namespace that is a container's.
+/// Lists one process of each mount namespace that belongs to a container.
 fn containers() -> Vec<(u32, Vec<String>)> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
     let (mine, my_containers) = (namespace("self"), container_ids("self"));
@@ -80,7 +81,7 @@ fn containers() -> Vec<(u32, Vec<String>)> {
             continue;
         }
         let mut ids = container_ids(&pid.to_string());
-        // Where this process is in a container itself, so is all that it can see.
+        // If this process runs in a container itself, so does everything that it can see.
         ids.retain(|id| !my_containers.contains(id));
         if !ids.is_empty() {
             found.insert(theirs, (pid, ids));
@@ -94,14 +95,15 @@ fn container_ids(pid: &str) -> Vec<String> {
     ids_of(&groups)
 }
 
-/// The ids in lines as `4:memory:/docker/ID` and `0::/machine.slice/libpod-ID.scope/container`.
+/// Extracts the ids from lines such as `4:memory:/docker/ID` and
+/// `0::/machine.slice/libpod-ID.scope/container`.
 fn ids_of(groups: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for path in groups.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
         for part in path.split('/') {
             let part = part.strip_suffix(".scope").unwrap_or(part);
             let id = part.rsplit('-').next().unwrap_or_default();
-            let is_id = id.len() == ID && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
             if is_id && !found.iter().any(|known| known == id) {
                 found.push(id.to_owned());
             }
@@ -117,7 +119,8 @@ fn mounts(process: &str) -> io::Result<Vec<Mount>> {
         .collect())
 }
 
-/// Reads a line of `mountinfo`: `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`.
+/// Parses a line of `mountinfo`: `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root
+/// rw,errors=continue`.
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').skip(2);
     let device = String::from_utf8(fields.next()?.to_owned()).ok()?;
@@ -126,7 +129,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     Some(Mount { root: Place { device, path }, at, writes })
 }
 
-/// Undoes the kernel's `\040` for a space, and the like.
+/// Undoes the kernel's escapes: `\040` for a space, and the like.
 fn unescaped(text: &[u8]) -> PathBuf {
     let (mut bytes, mut at) = (Vec::with_capacity(text.len()), 0);
     while at < text.len() {
@@ -138,13 +141,13 @@ fn unescaped(text: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes))
 }
 
-/// Where `directory` is in its file system; nowhere when it is not there.
+/// Locates `directory` in its file system; returns `None` when it does not exist.
 fn place(directory: &Path, own: &[Mount]) -> Result<Option<Place>, DiskError> {
     let directory = match fs::canonicalize(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.at("look for", directory)?,
+        other => other.at("find", directory)?,
     };
-    // Of two at one place the later one hides the other.
+    // Of two mounts at one place, the later one hides the other.
     let holds = own.iter().filter(|mount| directory.starts_with(&mount.at));
     let mount = holds.max_by_key(|mount| mount.at.components().count());
     let mount = mount.ok_or(io::ErrorKind::NotFound).at("find the mount of", &directory)?;

@@ -1,26 +1,25 @@
-//! Records on their way from one place to another: in memory while they are few, in a file without a name when they
-//! are many.
+//! Spooled records: in memory while they are few, in an unnamed file when they are many.
 
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
-/// Bytes that are held in memory.
-const FEW: usize = 1 << 20;
+/// Bytes of records that are kept in memory.
+const MEMORY_BYTES: usize = 1 << 20;
 
-/// Records, each a key and a value, in the order in which they were put in.
+/// Keeps records, each a key and a value, in the order of their arrival.
 pub struct Spool {
     out: BufWriter<SpooledTempFile>,
 }
 
 impl Spool {
-    /// An empty one, whose file would be in `directory`.
+    /// Makes an empty spool; its file would lie in `directory`.
     pub fn new(directory: &Path) -> Self {
-        Spool { out: BufWriter::new(tempfile::spooled_tempfile_in(FEW, directory)) }
+        Spool { out: BufWriter::new(tempfile::spooled_tempfile_in(MEMORY_BYTES, directory)) }
     }
 
-    /// Adds a record. Not after [`Spool::records`].
+    /// Adds a record. Must not follow [`Spool::records`].
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -33,7 +32,7 @@ impl Spool {
         self.out.write_all(value)
     }
 
-    /// Its records, from the first on; can be called again.
+    /// Returns the records from the first on; can be called again.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -45,13 +44,13 @@ impl Spool {
     }
 }
 
-/// The records of a spool.
+/// Reads the records of a spool.
 pub struct Records<'s> {
     file: BufReader<&'s mut SpooledTempFile>,
 }
 
 impl Records<'_> {
-    /// Takes the next record; none at the end.
+    /// Takes the next record, or `None` at the end.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -1,4 +1,4 @@
-//! Which blocks of a file other files have a part in, as FIEMAP tells it.
+//! The extents of a file that no other file shares, as FIEMAP tells them.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 use fiemap::{Fiemap, FiemapExtentFlags, FiemapFlags};
 use rustix::io::Errno;
 
-/// Bytes of the regular file `file` that lie in extents of its own; what was not written out yet is written out first.
-/// None where the file system does not tell. Extents say less than `st_blocks`, where XFS counts what it only
-/// holds ready for later writes.
+/// Sums up the bytes of the regular file `file` that lie in extents of its own. Writes out first
+/// what is still in memory. Returns `None` where the file system does not tell. The sum may be less
+/// than `st_blocks`, where XFS counts what it reserves for later writes.
 pub(super) fn own_bytes(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
     let mut own = 0;
     for extent in Fiemap::with_flags(file, FiemapFlags::SYNC) {

@@ -1,20 +1,19 @@
-//! A stat index: what the kernel said of each entry when its content was known, so that later a
-//! look tells that nothing has touched it.
+//! The stat index: recognizes entries that nothing has touched since their content was known.
 //!
-//! An entry is trusted to be unchanged when inode, size, mode, owner, links and both times agree, and
-//! the times are safely older than the bounds of the index: a write within one tick of the clock
-//! leaves no mark on a time. No tool can set the time of change, so a restored time of modification,
-//! an inode that is used again and a file that was replaced are seen. A store through an old mapping
-//! marks the file only when its page was written back before; whoever makes an index syncs first.
-//! A wrong "changed" costs time, a wrong "unchanged" would lose data: in doubt an entry is not
-//! trusted, and names of inodes with several links never are.
+//! The index trusts an entry to be unchanged when inode, size, mode, owner, links and both times
+//! agree and both times are safely older than the bounds of the index: a write within one tick of
+//! the clock leaves no mark on a time. No tool can set the time of change, so a restored
+//! modification time, a reused inode and a replaced file are all noticed. A store through an old
+//! mapping marks the file only if its page was written back before, so whoever makes an index syncs
+//! first. A wrong "changed" costs time, a wrong "unchanged" would lose data: in doubt the index
+//! does not trust an entry, and never the names of an inode that has several.
 //!
 //! An index says "an entry with this mark has the content of that tree's entry", and that stays
 //! true whatever happens to the trees: an old or partial index is slower, never wrong.
 //!
-//! Of an entry only a hash is kept, of its name and its mark: 128 bits of BLAKE3, so that by chance two marks are never
-//! taken for one. A directory's hashes come in pieces, and directories one by one, so that a tree of any size is
-//! written and read with little memory.
+//! The index keeps only a hash of an entry's name and mark: 128 bits of BLAKE3, so that two marks
+//! never agree by chance. The hashes of a directory come in pieces, and directories come one by
+//! one, so that writing and reading an index takes little memory for a tree of any size.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -35,44 +34,46 @@ use super::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
 use super::entry::names::{DirectoryReader, NameWindow, SortedNames};
 use crate::sys::error::{At as _, DiskError};
 
-/// How far apart the clock that files are stamped with and the one that we read may be for a moment: nanoseconds.
+/// Nanoseconds by which the clock that stamps files may differ for a moment from the one that we
+/// read.
 const CLOCK_MARGIN_NANOS: u32 = 1_000_000;
-/// How long to sleep between looks at that clock.
+/// Time to sleep between looks at that clock.
 const CLOCK_POLL: Duration = Duration::from_millis(1);
 /// Bytes of a mark.
 const MARK_BYTES: usize = 58;
-/// Bytes of what is kept of an entry.
+/// Bytes of an entry's hash.
 pub(super) const HASH_BYTES: usize = 16;
 /// Entries in a piece.
 pub(super) const PIECE_ENTRIES: usize = 4096;
 
-/// A time as the kernel keeps it for files: seconds since the epoch and nanoseconds.
+/// A file's time as the kernel keeps it: seconds since the epoch and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FileTime(pub i64, pub u32);
 
 impl FileTime {
-    /// The time that a file changed now would get, or a little earlier.
+    /// Returns the time that a file changed now would get, or a slightly earlier one.
     pub fn now() -> Self {
         FileTime::from(clock_gettime(ClockId::RealtimeCoarse))
     }
 
-    /// The time now by the fine clock, which is ahead of the other: recent kernels stamp files with either.
+    /// Returns the time of the fine clock, which runs ahead of the coarse one: recent kernels stamp
+    /// files with either.
     pub fn fine() -> Self {
         FileTime::from(clock_gettime(ClockId::Realtime))
     }
 
-    /// So long before this time.
+    /// Subtracts a duration.
     pub fn earlier(self, by: Duration) -> Self {
         let seconds = i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
         FileTime(self.0.saturating_sub(seconds), self.1)
     }
 
-    /// Waits until files that were changed up to `moment`, of the fine clock, are safely older than the
-    /// time that it gives.
+    /// Waits until files that changed up to `moment`, of the fine clock, are safely older than the
+    /// time that this returns.
     pub fn a_tick_after(moment: FileTime) -> Self {
         loop {
             let now = FileTime::now();
-            // Set back, the clock says nothing: go on, and trust nothing.
+            // A clock that was set back tells nothing: go on, and trust nothing.
             if now.safely_before() > moment || now.0 + 1 < moment.0 {
                 return now;
             }
@@ -80,8 +81,9 @@ impl FileTime {
         }
     }
 
-    /// Times before this one are safely older: whatever happens from `self` on is stamped with `self` or later, but for
-    /// the moment in which the kernel moves its own clock and the one that it shows us.
+    /// Returns the time before which times are safely older: whatever happens from `self` on gets a
+    /// stamp of `self` or later, except in the moment in which the kernel moves its own clock and
+    /// the visible one.
     pub(super) fn safely_before(self) -> Self {
         if self.1 >= CLOCK_MARGIN_NANOS {
             FileTime(self.0, self.1 - CLOCK_MARGIN_NANOS)
@@ -97,44 +99,45 @@ impl From<Timespec> for FileTime {
     }
 }
 
-/// From when on a time says nothing.
+/// The times from which on a stamp proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
-    /// Times of modification must be older: taken before the contents were known.
+    /// Modification times must be older. Taken before the contents were known.
     pub modified: FileTime,
-    /// Times of change must be older: taken before the entries were looked at.
+    /// Times of change must be older. Taken before the entries were looked at.
     pub changed: FileTime,
 }
 
-/// Where indexes come from, a directory at a time.
+/// Provides indexes, one directory at a time.
 pub trait Index: Sync {
-    /// The index of a directory, by its path relative to the root; none when there is none.
+    /// Returns the index of a directory, by its path relative to the root, or `None` if there is
+    /// none.
     fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>>;
 }
 
 /// The index of one directory.
 pub struct DirectoryIndex {
     bounds: Bounds,
-    /// The hashes of its entries, sorted.
+    /// Sorted hashes of its entries.
     hashes: Vec<u8>,
-    /// Names of entries that are not to be trusted.
+    /// Names of entries that must not be trusted.
     except: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
 impl DirectoryIndex {
-    /// Reads the pieces that `scan_tree` gave, joined in any order.
+    /// Takes the pieces that `scan_tree` gave, joined in any order.
     pub fn new(bounds: Bounds, mut hashes: Vec<u8>) -> Self {
         hashes.as_chunks_mut::<HASH_BYTES>().0.sort_unstable();
         DirectoryIndex { bounds, hashes, except: None }
     }
 
-    /// The same, with the names of entries that are not to be trusted all the same.
+    /// Excludes entries, by their names, from being trusted.
     #[must_use]
     pub fn except(self, names: Option<Arc<HashSet<Box<[u8]>>>>) -> Self {
         DirectoryIndex { except: names, ..self }
     }
 
-    /// Whether the entry `name`, which now is `stat`, is certainly what it was.
+    /// Returns whether the entry `name`, which now is `stat`, has certainly not changed.
     pub(super) fn trusts(&self, name: &CStr, stat: &Stat) -> bool {
         if stat.links != 1 || stat.kind == FileType::Directory {
             return false;
@@ -146,7 +149,7 @@ impl DirectoryIndex {
         !young && self.has(&hash(name, stat)) && !is_excepted()
     }
 
-    /// How many hashes it has.
+    /// Returns the number of hashes.
     pub(super) fn len(&self) -> usize {
         self.hashes.len() / HASH_BYTES
     }
@@ -156,7 +159,7 @@ impl DirectoryIndex {
     }
 }
 
-/// What is kept of the entry `name`, which is `stat`.
+/// Hashes the name and the mark of an entry.
 pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH_BYTES] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(name.to_bytes_with_nul()).update(&mark(stat));
@@ -165,7 +168,7 @@ pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH_BYTES] {
     hash
 }
 
-/// All that tells whether an entry has changed.
+/// Collects everything that shows whether an entry has changed.
 fn mark(stat: &Stat) -> [u8; MARK_BYTES] {
     let mut mark = [0; MARK_BYTES];
     let mut at = 0;
@@ -187,25 +190,28 @@ fn mark(stat: &Stat) -> [u8; MARK_BYTES] {
     mark
 }
 
-/// What a scan has met.
+/// Reports what a scan meets.
 pub enum ScanEvent<'s> {
-    /// Some entries that may be trusted while they look as they do now, of a directory whose path is relative to the root.
-    /// The pieces of a directory count up from 0; one without such entries has none. Directories come
-    /// in the order of a walk that sorts names by their bytes.
+    /// Hashes of entries that may be trusted while they look as they do now. Has the path of their
+    /// directory relative to the root. The pieces of a directory are numbered from 0; a directory
+    /// without such entries has none. Directories come in the order of a walk that sorts names by
+    /// their bytes.
     Piece(&'s Path, u32, &'s [u8]),
-    /// An entry that is no directory and that the earlier index does not know to be what it was.
+    /// An entry, not a directory, that the earlier index does not know to be unchanged.
     Changed(&'s Path, &'s CStr),
 }
 
-/// Told of what a scan meets.
+/// Receives the events of a scan.
 pub type ScanVisitor<'s> = dyn FnMut(ScanEvent<'_>) -> Result<(), DiskError> + 's;
 
-/// Looks at each entry of the tree at `path` and tells `see`. Reads no content. Beneath a directory that was modified
-/// since `bounds` nothing is known: its entries may have changed places, which leaves no mark on what is in them. What
-/// has changed is told only when there is an index from `before`.
+/// Scans the tree at `path`: looks at each entry, reads no content, and reports to `see`. Trusts
+/// nothing beneath a directory that was modified since `bounds`: its entries may have changed
+/// places, which leaves no mark on what is in them. Reports changes only if there is an index from
+/// `before`.
 ///
 /// # Errors
-/// Whatever cannot be looked at, and those of `see`; a mount point inside is of kind `CrossesDevices`.
+/// When an entry cannot be looked at, or `see` fails. The error of a mount point inside the tree is
+/// of kind `CrossesDevices`.
 pub fn scan_tree(
     path: &Path,
     bounds: Bounds,
@@ -215,7 +221,7 @@ pub fn scan_tree(
     scan_from(path, PathBuf::new(), open_root(path)?, bounds, before, see)
 }
 
-/// The same for the directory `handle` alone and what is beneath it, which is at `at` in the tree.
+/// Scans like [`scan_tree`], but only the directory `handle`, which is at `at` in the tree.
 pub(super) fn scan_from(
     path: &Path,
     at: PathBuf,
@@ -260,10 +266,10 @@ struct Scan<'a> {
     root: &'a Path,
     bounds: Bounds,
     before: Option<&'a dyn Index>,
-    /// Of the directory on top of the stack, relative to the root.
+    /// Path of the directory on top of the stack, relative to the root.
     at: PathBuf,
     stack: Vec<ScanFrame>,
-    /// Of the piece at hand.
+    /// Hashes of the current piece.
     hashes: Vec<u8>,
 }
 
@@ -277,7 +283,7 @@ impl Scan<'_> {
         self.root.join(&self.at).join(std::ffi::OsStr::from_bytes(name.to_bytes()))
     }
 
-    /// Looks at all that is in a directory, and puts it on the stack.
+    /// Looks at all entries of a directory, and puts the directory on the stack.
     fn enter(
         &mut self,
         handle: OwnedFd,
@@ -297,7 +303,9 @@ impl Scan<'_> {
             let more = reader.chunk(handle.as_fd(), |name, _| {
                 let stat = match Stat::of_name(handle.as_fd(), name) {
                     Err(Errno::NOENT) => return Ok(()),
-                    Err(errno) => return fail(&mut failed, refusal("look at", self.full(name), errno)),
+                    Err(errno) => {
+                        return fail(&mut failed, refusal("read the attributes of", self.full(name), errno));
+                    }
                     Ok(stat) if !stat.same_mount(&own) => return fail(&mut failed, mounted(self.full(name))),
                     Ok(stat) => stat,
                 };
@@ -337,20 +345,20 @@ impl Scan<'_> {
     }
 }
 
-/// Keeps an error that says more than a number while a directory is read.
+/// Keeps an error that says more than a number while a directory is being read.
 fn fail(kept: &mut Option<DiskError>, error: DiskError) -> rustix::io::Result<()> {
     *kept = Some(error);
     Err(Errno::CANCELED)
 }
 
 impl Bounds {
-    /// Bounds of contents and entries that will be known from here on.
+    /// Returns bounds for contents and entries that will be known from here on.
     pub fn now() -> Self {
         let now = FileTime::now();
         Bounds { modified: now, changed: now }
     }
 
-    /// Whether the clock has been set back since: then no time is worth a thing.
+    /// Returns whether the clock was set back since; if so, no timestamp can be trusted.
     pub fn lie_ahead(&self) -> bool {
         self.changed.max(self.modified).cmp(&FileTime::now()) == Ordering::Greater
     }
@@ -362,7 +370,7 @@ mod tests {
 
     use super::*;
 
-    /// A look at a file that was made long enough ago, and bounds taken after that.
+    /// Looks at a file that was made long enough ago, and takes bounds after that.
     fn known() -> (tempfile::TempDir, Stat, Bounds) {
         let home = tempfile::tempdir().unwrap();
         std::fs::File::create(home.path().join("file")).unwrap();
@@ -403,7 +411,8 @@ mod tests {
             change(&mut other);
             assert!(!known.trusts(c"file", &other), "change {number}");
         }
-        // Nor is a name of an inode with several, or a directory, also if it was known.
+        // Nor is a directory, or a name of an inode that has several, even if the index has its
+        // hash.
         for change in [|stat: &mut Stat| stat.links = 2, |stat: &mut Stat| stat.kind = FileType::Directory] {
             let mut other = stat.clone();
             change(&mut other);

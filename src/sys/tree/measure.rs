@@ -1,4 +1,4 @@
-//! How much a tree holds, how much room is left, and making trees durable.
+//! Space: of a tree, of a file system; and how to make trees durable.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -17,29 +17,32 @@ use super::extents::own_bytes;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
-/// What a tree holds.
+/// The size of a tree.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Names beneath the root.
     pub entries: u64,
     /// Sum of the sizes of the regular files, each inode once, holes included.
     pub bytes: u64,
-    /// Bytes allocated to all inodes, the root's included, each once. Blocks that files share count for each.
+    /// Bytes allocated to all inodes, the root's included, each once. Blocks that files share count
+    /// for each of them.
     pub blocks: u64,
 }
 
 /// Measures the tree at the directory `path`.
 ///
 /// # Errors
-/// Whatever cannot be read; a mount point inside is of kind `CrossesDevices`.
+/// When an entry cannot be read. The error of a mount point inside the tree is of kind
+/// `CrossesDevices`.
 pub fn measure_tree(path: &Path) -> Result<Usage, DiskError> {
     Ok(walk(path, false, &|| false)?.usage)
 }
 
-/// The same, with the bytes of [`Usage::blocks`] that nothing outside the tree has a part in: what deleting the
-/// tree gives back at least. Blocks that two files share count for nobody, also when both are in the tree; nor does an
-/// inode that has a name elsewhere. With `extents` the kernel is asked which blocks files share (FIEMAP); without,
-/// or where it cannot say, none are taken to be shared, and none is told for the latter. `stop` may end it early.
+/// Measures a tree and those bytes of [`Usage::blocks`] that nothing outside the tree shares:
+/// deleting the tree frees at least these. Blocks that two files share do not count, even when both
+/// files are in the tree; nor does an inode that has a name elsewhere. With `extents`, asks the
+/// kernel which blocks files share (FIEMAP), and returns `None` where it cannot tell; without,
+/// takes no block to be shared. `stop` may end the walk.
 ///
 /// # Errors
 /// As [`measure_tree`].
@@ -71,7 +74,7 @@ fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Measurement, DiskE
     let mut reader = DirectoryReader::new();
     while let Some(frame) = walk.stack.last_mut() {
         if stop() {
-            return Err(refusal("go on measuring", walk.path, Errno::INTR));
+            return Err(refusal("measure", walk.path, Errno::INTR));
         }
         if let Some(name) = frame.pending.pop() {
             walk.entry(&name)?;
@@ -87,23 +90,23 @@ fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Measurement, DiskE
 }
 
 struct Measurement {
-    /// Of the directory on top of the stack.
+    /// Path of the directory on top of the stack.
     path: PathBuf,
     stack: Vec<MeasureFrame>,
     usage: Usage,
     /// Whether to ask which blocks are shared.
     extents: bool,
     unshared: u64,
-    /// Whether the kernel could not say.
+    /// Whether the kernel could not tell.
     untold: bool,
-    /// Inodes with several links, by device and number, until all of their names were met.
+    /// Inodes with several names, by device and number, until the walk has met all of their names.
     linked: HashMap<(u64, u64), Linked>,
 }
 
 struct Linked {
-    /// Names that were not met yet.
+    /// Names that the walk has not met.
     left: u32,
-    /// What of it counts as unshared so far.
+    /// Bytes of the inode that count as unshared so far.
     unshared: u64,
 }
 
@@ -148,7 +151,7 @@ impl Measurement {
         Ok(())
     }
 
-    /// Whether this is the first name of its inode.
+    /// Returns whether this is the first name of its inode.
     fn is_first(&mut self, stat: &Stat) -> bool {
         if stat.links < 2 {
             return true;
@@ -165,7 +168,7 @@ impl Measurement {
         false
     }
 
-    /// Bytes of the entry `name` that no other inode has a part in.
+    /// Counts the bytes of the entry `name` that no other inode shares.
     fn unshared(&mut self, name: &CStr, stat: &Stat) -> Result<u64, DiskError> {
         if !self.extents || self.untold || stat.kind != FileType::RegularFile || stat.allocated == 0 {
             return Ok(stat.allocated);
@@ -175,12 +178,12 @@ impl Measurement {
             Err(Errno::NOENT) => return Ok(0),
             other => other.map_err(|errno| refusal("open", self.join(name), errno))?,
         };
-        // Something else has taken its place meanwhile.
+        // Something else has taken its place.
         if node.stat.kind != FileType::RegularFile {
             return Ok(0);
         }
         let file = node.reopen().map_err(|errno| refusal("open", self.join(name), errno))?;
-        let own = own_bytes(file.as_fd()).at("ask for the extents of", &self.join(name))?;
+        let own = own_bytes(file.as_fd()).at("read the extents of", &self.join(name))?;
         self.untold = own.is_none();
         Ok(own.unwrap_or(stat.allocated))
     }
@@ -190,10 +193,11 @@ impl Measurement {
     }
 }
 
-/// Waits until all that was written to the file system of the directory `path` is on disk (`syncfs(2)`).
+/// Waits until everything written to the file system of the directory `path` is on disk
+/// (`syncfs(2)`).
 ///
 /// # Errors
-/// Also if an earlier write to the file system has failed in the background.
+/// Also when an earlier write to the file system failed in the background.
 pub fn sync_filesystem(path: &Path) -> Result<(), DiskError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = openat(CWD, path, flags, Mode::empty()).at("open", path)?;
@@ -201,8 +205,9 @@ pub fn sync_filesystem(path: &Path) -> Result<(), DiskError> {
     syncfs(&handle).at("sync the file system of", path)
 }
 
-/// Whether, after [`sync_filesystem`], a store through a shared mapping leaves its mark on the file. File systems in
-/// memory write nothing back, and so never notice one through a page that was stored to before.
+/// Returns whether, after [`sync_filesystem`], a store through a shared mapping leaves its mark on
+/// the file. File systems in memory write nothing back, so they never notice a store through a page
+/// that was written to before.
 pub fn marks_mapped_stores(path: &Path) -> bool {
     // linux/magic.h: tmpfs, ramfs, hugetlbfs.
     const IN_MEMORY: [i128; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
@@ -210,20 +215,21 @@ pub fn marks_mapped_stores(path: &Path) -> bool {
     statfs(path).is_ok_and(|stat| !IN_MEMORY.contains(&(i128::from(stat.f_type) & 0xffff_ffff)))
 }
 
-/// Bytes that everything on the file system of `path` takes.
+/// Returns the bytes that everything on the file system of `path` takes.
 ///
 /// # Errors
-/// If the kernel cannot say.
+/// When the kernel cannot tell.
 pub fn used_space(path: &Path) -> Result<u64, DiskError> {
-    let numbers = statvfs(path).at("ask for the space that is taken at", path)?;
+    let numbers = statvfs(path).at("read the used space of", path)?;
     Ok(numbers.f_blocks.saturating_sub(numbers.f_bfree).saturating_mul(numbers.f_frsize))
 }
 
-/// Bytes that can still be written to the file system of `path`, without what is reserved for root.
+/// Returns the bytes that can still be written to the file system of `path`, without root's
+/// reserve.
 ///
 /// # Errors
-/// If the kernel cannot say.
+/// When the kernel cannot tell.
 pub fn free_space(path: &Path) -> Result<u64, DiskError> {
-    let numbers = statvfs(path).at("ask for the free space at", path)?;
+    let numbers = statvfs(path).at("read the free space of", path)?;
     Ok(numbers.f_bavail.saturating_mul(numbers.f_frsize))
 }

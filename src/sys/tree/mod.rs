@@ -1,31 +1,31 @@
 //! Trees of files: copied exactly, compared, exchanged, measured, archived, removed.
 //!
 //! A tree may belong to a container that is hostile and that writes at the same time. So the engine
-//! reaches each entry from the handle of its directory, by one name, and never by a path: it follows
-//! no symlink and crosses no mount point (a mount point inside a tree is an error that names it), and
-//! `PATH_MAX` is no limit. It first opens an entry as a bare handle (`O_PATH`), which has no effect on
-//! the entry; only when that very inode turns out to be a regular file or a directory does it open it
-//! for reading. It never opens FIFOs and devices.
+//! reaches each entry from the handle of its directory, by one name, and never by a path: it
+//! follows no symlink and crosses no mount point (a mount point inside a tree is an error that
+//! names it), and `PATH_MAX` is no limit. It first opens an entry as a bare handle (`O_PATH`),
+//! which has no effect on the entry; only when that very inode turns out to be a regular file or a
+//! directory does it open it for reading. It never opens FIFOs and devices.
 //!
-//! An entry that vanishes between the listing of its directory and its opening is passed over, as if
+//! An entry that vanishes between the listing of its directory and its opening is skipped, as if
 //! the listing had come a little later. So is a file that has become a directory meanwhile.
 //!
 //! A copy is exact: names as bytes, modes with setuid, setgid and sticky bits, owners, access and
-//! modification times in nanoseconds, extended attributes with ACLs and capabilities, hard links inside
-//! the tree, holes, symlinks, FIFOs, sockets, devices. A copy leaves out the times of change and birth
-//! (the kernel sets them), inode flags as of chattr(1), and labels that belong to the host
-//! (`entry::attributes` lists them).
+//! modification times in nanoseconds, extended attributes with ACLs and capabilities, hard links
+//! inside the tree, holes, symlinks, FIFOs, sockets, devices. A copy leaves out the times of change
+//! and birth (the kernel sets them), inode flags as of chattr(1), and labels that belong to the
+//! host (`entry::attributes` lists them).
 //!
-//! Limits: one open handle for each level of depth (two in a copy or a comparison), so the hard limit on
-//! open files bounds the depth; the engine raises the soft limit to it. Memory grows neither with the
-//! number of entries nor with the size of one directory, except for inodes with several names in a
-//! comparison or a measurement.
+//! Limits: one open handle for each level of depth (two in a copy or a comparison), so the hard
+//! limit on open files bounds the depth; the engine raises the soft limit to it. Memory grows
+//! neither with the number of entries nor with the size of one directory, except for inodes with
+//! several names in a comparison or a measurement.
 //!
 //! | room or file | what it does |
 //! | --- | --- |
 //! | `entry` | opens one entry, reads and sets its attributes, lists a directory |
 //! | `copy` | copies a tree: one thread walks, several copy |
-//! | `exchange` | makes a tree another one by exchanging the entries that differ |
+//! | `exchange` | makes a tree equal to another by exchanging the entries that differ |
 //! | `compare` | finds what differs between two trees |
 //! | `archive` | writes a tree as a tar archive and reads it back |
 //! | `index` | recognizes entries that nothing has touched, without reading them |

@@ -1,4 +1,4 @@
-//! Removing a tree.
+//! Removes a tree.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -13,17 +13,17 @@ use super::entry::names::{DirectoryReader, NameList};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
-/// How often a directory that somebody still fills is emptied again.
+/// How often to empty a directory again that another process keeps filling.
 const EMPTYING_TRIES: u32 = 16;
 
-/// Removes `path` and all that is beneath it. A path that does not exist is no error.
+/// Removes `path` and everything beneath it. An absent path is no error.
 ///
-/// Directories without permissions are opened up first, where we own them. What
-/// somebody else removes meanwhile is passed over.
+/// Opens up directories without permissions first, where this user owns them. Ignores entries that
+/// another process removes meanwhile.
 ///
 /// # Errors
-/// The first one ends the removal, and names the entry. A mount point inside (also one of a single file, or `path`
-/// itself) is of kind `CrossesDevices` and is left as it is.
+/// The first failure ends the removal and names the entry. The error of a mount point inside (also
+/// that of a single file, or `path` itself) is of kind `CrossesDevices`; the mount stays as it is.
 pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
     raise_open_files();
     let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput).at("remove", path)?;
@@ -52,9 +52,9 @@ pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
 }
 
 struct Removal {
-    /// Of the directory on top of the stack.
+    /// Path of the directory on top of the stack.
     path: PathBuf,
-    /// Lowest is the parent of the tree, of which only the one entry is touched.
+    /// The lowest frame is the parent of the tree, where only the one entry is touched.
     stack: Vec<RemoveFrame>,
     reader: DirectoryReader,
 }
@@ -84,7 +84,7 @@ impl Removal {
         Ok(())
     }
 
-    /// Removes what is no directory, goes into what is one.
+    /// Removes an entry, or goes into it if it is a directory.
     fn entry(&mut self, name: CString) -> Result<(), DiskError> {
         fault::point("tree.unlink").map_err(|error| DiskError::new("remove", self.join(&name), error))?;
         let directory = &self.top().handle;
@@ -119,7 +119,8 @@ impl Removal {
         fault::point("tree.rmdir").at("remove", &self.path)?;
         match unlink(&parent.handle, &frame.name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => {}
-            // Somebody adds entries, or the file system skipped some while it was emptied: once more.
+            // Another process adds entries, or the file system skipped some while it was emptied:
+            // try again.
             Err(Errno::NOTEMPTY | Errno::EXIST) if frame.tries < EMPTYING_TRIES => {
                 frame.tries += 1;
                 frame.read_to_end = false;
@@ -144,7 +145,7 @@ impl Removal {
     }
 }
 
-/// Unlinks; opens the directory up and tries again if it does not let us write.
+/// Unlinks an entry. If the directory does not let us write, opens it up and tries again.
 fn unlink(directory: &OwnedFd, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
     match unlinkat(directory, name, flags) {
         Err(Errno::ACCESS) if fchmod(directory, Mode::RWXU).is_ok() => unlinkat(directory, name, flags),
@@ -152,7 +153,7 @@ fn unlink(directory: &OwnedFd, name: &CStr, flags: AtFlags) -> rustix::io::Resul
     }
 }
 
-/// Opens the directory `name`; gives it permissions first if it does not let us read it.
+/// Opens the directory `name`, and makes it readable first if need be.
 fn enter(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
     match open_directory(directory.as_fd(), name) {
         Err(Errno::ACCESS) => {

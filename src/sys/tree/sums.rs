@@ -1,7 +1,9 @@
-//! Checksums of the entries of a tree (the first bytes of BLAKE3): one of what an entry holds, one of all else about it.
+//! Checksums of the entries of a tree (the first bytes of BLAKE3): one of the content, one of the
+//! rest.
 //!
-//! Entries are told in the order of a walk that sorts names by their bytes, so that two lists can be compared as they
-//! are read. The times of directories and the times of access do not count, nor do labels of the host.
+//! Entries come in the order of a walk that sorts names by their bytes, so that two lists can be
+//! compared while they are read. Times of directories, access times and labels of the host do not
+//! count.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -21,29 +23,31 @@ use crate::sys::error::{At as _, DiskError};
 /// A checksum.
 pub type Sum = [u8; 16];
 
-/// Bytes of a file from which on it is not left in the cache.
+/// Size in bytes from which on a file does not stay in the page cache after it was read.
 const UNCACHED_MIN_BYTES: u64 = 1 << 20;
 
 /// The checksums of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntrySums {
-    /// The entry, relative to the root, which itself is empty: with 0 for /, so that paths compare as they are met.
+    /// Path of the entry relative to the root, with 0 for `/`, so that paths compare in walking
+    /// order. The root's is empty.
     pub key: Vec<u8>,
-    /// Of its type, mode, owner, size, time of modification and extended attributes.
+    /// Checksum of type, mode, owner, size, modification time and extended attributes.
     pub attributes: Sum,
-    /// Of its bytes, its target or its device.
+    /// Checksum of the bytes, the link target or the device number.
     pub content: Sum,
 }
 
-/// Knows the content's checksum of some files by their key, so that they need not be read.
+/// Returns the content's checksum of a file by its key if it is known, so that nothing is read.
 pub(super) type Known<'k> = dyn FnMut(&[u8]) -> Result<Option<Sum>, DiskError> + 'k;
-/// Told of each entry.
+/// Receives each entry's checksums.
 pub(super) type Each<'e> = dyn FnMut(EntrySums) -> Result<(), DiskError> + 'e;
 
 /// Takes the checksums of the tree at `path`.
 ///
 /// # Errors
-/// What cannot be read, and what `known` or `each` say; an interrupt, when `cancel` is set.
+/// When an entry cannot be read, or `known` or `each` fails; of kind `Interrupted` once `cancel` is
+/// set.
 pub fn sum_tree(
     path: &Path,
     cancel: &AtomicBool,
@@ -98,7 +102,8 @@ struct Sums<'s, 'k> {
 }
 
 impl Sums<'_, '_> {
-    /// The sums of one entry, and its handle when it is a directory; none when it is gone.
+    /// Takes the sums of one entry, and opens it if it is a directory; returns `None` if it has
+    /// gone.
     fn entry(
         &mut self,
         directory: &SortedNames,
@@ -108,7 +113,7 @@ impl Sums<'_, '_> {
     ) -> Result<Option<(EntrySums, Option<OwnedFd>)>, DiskError> {
         if self.cancel.load(Ordering::Relaxed) {
             let stopped = std::io::Error::from(std::io::ErrorKind::Interrupted);
-            return Err(DiskError::new("go on reading", self.root, stopped));
+            return Err(DiskError::new("read", self.root, stopped));
         }
         let full = self.root.join(at).join(OsStr::from_bytes(name.to_bytes()));
         let node = match Node::open(directory.handle.as_fd(), name) {
@@ -155,7 +160,7 @@ impl Sums<'_, '_> {
             offset += read as u64;
         }
         if node.stat.size >= UNCACHED_MIN_BYTES {
-            // Nobody else reads it soon.
+            // No other process is likely to read it soon.
             let _ = fadvise(&file, 0, None, Advice::DontNeed);
         }
         Ok(short(hasher.finalize()))

@@ -1,8 +1,9 @@
-//! What differs between two trees, told in full: what each side is, and the text of small text files.
+//! Describes what differs between two trees: both sides of each entry, and the text of small text
+//! files.
 //!
-//! A file counts as text when both of its sides are at most [`TEXT_MAX`] bytes of UTF-8 without control characters
-//! other than tab, form feed and the ends of lines (a carriage return only before a line feed). So a text may be
-//! shown on a terminal as it is.
+//! A file counts as text when both of its sides are at most [`TEXT_MAX`] bytes of UTF-8 without
+//! control characters other than tab, form feed and the ends of lines (a carriage return only
+//! before a line feed). So a terminal may show a text as it is.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
@@ -21,10 +22,10 @@ use crate::sys::tree::entry::attributes::{XattrHolder, is_label, names};
 use crate::sys::tree::entry::handle::{Node, magic_path, refusal};
 use crate::sys::tree::index::FileTime;
 
-/// The largest file that is shown as text, in bytes.
+/// Size in bytes of the largest file that is shown as text.
 pub const TEXT_MAX: u64 = 1024 * 1024;
 
-/// What an entry is.
+/// The type of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
@@ -46,32 +47,32 @@ pub enum EntryKind {
 /// One side of a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// The type.
     pub kind: EntryKind,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u32,
-    /// The owner's number.
+    /// User id of the owner.
     pub uid: u32,
-    /// The group's number.
+    /// Group id.
     pub gid: u32,
-    /// Names of its inode.
+    /// Number of names of its inode.
     pub links: u32,
-    /// When its content was last modified.
+    /// Modification time.
     pub modified: FileTime,
-    /// Where a symlink leads.
+    /// Target of a symlink.
     pub target: Option<PathBuf>,
     /// Major and minor number of a device.
     pub device: Option<(u32, u32)>,
 }
 
-/// The bytes of a file that differ.
+/// The differing bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// They do not, or there are none.
+    /// The bytes agree, or there are none.
     Same,
-    /// Small text files; empty for a side that is not there.
+    /// Small text files; empty for a side that does not exist.
     Text(String, String),
     /// Anything else.
     Binary,
@@ -80,21 +81,22 @@ pub enum Content {
 /// An entry that differs, in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Relative to the roots of the trees; "." is the roots themselves.
+    /// Path relative to the roots of the trees; "." is the roots themselves.
     pub path: PathBuf,
     /// How it differs.
     pub kind: ChangeKind,
-    /// What it was.
+    /// The old side.
     pub old: Option<Entry>,
-    /// What it is.
+    /// The new side.
     pub new: Option<Entry>,
-    /// Names of extended attributes that differ, and how.
+    /// Names of the extended attributes that differ, and how.
     pub xattrs: Vec<(String, ChangeKind)>,
-    /// Its bytes.
+    /// The bytes.
     pub content: Content,
 }
 
-/// As `compare_with`, with all that there is to say of each difference; with `texts`, those are read too.
+/// Compares as `compare_with` does, and describes each difference in full; reads the texts if
+/// `texts`.
 ///
 /// # Errors
 /// As `compare_trees`.
@@ -114,7 +116,7 @@ pub fn diff_trees(
     })
 }
 
-/// The side that could not be read, and why.
+/// The side that could not be read, and the error.
 type SideError = (usize, Errno);
 
 fn tell(met: &Found<'_>, texts: bool) -> Result<Difference, SideError> {
@@ -208,14 +210,14 @@ fn content(met: &Found<'_>, texts: bool) -> Result<Content, SideError> {
     Ok(Content::Text(old, new))
 }
 
-/// The file's text; empty for a side that is no file, none if it is no text or too long.
+/// Reads the file's text: empty for a side that is no file, `None` if it is too long or no text.
 fn text(file: Option<&Node>, side: usize) -> Result<Option<String>, SideError> {
     let Some(file) = file else { return Ok(Some(String::new())) };
     if file.stat.size > TEXT_MAX {
         return Ok(None);
     }
     let handle = file.reopen().map_err(|errno| (side, errno))?;
-    // One byte more than it had: whatever grows meanwhile is not read to its end.
+    // One byte more than the file had, so that a file that grows is not read to its end.
     let mut bytes = vec![0; file.stat.size as usize + 1];
     let mut done = 0;
     while done < bytes.len() {

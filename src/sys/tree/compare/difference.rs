@@ -1,4 +1,4 @@
-//! Whether two entries of one type differ, and how.
+//! Decides whether two entries of one type differ, and how.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -23,7 +23,7 @@ pub enum ChangeKind {
     Deleted,
     /// A file has become a directory, and the like.
     TypeChanged,
-    /// Same content; mode, owner, extended attributes, or the names it is hard-linked with differ.
+    /// Same content, but other mode, owner, extended attributes, or hard links.
     Attributes,
 }
 
@@ -44,7 +44,7 @@ impl<'s> CompareBuffers<'s> {
     }
 }
 
-/// What could not be read, and on which side (0 is old, 1 is new).
+/// A failed read, and its side (0 is old, 1 is new).
 pub(in crate::sys::tree) struct ReadFailure {
     pub(in crate::sys::tree) side: usize,
     pub(in crate::sys::tree) action: &'static str,
@@ -55,7 +55,7 @@ fn read_failure(side: usize, action: &'static str) -> impl FnOnce(Errno) -> Read
     move |error| ReadFailure { side, action, error }
 }
 
-/// How two entries of one type differ, but for the names they are linked with.
+/// Compares two entries of one type, without the names that they are linked with.
 pub(in crate::sys::tree) fn entries_differ(
     old: &Node,
     new: &Node,
@@ -83,7 +83,7 @@ pub(in crate::sys::tree) fn entries_differ(
     Ok(attributes_differ(old, new, scratch)?.then_some(ChangeKind::Attributes))
 }
 
-/// Whether mode, owner or extended attributes differ.
+/// Returns whether mode, owner or extended attributes differ.
 pub(in crate::sys::tree) fn attributes_differ(
     old: (&Stat, BorrowedFd<'_>),
     new: (&Stat, BorrowedFd<'_>),
@@ -142,7 +142,7 @@ fn contents_differ(old: &Node, new: &Node, scratch: &mut CompareBuffers<'_>) -> 
             next_data(&old, offset, size).map_err(read_failure(0, "read"))?,
             next_data(&new, offset, size).map_err(read_failure(1, "read"))?,
         ];
-        // What is a hole in both is equal; where one has data, both are read.
+        // A hole in both is equal; where one has data, both are read.
         let Some((start, end)) = data.into_iter().flatten().min() else { return Ok(false) };
         if bytes_differ(&old, &new, start, end, scratch)? {
             return Ok(true);
@@ -160,7 +160,7 @@ fn bytes_differ(
 ) -> Result<bool, ReadFailure> {
     while offset < end {
         if scratch.stop.is_some_and(|stop| stop()) {
-            return Err(read_failure(1, "go on reading")(Errno::INTR));
+            return Err(read_failure(1, "read")(Errno::INTR));
         }
         let length = (end - offset).min(BUFFER_BYTES as u64) as usize;
         let old = fill(old, offset, length, &mut scratch.old).map_err(read_failure(0, "read"))?;
@@ -169,7 +169,7 @@ fn bytes_differ(
             return Ok(true);
         }
         if old.len() < length {
-            // Both were cut off at the same place meanwhile.
+            // Both files were cut off at the same place meanwhile.
             return Ok(false);
         }
         offset += length as u64;

@@ -1,9 +1,10 @@
-//! What differs between a tree and another that a stat index knows its entries by, found with one look at each entry.
+//! Finds what differs between a tree and another by a stat index, with one look at each entry.
 //!
-//! One thread reads the directories of both side by side, several look at entries. Unlike `compare` it reads no content:
-//! what the index does not know to be unchanged counts as another.
+//! One thread reads the directories of both trees side by side, several look at entries. Unlike
+//! `walk` it reads no content: an entry that the index does not know to be unchanged counts as
+//! different.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::{io, thread};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::walk::PairedName;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::queue::{Queue, workers};
@@ -24,25 +26,25 @@ use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
 use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
 use crate::sys::tree::index::{DirectoryIndex, Index};
 
-/// Entries that are looked at in a row.
+/// Entries in a batch.
 const BATCH_ENTRIES: usize = 512;
-/// Batches that wait for a thread; each holds two directory handles.
+/// Batches that may wait for a thread; each holds two directory handles.
 const QUEUED_BATCHES: usize = 64;
 
-/// Told of what differs. A step that brings an entry has its own inode to come: it is 0.
+/// Receives what differs. The inode of an entry that comes is not known yet: it is 0.
 pub(in crate::sys::tree) type Tell<'t> = dyn FnMut(ListRecord) -> Result<(), DiskError> + Send + 't;
 
-/// How much was found to be unchanged.
+/// Counts entries that are unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::sys::tree) struct Unchanged {
-    /// All but directories.
+    /// Entries other than directories.
     pub(in crate::sys::tree) entries: u64,
     /// Regular files among them.
     pub(in crate::sys::tree) files: u64,
 }
 
-/// Tells what must be done to `tree` to make it the tree `source`. Others may write to `tree` meanwhile: then what is told is
-/// of some moment for each entry.
+/// Reports what must be done to `tree` to make it equal to the tree `source`. If other processes
+/// write to `tree` meanwhile, the report of each entry is of some moment.
 pub(in crate::sys::tree) fn diff_by_index(
     source: &Path,
     tree: &Path,
@@ -80,7 +82,7 @@ pub(in crate::sys::tree) fn diff_by_index(
 }
 
 struct IndexDiff<'a> {
-    /// That of the tree and that of the source, as everywhere here.
+    /// Roots of the tree and of the source, in this order as everywhere here.
     roots: [&'a Path; 2],
     index: &'a dyn Index,
     options: &'a CopyOptions,
@@ -100,9 +102,9 @@ struct DirectoryPair {
     handles: [Arc<OwnedFd>; 2],
     stats: [Stat; 2],
     known: Option<Arc<DirectoryIndex>>,
-    /// Names in the source.
+    /// Number of names in the source.
     entries: AtomicU64,
-    /// Whether something in it differs, and whether something beneath it does.
+    /// Whether something in it differs; below, whether something beneath it does.
     differs: AtomicBool,
     differs_beneath: AtomicBool,
 }
@@ -110,14 +112,11 @@ struct DirectoryPair {
 /// Some entries of one directory.
 struct DiffBatch {
     pair: Arc<DirectoryPair>,
-    /// Those that the source has, but for directories of both.
+    /// Entries of the source, except directories that both sides have.
     wanted: NameList,
-    /// Those that only the tree has.
+    /// Entries that only the tree has.
     extra: NameList,
 }
-
-/// A name, and what it is on each side that has it.
-type PairedName = (CString, [Option<FileType>; 2]);
 
 struct DiffFrame {
     pair: Arc<DirectoryPair>,
@@ -245,7 +244,7 @@ impl IndexDiff<'_> {
         Ok(Some((name, kinds)))
     }
 
-    /// The directory `name` of both; none if it is none any more in the tree.
+    /// Opens the directory `name` of both; returns `None` if the tree's is no longer a directory.
     fn child(
         &self,
         parent: &Arc<DirectoryPair>,
@@ -262,7 +261,7 @@ impl IndexDiff<'_> {
         self.pair(Some(Arc::clone(parent)), path, [old, new]).map(Some)
     }
 
-    /// A thread that looks at what the walk hands out.
+    /// Runs a thread that looks at what the walk hands out.
     fn look(&self) {
         let _guard = CloseOnPanic(self);
         let mut scratch = Scratch::default();
@@ -282,7 +281,7 @@ impl IndexDiff<'_> {
         for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
             let there = self.stat(&pair, name)?;
             let new_is_directory = wanted.kind(index) == FileType::Directory;
-            // What is known of a file may be of another commit, where the source has a directory.
+            // The index may know a file of another commit, where the source has a directory.
             if let Some(stat) = &there
                 && !new_is_directory
                 && pair.known.as_ref().is_some_and(|known| known.trusts(name, stat))
@@ -313,7 +312,7 @@ impl IndexDiff<'_> {
         match Stat::of_name(pair.handles[0].as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
             Ok(stat) if !stat.same_mount(&pair.stats[0]) => Err(mounted(full())),
-            other => other.map(Some).map_err(|errno| refusal("look at", full(), errno)),
+            other => other.map(Some).map_err(|errno| refusal("read the attributes of", full(), errno)),
         }
     }
 
@@ -327,8 +326,8 @@ impl IndexDiff<'_> {
         }
     }
 
-    /// Gives back one share of `pair`. With the last one it is told what becomes of the directory itself, and so on for its
-    /// parents.
+    /// Returns one share of `pair`. After the last share, reports the directory itself, and so on
+    /// for its parents.
     fn release(&self, pair: Arc<DirectoryPair>, scratch: &mut Scratch) -> Result<(), DiskError> {
         let mut current = Some(pair);
         while let Some(mut last) = current.and_then(Arc::into_inner) {
@@ -366,7 +365,7 @@ fn step(name: &CStr, new: Option<u64>, new_is_directory: bool, old: Option<&Stat
 }
 
 impl Drop for DirectoryPair {
-    /// Drops a long chain of parents without recursion, when a search ends early.
+    /// Drops a long chain of parents without recursion when a comparison ends early.
     fn drop(&mut self) {
         let mut current = self.parent.take();
         while let Some(mut last) = current.and_then(Arc::into_inner) {
@@ -375,7 +374,7 @@ impl Drop for DirectoryPair {
     }
 }
 
-/// Held by each thread: one that panics must not leave the others waiting for it.
+/// Guards a thread: if it panics, the others must not wait for it.
 struct CloseOnPanic<'a, 's>(&'a IndexDiff<'s>);
 
 impl Drop for CloseOnPanic<'_, '_> {

@@ -1,4 +1,11 @@
-//! What differs between two trees.
+//! Finds what differs between two trees.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `walk` | walks two trees side by side and reports the entries that differ |
+//! | `difference` | decides whether two entries differ, and how |
+//! | `diff` | describes each difference in full, with texts |
+//! | `index_diff` | finds what differs by a stat index alone, for an exchange of entries |
 
 pub(super) mod diff;
 pub(super) mod difference;

@@ -1,8 +1,7 @@
-//! What must be done to one tree to get another.
+//! Walks two trees side by side, each directory sorted by name.
 //!
-//! Both are walked side by side, each directory sorted by name. `difference` decides about two entries of one
-//! name; this file decides which entries meet.
-//! An entry that a stat index knows to be unchanged costs one look and is not opened.
+//! `difference` decides about two entries of one name; this file decides which entries meet. An
+//! entry that a stat index knows to be unchanged costs one look and is not opened.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -25,35 +24,37 @@ use crate::sys::tree::index::{DirectoryIndex, Index};
 /// An entry that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Change {
-    /// Relative to the roots of the trees, in the very bytes; "." is the roots themselves.
+    /// Path relative to the roots of the trees, in its very bytes; "." is the roots themselves.
     pub path: PathBuf,
     /// How it differs.
     pub kind: ChangeKind,
-    /// Whether it is a directory: in the new tree, or in the old one when only that has it.
+    /// Whether it is a directory: in the new tree, or in the old one if only that has it.
     pub directory: bool,
 }
 
-/// How to compare.
+/// Options of a comparison.
 #[derive(Default, Clone, Copy)]
 pub struct Compare<'a> {
-    /// May know entries of the new tree that have the content of the old one's.
+    /// Knows entries of the new tree that have the content of the old one's.
     pub index: Option<&'a dyn Index>,
-    /// May end it early.
+    /// May end the comparison.
     pub stop: Option<Stop<'a>>,
-    /// Pass over what is beneath a directory that only the new tree has.
+    /// Skips what is beneath a directory that only the new tree has.
     pub fold: bool,
 }
 
-/// Tells `visit` of each change that must be made to `old` to get `new`, until it breaks.
+/// Calls `visit` with each change that must be made to `old` to get `new`, until it breaks.
 ///
-/// Two trees without a change have the same entries with the same types, modes, owners, link targets, device
-/// numbers, extended attributes (without the host's labels), bytes and hard links among each other. Times and
-/// holes do not count. A directory comes before its entries, and the entries of a directory in the order of
-/// their bytes. All entries of a directory that was added or deleted are told of too. Of the names that are linked in
-/// one tree only, the first is told of as it is, and each further one has changed.
+/// Two trees without a change have the same entries with the same types, modes, owners, link
+/// targets, device numbers, extended attributes (without the host's labels), bytes and hard links
+/// among each other. Times and holes do not count. A directory comes before its entries, and
+/// entries of a directory come in the order of their bytes. All entries of an added or deleted
+/// directory are reported too. Of names that are linked in one tree only, the first is reported as
+/// it is, and each further one as changed.
 ///
 /// # Errors
-/// Whatever cannot be read, with its path; a mount point inside a tree is of kind `CrossesDevices`.
+/// When an entry cannot be read; the error names its path. The error of a mount point inside a tree
+/// is of kind `CrossesDevices`.
 pub fn compare_trees(
     old: &Path,
     new: &Path,
@@ -62,7 +63,8 @@ pub fn compare_trees(
     compare_with(Some(old), new, &Compare::default(), visit)
 }
 
-/// The same in the way that `how` says. Without an `old`, all is new but the root.
+/// Compares as [`compare_trees`] does, with options. Without an `old`, everything but the root is
+/// new.
 ///
 /// # Errors
 /// As [`compare_trees`].
@@ -83,11 +85,11 @@ pub fn compare_with(
 pub(in crate::sys::tree) struct Found<'m> {
     pub(in crate::sys::tree) path: &'m Path,
     pub(in crate::sys::tree) kind: ChangeKind,
-    /// Old and new.
+    /// The old and the new one.
     pub(in crate::sys::tree) nodes: [Option<&'m Node>; 2],
 }
 
-/// Told of each difference.
+/// Receives each difference.
 pub(in crate::sys::tree) type Visit<'v> = dyn FnMut(Found<'_>) -> Result<ControlFlow<()>, DiskError> + 'v;
 
 pub(in crate::sys::tree) fn walk_both(
@@ -123,7 +125,7 @@ pub(in crate::sys::tree) fn walk_both(
     walk.descend(roots.map(|root| root.map(|node| node.handle)))?;
     while !walk.stack.is_empty() {
         if how.stop.is_some_and(|stop| stop()) {
-            return Err(walk.failed(1, "go on comparing", Errno::INTR));
+            return Err(walk.failed(1, "compare", Errno::INTR));
         }
         if walk.step(visit)?.is_break() {
             break;
@@ -133,10 +135,10 @@ pub(in crate::sys::tree) fn walk_both(
 }
 
 struct CompareWalk<'a> {
-    /// Old and new, as everywhere here.
+    /// The old root and the new one, in this order as everywhere here.
     roots: [&'a Path; 2],
     how: &'a Compare<'a>,
-    /// Of the entry at hand.
+    /// Path of the current entry.
     path: PathBuf,
     stack: Vec<CompareFrame>,
     reader: DirectoryReader,
@@ -144,8 +146,8 @@ struct CompareWalk<'a> {
     links: LinkPairs,
 }
 
-/// A name, and what it is on the sides that have it, as far as their directories tell.
-type PairedName = (CString, [Option<FileType>; 2]);
+/// A name, and its type on each side that has it, as far as the directory tells.
+pub(in crate::sys::tree) type PairedName = (CString, [Option<FileType>; 2]);
 
 /// A directory of one tree or of both.
 struct CompareFrame {
@@ -154,7 +156,7 @@ struct CompareFrame {
 }
 
 impl CompareFrame {
-    /// Takes the smallest name that is left, and what it is on each side. A failure names its side.
+    /// Takes the smallest name that is left, and its type on each side. A failure names its side.
     fn take(&mut self, reader: &mut DirectoryReader) -> Result<Option<PairedName>, (usize, Errno)> {
         let Some(name) =
             self.sides.iter().flatten().filter_map(SortedNames::peek).min().map(ToOwned::to_owned)
@@ -174,7 +176,7 @@ impl CompareFrame {
 }
 
 impl CompareFrame {
-    /// Whether the index knows the new side's entry to be what the old side has. What cannot be told is not known.
+    /// Returns whether the index knows the new side's entry to equal the old side's.
     fn knows(&self, name: &CStr) -> bool {
         let (Some(known), Some(new)) = (&self.known, &self.sides[1]) else { return false };
         Stat::of_name(new.handle.as_fd(), name).is_ok_and(|stat| known.trusts(name, &stat))
@@ -191,7 +193,7 @@ impl CompareWalk<'_> {
             return Ok(ControlFlow::Continue(()));
         };
         let frame = self.stack.last().expect("it is still there");
-        // What is known of a file may be of another commit, where the old side has a directory.
+        // The index may know a file of another commit, where the old side has a directory.
         let may_be_known = matches!(has, [Some(old), Some(_)] if old != FileType::Directory);
         if may_be_known && frame.knows(&name) {
             return Ok(ControlFlow::Continue(()));
@@ -225,7 +227,7 @@ impl CompareWalk<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Two entries of one name and one type.
+    /// Compares two entries of one name and one type.
     fn pair(&mut self, old: &Node, new: &Node) -> Result<Option<ChangeKind>, DiskError> {
         let linked_alike = old.stat.kind == FileType::Directory || self.links.agree(&old.stat, &new.stat);
         let kind = entries_differ(old, new, &mut self.scratch)
@@ -233,7 +235,8 @@ impl CompareWalk<'_> {
         Ok(kind.or((!linked_alike).then_some(ChangeKind::Attributes)))
     }
 
-    /// Opens `name` on one side of the frame on top; none if it has vanished since it was listed.
+    /// Opens `name` on one side of the frame on top; returns `None` if it has vanished since it was
+    /// listed.
     fn open(&self, side: usize, name: &CStr, has: bool) -> Result<Option<Node>, DiskError> {
         let frame = self.stack.last().expect("a step has a frame");
         let Some(directory) = frame.sides[side].as_ref().filter(|_| has) else { return Ok(None) };
@@ -247,7 +250,7 @@ impl CompareWalk<'_> {
         node.map(|node| node.reopen().map_err(|errno| self.failed(side, "open", errno))).transpose()
     }
 
-    /// Goes into the directory at `self.path`, of which `handles` are the two sides.
+    /// Goes into the directory at `self.path`, whose two sides are `handles`.
     fn descend(&mut self, handles: [Option<OwnedFd>; 2]) -> Result<(), DiskError> {
         let mut sides = [None, None];
         for (index, handle) in handles.into_iter().enumerate() {
@@ -265,7 +268,8 @@ impl CompareWalk<'_> {
     }
 }
 
-/// Which inode of the one tree has met which of the other. Names that are one inode there must be one here.
+/// Pairs the inodes of the two trees: names that are one inode in one tree must be one in the
+/// other.
 #[derive(Default)]
 struct LinkPairs {
     met: [HashMap<Inode, Met>; 2],
@@ -286,7 +290,7 @@ impl LinkPairs {
     }
 }
 
-/// Forgets an inode when all its names have been met.
+/// Pairs an inode with `other`, and forgets it once all of its names were met.
 fn meet(met: &mut HashMap<Inode, Met>, stat: &Stat, other: Inode) -> bool {
     if stat.links < 2 {
         return true;

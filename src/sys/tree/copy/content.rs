@@ -1,7 +1,8 @@
-//! The copy ladder for the bytes of one file: share its blocks, else let the kernel copy, else read and write.
+//! The copy ladder for the bytes of one file: share its blocks, else let the kernel copy, else read
+//! and write.
 //!
-//! That the file system does not know a way is remembered for the run, but only after the kernel said so.
-//! Other refusals concern one file, which goes to the next rung.
+//! A run remembers that the file system does not know a way, but only after the kernel said so. Any
+//! other refusal concerns one file, which goes to the next rung.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,39 +19,40 @@ use super::options::CopyWay;
 use crate::sys::tree::entry::attributes::room;
 use crate::sys::tree::entry::handle::Stat;
 
-/// Bytes read and written at once, and the most that the kernel copies before progress is told.
+/// Bytes to read and write at once.
 pub(in crate::sys::tree) const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes that the kernel copies between two ticks.
 const RANGE_BYTES: u64 = 8 * 1024 * 1024;
-/// ZFS answers `EAGAIN` to a clone of what it has not written yet.
+/// How often to try a clone: ZFS answers `EAGAIN` to a clone of what it has not written yet.
 const CLONE_ATTEMPTS: u32 = 5;
 const CLONE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes the second file share the blocks of the first.
 pub(in crate::sys::tree) type Share = fn(&OwnedFd, &OwnedFd) -> rustix::io::Result<()>;
 
-/// Which rungs are still worth a try.
+/// Remembers which rungs are still worth a try.
 pub(in crate::sys::tree) struct Ladder {
     clone: AtomicBool,
     range: AtomicBool,
     share: Share,
 }
 
-/// What was done for one file: how, the bytes shared or moved, and its size now.
+/// What was done for one file: the way, the bytes shared or moved, and the size of the copy.
 pub(in crate::sys::tree) struct CopiedFile {
     pub(in crate::sys::tree) way: Option<CopyWay>,
     pub(in crate::sys::tree) moved: u64,
     pub(in crate::sys::tree) size: u64,
 }
 
-/// Which of the two files refused.
+/// Says which of the two files failed.
 pub(in crate::sys::tree) enum CopyFailure {
     Source(io::Error),
     Target(io::Error),
-    /// The copy was told to end.
+    /// The caller ended the copy.
     Stopped,
 }
 
-/// One file on its way.
+/// The copy of one file under way.
 struct Transfer<'a> {
     ladder: &'a Ladder,
     from: &'a OwnedFd,
@@ -59,7 +61,7 @@ struct Transfer<'a> {
     range: bool,
     way: CopyWay,
     moved: u64,
-    /// Told of bytes that were moved; false ends the copy.
+    /// Called with the number of bytes just moved; returns false to end the copy.
     tick: &'a mut dyn FnMut(u64) -> bool,
 }
 
@@ -69,7 +71,7 @@ impl Ladder {
         Ladder { clone: AtomicBool::new(clone), range: AtomicBool::new(range), share }
     }
 
-    /// A ladder whose first rung is `share`.
+    /// Makes a ladder whose first rung is `share`.
     #[cfg(test)]
     pub(in crate::sys::tree) fn sharing(share: Share) -> Self {
         Ladder { share, ..Ladder::new(true, true) }
@@ -118,7 +120,7 @@ impl Ladder {
     }
 }
 
-/// Marks the empty file `to` as not copy-on-write if `from` is; whether it was needed and done.
+/// Marks the empty file `to` as not copy-on-write if `from` is; returns whether that changed `to`.
 fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
     let (Ok(source), Ok(target)) = (ioctl_getflags(from), ioctl_getflags(to)) else { return false };
     let wanted = (target - IFlags::NOCOW) | (source & IFlags::NOCOW);
@@ -126,13 +128,14 @@ fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
 }
 
 impl Transfer<'_> {
-    /// Copies what is not a hole; the size that the copy has at the end.
+    /// Copies all data between holes; returns the size of the copy.
     fn extents(&mut self, stat: &Stat) -> Result<u64, CopyFailure> {
-        // A write is marked when it begins. This waits for one that is under way, as a clone does by itself: what begins
-        // later has a later mark, so nothing is read that an older mark would hide.
+        // A write marks its file when it begins. This waits for one that is under way, as a clone
+        // does by itself. A later write gets a later mark, so an older mark hides nothing of what
+        // is read here.
         let _ = seek(self.from.as_fd(), SeekFrom::Data(0));
         if stat.allocated >= stat.size {
-            // A source that is shorter by now leaves a target that ends where it does.
+            // If the source is shorter by now, so is the copy.
             return self.extent(0, stat.size);
         }
         let mut offset = 0;
@@ -148,7 +151,8 @@ impl Transfer<'_> {
         Ok(size)
     }
 
-    /// Copies the bytes from `offset` to `end`; where it got to, which is less if the source ended.
+    /// Copies the bytes from `offset` to `end`; returns where it stopped, which is earlier if the
+    /// source ended.
     fn extent(&mut self, mut offset: u64, end: u64) -> Result<u64, CopyFailure> {
         while offset < end && self.range {
             let (mut read, mut written) = (offset, offset);
@@ -198,8 +202,8 @@ impl Transfer<'_> {
     }
 }
 
-/// The next run of data at or after `offset` and before `end`, as `lseek(2)` tells it. A file system
-/// that cannot tell has one run.
+/// Finds the next run of data at or after `offset` and before `end` (lseek(2)). A file system that
+/// cannot tell has one run.
 pub(in crate::sys::tree) fn next_data(
     file: &OwnedFd,
     offset: u64,
@@ -231,7 +235,7 @@ pub(in crate::sys::tree) fn write_at(file: &OwnedFd, bytes: &[u8], offset: u64) 
     while done < bytes.len() {
         match pwrite(file, &bytes[done..], offset + done as u64) {
             Err(Errno::INTR) => {}
-            // Not from a local file system; a loop without end is the alternative.
+            // No local file system does this; an endless loop would be the alternative.
             Ok(0) => return Err(target(Errno::IO)),
             other => done += other.map_err(target)?,
         }

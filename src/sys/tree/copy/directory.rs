@@ -1,4 +1,4 @@
-//! A directory on its way: it is finished when the last of its entries is.
+//! A directory under way: it is finished when the last of its entries is.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -12,24 +12,25 @@ use super::reuse::Beside;
 use crate::sys::tree::entry::handle::Stat;
 use crate::sys::tree::entry::names::DirectoryReader;
 
-/// A directory of the source and its copy. Whoever works on an entry shares it.
+/// A directory of the source and its copy, shared by all who work on its entries.
 pub(in crate::sys::tree) struct Directory {
-    /// None for a directory that a copy begins with.
+    /// `None` for the directory that a copy starts with.
     pub(in crate::sys::tree) parent: Option<Arc<Directory>>,
-    /// That of one without a parent is its path, relative to the root.
+    /// The name; for a directory without a parent, its path relative to the root.
     pub(in crate::sys::tree) name: CString,
     pub(in crate::sys::tree) from: OwnedFd,
     pub(in crate::sys::tree) to: OwnedFd,
-    /// Of the source, before any of its entries was read.
+    /// The source's attributes, read before any of its entries.
     pub(in crate::sys::tree) stat: Stat,
-    /// What need not be copied.
+    /// Entries that need not be copied.
     pub(in crate::sys::tree) beside: Beside,
-    /// Whether only entries are copied: the copy's own attributes are somebody else's business.
+    /// Whether only entries are copied, and the caller sets the attributes of the directory.
     pub(in crate::sys::tree) is_bare: bool,
 }
 
 impl Directory {
-    /// The path of the entry `name` in the tree whose root is `root`; of the directory itself if `name` is empty.
+    /// Returns the path of the entry `name` in the tree at `root`, or of the directory itself if
+    /// `name` is empty.
     pub(in crate::sys::tree) fn path(&self, root: &Path, name: &CStr) -> PathBuf {
         let mut names = vec![name];
         let mut directory = Some(self);
@@ -44,8 +45,9 @@ impl Directory {
         path
     }
 
-    /// Whether an entry that is in our way is an earlier copy of the same entry: a directory that changes
-    /// while it is read may list a name twice. Otherwise the file system takes two names for one.
+    /// Returns whether an entry in our way is an earlier copy of the same entry: a directory that
+    /// changes while it is read may list a name twice. Otherwise the file system takes two names
+    /// for one.
     pub(in crate::sys::tree) fn listed_twice(&self, name: &CStr) -> bool {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let Ok(again) = openat(&self.to, c".", flags, Mode::empty()) else { return false };
@@ -58,8 +60,8 @@ impl Directory {
         found
     }
 
-    /// Gives back one share of `directory`. If it was the last, `finish` is called with it, and so on for
-    /// the parents, without recursion.
+    /// Returns one share of `directory`. After the last share, calls `finish` with the directory,
+    /// and so on for its parents, without recursion.
     pub(in crate::sys::tree) fn release<E>(
         directory: Arc<Directory>,
         mut finish: impl FnMut(&Directory) -> Result<(), E>,
@@ -74,7 +76,7 @@ impl Directory {
 }
 
 impl Drop for Directory {
-    /// Drops a long chain of parents without recursion, when a copy ends early.
+    /// Drops a long chain of parents without recursion when a copy ends early.
     fn drop(&mut self) {
         let mut current = self.parent.take();
         while let Some(mut last) = current.and_then(Arc::into_inner) {

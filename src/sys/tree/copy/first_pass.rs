@@ -1,20 +1,23 @@
-//! A first pass over a tree that is being written to: copies of files that the second pass need not make.
+//! The first pass over a tree that others write to: it copies files that the second pass need not
+//! copy.
 //!
-//! A copy is kept under the mark of the very inode that it was read from: number, birth, size, time of modification
-//! and time of change. The second pass, when nobody writes, looks at each entry and takes the copy with that mark.
-//! So directories that change places meanwhile lead nobody astray: the mark belongs to the inode, not to a
-//! path. No tool can set the time of change. Only what was last changed safely before the file system was synced, and
-//! that before the pass, is copied: a write within one tick of the clock, or through a mapping whose page is
-//! dirty already, would leave no mark. A write is marked when it begins, so the copy waits for one that is under way
-//! (`content`); one around the page cache it cannot see, so callers leave what was written to lately to the
-//! second pass, and so are inodes with several links.
+//! Each copy lies under the mark of the inode that it was read from: number, birth, size,
+//! modification time and time of change. The second pass runs when no process writes; it looks at
+//! each entry and takes the copy with that mark. Directories that change places meanwhile do no
+//! harm: the mark belongs to the inode, not to a path. No tool can set the time of change. The
+//! first pass copies only files that last changed safely before it synced the file system: a write
+//! within one tick of the clock, or through a mapping whose page was dirty already, would leave no
+//! mark. A write marks its file when it begins, so the copy waits for one that is under way
+//! (`content`). It cannot see a write around the page cache, so callers leave recently written
+//! files to the second pass. Inodes with several names are left to it as well.
 //!
-//! A large file without such a copy has a draft, if one was made of that inode at all: a copy that may be of any moment,
-//! which the second pass compares with the file and brings up to date (`revise`), as a database may write to all of its few
-//! large files all the time. There are none where the file system shares blocks, which is quicker still.
+//! A database may write to all of its few large files all the time. So the first pass also makes
+//! drafts: copies of large files that may mix several moments. The second pass compares a draft
+//! with its file and brings it up to date (`patch`). There are no drafts where the file system
+//! shares blocks, which is faster still.
 //!
-//! The copies stand in one flat directory, under their marks; a link by the name of the inode leads to each that
-//! may be a draft. So nothing is kept in memory.
+//! The copies lie in one flat directory under their marks; a symlink named after the inode leads to
+//! each copy that may be a draft. So nothing is kept in memory.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -35,10 +38,10 @@ use crate::sys::tree::index::FileTime;
 use crate::sys::tree::measure::sync_filesystem;
 use crate::sys::{disk, fault};
 
-/// Bytes; of smaller files there are no drafts: to copy them anew takes no longer.
+/// Size in bytes from which on a file gets a draft; copying a smaller one anew takes no longer.
 const DRAFT_MIN_BYTES: u64 = 1024 * 1024;
 
-/// The copies that a first pass made, for the second to take.
+/// The copies that a first pass made, for the second pass to take.
 #[derive(Default, Clone, Copy)]
 pub enum FirstPass<'a> {
     /// There was no first pass.
@@ -66,26 +69,27 @@ impl<'a> FirstPass<'a> {
 #[derive(Debug)]
 pub struct MarkedCopies {
     handle: OwnedFd,
-    /// What changed later is not copied, nor taken.
+    /// Files that changed later are neither copied nor taken.
     pub(in crate::sys::tree) settled: FileTime,
     has_drafts: bool,
 }
 
-/// A copy that may be of any moment; whoever has it is alone with it.
+/// A copy that may mix several moments; its owner is alone with it.
 pub(in crate::sys::tree) struct Draft {
     name: CString,
     pub(in crate::sys::tree) file: OwnedFd,
 }
 
 impl MarkedCopies {
-    /// Makes the directory `path` for them. From here on each change to a file leaves a mark on it.
+    /// Makes the directory `path` for the copies. From here on each change to a file leaves a mark
+    /// on it.
     pub(in crate::sys::tree) fn new(path: &Path, settled: FileTime) -> Result<Self, DiskError> {
-        fault::point("tree.mkdir").at("make", path)?;
-        mkdirat(CWD, path, Mode::RWXU).at("make", path)?;
+        fault::point("tree.mkdir").at("create", path)?;
+        mkdirat(CWD, path, Mode::RWXU).at("create", path)?;
         let handle = open_root(path)?;
         attributes::clear_inherited(&handle, &mut Scratch::default()).at("clear the attributes of", path)?;
         let settled = settled.min(FileTime::now().safely_before());
-        // A store through a mapping marks its file once the page has been written back, and not before.
+        // A store through a mapping marks its file only after the page was written back.
         sync_filesystem(path)?;
         Ok(MarkedCopies { handle, settled, has_drafts: !disk::can_clone(path) })
     }
@@ -94,7 +98,7 @@ impl MarkedCopies {
         &self.handle
     }
 
-    /// The name for a copy of the file that `stat` tells of; none if it is not to be copied yet.
+    /// Names the copy of the file that `stat` describes; `None` if the file must not be copied yet.
     pub(in crate::sys::tree) fn name(&self, stat: &Stat) -> Option<CString> {
         (self.is_settled(stat) || self.may_be_draft(stat)).then(|| mark(stat)).filter(|_| is_single(stat))
     }
@@ -108,7 +112,8 @@ impl MarkedCopies {
         self.has_drafts && stat.size >= DRAFT_MIN_BYTES && is_single(stat)
     }
 
-    /// Makes the copy `name` the draft of the file that `stat` tells of, if it may be one and there is none.
+    /// Makes the copy `name` the draft of the file that `stat` describes, if it may have one and
+    /// has none.
     pub(in crate::sys::tree) fn keep_draft(&self, name: &CStr, stat: &Stat) -> io::Result<()> {
         if !self.may_be_draft(stat) {
             return Ok(());
@@ -120,7 +125,8 @@ impl MarkedCopies {
         }
     }
 
-    /// Gives the draft of the file that `stat` tells of, once; none where it may not be written.
+    /// Returns the draft of the file that `stat` describes, once; `None` if the draft may not be
+    /// written.
     pub(in crate::sys::tree) fn take_draft(&self, stat: &Stat) -> io::Result<Option<Draft>> {
         if !self.may_be_draft(stat) {
             return Ok(None);
@@ -132,7 +138,7 @@ impl MarkedCopies {
         };
         fault::point("tree.unlink")?;
         match unlinkat(&self.handle, &link, AtFlags::empty()) {
-            // The file has moved, and was met before.
+            // The file has moved, and the second pass has met it before.
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         }
@@ -149,7 +155,8 @@ impl MarkedCopies {
         Ok(renameat(&self.handle, &draft.name, to, name)?)
     }
 
-    /// Moves the copy of the entry `name` of `from`, which is `own`, to its place in `to`, if there is one; its size then.
+    /// Moves the copy of the entry `name` of `from`, whose attributes are `own`, to its place in
+    /// `to`, if there is one; returns the copy's size.
     pub(in crate::sys::tree) fn take(
         &self,
         from: &OwnedFd,
@@ -166,7 +173,7 @@ impl MarkedCopies {
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         }
-        // It may have been read since, which leaves no mark but this.
+        // A read since the first pass leaves no other mark.
         let copy = Stat::of_name(to.as_fd(), name)?;
         if copy.times.last_access != stat.times.last_access {
             utimensat(to, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -179,13 +186,13 @@ fn is_single(stat: &Stat) -> bool {
     stat.kind == FileType::RegularFile && stat.links == 1
 }
 
-/// A name that no other inode has.
+/// Makes a name that no other inode has.
 fn inode(stat: &Stat) -> CString {
     let (number, (birth, birth_part)) = (stat.inode.number, stat.inode.birth);
     text(format!("{number:x}-{birth:x}.{birth_part:x}"))
 }
 
-/// The same, of the inode as it is now.
+/// Makes a name for the inode as it is now.
 fn mark(stat: &Stat) -> CString {
     let (modified, changed) = (FileTime::from(stat.times.last_modification), FileTime::from(stat.changed));
     let inode = inode(stat);

@@ -1,8 +1,9 @@
 //! Hard links inside a copy.
 //!
-//! The first name of an inode with several is also linked into a private directory beside the copy, under a
-//! name made of the inode's numbers; the further names are links to that. So nothing is kept in memory, and no
-//! long path is needed. The directory `<dst>.links` exists only if there are such inodes, and goes at the end.
+//! The first name of an inode with several names is also linked into a private directory beside the
+//! copy, under a name made of the inode's numbers; further names become links to that. So nothing
+//! is kept in memory, and no long path is needed. The directory exists only if there are such
+//! inodes, and goes at the end.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -25,14 +26,14 @@ pub(in crate::sys::tree) struct Links {
 }
 
 impl Links {
-    /// For a copy into `dst`. Makes nothing yet.
+    /// Prepares for a copy into `dst`; makes nothing yet.
     pub(in crate::sys::tree) fn beside(dst: &Path) -> Result<Self, DiskError> {
-        dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("make a directory beside", dst)?;
+        dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("create a directory beside", dst)?;
         Ok(Links { path: beside::links(dst), directory: Mutex::new(None) })
     }
 
-    /// Makes `name` in `to` a link to what an earlier name of `inode` has become, and says true; or, if this is
-    /// the first name, calls `create`, which makes it, and keeps it for the next.
+    /// Makes `name` in `to` a link to the copy of `inode`, and returns `None`. For the first name,
+    /// calls `create`, which makes the copy, and keeps it for the next names.
     pub(in crate::sys::tree) fn join<T>(
         &self,
         inode: Inode,
@@ -41,7 +42,7 @@ impl Links {
         create: impl FnOnce() -> Result<T, DiskError>,
         path: impl Fn() -> PathBuf,
     ) -> Result<Option<T>, DiskError> {
-        // Held to the end: nobody may look for an earlier name while one is being made.
+        // Held to the end: no thread may look for an earlier name while another makes one.
         let mut directory = self.directory.lock().unwrap_or_else(PoisonError::into_inner);
         if directory.is_none() {
             *directory = Some(self.make()?);
@@ -52,7 +53,8 @@ impl Links {
 
         fault::point("tree.link").map_err(failed)?;
         let linked = match linkat(side, &key, to, name, AtFlags::empty()) {
-            // No inode can have more names. The last one is the side link itself; then a new group starts.
+            // The inode can take no more names. The last one is the side link itself; then a new
+            // group starts.
             Err(Errno::MLINK) => renameat(side, &key, to, name),
             other => other,
         };
@@ -76,10 +78,10 @@ impl Links {
     }
 
     fn make(&self) -> Result<OwnedFd, DiskError> {
-        // One that an interrupted copy to the same place has left.
+        // An interrupted copy to the same place may have left one.
         remove_tree(&self.path)?;
-        fault::point("tree.mkdir").at("make", &self.path)?;
-        mkdirat(CWD, &self.path, Mode::RWXU).at("make", &self.path)?;
+        fault::point("tree.mkdir").at("create", &self.path)?;
+        mkdirat(CWD, &self.path, Mode::RWXU).at("create", &self.path)?;
         open_root(&self.path)
     }
 }

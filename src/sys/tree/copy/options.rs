@@ -1,4 +1,4 @@
-//! What a caller asks of a copy, and what it is told about it.
+//! The options of a copy, and what it reports.
 
 use std::fmt;
 use std::ops::{AddAssign, Index, IndexMut};
@@ -9,20 +9,22 @@ use serde::{Serialize, Serializer};
 
 /// Called now and then, from several threads, with the bytes and the entries done so far.
 ///
-/// At the end they are the `bytes` and `entries` that `measure_tree` says of the same tree.
+/// At the end they equal the `bytes` and `entries` that `measure_tree` reports of the tree.
 pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
-/// Asked at each entry and in long files: true ends what runs soon, with an error of kind `Interrupted`.
+/// Asked at each entry and within long files; true ends the work soon, with an error of kind
+/// `Interrupted`.
 pub type Stop<'s> = &'s dyn Fn() -> bool;
 
-/// How to copy.
+/// Options of a copy.
 #[derive(Clone, Default)]
 pub struct CopyOptions {
-    /// Threads that copy, beside the one that walks; 0 chooses by the number of processors.
+    /// Number of threads that copy, beside the one that walks; 0 chooses by the number of
+    /// processors.
     pub workers: usize,
-    /// Whom to tell how far the copy is.
+    /// Receives the progress of the copy.
     pub progress: Option<Progress>,
-    /// Set to true, it ends the copy soon, with an error of kind `Interrupted`.
+    /// Ends the copy soon when set, with an error of kind `Interrupted`.
     pub cancel: Option<Arc<AtomicBool>>,
 }
 
@@ -45,7 +47,8 @@ pub enum CopyWay {
     Ranged,
     /// The bytes were read and written.
     Written,
-    /// A copy from the first pass was compared with the file; only the bytes that differed were written.
+    /// A copy from the first pass was compared with the file; only bytes that differed were
+    /// written.
     Patched,
 }
 
@@ -88,16 +91,16 @@ impl Serialize for ByWay {
     }
 }
 
-/// What one way to copy the bytes of files has done.
+/// Counts the files copied in one way.
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Rung {
     /// Files copied this way.
     pub files: u64,
-    /// Bytes that were shared or moved; holes are not counted, but for clones, which are whole.
+    /// Bytes that were shared or moved. Holes do not count, except in clones, which are whole.
     pub bytes: u64,
 }
 
-/// What a copy has made. Empty files stand in `files` alone: they need none of the ways.
+/// Counts what a copy made. Empty files count only in `files`: they need none of the ways.
 #[derive(Default, Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CopyStats {
     /// Regular files, each inode once.
@@ -106,21 +109,21 @@ pub struct CopyStats {
     pub directories: u64,
     /// Symlinks, FIFOs, sockets and devices, each inode once.
     pub others: u64,
-    /// Further names of inodes that are counted above.
+    /// Further names of inodes that were counted above.
     pub hard_links: u64,
     /// Sum of the sizes of the regular files, holes included.
     pub bytes: u64,
-    /// Entries that were there already, from an earlier pass.
+    /// Entries that an earlier pass had copied.
     pub kept: u64,
     /// Regular files that were known to be unchanged and stayed.
     pub reused: u64,
-    /// What each way to copy has done.
+    /// Files and bytes by the way that they were copied.
     #[serde(flatten)]
     pub by_way: ByWay,
 }
 
 impl CopyStats {
-    /// Bytes that were shared or moved, in whatever way.
+    /// Sums up the bytes that were shared or moved, in whatever way.
     pub fn moved(&self) -> u64 {
         self.by_way.0.iter().map(|rung| rung.bytes).sum()
     }

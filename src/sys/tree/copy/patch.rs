@@ -1,8 +1,8 @@
-//! Bringing an earlier copy of a file up to date: what differs is written, and nothing else.
+//! Brings an earlier copy of a file up to date: writes what differs and nothing else.
 //!
-//! No time tells where a file has changed, so both are read and compared; where both are in memory that takes a
-//! fraction of the time that a copy takes. The result is what a copy would be: holes where the file has holes,
-//! data where it has data. Large files are compared by several threads.
+//! No time tells where a file has changed, so both files are read and compared; where both are in
+//! memory that takes a fraction of the time of a copy. The result is what a copy would be: holes
+//! where the file has holes, data where it has data. Several threads compare a large file.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,13 +15,13 @@ use super::content::{BUFFER_BYTES, CopiedFile, CopyFailure, next_data, source, t
 use super::options::CopyWay;
 use crate::sys::tree::entry::handle::Stat;
 
-/// Bytes that are compared and written at once.
+/// Bytes to compare and write at once.
 const BLOCK_BYTES: usize = 4096;
 /// Bytes that a thread takes at a time.
 const RANGE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Makes `to`, a copy of `from` as it once was, the copy of it up to the size in `stat`, with so many threads. `tick` is told of
-/// bytes that are done; false ends it.
+/// Makes `to`, an earlier copy of `from`, equal to it, up to the size in `stat`, with `threads`
+/// threads. Calls `tick` with the number of bytes just done, which returns false to end the work.
 pub(in crate::sys::tree) fn patch_copy(
     from: &OwnedFd,
     to: &OwnedFd,
@@ -29,7 +29,7 @@ pub(in crate::sys::tree) fn patch_copy(
     threads: usize,
     tick: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<CopiedFile, CopyFailure> {
-    // As a copy does, this waits for a write that is under way.
+    // As in a copy, this waits for a write that is under way.
     let _ = seek(from.as_fd(), SeekFrom::Data(0));
     ftruncate(to, stat.size).map_err(target)?;
     let next = AtomicU64::new(0);
@@ -57,7 +57,7 @@ pub(in crate::sys::tree) fn patch_copy(
     Ok(CopiedFile { way: Some(CopyWay::Patched), moved, size })
 }
 
-/// What one thread works with.
+/// State of one thread.
 struct Patch<'a> {
     from: &'a OwnedFd,
     to: &'a OwnedFd,
@@ -68,7 +68,7 @@ struct Patch<'a> {
 }
 
 impl Patch<'_> {
-    /// Takes one range after the other, until there is none.
+    /// Takes one range after the other until none is left.
     fn ranges(&mut self, next: &AtomicU64, tick: &(dyn Fn(u64) -> bool + Sync)) -> Result<(), CopyFailure> {
         loop {
             let start = next.fetch_add(RANGE_BYTES, Ordering::Relaxed);
@@ -93,11 +93,11 @@ impl Patch<'_> {
         Ok(())
     }
 
-    /// Makes the copy a hole there.
+    /// Makes this part of the copy a hole.
     fn clear(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while let Some((start, until)) = next_data(self.to, offset, end).map_err(target)? {
             let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            // Only whole blocks become holes, also the last one of the file.
+            // Only whole blocks become holes, so the last block of the file must be whole as well.
             let past = if until == self.size { until.next_multiple_of(RANGE_BYTES) } else { until };
             match fallocate(self.to, flags, start, past - start) {
                 Err(Errno::INTR) => continue,
@@ -120,7 +120,8 @@ impl Patch<'_> {
         Ok(())
     }
 
-    /// Brings data of the file across: what the copy has as a hole is written, the rest compared first.
+    /// Copies data: writes it where the copy has a hole, and compares it first where the copy has
+    /// data.
     fn data(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while offset < end {
             let (there, until) = next_data(self.to, offset, end).map_err(target)?.unwrap_or((end, end));
@@ -135,7 +136,7 @@ impl Patch<'_> {
         while offset < end {
             let wanted = (end - offset).min(BUFFER_BYTES as u64) as usize;
             let length = read_at(self.from, &mut self.own[..wanted], offset).map_err(source)?;
-            // The file has become shorter, and so does the copy at last.
+            // The file has become shorter; in the end the copy does, too.
             if length == 0 {
                 break;
             }
@@ -149,7 +150,8 @@ impl Patch<'_> {
         Ok(())
     }
 
-    /// Writes the blocks of what was read, `length` bytes, that are not in the `there` bytes that were read of the copy.
+    /// Writes those blocks of the `length` bytes just read that differ from the copy's `there`
+    /// bytes.
     fn differing(&mut self, offset: u64, length: usize, there: usize) -> Result<(), CopyFailure> {
         let (own, other) = (&self.own[..length], &self.other[..there]);
         if own == other {
@@ -176,7 +178,7 @@ impl Patch<'_> {
     }
 }
 
-/// Fills the buffer, unless the file ends before; how much of it.
+/// Fills the buffer unless the file ends first; returns the number of bytes read.
 fn read_at(file: &OwnedFd, buffer: &mut [u8], offset: u64) -> rustix::io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {

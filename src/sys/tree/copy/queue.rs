@@ -1,20 +1,20 @@
 //! A bounded queue between the thread that walks and those that work.
 //!
-//! Only `push` waits for room: a worker that gives back part of its work (`push_front`) must never
-//! wait for a worker.
+//! Only `push` waits for room: a worker that returns part of its work (`push_front`) must never
+//! wait for another worker.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// More threads than this only fight for the same directory and the same disk.
+/// The most threads: more would only compete for one directory and one disk.
 const WORKERS_MAX: usize = 4;
 
 pub(in crate::sys::tree) struct Queue<T> {
     state: Mutex<QueueState<T>>,
     room: usize,
-    /// Takers that wait.
+    /// Number of threads that wait for an item.
     hungry: AtomicUsize,
     filled: Condvar,
     emptied: Condvar,
@@ -31,7 +31,7 @@ impl<T> Queue<T> {
         Queue { state, room, hungry: AtomicUsize::new(0), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
-    /// Adds `item`, once there is room; drops it if the queue is closed.
+    /// Adds `item` once there is room; drops it if the queue is closed.
     pub(in crate::sys::tree) fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= self.room && !state.closed {
@@ -44,7 +44,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Adds `item` as the next one to be taken. Also to a queue that is closed: its giver is still there.
+    /// Adds `item` as the next one to be taken, even to a closed queue: the caller is still there
+    /// to take it.
     pub(in crate::sys::tree) fn push_front(&self, item: T) {
         self.lock().items.push_front(item);
         self.filled.notify_one();
@@ -68,12 +69,12 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether somebody waits for an item. Only a hint.
+    /// Returns whether a thread waits for an item. Only a hint.
     pub(in crate::sys::tree) fn is_hungry(&self) -> bool {
         self.hungry.load(Ordering::Relaxed) > 0
     }
 
-    /// No more will be pushed; what is in it can still be taken.
+    /// Refuses further items; those in the queue can still be taken.
     pub(in crate::sys::tree) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
@@ -85,7 +86,7 @@ impl<T> Queue<T> {
     }
 }
 
-/// How many threads to use, if so many are `wanted`; 0 chooses by the number of processors.
+/// Returns the number of threads to use for this wish; 0 chooses by the number of processors.
 pub(in crate::sys::tree) fn workers(wanted: usize) -> usize {
     match wanted {
         0 => thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX),

@@ -1,7 +1,7 @@
 //! Copies that build on what is there.
 //!
-//! A second pass over a copy of what never changes keeps what the first one made, or moves it from where that put it. What shall be
-//! otherwise in the copy is left out.
+//! The second pass over a source that never changes keeps what the first pass made, or moves it
+//! into place. Entries that must differ in the copy are left out.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -18,35 +18,35 @@ use crate::sys::tree::entry::handle::{Stat, open_directory, open_root};
 use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::exchange::list_filter::ListFilter;
 
-/// What may be spared in a copy.
+/// Says what a copy may spare.
 #[derive(Default)]
 pub struct Update<'a> {
     /// Which entries of the destination stay.
     pub keep: Keep,
-    /// Copies that a first pass made; what is taken is moved from there.
+    /// Copies that a first pass made; the copy moves them into place.
     pub first_pass: FirstPass<'a>,
-    /// What of the source is not copied.
+    /// Entries of the source that are not copied.
     pub except: Option<&'a ListFilter>,
 }
 
-/// Which entries of the destination stay.
+/// Says which entries of the destination stay.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// None: it must be empty.
+    /// None: the destination must be empty.
     #[default]
     Nothing,
     /// All: they are copies of a source that never changes.
     All,
 }
 
-/// What belongs to a directory of the source beside its copy.
+/// What one directory of a copy may spare.
 #[derive(Default)]
 pub(in crate::sys::tree) struct Beside {
-    /// Relative to the root.
+    /// Path relative to the root.
     path: PathBuf,
-    /// The same directory in the tree of a first pass.
+    /// This directory in the tree of a first pass.
     first_pass: Option<OwnedFd>,
-    /// The names of what is not copied, sorted.
+    /// Sorted names of entries that are not copied.
     except: NameList,
 }
 
@@ -64,7 +64,8 @@ impl Beside {
         Self::at(self.path.join(OsStr::from_bytes(name.to_bytes())), first_pass, update)
     }
 
-    /// For the directory at `path`, which is `first_pass` in the tree of a first pass.
+    /// Looks up what may be spared in the directory at `path`, which is `first_pass` in the tree of
+    /// a first pass.
     pub(in crate::sys::tree) fn at(
         path: PathBuf,
         first_pass: Option<OwnedFd>,
@@ -74,13 +75,13 @@ impl Beside {
         Ok(Beside { path, first_pass, except })
     }
 
-    /// Whether the entry `name` of the source is not to be copied.
+    /// Returns whether the entry `name` of the source must not be copied.
     pub(in crate::sys::tree) fn leaves_out(&self, name: &CStr) -> bool {
         self.except.has(name)
     }
 
-    /// Whether the entry `name` of the source is in the copy `to` of its directory already, or is now. The source's entry is not
-    /// looked at.
+    /// Returns whether the entry `name` is in the copy `to` of its directory, after moving it there
+    /// if a first pass made it. Does not look at the source's entry.
     pub(in crate::sys::tree) fn spare(
         &self,
         to: &OwnedFd,
@@ -94,7 +95,8 @@ impl Beside {
     }
 }
 
-/// Moves the file `name` from the tree of a first pass, if it is there. What has several names is copied with all of them.
+/// Moves the file `name` from the tree of a first pass, if it is there. Leaves inodes with several
+/// names to the copy, which makes all of their names.
 fn take(first_pass: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<bool> {
     let Ok(stat) = Stat::of_name(first_pass.as_fd(), name) else { return Ok(false) };
     if stat.kind != FileType::RegularFile || stat.links != 1 {

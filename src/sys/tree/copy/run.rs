@@ -20,22 +20,22 @@ use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::names::NameList;
 
-/// Batches that wait for a worker; each holds two directory handles.
+/// Batches that may wait for a worker; each holds two directory handles.
 const QUEUED_BATCHES: usize = 64;
 
-/// A piece of work: some entries of one directory that are no directories.
+/// A piece of work: some entries of one directory, none of them a directory.
 pub(in crate::sys::tree) struct CopyBatch {
     pub(in crate::sys::tree) directory: Arc<Directory>,
     pub(in crate::sys::tree) names: NameList,
 }
 
-/// What the threads of one copy share.
+/// The shared state of the threads of one copy.
 pub(in crate::sys::tree) struct CopyRun<'a> {
     pub(in crate::sys::tree) src: &'a Path,
     pub(in crate::sys::tree) dst: &'a Path,
     pub(in crate::sys::tree) ladder: Ladder,
     pub(in crate::sys::tree) update: &'a Update<'a>,
-    /// In a first pass, where it puts copies of files; it makes nothing else.
+    /// In a first pass, the place of the copied files; the pass makes nothing else.
     pub(in crate::sys::tree) first_pass_into: Option<&'a MarkedCopies>,
     pub(in crate::sys::tree) links: Links,
     pub(in crate::sys::tree) queue: Queue<CopyBatch>,
@@ -79,7 +79,7 @@ impl<'a> CopyRun<'a> {
 }
 
 impl CopyRun<'_> {
-    /// Ends the copy; the first error is the one that counts.
+    /// Ends the copy; the first error counts.
     pub(in crate::sys::tree) fn fail(&self, error: DiskError) {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
@@ -90,12 +90,12 @@ impl CopyRun<'_> {
         self.queue.close();
     }
 
-    /// Held by each thread: one that panics must not leave the others waiting for it.
+    /// Returns a guard for a thread: if the thread panics, the others must not wait for it.
     pub(in crate::sys::tree) fn stop_on_panic(&self) -> StopOnPanic<'_> {
         StopOnPanic(self)
     }
 
-    /// Whether to go on. Notices a cancellation.
+    /// Returns whether to go on. Notices a cancellation.
     pub(in crate::sys::tree) fn goes_on(&self) -> bool {
         if self.options.cancel.as_ref().is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
             let cancelled = io::Error::new(io::ErrorKind::Interrupted, "cancelled");
@@ -104,7 +104,7 @@ impl CopyRun<'_> {
         !self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Counts what was done, and tells whoever wants to know.
+    /// Counts work done, and reports the progress.
     pub(in crate::sys::tree) fn progress(&self, bytes: u64, entries: u64) {
         if let Some(tell) = &self.options.progress {
             let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -117,7 +117,7 @@ impl CopyRun<'_> {
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) += stats;
     }
 
-    /// Gives back one share of `directory`; the last one puts its attributes on it.
+    /// Returns one share of `directory`; the last share sets the copy's attributes.
     pub(in crate::sys::tree) fn release(
         &self,
         directory: Arc<Directory>,
@@ -130,7 +130,7 @@ impl CopyRun<'_> {
             fault::point("tree.attributes")
                 .and_then(|()| match self.update.keep {
                     Keep::Nothing => Ok(()),
-                    // It may be another's copy so far.
+                    // So far it may be a copy of another entry.
                     Keep::All => Ok(attributes::clear_inherited(&last.to, scratch)?),
                 })
                 .and_then(|()| attributes::apply(&last.to, &last.stat, last.from.as_fd(), scratch))

@@ -1,4 +1,4 @@
-//! Copying a tree: what a caller may ask for, and how a copy begins.
+//! The kinds of copy that a caller may ask for, and how a copy starts.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -27,21 +27,22 @@ use crate::sys::tree::entry::names::DirectoryReader;
 use crate::sys::tree::index::FileTime;
 use crate::sys::tree::remove::remove_tree;
 
-/// Makes `dst`, which must be an empty directory that nobody else uses, an exact copy of the directory `src`.
+/// Makes `dst`, an empty directory that no other process uses, an exact copy of the directory
+/// `src`.
 ///
-/// The mode, owner, times and extended attributes of the root are copied too. While it runs, there may be
-/// a directory `<dst>.links` beside `dst`; only a killed process leaves it there. Nothing is made durable:
-/// see `sync_filesystem`.
+/// Copies the mode, owner, times and extended attributes of the root too. Makes nothing durable:
+/// see `sync_filesystem`. A killed process may leave the directories that `beside` names.
 ///
 /// # Errors
-/// The first one ends the copy and leaves a part of it in `dst`. Each names the path that it is about. A mount point
-/// inside `src` is an error of kind `CrossesDevices`, a copy that was cancelled one of kind `Interrupted`.
+/// The first failure ends the copy and leaves a part of it in `dst`; the error names the path. The
+/// error of a mount point inside `src` is of kind `CrossesDevices`, that of a cancelled copy of
+/// kind `Interrupted`.
 pub fn copy_tree(src: &Path, dst: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
     copy_with(src, dst, options, Ladder::new(true, true))
 }
 
-/// The same for a `dst` that is partly made, or with entries of a third tree that may be linked: what may
-/// be spared is said by `update`. Where `src` has hard links, all names of an inode are made anew.
+/// Copies into a `dst` that is partly made; `update` says what the copy may spare. Where `src` has
+/// hard links, makes all names of an inode anew.
 ///
 /// # Errors
 /// As [`copy_tree`].
@@ -54,9 +55,10 @@ pub fn update_tree(
     run(src, dst, options, Ladder::new(true, true), update)
 }
 
-/// Copies, ahead of a copy of `src` into `dst`, what was last changed before `settled`, which must lie in the past. Others
-/// may write to `src` meanwhile. What is given goes into [`Update::early`] of that copy, which removes no copy that it does not take:
-/// they stay in a directory `<dst>.early`, where nothing may be yet.
+/// Copies, before a copy of `src` into `dst`, files that last changed before `settled`, a time in
+/// the past. Other processes may write to `src`. The result goes into [`Update::first_pass`] of
+/// that copy, which leaves copies that it does not take in their directory beside `dst`; that
+/// directory must not exist before.
 ///
 /// # Errors
 /// As [`copy_tree`].
@@ -86,10 +88,10 @@ pub fn copy_first_pass(
     Ok((copies, stats))
 }
 
-/// Removes what a first pass for `dst` left: all that was not taken.
+/// Removes what a first pass for `dst` left: the copies that were not taken.
 ///
 /// # Errors
-/// What cannot be removed.
+/// When one cannot be removed.
 pub fn discard_first_pass(dst: &Path) -> Result<(), DiskError> {
     remove_tree(&beside::first_pass(dst))
 }
@@ -114,7 +116,7 @@ fn run(
     finish(CopyRun::new(src, dst, options, ladder, update)?, root)
 }
 
-/// Walks the source, and works until all is done.
+/// Walks the source, and works until everything is done.
 fn finish(run: CopyRun<'_>, root: Directory) -> Result<CopyStats, DiskError> {
     thread::scope(|scope| {
         for _ in 0..workers(run.options.workers) {

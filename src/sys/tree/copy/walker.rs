@@ -1,8 +1,9 @@
-//! The thread that walks the source: it makes the directories, and hands out all other entries in batches.
+//! The thread that walks the source: it makes the directories and hands out all other entries in
+//! batches.
 //!
-//! It goes down before it goes on, with a stack of its own. A directory is read in pieces; its subdirectories
-//! in a piece are done before the next piece is read, so a frame holds some thousand names at most. They are taken in
-//! order, as that is how a stat index is stored.
+//! It walks depth first, with a stack of its own. It reads a directory in pieces and finishes the
+//! subdirectories in a piece before it reads the next, so a frame holds some thousand names at
+//! most. It takes them in order, because a stat index is stored in that order.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
@@ -21,8 +22,8 @@ use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_directory, refusal};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList};
 
-/// Entries in a batch. Many, so that the workers are in different directories: creating entries in
-/// one of them is serialised by the kernel.
+/// Entries in a batch. Many, so that the workers are in different directories: the kernel creates
+/// entries of one directory one after the other.
 const BATCH_ENTRIES: usize = 512;
 
 pub(in crate::sys::tree) struct Walker<'a> {
@@ -35,9 +36,9 @@ pub(in crate::sys::tree) struct Walker<'a> {
 
 struct CopyFrame {
     directory: Arc<Directory>,
-    /// Subdirectories of the piece that was read last.
+    /// Subdirectories of the last piece.
     pending: NameList,
-    /// How many of them are done.
+    /// Number of them that are done.
     done: usize,
     read_to_end: bool,
 }
@@ -59,7 +60,7 @@ impl<'a> Walker<'a> {
         self.run.add(&self.stats);
     }
 
-    /// The same for the directory `name` of `parent`, whose copy is made first.
+    /// Walks the directory `name` of `parent`, and makes its copy first.
     pub(in crate::sys::tree) fn walk_child(
         mut self,
         parent: Arc<Directory>,
@@ -133,7 +134,7 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Opens the directory `name` of `parent`, and makes its copy.
+    /// Opens the directory `name` of `parent` and makes its copy.
     fn child(&mut self, parent: Arc<Directory>, name: &CStr) -> Result<Option<Directory>, DiskError> {
         let run = self.run;
         let from = match open_directory(parent.from.as_fd(), name) {
@@ -150,7 +151,7 @@ impl<'a> Walker<'a> {
         let stat = Stat::of(from.as_fd())
             .map_err(|errno| DiskError::new("read the attributes of", parent.path(run.src, name), errno))?;
 
-        let failed = |error: std::io::Error| DiskError::new("make", parent.path(run.dst, name), error);
+        let failed = |error: std::io::Error| DiskError::new("create", parent.path(run.dst, name), error);
         if run.first_pass_into.is_some() {
             let to = parent.to.try_clone().map_err(failed)?;
             let (name, beside) = (name.to_owned(), Beside::default());
@@ -166,7 +167,7 @@ impl<'a> Walker<'a> {
         }
         fault::point("tree.mkdir").map_err(failed)?;
         match mkdirat(&parent.to, name, Mode::RWXU) {
-            // An earlier pass made it, and has closed it again with its final mode.
+            // An earlier pass made it and closed it again with its final mode.
             Err(Errno::EXIST) if run.update.keep == Keep::All => {}
             Err(Errno::EXIST) if parent.listed_twice(name) => return Ok(None),
             other => other.map_err(|errno| failed(errno.into()))?,

@@ -1,4 +1,4 @@
-//! A thread that copies the entries of the batches it takes: all but directories.
+//! A thread that copies the entries of the batches it takes.
 
 use std::ffi::CStr;
 use std::io;
@@ -23,9 +23,9 @@ use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Node, Stat, refusal};
 use crate::sys::tree::entry::names::NameList;
 
-/// Bytes; while a worker copies such a file, it keeps no others waiting.
+/// Size in bytes of a file during whose copy a worker keeps no other entries waiting.
 const LARGE_BYTES: u64 = 4 * 1024 * 1024;
-/// Progress is told after so many bytes of one file.
+/// Bytes of one file after which progress is reported.
 const PROGRESS_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(in crate::sys::tree) struct Worker<'a> {
@@ -33,7 +33,7 @@ pub(in crate::sys::tree) struct Worker<'a> {
     scratch: Scratch,
     buffer: Vec<u8>,
     stats: CopyStats,
-    /// Bytes that are copied and not yet told of.
+    /// Bytes copied and not yet reported.
     untold: u64,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Worker<'a> {
             self.share(&directory, &mut names, index, node.stat.size);
             let name = names.get(index - 1).expect("it was just there");
             if let Some(early) = self.run.first_pass_into {
-                self.ahead(&directory, name, &node, early)?;
+                self.copy_ahead(&directory, name, &node, early)?;
                 continue;
             }
             self.entry(&CopyEntry { run: self.run, directory: &directory, name, node: &node })?;
@@ -94,7 +94,7 @@ impl<'a> Worker<'a> {
         self.run.release(directory, &mut self.scratch)
     }
 
-    /// Whether the entry need not be copied: it is there already.
+    /// Returns whether the entry is there already and need not be copied.
     fn spare(&mut self, directory: &Directory, name: &CStr) -> Result<bool, DiskError> {
         let failed = |error| DiskError::new("reuse", directory.path(self.run.dst, name), error);
         if let Some(copies) = self.run.update.first_pass.marked()
@@ -110,8 +110,8 @@ impl<'a> Worker<'a> {
         Ok(is_there)
     }
 
-    /// Gives what is left of a batch, after `index`, to the others: all of it before a large file, half
-    /// of it if one of them has nothing to do.
+    /// Returns the rest of a batch, after `index`, to the queue: all of it before a large file,
+    /// half of it if another worker has nothing to do.
     fn share(&self, directory: &Arc<Directory>, names: &mut NameList, index: usize, size: u64) {
         let left = names.len() - index;
         let given = match size {
@@ -128,7 +128,7 @@ impl<'a> Worker<'a> {
     fn open(&self, directory: &Directory, name: &CStr) -> Result<Option<Node>, DiskError> {
         match Node::open(directory.from.as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
-            // It was none when it was listed, so what was listed has vanished.
+            // Another kind of entry had that name when it was listed, and that one has vanished.
             Ok(node) if node.stat.kind == FileType::Directory => Ok(None),
             other => {
                 other.map(Some).map_err(|errno| refusal("open", directory.path(self.run.src, name), errno))
@@ -136,8 +136,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Copies a file ahead of its tree, if the copy may be of use.
-    fn ahead(
+    /// Copies a file for the first pass, if the copy may be of use.
+    fn copy_ahead(
         &mut self,
         directory: &Directory,
         name: &CStr,
@@ -147,15 +147,15 @@ impl<'a> Worker<'a> {
         let Some(mark) = early.name(&node.stat) else { return Ok(()) };
         let entry = CopyEntry { run: self.run, directory, name, node };
         let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
-        fault::point("tree.copy").map_err(|error| entry.target("make", error))?;
+        fault::point("tree.copy").map_err(|error| entry.target("create", error))?;
         match create(early.handle(), &mark, &node.stat) {
-            // It has moved, and is met again.
+            // The file has moved, and the walk meets it again.
             Err(Errno::EXIST) => Ok(()),
             Ok(to) => {
                 self.file(&entry, &from, &to)?;
-                early.keep_draft(&mark, &node.stat).map_err(|error| entry.target("make", error))
+                early.keep_draft(&mark, &node.stat).map_err(|error| entry.target("create", error))
             }
-            Err(errno) => Err(entry.target("make", errno.into())),
+            Err(errno) => Err(entry.target("create", errno.into())),
         }
     }
 
@@ -206,7 +206,7 @@ impl<'a> Worker<'a> {
         self.untold += copied.size.saturating_sub(copied.moved);
         self.count(&copied);
         if run.update.keep == Keep::All {
-            // The directory may have its default ACL already, which the file got too.
+            // The directory may have its default ACL already, which the file then inherited.
             attributes::clear_inherited(to, &mut self.scratch)
                 .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
         }
@@ -216,12 +216,12 @@ impl<'a> Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Brings the draft of an earlier pass up to date, if there is one, and puts it in its place.
+    /// Brings the first pass's draft up to date, if there is one, and moves it into place.
     fn patch_draft(&mut self, entry: &CopyEntry<'_>) -> Result<bool, DiskError> {
         let CopyEntry { run, directory, name, node } = *entry;
         let Some(early) = run.update.first_pass.marked() else { return Ok(false) };
         let stat = &node.stat;
-        let draft = early.take_draft(stat).map_err(|error| entry.target("make", error))?;
+        let draft = early.take_draft(stat).map_err(|error| entry.target("create", error))?;
         let Some(draft) = draft else { return Ok(false) };
         let from = node.reopen().map_err(|errno| entry.source("open", errno.into()))?;
         fault::point("tree.patch").map_err(|error| entry.target("write", error))?;
@@ -240,7 +240,7 @@ impl Worker<'_> {
             .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
         attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
             .map_err(|error| entry.target("set the attributes of", error))?;
-        early.place(&draft, &directory.to, name).map_err(|error| entry.target("make", error))?;
+        early.place(&draft, &directory.to, name).map_err(|error| entry.target("create", error))?;
         Ok(true)
     }
 
@@ -255,30 +255,31 @@ impl Worker<'_> {
 }
 
 impl CopyEntry<'_> {
-    /// Makes an empty file, or the whole of what is none. None if the entry was copied before.
+    /// Makes an empty file, or the whole of any other entry. Returns `None` if it was copied
+    /// before.
     fn make(&self) -> Result<Option<Made>, DiskError> {
         let CopyEntry { directory, name, node, .. } = *self;
         let made = match node.stat.kind {
             FileType::RegularFile => {
                 let from = node.reopen().map_err(|errno| self.source("open", errno.into()))?;
-                fault::point("tree.copy").map_err(|error| self.target("make", error))?;
+                fault::point("tree.copy").map_err(|error| self.target("create", error))?;
                 create(&directory.to, name, &node.stat).map(|to| Made::File { from, to })
             }
             FileType::Symlink => {
                 let target = readlinkat(&node.handle, c"", Vec::new())
                     .map_err(|errno| self.source("read the link", errno.into()))?;
-                fault::point("tree.symlink").map_err(|error| self.target("make", error))?;
+                fault::point("tree.symlink").map_err(|error| self.target("create", error))?;
                 symlinkat(target, &directory.to, name).map(|()| Made::Other)
             }
             kind => {
-                fault::point("tree.mknod").map_err(|error| self.target("make", error))?;
+                fault::point("tree.mknod").map_err(|error| self.target("create", error))?;
                 let mode = Mode::RUSR | Mode::WUSR;
                 mknodat(&directory.to, name, kind, mode, node.stat.device).map(|()| Made::Other)
             }
         };
         match made {
             Err(Errno::EXIST) if directory.listed_twice(name) => Ok(None),
-            other => other.map(Some).map_err(|errno| self.target("make", errno.into())),
+            other => other.map(Some).map_err(|errno| self.target("create", errno.into())),
         }
     }
 
@@ -291,7 +292,8 @@ impl CopyEntry<'_> {
     }
 }
 
-/// Born with its final permissions, where they let us write, most files need no `chmod`.
+/// Creates a file with its final permissions, as far as they let us write: then it needs no
+/// `chmod`.
 fn create(directory: &OwnedFd, name: &CStr, stat: &Stat) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let permissions = stat.mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO);

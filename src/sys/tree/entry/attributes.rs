@@ -1,12 +1,13 @@
-//! Owner, mode, extended attributes and times, put on the copy of an entry.
+//! Sets owner, mode, extended attributes and times on the copy of an entry.
 //!
-//! The order matters. `chown(2)` and writing clear setuid bits and capabilities, so both come first. An
-//! ACL rewrites the group bits, so the mode comes after it; and a mode without write permission would
-//! keep an ordinary user from setting `user.*`, so it comes after those too. Times come last.
+//! The order matters. `chown(2)` and writing clear setuid bits and capabilities, so both come
+//! first. An ACL rewrites the group bits, so the mode comes after it; and a mode without write
+//! permission would keep an ordinary user from setting `user.*`, so it comes after those too. Times
+//! come last.
 //!
-//! Labels are attributes that the host gives and checks, not data of the tree: SELinux, IMA and Smack labels are
-//! copied where the kernel lets us and are never compared; `security.evm` is a signature of the inode it
-//! is on and is left alone; XFS shows ACLs a second time under `trusted.SGI_ACL_*`.
+//! Labels are attributes that the host gives and checks, not data of the tree. SELinux, IMA and
+//! Smack labels are copied where the kernel allows it and never compared; `security.evm` signs the
+//! inode that it is on and is left alone; XFS shows ACLs a second time under `trusted.SGI_ACL_*`.
 
 use std::ffi::CStr;
 use std::io;
@@ -20,11 +21,11 @@ use rustix::io::{Errno, Result};
 
 use super::handle::Stat;
 
-/// Limits of Linux: bytes of a list of names, and of one value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
+/// Linux's limits in bytes on a list of names and on a value (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
 const LIST_MAX: usize = 64 * 1024;
 const VALUE_MAX: usize = 64 * 1024;
 
-/// Buffers, one set a thread.
+/// Buffers, one set for each thread.
 #[derive(Default)]
 pub(in crate::sys::tree) struct Scratch {
     pub(in crate::sys::tree) names: Vec<u8>,
@@ -37,14 +38,15 @@ pub(in crate::sys::tree) struct Scratch {
 pub(in crate::sys::tree) enum XattrHolder<'a> {
     /// A file or a directory that is open for reading or writing.
     Open(BorrowedFd<'a>),
-    /// A magic path of `handle`, which is followed to the inode that the handle holds.
+    /// A magic path of a handle, which leads to the handle's inode.
     Magic(&'a str),
     /// The entry at this path itself, in a directory that only we write to.
     Private(&'a [u8]),
 }
 
 impl XattrHolder<'_> {
-    /// The names, as one block in which each ends in NUL; nothing where the file system has none.
+    /// Lists the names as one block in which each ends in NUL; empty where the file system has
+    /// none.
     pub(in crate::sys::tree) fn list<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let buffer = room(buffer, LIST_MAX);
         let listed = match self {
@@ -59,7 +61,7 @@ impl XattrHolder<'_> {
         }
     }
 
-    /// The value of `name`; none if it has gone.
+    /// Reads the value of `name`, or `None` if it has gone.
     pub(in crate::sys::tree) fn get<'b>(
         &self,
         name: &CStr,
@@ -87,7 +89,7 @@ impl XattrHolder<'_> {
     }
 }
 
-/// The first `length` bytes of a buffer that only grows.
+/// Returns the first `length` bytes of a buffer, which grows as needed.
 pub(in crate::sys::tree) fn room(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
     if buffer.len() < length {
         buffer.resize(length, 0);
@@ -95,20 +97,21 @@ pub(in crate::sys::tree) fn room(buffer: &mut Vec<u8>, length: usize) -> &mut [u
     &mut buffer[..length]
 }
 
-/// Splits the block of names that `Holder::list` gives, leaving out what is never copied.
+/// Splits the block of names that [`XattrHolder::list`] gives; skips names that are never copied.
 pub(in crate::sys::tree) fn names(block: &[u8]) -> impl Iterator<Item = &CStr> {
     block.split_inclusive(|byte| *byte == 0).filter_map(|name| CStr::from_bytes_with_nul(name).ok()).filter(
         |name| name.to_bytes() != b"security.evm" && !name.to_bytes().starts_with(b"trusted.SGI_ACL_"),
     )
 }
 
-/// Whether `name` is a label that the host gives.
+/// Returns whether `name` is a label that the host gives.
 pub(in crate::sys::tree) fn is_label(name: &CStr) -> bool {
     let name = name.to_bytes();
     matches!(name, b"security.selinux" | b"security.ima") || name.starts_with(b"security.SMACK64")
 }
 
-/// Puts what `stat` says, and the extended attributes of `from`, on the open file or directory `to`.
+/// Sets what `stat` says, and the extended attributes of `from`, on the open file or directory
+/// `to`.
 pub(in crate::sys::tree) fn apply(
     to: &OwnedFd,
     stat: &Stat,
@@ -128,7 +131,8 @@ pub(in crate::sys::tree) fn apply(
     Ok(futimens(to, &stat.times)?)
 }
 
-/// The same for a symlink, FIFO, socket or device: the entry `name` of `directory`, which only we write to.
+/// Sets the attributes of a symlink, FIFO, socket or device as [`apply`] does: of the entry `name`
+/// of `directory`, which only we write to.
 pub(in crate::sys::tree) fn apply_to_name(
     directory: &OwnedFd,
     name: &CStr,
@@ -147,12 +151,12 @@ pub(in crate::sys::tree) fn apply_to_name(
     Ok(utimensat(directory, name, &stat.times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// A path that leads to the entry `name` of `directory` itself, for calls that know only paths.
+/// Returns a path to the entry `name` of `directory` itself, for calls that take only paths.
 pub(in crate::sys::tree) fn magic_child(directory: &OwnedFd, name: &CStr) -> Vec<u8> {
     [format!("/proc/self/fd/{}/", directory.as_raw_fd()).as_bytes(), name.to_bytes()].concat()
 }
 
-/// Removes the extended attributes that a new directory got from its parent (a default ACL, say).
+/// Removes the extended attributes that a new entry inherited from its parent (a default ACL, say).
 pub(in crate::sys::tree) fn clear_inherited(directory: &OwnedFd, scratch: &mut Scratch) -> Result<()> {
     let holder = XattrHolder::Open(directory.as_fd());
     for name in names(holder.list(&mut scratch.names)?).filter(|name| !is_label(name)) {
@@ -161,7 +165,7 @@ pub(in crate::sys::tree) fn clear_inherited(directory: &OwnedFd, scratch: &mut S
     Ok(())
 }
 
-/// Copies all extended attributes; whether there were any.
+/// Copies all extended attributes; returns whether there were any.
 fn copy_extended(from: XattrHolder<'_>, to: XattrHolder<'_>, scratch: &mut Scratch) -> io::Result<bool> {
     let mut any = false;
     for name in names(from.list(&mut scratch.names)?) {

@@ -1,4 +1,5 @@
-//! Numbers and byte strings in a row, as a list on disk holds them.
+//! Encodes numbers and byte strings for a file: a number takes 8 bytes, least significant first; a
+//! byte string is its length as a number, then its bytes.
 
 use std::ffi::CString;
 use std::io;
@@ -12,7 +13,7 @@ pub(in crate::sys::tree) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Takes them from the front again. What is not there is an error of kind `InvalidData`.
+/// Decodes from the front. A lack of bytes is an error of kind `InvalidData`.
 pub(in crate::sys::tree) struct Decoder<'b>(pub(in crate::sys::tree) &'b [u8]);
 
 impl<'b> Decoder<'b> {

@@ -1,6 +1,6 @@
-//! What a directory is like, as a value: taken from one, written down, put on another.
+//! The attributes of a directory as a value: read from one, written to a list, set on another.
 //!
-//! Labels that the host gives (`attributes` says which) are left alone.
+//! Labels that the host gives (`attributes` lists them) are left alone.
 
 use std::ffi::CString;
 use std::io;
@@ -21,14 +21,14 @@ pub(in crate::sys::tree) struct DirectoryAttributes {
     uid: u32,
     gid: u32,
     mode: Mode,
-    /// Of access and modification: seconds and nanoseconds.
+    /// Access and modification time: seconds and nanoseconds.
     times: [(i64, i64); 2],
     /// Sorted by name.
     extended: Vec<(CString, Vec<u8>)>,
 }
 
 impl DirectoryAttributes {
-    /// Of the open directory `handle`, of which the kernel says `stat`.
+    /// Reads the attributes of the open directory `handle`, whose `stat` is known.
     pub(in crate::sys::tree) fn of(
         handle: BorrowedFd<'_>,
         stat: &Stat,
@@ -48,13 +48,13 @@ impl DirectoryAttributes {
         Ok(DirectoryAttributes { uid: stat.uid, gid: stat.gid, mode: stat.mode, times, extended })
     }
 
-    /// Whether the two differ in more than when they were read.
+    /// Returns whether the two differ in more than their access times.
     pub(in crate::sys::tree) fn differs(&self, other: &DirectoryAttributes) -> bool {
         let plain = |one: &DirectoryAttributes| (one.uid, one.gid, one.mode, one.times[1]);
         plain(self) != plain(other) || self.extended != other.extended
     }
 
-    /// Makes the directory `to` exactly so. Can be repeated.
+    /// Sets exactly these attributes on the directory `to`. Can be repeated.
     pub(in crate::sys::tree) fn put(&self, to: &OwnedFd, scratch: &mut Scratch) -> io::Result<()> {
         fault::point("tree.attributes")?;
         let now = DirectoryAttributes::of(to.as_fd(), &Stat::of(to.as_fd())?, scratch)?;

@@ -1,7 +1,8 @@
-//! Opening an entry beneath the handle of its directory, and what the kernel says about it.
+//! Opens an entry beneath the handle of its directory, and asks the kernel about it.
 //!
-//! `openat2(2)` refuses symlinks and mount points by itself. Where it is missing (before Linux 5.6, or
-//! a seccomp filter that does not know it), the mount id that `statx(2)` gives is compared instead.
+//! `openat2(2)` refuses symlinks and mount points by itself. Where it is missing (before Linux 5.6,
+//! or behind a seccomp filter that does not know it), the mount ids that `statx(2)` gives are
+//! compared.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -19,7 +20,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::sys::error::{At as _, DiskError};
 
-/// What the kernel says about an entry.
+/// The kernel's answer about an entry.
 #[derive(Clone)]
 pub(in crate::sys::tree) struct Stat {
     pub(in crate::sys::tree) kind: FileType,
@@ -27,27 +28,28 @@ pub(in crate::sys::tree) struct Stat {
     pub(in crate::sys::tree) mode: Mode,
     pub(in crate::sys::tree) uid: u32,
     pub(in crate::sys::tree) gid: u32,
-    /// Bytes.
+    /// Size in bytes.
     pub(in crate::sys::tree) size: u64,
-    /// Bytes that are allocated.
+    /// Allocated bytes.
     pub(in crate::sys::tree) allocated: u64,
     pub(in crate::sys::tree) links: u32,
     pub(in crate::sys::tree) inode: Inode,
     /// The device that a device node stands for.
     pub(in crate::sys::tree) device: u64,
     pub(in crate::sys::tree) times: Timestamps,
-    /// When the inode last changed; nobody can set it.
+    /// When the inode last changed; no process can set it.
     pub(in crate::sys::tree) changed: Timespec,
     mount: Option<u64>,
     mount_root: bool,
 }
 
-/// Tells inodes apart, also one from its successor of the same number, where the file system knows births.
+/// Identifies an inode, and tells it from a later one with the same number where the file system
+/// keeps times of birth.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::sys::tree) struct Inode {
     pub(in crate::sys::tree) device: u64,
     pub(in crate::sys::tree) number: u64,
-    /// Seconds and nanoseconds.
+    /// Time of birth: seconds and nanoseconds.
     pub(in crate::sys::tree) birth: (i64, u32),
 }
 
@@ -56,7 +58,7 @@ impl Stat {
         Stat::at(handle, c"", AtFlags::EMPTY_PATH)
     }
 
-    /// Of `name` in `directory`, without opening it; a symlink is not followed.
+    /// Asks about `name` in `directory` without opening it; follows no symlink.
     pub(in crate::sys::tree) fn of_name(directory: BorrowedFd<'_>, name: &CStr) -> Result<Stat> {
         Stat::at(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
     }
@@ -67,8 +69,8 @@ impl Stat {
         Ok(Stat::from(&raw))
     }
 
-    /// Whether this entry and `other` are certainly on one mount. With neither mount ids nor
-    /// marks (before Linux 5.8), the device decides.
+    /// Returns whether this entry and `parent` are certainly on one mount. Without mount ids and
+    /// mount marks (before Linux 5.8), the device decides.
     pub(in crate::sys::tree) fn same_mount(&self, parent: &Stat) -> bool {
         match (self.mount, parent.mount) {
             (Some(own), Some(of_parent)) => own == of_parent,
@@ -108,7 +110,7 @@ impl From<&Statx> for Stat {
     }
 }
 
-/// An entry that is held by a bare handle, good for asking and for `reopen`.
+/// An entry held by a bare handle, good for questions and for `reopen`.
 pub(in crate::sys::tree) struct Node {
     pub(in crate::sys::tree) handle: OwnedFd,
     pub(in crate::sys::tree) stat: Stat,
@@ -131,23 +133,24 @@ impl Node {
         })
     }
 
-    /// A path that leads to this very inode, also if it is a symlink.
+    /// Returns a path to this very inode, even if it is a symlink.
     pub(in crate::sys::tree) fn magic_path(&self) -> String {
         magic_path(self.handle.as_fd())
     }
 }
 
-/// A path that leads to what `handle` holds, for calls that know only paths.
+/// Returns a path to what `handle` holds, for calls that take only paths.
 pub(in crate::sys::tree) fn magic_path(handle: BorrowedFd<'_>) -> String {
     format!("/proc/self/fd/{}", handle.as_raw_fd())
 }
 
-/// Opens the directory `name` in `directory` for reading; `ENOTDIR` or `ELOOP` if it is something else.
+/// Opens the directory `name` in `directory` for reading; `ENOTDIR` or `ELOOP` if it is something
+/// else.
 pub(in crate::sys::tree) fn open_directory(directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd> {
     quietly(|noatime| open_beneath(directory, name, OFlags::RDONLY | OFlags::DIRECTORY | noatime))
 }
 
-/// Opens the root of a tree. The path up to its last name is the caller's, and trusted.
+/// Opens the root of a tree. Trusts the path up to its last name, which comes from the caller.
 pub(in crate::sys::tree) fn open_root(path: &Path) -> std::result::Result<OwnedFd, DiskError> {
     raise_open_files();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -166,7 +169,7 @@ pub(in crate::sys::tree) fn descend(root: &Path, path: &Path) -> std::result::Re
     Ok(handle)
 }
 
-/// The error of `action` on `path`; a mount point inside a tree is explained.
+/// Makes the error of `action` on `path`, and explains a mount point inside a tree.
 pub(in crate::sys::tree) fn refusal(
     action: &'static str,
     path: impl Into<PathBuf>,
@@ -180,23 +183,23 @@ pub(in crate::sys::tree) fn refusal(
     DiskError::new(action, path, source)
 }
 
-/// The error of a mount point at `path`, found without opening it.
+/// Makes the error of a mount point at `path` that was found without opening it.
 pub(in crate::sys::tree) fn mounted(path: impl Into<PathBuf>) -> DiskError {
     refusal("enter", path, Errno::XDEV)
 }
 
-/// Lets this process hold as many handles as the hard limit allows, once.
+/// Raises this process's limit on open files to the hard limit, once.
 pub(in crate::sys::tree) fn raise_open_files() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = limit.maximum;
-        // Refused (by a filter, say), the soft limit stays, and a very deep tree fails with EMFILE.
+        // If a filter refuses, the soft limit stays, and a very deep tree fails with EMFILE.
         let _ = setrlimit(Resource::Nofile, limit);
     });
 }
 
-/// Tries `open` so that it leaves the time of access alone, which only the owner and root may.
+/// Calls `open` so that it leaves the access time alone if it may: only the owner and root may.
 fn quietly(open: impl Fn(OFlags) -> Result<OwnedFd>) -> Result<OwnedFd> {
     match open(OFlags::NOATIME) {
         Err(Errno::PERM) => open(OFlags::empty()),
@@ -209,8 +212,8 @@ fn open_beneath(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result
     if !has_openat2() {
         return open_beneath_checked(directory, name, flags);
     }
-    // Not BENEATH: one name leads nowhere else, and the kernel would answer EXDEV, as it does for a mount, when
-    // the entry is moved to another directory during the look-up.
+    // Not BENEATH: one name leads nowhere else, and the kernel would answer EXDEV, as for a mount,
+    // when the entry moves to another directory during the look-up.
     let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
     loop {
         match openat2(directory, name, flags, Mode::empty(), resolve) {
@@ -221,7 +224,8 @@ fn open_beneath(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> Result
     }
 }
 
-/// `open_beneath` for kernels without `openat2`; `name` has no slash, as it was read from a directory.
+/// Opens as [`open_beneath`] does, for kernels without `openat2`; `name` has no slash, as it was
+/// read from a directory.
 pub(in crate::sys::tree) fn open_beneath_checked(
     directory: BorrowedFd<'_>,
     name: &CStr,
@@ -242,7 +246,7 @@ fn has_openat2() -> bool {
     })
 }
 
-/// The directory `/proc/self/fd`, through which a bare handle is opened for reading.
+/// Opens the directory `/proc/self/fd`, through which a bare handle is opened for reading.
 fn process_handles() -> Result<BorrowedFd<'static>> {
     static HELD: OnceLock<OwnedFd> = OnceLock::new();
     if let Some(held) = HELD.get() {

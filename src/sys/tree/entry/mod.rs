@@ -1,4 +1,12 @@
-//! One entry of a tree: its handle, its attributes, the names in a directory.
+//! One entry of a tree, and the names in a directory.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `handle` | opens an entry beneath its directory; asks the kernel about it |
+//! | `names` | reads directories in pieces; keeps lists of names |
+//! | `attributes` | sets owner, mode, extended attributes and times on a copy |
+//! | `directory_attributes` | keeps a directory's attributes as a value |
+//! | `codec` | encodes numbers and byte strings for a file |
 
 pub(super) mod attributes;
 pub(super) mod codec;

@@ -1,7 +1,7 @@
 //! Lists of names in one block of memory, and directories read in pieces.
 //!
-//! A directory that is wanted in order is read as often as its names fill a window: the smallest names first, then those
-//! behind them. So memory stays flat however large a directory is.
+//! To get a directory in order, it is read as often as its names fill a window: the smallest names
+//! first, then those after them. So memory stays flat however large the directory is.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,29 +9,29 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io::{Errno, Result};
 
-/// Bytes of directory entries taken from the kernel at once.
+/// Bytes of directory entries to take from the kernel at once.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Bytes of names in a window; up to twice as much is held for a while.
+/// Bytes of names in a window; for a while, up to twice as many are held.
 const WINDOW_BYTES: usize = 2 * 1024 * 1024;
-/// Where a mode has the type: its bits above these.
+/// Number of bits below the type in a mode.
 const TYPE_SHIFT: u32 = 12;
 
-/// Names of directory entries with their types, about the names' own length plus six bytes each.
+/// Names of directory entries with their types; takes the names' own length plus six bytes each.
 #[derive(Default)]
 pub(in crate::sys::tree) struct NameList {
-    /// The names, each with its closing NUL and, behind it, its type.
+    /// The names, each with its closing NUL and then its type.
     bytes: Vec<u8>,
-    /// Where each starts.
+    /// The offset of each name.
     starts: Vec<u32>,
 }
 
 impl NameList {
-    /// Adds `name`; more than 4 GiB of them is `EOVERFLOW`.
+    /// Adds `name`; more than 4 GiB of names is `EOVERFLOW`.
     pub(in crate::sys::tree) fn push(&mut self, name: &CStr) -> Result<()> {
         self.push_of(name, FileType::Unknown)
     }
 
-    /// The same, with the type that its directory gives.
+    /// Adds `name` with the type that its directory gives.
     pub(in crate::sys::tree) fn push_of(&mut self, name: &CStr, kind: FileType) -> Result<()> {
         let start = u32::try_from(self.bytes.len()).map_err(|_| Errno::OVERFLOW)?;
         self.starts.push(start);
@@ -40,7 +40,7 @@ impl NameList {
         Ok(())
     }
 
-    /// Takes the name that was added last. Not after `sort`.
+    /// Takes the name that was added last. Must not follow `sort`.
     pub(in crate::sys::tree) fn pop(&mut self) -> Option<CString> {
         let start = self.starts.pop()?;
         let name = from(&self.bytes, start).to_owned();
@@ -52,7 +52,7 @@ impl NameList {
         self.starts.get(index).map(|start| from(&self.bytes, *start))
     }
 
-    /// The type of the name there, where it is known.
+    /// Returns the type of the name at `index`, where it is known.
     pub(in crate::sys::tree) fn kind(&self, index: usize) -> FileType {
         let kind = self
             .get(index)
@@ -60,7 +60,7 @@ impl NameList {
         kind.map_or(FileType::Unknown, |kind| FileType::from_raw_mode(u32::from(*kind) << TYPE_SHIFT))
     }
 
-    /// Whether it is one of the names, which are sorted.
+    /// Returns whether `name` is among the names, which must be sorted.
     pub(in crate::sys::tree) fn has(&self, name: &CStr) -> bool {
         self.starts.binary_search_by(|start| from(&self.bytes, *start).cmp(name)).is_ok()
     }
@@ -79,12 +79,13 @@ impl NameList {
         starts.sort_unstable_by(|a, b| from(bytes, *a).cmp(from(bytes, *b)));
     }
 
-    /// Bytes of memory that the names take.
+    /// Returns the bytes of memory that the names take.
     fn size(&self) -> usize {
         self.bytes.len() + self.starts.len() * size_of::<u32>()
     }
 
-    /// Keeps the first names, in the order of now, that take no more than `size` bytes; one at least.
+    /// Keeps the first names, in their present order, that take no more than `size` bytes; at least
+    /// one.
     fn keep_first(&mut self, size: usize) {
         let mut kept = NameList::default();
         for (index, name) in (0..self.len()).filter_map(|index| Some((index, self.get(index)?))) {
@@ -119,8 +120,8 @@ impl DirectoryReader {
         DirectoryReader { buffer: Vec::with_capacity(CHUNK_BYTES) }
     }
 
-    /// Gives the next entries of `directory` (some thousand) to `each`, without `.` and `..`.
-    /// The kernel keeps the place: the next call goes on from there. False at the end.
+    /// Gives the next entries of `directory` (some thousand) to `each`, without `.` and `..`. The
+    /// kernel keeps the position: the next call goes on from there. Returns false at the end.
     pub(in crate::sys::tree) fn chunk(
         &mut self,
         directory: BorrowedFd<'_>,
@@ -148,9 +149,9 @@ impl DirectoryReader {
 pub(in crate::sys::tree) struct NameWindow {
     names: NameList,
     size: usize,
-    /// Only names behind this one.
+    /// Only names after this one.
     after: Option<CString>,
-    /// Only names up to this one: there was no room for those behind it.
+    /// Only names up to this one: there was no room for those after it.
     up_to: Option<CString>,
 }
 
@@ -183,7 +184,7 @@ pub(in crate::sys::tree) struct SortedNames<H = OwnedFd> {
 }
 
 impl<H: AsFd> SortedNames<H> {
-    /// Of all entries of the directory `handle`.
+    /// Reads all names of the directory `handle`.
     pub(in crate::sys::tree) fn read(handle: H, reader: &mut DirectoryReader) -> Result<Self> {
         Self::read_by(handle, reader, WINDOW_BYTES)
     }
@@ -194,23 +195,23 @@ impl<H: AsFd> SortedNames<H> {
         Ok(Self::from_window(handle, window))
     }
 
-    /// Of the entries that were given to `window`, which must be some of the directory `handle`.
+    /// Takes the names that were given to `window`, which must be of the directory `handle`.
     pub(in crate::sys::tree) fn from_window(handle: H, mut window: NameWindow) -> Self {
         window.names.sort();
         SortedNames { handle, window, next: 0 }
     }
 
-    /// The name at hand; none at the end.
+    /// Returns the current name, or `None` at the end.
     pub(in crate::sys::tree) fn peek(&self) -> Option<&CStr> {
         self.window.names.get(self.next)
     }
 
-    /// Its type, as the directory gives it.
+    /// Returns the type of the current name, as the directory gives it.
     pub(in crate::sys::tree) fn kind(&self) -> FileType {
         self.window.names.kind(self.next)
     }
 
-    /// Goes on to the next name. The next window is of all that `wanted` takes.
+    /// Goes on to the next name. A next window holds all names that `wanted` accepts.
     pub(in crate::sys::tree) fn advance(
         &mut self,
         reader: &mut DirectoryReader,

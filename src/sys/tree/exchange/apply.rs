@@ -1,9 +1,10 @@
-//! The steps by which a tree and a staged one exchange what differs between them, and the way back.
+//! Takes the steps by which a tree and a staged one exchange what differs between them, or takes
+//! them back.
 //!
-//! Whether a step was taken is told by inodes, so each can be repeated and taken back from wherever a dead process
-//! stopped. What is a file on both sides changes places in one call. Where a directory takes part the old one is set aside first: XFS
-//! gives a directory that is exchanged a new time of modification. Afterwards the staged tree is what the other was
-//! where it differed.
+//! Inodes show whether a step was taken, so each step can be repeated, and taken back from wherever
+//! a dead process stopped. Two files exchange places in one call. If a directory takes part, the
+//! old entry is set aside first: XFS gives an exchanged directory a new modification time. In the
+//! end the staged tree is what the other tree was where the two differed.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -22,38 +23,39 @@ use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::handle::{Stat, descend, open_root, refusal};
 
-/// What a list holds.
+/// The state of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListState {
-    /// It is not there, or was not written to its end: no step was taken.
+    /// The list is absent or was not written to its end: no step was taken.
     NotWhole,
-    /// Nothing is to be done.
+    /// The list has no steps.
     Empty,
-    /// Something is.
+    /// The list is whole and has steps.
     Whole,
 }
 
-/// What the list at `list` holds.
+/// Reads the state of the list at `list`.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the list cannot be read.
 pub fn list_state(list: &Path) -> Result<ListState, DiskError> {
     let Some(mut steps) = ListReader::open(list)? else { return Ok(ListState::NotWhole) };
     Ok(if steps.take()?.is_none() { ListState::Empty } else { ListState::Whole })
 }
 
-/// Takes the steps that the whole list at `list` holds between `tree` and `staged`.
+/// Takes the steps of the whole list at `list` between `tree` and `staged`.
 ///
 /// # Errors
-/// What is not as the list has it, or cannot be moved; steps were taken then.
+/// When an entry is not what the list says, or cannot be moved. Some steps may have been taken
+/// then.
 pub fn exchange_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
     Exchange::new(tree, staged).run(list, Direction::Forth)
 }
 
-/// Takes all steps back that were taken, also those of a way back that was not finished.
+/// Takes back all steps that were taken, also those of a return that did not finish.
 ///
 /// # Errors
-/// What is neither as it was before nor as it is afterwards, or cannot be moved.
+/// When an entry is neither as it was before nor as it is afterwards, or cannot be moved.
 pub fn return_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
     Exchange::new(tree, staged).run(list, Direction::Back)
 }
@@ -108,7 +110,7 @@ impl<'a> Exchange<'a> {
             let handle = descend(root, path)?;
             let full = || root.join(path);
             let mode = Stat::of(handle.as_fd()).at("read the attributes of", &full())?.mode;
-            // Its owner may have closed it to himself.
+            // The directory's owner may have closed it to itself.
             if !mode.contains(Mode::WUSR | Mode::XUSR) {
                 fchmod(&handle, mode | Mode::RWXU).at("set the mode of", &full())?;
             }
@@ -117,7 +119,7 @@ impl<'a> Exchange<'a> {
         Ok(Both { tree: open(self.tree)?, staged: open(self.staged)?, path })
     }
 
-    /// Gives a directory its attributes, and its counterpart those that it had.
+    /// Sets the attributes of a directory, and those that it had on its counterpart.
     fn place(&mut self, place: &ListedDirectory, way: Direction) -> Result<(), DiskError> {
         let Some(after) = &place.after else {
             return if way == Direction::Forth {
@@ -144,9 +146,10 @@ impl<'a> Exchange<'a> {
             Err(Errno::NOENT) => Ok(None),
             other => other.map(|stat| Some(stat.inode.number)),
         };
-        let here =
-            |directory| inode(directory, &step.name).map_err(|errno| refusal("look at", full(), errno));
-        // Towards which the entries go, as (tree, staged).
+        let here = |directory| {
+            inode(directory, &step.name).map_err(|errno| refusal("read the attributes of", full(), errno))
+        };
+        // The inodes to reach, and those of the other side, as (tree, staged).
         let (wanted, other) = match way {
             Direction::Forth => ((step.new, step.old), (step.old, step.new)),
             Direction::Back => ((step.old, step.new), (step.new, step.old)),
@@ -162,15 +165,16 @@ impl<'a> Exchange<'a> {
             return renameat_with(&both.tree, &step.name, &both.staged, &step.name, flags)
                 .at("exchange", &full());
         }
-        // One after the other: out of the tree what does not belong there, in what does, and to the staged tree what waits.
+        // One after the other: move what does not belong there out of the tree, what does belong
+        // into it, and what waits into the staged tree.
         let failed = |error| DiskError::new("move", full(), error);
         if now.0 != wanted.0 {
             if let Some(there) = now.0 {
                 let is_known = Some(there) == wanted.1;
                 if !is_known && way == Direction::Forth {
-                    return Err(failed(io::Error::other("something else has taken its place meanwhile")));
+                    return Err(failed(io::Error::other("another process has replaced it")));
                 }
-                // What somebody has put in the place of what he has deleted stays.
+                // Another process deleted the entry and made a new one in its place: that stays.
                 if !is_known && !self.has(wanted.0, now.1)? {
                     return Ok(());
                 }
@@ -196,14 +200,15 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Whether the inode that comes is at hand, where `staged` is in the staged tree.
+    /// Returns whether the inode that comes is at hand; `staged` is the one in the staged tree.
     fn has(&mut self, comes: Option<u64>, staged: Option<u64>) -> Result<bool, DiskError> {
         let Some(comes) = comes else { return Ok(false) };
         let waits = |side: &OwnedFd| Stat::of_name(side.as_fd(), &aside(comes)).is_ok();
         Ok(staged == Some(comes) || self.side_if_any()?.is_some_and(waits))
     }
 
-    /// Moves what was set aside to where it belongs. On the way back, what somebody has deleted stays away.
+    /// Moves what was set aside to its place. On the way back, what another process deleted stays
+    /// away.
     fn fetch(&mut self, inode: u64, to: &OwnedFd, name: &CStr, way: Direction) -> io::Result<()> {
         let found = match self.side_if_any().map_err(|error| error.source)? {
             Some(side) => rename(side, &aside(inode), to, name),
@@ -217,8 +222,8 @@ impl<'a> Exchange<'a> {
 
     fn side(&mut self) -> Result<&OwnedFd, DiskError> {
         if self.side_if_any()?.is_none() {
-            fault::point("tree.mkdir").at("make", &self.aside)?;
-            mkdirat(CWD, &self.aside, Mode::RWXU).at("make", &self.aside)?;
+            fault::point("tree.mkdir").at("create", &self.aside)?;
+            mkdirat(CWD, &self.aside, Mode::RWXU).at("create", &self.aside)?;
             self.waiting = Some(open_root(&self.aside)?);
         }
         Ok(self.waiting.as_ref().expect("it was just opened"))
@@ -232,7 +237,7 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The name of an inode that waits.
+/// Returns the name of a waiting inode.
 fn aside(inode: u64) -> CString {
     CString::new(format!("{inode:x}")).expect("digits hold no NUL")
 }

@@ -1,8 +1,8 @@
-//! What is known of a tree after it has exchanged entries with another: beside what was known before, what has come.
+//! Updates the stat index after an exchange: keeps entries that stayed, adds those that arrived.
 //!
-//! What stays in such a tree was just found to be known, so it is known from now on as well. What was known of entries that
-//! left it does no harm: an inode that was moved bears another time of change. But inodes in a directory that was moved as a
-//! whole do not, so what was known beneath it is forgotten.
+//! The entries that stayed were just found to be known, so they stay known. Hashes of entries that
+//! left do no harm: an inode that was moved has another time of change. But inodes beneath a
+//! directory that was moved as a whole keep theirs, so their hashes are dropped.
 
 use std::ffi::OsStr;
 use std::io;
@@ -18,28 +18,29 @@ use crate::sys::tree::entry::handle::{Stat, descend, open_directory, refusal};
 use crate::sys::tree::entry::names::DirectoryReader;
 use crate::sys::tree::index::{Bounds, HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, hash, scan_from};
 
-/// Hashes of a directory that may be of entries it has no more, beside as many as it has entries.
+/// Stale hashes that a directory may keep, besides as many as it has entries.
 const SLACK_HASHES: usize = 1024;
 
-/// What is known of a directory now, whose path is relative to the root.
+/// A change to the index of a directory, whose path is relative to the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexDelta<'s> {
-    /// These hashes, beside those of before.
+    /// Add these hashes.
     More(&'s Path, &'s [u8]),
-    /// Nothing any more, nor of what is beneath it.
+    /// Drop all hashes of the directory and of everything beneath it.
     Nothing(&'s Path),
-    /// Nothing of itself any more.
+    /// Drop the hashes of the directory itself.
     NothingOfIt(&'s Path),
 }
 
-/// Told of it, in order.
+/// Receives the changes, in order.
 pub type IndexScan<'l> = dyn FnMut(IndexDelta<'_>) -> Result<(), DiskError> + 'l;
 
-/// Looks at what came into `tree` by the steps of the list at `list`; `before` is what was known when they were found. Bounds are
-/// those of [`scan_tree`](crate::sys::tree::scan_tree).
+/// Looks at what came into `tree` by the steps of the list at `list`, and reports the changes to
+/// the index to `learn`. `before` is the index by which the steps were found; for `bounds` see
+/// [`scan_tree`](crate::sys::tree::scan_tree).
 ///
 /// # Errors
-/// Whatever cannot be looked at, and those of `learn`.
+/// When an entry cannot be looked at, or `learn` fails.
 pub fn scan_exchanged(
     tree: &Path,
     list: &Path,
@@ -63,7 +64,7 @@ pub fn scan_exchanged(
     Ok(())
 }
 
-/// Where more is known than there are entries, makes it what is known of those that are there.
+/// Reduces an index with too many stale hashes to the entries that are there.
 fn tidy(
     tree: &Path,
     place: &ListedDirectory,
@@ -123,13 +124,13 @@ fn come(
                 hashes.extend_from_slice(&hash(&step.name, &stat));
             }
             Ok(_) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(refusal("look at", tree.join(path()), errno)),
+            Err(errno) => return Err(refusal("read the attributes of", tree.join(path()), errno)),
         }
     }
     if hashes.is_empty() { Ok(()) } else { learn(IndexDelta::More(directory, &hashes)) }
 }
 
-/// Looks at a directory that came as a whole.
+/// Scans a directory that came as a whole.
 fn scan_new(
     tree: &Path,
     path: PathBuf,

@@ -1,9 +1,22 @@
-//! Lists of the steps by which two trees exchange what differs between them.
+//! The list of steps by which two trees exchange what differs between them.
 //!
-//! A list is a file of records, each with its length before it. It ends in a record of no length and the BLAKE3 hash of all
-//! before it, so that a list that was not written to its end, or is not on disk to its end, is told from a whole one. It is
-//! written and read a record at a time: memory stays flat however long it is. The record of a directory
-//! comes behind those of all that is in it.
+//! ```text
+//! for each record: length 4, not 0 · record
+//! at the end:      length 4, 0 · BLAKE3 hash of everything before it 32
+//!
+//! record of steps:       0 · path · count · for each step: name · flags · new inode · old inode
+//! record of a directory: 1 or 2 · path · entries · attributes before · with 2: attributes after
+//! attributes:            uid · gid · mode · access time 2 · modification time 2 · count ·
+//!                        for each extended attribute: name · value
+//! ```
+//!
+//! A length is a 4-byte number, all else is encoded by `codec`: 8-byte numbers, all little-endian,
+//! and byte strings with their length. The bits of the flags say, from the lowest: there is a new
+//! inode, there is an old one, the new one is a directory, the old one is.
+//!
+//! The hash tells a whole list from one that was not written to its end or did not reach the disk.
+//! A list is written and read a record at a time, so memory stays flat. The record of a directory
+//! comes after those of everything in it.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -18,16 +31,16 @@ use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 
 /// Bytes of a hash.
 const HASH_BYTES: usize = 32;
-/// Bytes that a record may have: some hundred names, or the attributes of a directory.
+/// Most bytes of a record: some hundred names, or the attributes of a directory.
 const RECORD_MAX_BYTES: u32 = 16 << 20;
 
-/// An entry that changes places with its counterpart, or goes where there is none.
+/// An entry that exchanges places with its counterpart, or moves where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sys::tree) struct Step {
     pub(in crate::sys::tree) name: CString,
     /// The inode that comes into the tree.
     pub(in crate::sys::tree) new: Option<u64>,
-    /// The inode that leaves it.
+    /// The inode that leaves the tree.
     pub(in crate::sys::tree) old: Option<u64>,
     pub(in crate::sys::tree) new_is_directory: bool,
     pub(in crate::sys::tree) old_is_directory: bool,
@@ -36,22 +49,22 @@ pub(in crate::sys::tree) struct Step {
 /// A record of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sys::tree) enum ListRecord {
-    /// Some steps in a directory, whose path is relative to the root.
+    /// Some steps in the directory at this path relative to the root.
     Steps(PathBuf, Vec<Step>),
-    /// A directory that steps were taken in, or beneath it, or that is to be another itself.
+    /// A directory with steps in it or beneath it, or with other attributes afterwards.
     Directory(ListedDirectory),
 }
 
-/// A directory that is in both trees.
+/// A directory that both trees have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sys::tree) struct ListedDirectory {
-    /// Relative to the root.
+    /// Path relative to the root.
     pub(in crate::sys::tree) path: PathBuf,
-    /// What it is like before.
+    /// The attributes before.
     pub(in crate::sys::tree) before: DirectoryAttributes,
-    /// What it shall be like afterwards; none where nothing of its own is another.
+    /// The attributes afterwards, if they differ.
     pub(in crate::sys::tree) after: Option<DirectoryAttributes>,
-    /// How many entries it has afterwards.
+    /// The number of entries afterwards.
     pub(in crate::sys::tree) entries: u64,
 }
 
@@ -113,7 +126,7 @@ impl ListRecord {
     }
 }
 
-/// A list that is being written.
+/// Writes a list.
 pub(in crate::sys::tree) struct ListWriter<'p> {
     path: &'p Path,
     file: BufWriter<File>,
@@ -122,7 +135,7 @@ pub(in crate::sys::tree) struct ListWriter<'p> {
 }
 
 impl<'p> ListWriter<'p> {
-    /// A list at `path`, where nothing is yet.
+    /// Starts a list at `path`, where nothing is yet.
     pub(in crate::sys::tree) fn new(path: &'p Path) -> Result<Self, DiskError> {
         let file = BufWriter::new(disk::create_new(path)?);
         Ok(ListWriter { path, file, hasher: blake3::Hasher::new(), record: Vec::new() })
@@ -140,7 +153,7 @@ impl<'p> ListWriter<'p> {
         Ok(())
     }
 
-    /// Writes the end. Not durable before the file system is synced.
+    /// Writes the end. The list is durable only after a sync of the file system.
     pub(in crate::sys::tree) fn finish(mut self) -> Result<(), DiskError> {
         let end = 0_u32.to_le_bytes();
         self.hasher.update(&end);
@@ -151,20 +164,20 @@ impl<'p> ListWriter<'p> {
     }
 }
 
-/// A whole list.
+/// Reads a whole list.
 pub(in crate::sys::tree) struct ListReader {
     path: PathBuf,
     file: BufReader<File>,
 }
 
 impl ListReader {
-    /// The list at `path`; none when it is not there, or not to its end.
+    /// Opens the list at `path`; returns `None` if it is absent or not whole.
     pub(in crate::sys::tree) fn open(path: &Path) -> Result<Option<Self>, DiskError> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("open", path)?,
         };
-        let length = file.metadata().at("look at", path)?.len();
+        let length = file.metadata().at("read the attributes of", path)?.len();
         let Some(body) = length.checked_sub(HASH_BYTES as u64) else { return Ok(None) };
         let mut file = BufReader::new(file);
         let mut hasher = blake3::Hasher::new();
@@ -190,12 +203,12 @@ impl ListReader {
         Ok(())
     }
 
-    /// Where the next record is.
+    /// Returns the offset of the next record.
     pub(in crate::sys::tree) fn offset(&mut self) -> Result<u64, DiskError> {
         self.file.stream_position().at("read", &self.path)
     }
 
-    /// The next record; none at the end.
+    /// Takes the next record, or `None` at the end.
     pub(in crate::sys::tree) fn take(&mut self) -> Result<Option<ListRecord>, DiskError> {
         let mut length = [0; 4];
         self.file.read_exact(&mut length).at("read", &self.path)?;

@@ -1,4 +1,4 @@
-//! Which entries a list of steps brings into a tree, asked a directory at a time.
+//! Asks a list, one directory at a time, which entries its steps bring into a tree.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,10 +9,10 @@ use super::list::{ListReader, ListRecord};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::names::NameList;
 
-/// A list of steps, with where in it those of each directory are. Names are not held.
+/// A list of steps, with the offsets of each directory's records. Keeps no names.
 pub struct ListFilter {
     steps: Mutex<ListReader>,
-    /// By the hash of a directory's path: memory does not grow with its length.
+    /// Keyed by the hash of a directory's path, so that memory does not grow with path lengths.
     records: HashMap<[u8; 32], Vec<u64>>,
 }
 
@@ -33,7 +33,7 @@ impl ListFilter {
         Ok(ListFilter { steps: Mutex::new(steps), records })
     }
 
-    /// The names in a directory that the other tree had, sorted.
+    /// Lists the names in a directory that its steps bring into the tree, sorted.
     pub(in crate::sys::tree) fn names(&self, directory: &Path) -> Result<NameList, DiskError> {
         let mut names = NameList::default();
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,7 +41,7 @@ impl ListFilter {
             steps.seek(*offset)?;
             let Some(ListRecord::Steps(_, listed)) = steps.take()? else { continue };
             for step in listed.iter().filter(|step| step.new.is_some()) {
-                names.push(&step.name).at("hold the names of", directory)?;
+                names.push(&step.name).at("list", directory)?;
             }
         }
         names.sort();

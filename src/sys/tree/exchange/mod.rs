@@ -1,4 +1,17 @@
-//! A working tree becomes another by an exchange of the entries that differ.
+//! Makes a working tree equal to another tree by exchanging the entries that differ.
+//!
+//! A reset stages copies of the entries that differ, writes a list of steps, and takes the steps:
+//! each exchanges one entry of the tree with its staged counterpart. It costs what changed, not
+//! what is stored. Afterwards the staged tree holds what left, which becomes trash; list and staged
+//! tree together bring the old tree back.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `stage` | copies the entries that differ, writes the list; makes the old tree for an undo |
+//! | `list` | reads and writes the list of steps, and draws its format |
+//! | `list_filter` | asks a list which entries it brings |
+//! | `apply` | takes the steps, or takes them back |
+//! | `index_update` | updates the stat index afterwards |
 
 pub(super) mod apply;
 pub(super) mod index_update;

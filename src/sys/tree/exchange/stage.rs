@@ -1,7 +1,8 @@
-//! The tree that holds what another needs to become a third: copies of what it has otherwise, and the list of the steps.
+//! Stages a reset: copies each entry that differs from the target and writes the list of exchange
+//! steps.
 //!
-//! Where a copy of the whole would take what is stored, this takes what differs. The tree has a directory for each that holds
-//! a difference, beside the copies themselves; `exchange` takes the steps.
+//! A copy of the whole target would cost what is stored; this costs what differs. The staged tree
+//! has the copies, and a directory for each one that holds a difference; `apply` takes the steps.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -33,39 +34,41 @@ use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root, 
 use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::index::Index;
 
-/// A tree that is to become another.
+/// A tree that is to become equal to another.
 #[derive(Clone, Copy)]
 pub struct Retarget<'a> {
-    /// The other, which never changes.
+    /// The other tree, which never changes.
     pub source: &'a Path,
-    /// The tree itself, on the same file system as `staged`.
+    /// The tree itself, on the file system of `staged`.
     pub tree: &'a Path,
-    /// Knows which of its entries have the content of the source's.
+    /// Knows which entries of `tree` have the content of the source's.
     pub index: &'a dyn Index,
-    /// An empty directory for what it needs, which nobody else uses.
+    /// An empty directory for the copies, which no other process uses.
     pub staged: &'a Path,
-    /// Where copies are made ahead, on the same file system too; nothing is there before.
+    /// Where the first pass makes copies, on the same file system; does not exist before.
     pub first_pass: &'a Path,
 }
 
 impl Retarget<'_> {
-    /// Copies ahead what differs now, while others may write to the tree. `stage` takes of it what still differs then.
+    /// Copies what differs now, while other processes may write to the tree. `stage` takes those
+    /// copies that it still needs.
     ///
     /// # Errors
     /// As [`copy_tree`](crate::sys::tree::copy_tree).
     pub fn stage_first_pass(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
-        fault::point("tree.mkdir").at("make", self.first_pass)?;
-        mkdirat(CWD, self.first_pass, Mode::RWXU).at("make", self.first_pass)?;
+        fault::point("tree.mkdir").at("create", self.first_pass)?;
+        mkdirat(CWD, self.first_pass, Mode::RWXU).at("create", self.first_pass)?;
         let staged = Staging { change: self, staged: self.first_pass, first_pass: None }.run(options)?;
-        // What is unchanged counts when nobody writes any more.
+        // Unchanged entries count in the second pass.
         Ok(CopyStats { reused: 0, ..staged.stats })
     }
 
-    /// Copies what differs, while nobody writes to the tree, and writes the steps down in a list at `list`, where nothing is
-    /// yet. Neither is durable before the file system is synced.
+    /// Copies what differs, while no process writes to the tree, and writes the list of steps to
+    /// `list`, where nothing is yet. Both are durable only after a sync of the file system.
     ///
     /// # Errors
-    /// As [`copy_tree`](crate::sys::tree::copy_tree); also what cannot be looked at in the tree.
+    /// As [`copy_tree`](crate::sys::tree::copy_tree); also when an entry of the tree cannot be
+    /// looked at.
     pub fn stage(&self, list: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
         let first_pass = self.first_pass.is_dir().then_some(self.first_pass);
         let Staged { stats, found } =
@@ -96,10 +99,10 @@ impl Staging<'_> {
         let unchanged = diff_by_index(source, tree, index, options, &mut |record| {
             bytes.clear();
             record.write(&mut bytes);
-            found.put(&[], &bytes).at("write in", folder)
+            found.put(&[], &bytes).at("write to", folder)
         })?;
 
-        // What is copied is told on top of what need not be.
+        // Progress counts copied entries on top of the unchanged ones.
         let told = options.progress.clone().map(|tell| {
             let told: crate::sys::tree::copy::options::Progress =
                 Arc::new(move |bytes, entries| tell(bytes, entries + unchanged.entries));
@@ -126,7 +129,7 @@ impl Staging<'_> {
         Ok(Staged { stats, found })
     }
 
-    /// Makes the directories, and hands out what is to be copied into them.
+    /// Makes the directories, and hands out the entries to be copied into them.
     fn fill(&self, run: &CopyRun<'_>, found: &mut Spool) -> Result<(), DiskError> {
         let staged = open_root(self.staged)?;
         each_record(self.staged, found, &mut |record| {
@@ -163,7 +166,7 @@ impl Staging<'_> {
     }
 }
 
-/// Writes the records down with the inodes of what was staged.
+/// Writes the list, with the inodes of the staged entries.
 fn write_list(staged: &Path, list: &Path, mut found: Spool) -> Result<(), DiskError> {
     let mut out = ListWriter::new(list)?;
     each_record(staged, &mut found, &mut |mut record| {
@@ -172,7 +175,9 @@ fn write_list(staged: &Path, list: &Path, mut found: Spool) -> Result<(), DiskEr
             for step in steps.iter_mut().filter(|step| step.new.is_some()) {
                 let full = || staged.join(&*directory).join(OsStr::from_bytes(step.name.to_bytes()));
                 let made = Stat::of_name(handle.as_fd(), &step.name);
-                step.new = Some(made.map_err(|errno| refusal("look at", full(), errno))?.inode.number);
+                step.new = Some(
+                    made.map_err(|errno| refusal("read the attributes of", full(), errno))?.inode.number,
+                );
             }
         }
         out.add(&record)
@@ -185,25 +190,25 @@ fn each_record(
     found: &mut Spool,
     each: &mut dyn FnMut(ListRecord) -> Result<(), DiskError>,
 ) -> Result<(), DiskError> {
-    let mut records = found.records().at("read in", folder)?;
-    while let Some((_, bytes)) = records.take().at("read in", folder)? {
-        each(ListRecord::read(&bytes).at("read in", folder)?)?;
+    let mut records = found.records().at("read from", folder)?;
+    while let Some((_, bytes)) = records.take().at("read from", folder)? {
+        each(ListRecord::read(&bytes).at("read from", folder)?)?;
     }
     Ok(())
 }
 
-/// Opens the directory at `path` beneath `root`, and makes what is missing on the way.
+/// Opens the directory at `path` beneath `root`, and makes directories that are missing on the way.
 fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<OwnedFd, DiskError> {
     let mut at = PathBuf::new();
     let mut handle = root.try_clone().at("open", staged)?;
     for name in path {
         at.push(name);
         let full = || staged.join(&at);
-        let name = CString::new(name.as_bytes()).map_err(io::Error::from).at("make", &full())?;
+        let name = CString::new(name.as_bytes()).map_err(io::Error::from).at("create", &full())?;
         let opened = match open_directory(handle.as_fd(), &name) {
             Err(Errno::NOENT) => {
-                fault::point("tree.mkdir").at("make", &full())?;
-                mkdirat(&handle, &name, Mode::RWXU).at("make", &full())?;
+                fault::point("tree.mkdir").at("create", &full())?;
+                mkdirat(&handle, &name, Mode::RWXU).at("create", &full())?;
                 open_directory(handle.as_fd(), &name)
             }
             other => other,
@@ -213,8 +218,9 @@ fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<OwnedFd, Disk
     Ok(handle)
 }
 
-/// Makes `target`, which must be an empty directory that nobody else uses, what a tree was before it took the steps of the list
-/// at `list`, which made it the tree `source`: a copy of that, but for what `staged` has of its own.
+/// Makes `target`, an empty directory that no other process uses, equal to the tree that took the
+/// steps of the list at `list` and so became `source`: copies `source`, except for the entries that
+/// `staged` has of the old tree.
 ///
 /// # Errors
 /// As [`copy_tree`](crate::sys::tree::copy_tree); also when the list is not whole.

@@ -1,11 +1,11 @@
-//! A comparison sees each sort of difference, and only differences.
+//! A comparison sees each kind of difference, and only differences.
 
 use std::ops::ControlFlow;
 
 use super::ChangeKind::{Added, Attributes, Deleted, Modified, TypeChanged};
 use super::*;
 
-/// Changes a copy by `change`; what is then to be done to the original to get it.
+/// Changes a copy by `change`; returns what must be done to the original to get that copy.
 fn after(change: impl FnOnce(&Path)) -> Vec<(String, ChangeKind)> {
     let pair = Pair::new();
     fill(&pair.src);

@@ -157,7 +157,7 @@ fn progress_ends_at_what_measure_says() {
 #[test]
 fn a_directory_of_many_entries_and_many_directories() {
     let pair = Pair::new();
-    // Some pieces of what the kernel gives at once.
+    // Several pieces of what the kernel gives at once.
     for index in 0..3_000 {
         make_file(&pair.src.join(format!("file-{index}-{}", "x".repeat(index % 90))), b"1");
     }
@@ -173,7 +173,7 @@ fn a_directory_of_many_entries_and_many_directories() {
     assert!(!pair.dst.exists());
 }
 
-/// Far deeper than any path can be long.
+/// Much deeper than any path can be long.
 #[test]
 fn deeper_than_path_max() {
     let pair = Pair::new();

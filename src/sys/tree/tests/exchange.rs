@@ -1,4 +1,4 @@
-//! A tree becomes another by an exchange of what differs, and comes back.
+//! A tree becomes equal to another by an exchange of what differs, and comes back.
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::*;
 use crate::sys::tree::exchange::list::{ListReader, ListRecord, ListWriter};
 
-/// What is known of a tree, all of it in memory.
+/// An index of a tree, all of it in memory.
 #[derive(Default)]
 struct Known(HashMap<PathBuf, Arc<DirectoryIndex>>);
 
@@ -38,7 +38,7 @@ impl Known {
     }
 }
 
-/// `src` is what `dst` shall become.
+/// `src` is what `dst` must become.
 struct Scene {
     pair: Pair,
     staged: PathBuf,
@@ -48,7 +48,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A tree with everything, and its copy, which is known and then made another.
+    /// Makes a tree with everything, and its copy, which is indexed and then changed.
     fn new(make: impl FnOnce(&Path), disturb: impl FnOnce(&Path)) -> Self {
         let pair = Pair::new();
         fill(&pair.src);
@@ -79,7 +79,7 @@ impl Scene {
         return_entries(&self.pair.dst, &self.staged, &self.list).unwrap();
     }
 
-    /// What the tree was, made anew.
+    /// Makes the old tree again.
     fn before(&self) -> BTreeMap<PathBuf, String> {
         let target = self.pair.dst.with_file_name("before");
         make_dir(&target);
@@ -88,7 +88,7 @@ impl Scene {
         snapshot(&target)
     }
 
-    /// Forth, what it was, and back.
+    /// Checks the exchange, the old tree, and the return.
     fn goes_both_ways(&self) {
         let (wanted, before) = (snapshot(&self.pair.src), snapshot(&self.pair.dst));
         self.stage();
@@ -111,7 +111,7 @@ fn remove_dir(path: &Path) {
     fs::remove_dir_all(path).unwrap();
 }
 
-/// Differences of every kind.
+/// Makes differences of every kind.
 fn disturb(tree: &Path) {
     let at = |name: &str| tree.join(name);
     make_file(&at("new"), b"new");
@@ -170,7 +170,7 @@ fn what_did_not_change_is_not_touched() {
     let names = ["nothing", "sub/large", "sub/read-only", "sub/dangling", "open-to-all", "fifo"];
     let before = names.map(look);
     let stats = scene.stage();
-    // What has several names is always made anew.
+    // An inode with several names is always made anew.
     assert_eq!((stats.files, stats.reused, stats.hard_links), (2, 5, 3));
     scene.exchange();
     assert_eq!(names.map(look), before);
@@ -234,7 +234,7 @@ fn the_way_back_begins_wherever_the_way_forth_ended() {
         let scene = Scene::new(|_| (), disturb);
         let before = snapshot(&scene.pair.dst);
         scene.stage();
-        // The list up to there, a step in each record.
+        // The list up to there, with one step in each record.
         let part = scene.list.with_extension("part");
         let (mut all, mut out) =
             (ListReader::open(&scene.list).unwrap().unwrap(), ListWriter::new(&part).unwrap());
@@ -264,7 +264,7 @@ fn the_way_back_begins_wherever_the_way_forth_ended() {
     assert!(steps > 15, "{steps}");
 }
 
-/// A directory takes part, so the old one is set aside first: a dead process may have stopped in between.
+/// If a directory takes part, the old entry is set aside first: a process may have died in between.
 #[test]
 fn a_step_by_way_of_the_side_goes_on_from_anywhere() {
     for stopped in 0..4 {
@@ -315,7 +315,7 @@ fn what_was_copied_early_is_taken_where_it_still_differs() {
     });
     let early = scene.change().stage_first_pass(&CopyOptions::default()).unwrap();
     assert_eq!(early.files, 4, "{early:?}");
-    // Meanwhile some is changed further, some comes to be, and some is a difference no more.
+    // Meanwhile some entries change further, some appear, and some differ no more.
     make_dir(&scene.pair.dst.join("gone"));
     make_file(&scene.pair.dst.join("gone/other"), b"mine");
     delete_file(&scene.pair.dst.join("nothing"));
@@ -329,7 +329,7 @@ fn what_was_copied_early_is_taken_where_it_still_differs() {
 }
 
 #[test]
-fn an_entry_that_somebody_replaced_meanwhile_is_refused_and_all_comes_back() {
+fn an_entry_that_another_process_replaced_is_refused_and_all_comes_back() {
     let scene = Scene::new(|_| (), |tree| make_file(&tree.join("setuid"), b"changed"));
     scene.stage();
     let data = scene.pair.dst.join("setuid");
@@ -352,7 +352,7 @@ fn a_symlink_in_place_of_a_directory_is_not_followed() {
     symlink(outside.path(), scene.pair.dst.join("sub")).unwrap();
     exchange_entries(&scene.pair.dst, &scene.staged, &scene.list).unwrap_err();
     assert_eq!(fs::read(outside.path().join("read-only")).unwrap(), b"theirs");
-    // And while it is found out what differs.
+    // And while the differences are being found.
     let scene = Scene::new(
         |_| (),
         |tree| {
@@ -380,7 +380,7 @@ fn directories_that_their_owner_may_not_write_change_and_are_closed_again() {
     );
     give_to_nobody(scene.pair.src.parent().unwrap());
     for root in [&scene.pair.src, &scene.pair.dst] {
-        // Another owner takes them away.
+        // Another owner clears them.
         set_mode(&root.join("setuid"), 0o6755);
     }
     as_nobody(|| scene.goes_both_ways());

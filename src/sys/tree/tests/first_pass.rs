@@ -1,10 +1,10 @@
-//! A first pass over a tree that changes, and a second: the copy must be what the tree is at the second.
+//! Two passes over a tree that changes: the copy must be what the tree is at the second pass.
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
 use super::*;
 
-/// Names with contents of the same size, in directories of the same names.
+/// Makes names with contents of one size, in directories of the same names.
 fn quiet_tree() -> Pair {
     let pair = Pair::new();
     for directory in ["a", "b"] {
@@ -19,18 +19,18 @@ fn quiet_tree() -> Pair {
     pair
 }
 
-/// Waits until what was done so far is older than a tick.
+/// Waits until everything done so far is older than a tick.
 fn settle() {
     FileTime::a_tick_after(FileTime::fine());
     FileTime::a_tick_after(FileTime::fine());
 }
 
-/// Both passes, with `meanwhile` between them. Gives what each did.
+/// Runs both passes with `meanwhile` between them; returns what each did.
 fn both_passes(pair: &Pair, meanwhile: impl FnOnce(&Path)) -> (CopyStats, CopyStats) {
     both_passes_by(pair, None, meanwhile)
 }
 
-/// The same, where the first pass was at another time.
+/// Runs both passes, the first one at another time.
 fn both_passes_by(
     pair: &Pair,
     settled: Option<FileTime>,
@@ -48,7 +48,7 @@ fn both_passes_by(
 }
 
 #[test]
-fn what_nobody_touches_is_copied_once() {
+fn untouched_entries_are_copied_once() {
     let pair = quiet_tree();
     let (first, second) = both_passes(&pair, |_| {});
     assert_eq!(first.files, 13);
@@ -65,7 +65,7 @@ fn every_change_between_the_passes_is_seen() {
 
 #[test]
 fn every_change_is_seen_also_when_the_clock_was_set_back() {
-    // What is changed now bears times from before the first pass.
+    // Changes made now get times from before the first pass.
     let FileTime(seconds, nanoseconds) = FileTime::now();
     if root_or_skip() {
         change_everything(Some(FileTime(seconds + 3600, nanoseconds)));
@@ -104,7 +104,7 @@ fn change_everything(settled: Option<FileTime>) {
         fs::rename(root.join("b/h"), root.join("b/moved")).unwrap();
         fs::remove_file(root.join("b/i")).unwrap();
         symlink("f", root.join("b/i")).unwrap();
-        // In the future, so that looking does not move it.
+        // In the future, so that a look does not move it.
         let new = [root.join("b/i"), root.join("b/k")];
         run(
             "touch",
@@ -120,7 +120,7 @@ fn change_everything(settled: Option<FileTime>) {
 }
 
 #[test]
-fn directories_that_change_places_lead_nobody_astray() {
+fn directories_that_change_places_mislead_no_pass() {
     let swap = |root: &Path| {
         let exchange = rustix::fs::RenameFlags::EXCHANGE;
         rustix::fs::renameat_with(CWD, root.join("a"), CWD, root.join("b"), exchange).unwrap();
@@ -129,7 +129,7 @@ fn directories_that_change_places_lead_nobody_astray() {
     let (_, second) = both_passes(&pair, swap);
     assert_eq!(second.kept, 13);
 
-    // Before the first pass, and back: no file bears a mark of it.
+    // Before the first pass, and back: no file has a mark of it.
     let pair = quiet_tree();
     swap(&pair.src);
     let (_, second) = both_passes(&pair, swap);
@@ -158,7 +158,8 @@ fn a_file_that_was_only_read_keeps_the_time_of_that() {
     let pair = quiet_tree();
     run("touch", &[OsStr::new("-ad"), OsStr::new("2001-01-01"), pair.src.join("a/f").as_os_str()]);
     settle();
-    // Where access is noted at all: reading moves that time, and leaves the time of change alone.
+    // Where access is recorded at all: reading moves that time, and leaves the time of change
+    // alone.
     let (_, second) = both_passes(&pair, |root| drop(fs::read(root.join("a/f")).unwrap()));
     assert_eq!(second.kept, 13);
 }
@@ -185,7 +186,8 @@ fn a_mount_point_is_refused_before_anything_is_held() {
     assert_eq!(error.source.kind(), std::io::ErrorKind::CrossesDevices);
 }
 
-/// A write is marked when it begins and may go on long after; a copy that begins later has all of it.
+/// A write marks its file when it begins and may go on long after; a copy that begins later has all
+/// of it.
 #[test]
 fn a_write_that_is_under_way_is_waited_for() {
     const SIZE: usize = 200_000_000;
@@ -207,7 +209,7 @@ fn a_write_that_is_under_way_is_waited_for() {
     assert!(fs::read(pair.dst.join("f")).unwrap().iter().all(|byte| *byte == b'b'));
 }
 
-/// A file that is large enough for a draft, among smaller ones.
+/// Makes a file that is large enough for a draft, among smaller ones.
 fn large_tree() -> Pair {
     let pair = Pair::new();
     make_file(&pair.src.join("large"), &noise(5_000_000));
@@ -223,7 +225,7 @@ fn write_into(root: &Path, name: &str, offset: u64) {
     set_times(root);
 }
 
-/// Whether there are drafts where the tests run: not where blocks are shared.
+/// Returns whether the tests' file system gets drafts: not if it shares blocks.
 fn has_drafts(pair: &Pair) -> bool {
     !crate::sys::disk::can_clone(pair.dst.parent().unwrap())
 }
@@ -278,7 +280,7 @@ fn a_draft_is_exact_in_all_that_is_not_bytes() {
         let (owner, group) = (Some(Uid::from_raw(7)), Some(Gid::from_raw(8)));
         rustix::fs::chownat(CWD, &large, owner, group, AtFlags::empty()).unwrap();
         write_into(root, "large", 4_999_999);
-        // Writing took them.
+        // Writing cleared them.
         set_mode(&large, 0o4711);
         set_times(root);
     });
@@ -295,7 +297,7 @@ fn a_draft_is_of_an_inode_and_not_of_a_name() {
     });
     assert_eq!(second.by_way[CopyWay::Patched], Rung { files: u64::from(has_drafts(&pair)), bytes: 0 });
 
-    // Two names, of which it has one draft; and one that is no file any more.
+    // An inode with two names, which has one draft; and a name that is no longer a file.
     let pair = large_tree();
     let (_, second) = both_passes(&pair, |root| {
         fs::hard_link(root.join("large"), root.join("again")).unwrap();

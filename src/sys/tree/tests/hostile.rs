@@ -1,4 +1,4 @@
-//! A tree whose owner works against us.
+//! A tree whose owner works against the engine.
 
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::*;
 use crate::sys::tree::entry::handle::{open_beneath_checked, open_root};
 
-/// Exchanges `left` and `right` all the time while `work` runs.
+/// Exchanges `left` and `right` again and again while `work` runs.
 fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -24,7 +24,7 @@ fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {
     });
 }
 
-/// Sets the flag also if a check fails, so that the test ends.
+/// Sets the flag even if a check fails, so that the test ends.
 struct StopAtEnd<'a>(&'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {
@@ -122,7 +122,7 @@ fn a_fifo_is_never_opened() {
     });
 }
 
-/// Opening a device that nobody drives is an error, and opening others has effects.
+/// Opening a device without a driver is an error, and opening others has effects.
 #[test]
 fn a_device_is_never_opened() {
     if !root_or_skip() {
@@ -143,7 +143,7 @@ fn a_device_is_never_opened() {
     });
 }
 
-/// Does `change` to the file `live` again and again, and copies the tree meanwhile, by each rung; gives the copies.
+/// Changes the file `live` again and again while copying the tree by each rung; returns the copies.
 fn copies_while(pair: &Pair, rounds: usize, change: impl Fn(&fs::File, u64) + Sync) -> Vec<Vec<u8>> {
     let stop = AtomicBool::new(false);
     let file = fs::OpenOptions::new().write(true).open(pair.src.join("live")).unwrap();
@@ -178,7 +178,7 @@ fn a_file_that_grows_without_end_is_copied_up_to_where_it_was() {
     let block = vec![b'x'; 256 * 1024];
     let copies = copies_while(&pair, 12, |file, step| {
         use std::os::unix::fs::FileExt as _;
-        // Not the whole disk, if the copy is slow.
+        // Not the whole disk if the copy is slow.
         file.write_all_at(&block, (step % 400) * block.len() as u64).unwrap();
         if step % 400 == 0 {
             file.set_len(0).unwrap();
@@ -201,7 +201,7 @@ fn a_file_that_is_truncated_while_it_is_read_gives_what_there_is() {
         }
     });
     for copy in copies {
-        // Only bytes that were there at some time: those of the file, or a hole's.
+        // Only bytes that were there at some time: the file's, or those of a hole.
         let strange = copy.iter().zip(&content).position(|(byte, was)| byte != was && *byte != 0);
         assert!(copy.len() <= content.len() && strange.is_none(), "{} bytes, {strange:?}", copy.len());
     }
@@ -268,7 +268,7 @@ fn a_root_that_is_a_symlink_is_refused() {
     assert_eq!(error.path, link);
 }
 
-/// A live tree: whatever comes and goes, the copy does not fail.
+/// A live tree: whatever appears and vanishes, the copy does not fail.
 #[test]
 fn entries_that_come_and_go_do_no_harm() {
     let pair = Pair::new();

@@ -1,4 +1,4 @@
-//! Rules of the tree engine. `snapshot` is the checker; it shares nothing with the engine.
+//! Tests of the tree engine. `snapshot` is the checker; it shares no code with the engine.
 
 mod changes;
 mod exact;
@@ -26,7 +26,7 @@ use super::copy::tree::copy_with;
 use super::*;
 use crate::sys::error::DiskError;
 
-/// Whether this test, which needs root, can run. It must in CI.
+/// Returns whether a test that needs root can run. In CI it must.
 fn root_or_skip() -> bool {
     #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -38,7 +38,8 @@ fn root_or_skip() -> bool {
     root
 }
 
-/// Does `work` as the user nobody. Credentials are a thread's own in Linux, and its children's.
+/// Does `work` as the user nobody. In Linux each thread has its own credentials, and so do its
+/// children.
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let as_other = || {
         rustix::thread::set_thread_groups(&[]).unwrap();
@@ -49,7 +50,7 @@ fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(as_other).join().unwrap())
 }
 
-/// Gives `path` and all beneath it to nobody.
+/// Gives `path` and everything beneath it to the user nobody.
 fn give_to_nobody(path: &Path) {
     run(
         "chown",
@@ -119,14 +120,14 @@ fn make_node(path: &Path, kind: FileType, device: u64) {
     rustix::fs::mknodat(CWD, path, kind, Mode::from_raw_mode(0o640), device).unwrap();
 }
 
-/// Runs a program that must succeed; what it printed.
+/// Runs a program that must succeed; returns its output.
 fn run(program: &str, arguments: &[&OsStr]) -> Vec<u8> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-/// A mount that goes with the test.
+/// A mount that ends with the test.
 struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
@@ -142,7 +143,7 @@ impl Drop for Mount<'_> {
     }
 }
 
-/// Gives all entries odd times, with an access time in the future, which reading does not move.
+/// Sets odd times on all entries, with an access time in the future, which reading does not move.
 fn set_times(root: &Path) {
     let mut seconds = 1_000_000_000;
     let mut todo = vec![root.to_owned()];
@@ -163,7 +164,8 @@ fn set_times(root: &Path) {
     }
 }
 
-/// All that a copy must keep, by relative path; inodes stand as the first path that has them.
+/// Describes everything that a copy must keep, by relative path; the first path stands for an
+/// inode.
 fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
     let mut entries = BTreeMap::new();
     let mut todo = vec![root.to_owned()];
@@ -188,7 +190,8 @@ fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
         let device = if kind.is_char_device() || kind.is_block_device() { meta.rdev() } else { 0 };
         let links = if kind.is_dir() { 0 } else { meta.nlink() };
         let (read, modified) = ((meta.atime(), meta.atime_nsec()), (meta.mtime(), meta.mtime_nsec()));
-        // Who reads a link that is newer than its last reading sets that (relatime), the copier and this look too.
+        // Reading a link that is newer than its last reading moves that time (relatime): the copier
+        // does, and so does this look.
         let read = if kind.is_symlink() && read <= modified { (0, 0) } else { read };
         let times = (read.0, read.1, modified.0, modified.1);
         let owner = (meta.uid(), meta.gid());
@@ -215,7 +218,7 @@ fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
     entries
 }
 
-/// FNV-1a, enough to tell two contents apart in a message that can be read.
+/// Computes FNV-1a, enough to tell two contents apart in a readable message.
 fn digest(content: &[u8]) -> u64 {
     content
         .iter()
@@ -229,7 +232,7 @@ fn assert_same(left: &BTreeMap<PathBuf, String>, right: &BTreeMap<PathBuf, Strin
     assert_eq!(left.len(), right.len());
 }
 
-/// Bytes that do not repeat within a block.
+/// Makes bytes that do not repeat within a block.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut step = || {
@@ -241,7 +244,7 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| step()).collect()
 }
 
-/// A tree with everything that this user can make.
+/// Makes a tree with everything that this user can make.
 fn fill(root: &Path) {
     make_dir(&root.join("empty"));
     make_dir(&root.join("sub"));

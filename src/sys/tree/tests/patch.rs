@@ -1,4 +1,4 @@
-//! A draft that is brought up to date is what a copy would be, whatever became of the file meanwhile.
+//! A patched draft equals a copy, whatever happened to the file meanwhile.
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
@@ -15,13 +15,13 @@ use crate::sys::tree::copy::content::{CopiedFile, CopyFailure, next_data};
 use crate::sys::tree::copy::patch::patch_copy;
 use crate::sys::tree::entry::handle::Stat;
 
-/// More than one range for two threads, and an end that is no block's.
+/// More than one range for two threads, and an end inside a block.
 const SIZE: u64 = 20_000_003;
 static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| noise(SIZE as usize));
-/// What a thread takes at a time.
+/// Bytes that a thread takes at a time.
 const RANGE: u64 = 16 << 20;
 
-/// A file, and a draft that was copied from it as `before` had made it. Both with data from one end to the other at first.
+/// A file, and a draft that was copied from it as `before` had made it. At first both are all data.
 struct Drafted {
     _home: TempDir,
     from: PathBuf,
@@ -58,7 +58,7 @@ impl Drafted {
         copied
     }
 
-    /// What is data, as the file system tells it.
+    /// Lists the extents of data, as the file system tells them.
     fn extents(path: &Path) -> Vec<(u64, u64)> {
         let file: OwnedFd = File::open(path).unwrap().into();
         let size = fs::metadata(path).unwrap().size();
@@ -80,7 +80,7 @@ impl Drafted {
     }
 }
 
-/// Revises a draft after `change`, with one thread and with several; the bytes that were written.
+/// Patches a draft after `change`, with one thread and with several; returns the bytes written.
 fn after(change: impl Fn(&File)) -> u64 {
     let written = [1, 3].map(|threads| {
         let drafted = Drafted::new(|_| {});
@@ -132,7 +132,7 @@ fn a_file_may_have_shrunk_or_grown() {
     for size in [1, 4095, 4096, 4097, RANGE - 1, RANGE, RANGE + 1, SIZE - 1] {
         assert_eq!(after(|file| file.set_len(size).unwrap()), 0, "{size}");
     }
-    // What comes after the old end is a hole, or data, or both; the end itself is in a block that is there.
+    // After the old end comes a hole, or data, or both; the end itself is in an existing block.
     after(|file| file.set_len(SIZE + 1).unwrap());
     after(|file| file.set_len(100_000_000).unwrap());
     let end = SIZE.next_multiple_of(4096);
@@ -142,7 +142,7 @@ fn a_file_may_have_shrunk_or_grown() {
         file.set_len(0).unwrap();
         file.write_all_at(b"end", 50_000_000).unwrap();
     });
-    // Cut, and grown again: what was there has become zeros.
+    // Cut off and grown again: the old data has become zeros.
     after(|file| {
         file.set_len(10_000).unwrap();
         file.set_len(SIZE).unwrap();
@@ -178,7 +178,7 @@ fn what_was_a_hole_is_filled() {
         file.set_len(SIZE + 10_000_000).unwrap();
     };
     for fill in [
-        // Zeros that are written are data, as in the file.
+        // Written zeros are data, as in the file.
         (|file| file.write_all_at(&[0; 65_536], 0).unwrap()) as fn(&File),
         |file| file.write_all_at(&noise(4096), 8192).unwrap(),
         |file| file.write_all_at(&noise(131_072), RANGE - 65_536).unwrap(),
@@ -194,7 +194,7 @@ fn what_was_a_hole_is_filled() {
 
 #[test]
 fn a_file_that_changes_while_it_is_read_gives_what_there_is() {
-    // As a copy: up to the size it had, and no further than there is.
+    // As in a copy: up to the size that the file had, and no further than it reaches.
     let drafted = Drafted::new(|_| {});
     let Ok(copied) = drafted.patch(2, |file| file.set_len(RANGE + 5).unwrap()) else { panic!("it failed") };
     assert_eq!(copied.size, RANGE + 5);

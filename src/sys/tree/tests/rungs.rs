@@ -1,4 +1,4 @@
-//! The copy ladder, each rung by itself, and files that change under it.
+//! Each rung of the copy ladder by itself, and files that change under it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +27,7 @@ fn each_rung_copies_the_same() {
     }
 }
 
-/// Copies `content`, of which the stat was taken before `change` was done to the file.
+/// Copies `content`, of a file that `change` changes after its stat was taken.
 fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File)) -> (CopiedFile, Vec<u8>) {
     let home = tempfile::tempdir().unwrap();
     let (from, to) = (home.path().join("from"), home.path().join("to"));
@@ -41,7 +41,7 @@ fn copy_changed(content: &[u8], ladder: &Ladder, change: impl FnOnce(&fs::File))
     (copied, fs::read(&to).unwrap())
 }
 
-/// ZFS says so for a while of what it has not written yet.
+/// ZFS answers so for a while about data that it has not written yet.
 #[test]
 fn a_clone_that_is_put_off_is_tried_again() {
     static ASKED: AtomicU32 = AtomicU32::new(0);
@@ -49,7 +49,7 @@ fn a_clone_that_is_put_off_is_tried_again() {
         if ASKED.fetch_add(1, Ordering::Relaxed) < 2 {
             return Err(Errno::AGAIN);
         }
-        // What the kernel does at last, on a file system that shares no blocks.
+        // What the kernel does in the end on a file system that shares no blocks.
         rustix::fs::copy_file_range(from, Some(&mut 0), to, Some(&mut 0), 1 << 20).map(|_| ())
     });
     let content = noise(10_000);
@@ -68,7 +68,7 @@ fn a_clone_that_is_always_put_off_is_a_copy_and_is_called_one() {
     });
     let content = noise(10_000);
     let mut asked = 0;
-    // Also the second time: it may succeed for another file, so it is not given up for good.
+    // The second time as well: another file may succeed, so the rung is not given up for good.
     for _ in 0..2 {
         let (copied, read) = copy_changed(&content, &ladder, |_| ());
         assert_eq!((copied.way, copied.moved), (Some(CopyWay::Ranged), 10_000));

@@ -1,4 +1,4 @@
-//! What is made in directories that are there already must be as exact as what is made in new ones.
+//! Entries made in existing directories are as exact as those made in new ones.
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
@@ -10,7 +10,7 @@ fn assert_equal(pair: &Pair) {
     compare_trees(&pair.src, &pair.dst, &mut |change| -> ControlFlow<()> { panic!("{change:?}") }).unwrap();
 }
 
-/// A source with a file in a directory, and a copy of it from which the file is missing.
+/// Makes a source with a file in a directory, and a copy of it that lacks the file.
 fn missing(make: impl FnOnce(&Path)) -> Pair {
     let pair = Pair::new();
     let directory = pair.src.join("a");
