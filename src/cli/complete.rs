@@ -54,6 +54,15 @@ pub(super) fn settings() -> ArgValueCompleter {
     })
 }
 
+/// Verbs and topics.
+pub(super) fn help() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let known = super::help::names().into_iter().filter(|name| name.starts_with(&*typed));
+        known.map(CompletionCandidate::new).collect()
+    })
+}
+
 type Names = Vec<(String, &'static str)>;
 
 fn candidates(typed: &OsStr, names: impl Fn(&Pool) -> Names) -> Vec<CompletionCandidate> {

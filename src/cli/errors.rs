@@ -81,7 +81,12 @@ pub(super) fn usage(message: &str) -> ExitCode {
 /// Tells what clap found wrong with the command line.
 pub(super) fn command_line(error: &clap::Error) -> ExitCode {
     let (text, hints) = super::usage::words(error);
-    say("error", &text);
+    usage_with(&text, hints)
+}
+
+/// Reports a fault of the command line, with hints.
+pub(super) fn usage_with(message: &str, hints: impl IntoIterator<Item = String>) -> ExitCode {
+    say("error", message);
     for hint in hints {
         say("hint", &hint);
     }

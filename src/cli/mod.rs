@@ -39,6 +39,7 @@ use self::session::Session;
 /// branch of data per piece of work. Containers on the volume are restarted around it.
 #[derive(Debug, Parser)]
 #[command(name = "dvol", version, max_term_width = 100, propagate_version = false)]
+#[command(disable_help_subcommand = true)]
 #[command(after_help = "Example:
   dvol init frob_mysql
   docker run -v frob_mysql:/data --volume-driver=dvol busybox \\

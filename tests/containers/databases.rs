@@ -143,11 +143,11 @@ fn postgresql_under_load_is_committed_whole_in_each_way_of_quiescing() {
     database.remove();
 }
 
-/// The way and the command that the README advises for a database.
+/// Returns the mode and the command that `dvol help databases` advises for a database.
 fn advised(database: &str) -> (String, String) {
-    let readme = include_str!("../../README.md");
+    let topic = include_str!("../../src/cli/help/topics/databases.md");
     let line =
-        readme.lines().find(|line| line.starts_with(&format!("| {database}"))).expect("it is in the table");
+        topic.lines().find(|line| line.starts_with(&format!("| {database}"))).expect("it is in the table");
     let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
     (cells[2].to_owned(), cells[3].to_owned())
 }

@@ -1,4 +1,4 @@
-//! The README's walkthrough, as it is written there.
+//! The walkthrough that the README's picture shows.
 
 use crate::support::Engine;
 

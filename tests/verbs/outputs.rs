@@ -101,9 +101,9 @@ fn every_verb_tells_how_it_is_used() {
     let pool = Pool::empty();
     let all = pool.ok(["-h"]);
     let mut said = format!("$ dvol -h\n{all}\n");
-    let before_options = all.lines().take_while(|line| !line.starts_with("Options"));
+    let before_topics = all.lines().take_while(|line| !line.starts_with("Topics"));
     let named =
-        before_options.filter_map(|line| line.strip_prefix("  ")?.split_once("  ").map(|(verb, _)| verb));
+        before_topics.filter_map(|line| line.strip_prefix("  ")?.split_once("  ").map(|(verb, _)| verb));
     let verbs: Vec<&str> =
         named.filter(|verb| !verb.is_empty() && !verb.contains(' ') && *verb != "help").collect();
     assert!(verbs.len() > 25, "{verbs:?}");

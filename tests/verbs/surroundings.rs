@@ -30,6 +30,7 @@ fn a_shell_completes_volumes_branches_and_tags() {
     assert_eq!(offered(&pool, &["config", "user.n"]), ["user.name"]);
     assert_eq!(offered(&pool, &["-C", "d"]), ["db"]);
     assert_eq!(offered(&pool, &["comm"]), ["commit"]);
+    assert_eq!(offered(&pool, &["help", "co"]), ["commit", "config", "completion", "compose", "containers"]);
     // Options of all verbs do not stand among the branches, but are there when they are typed.
     let after_checkout = offered(&pool, &["checkout", ""]);
     assert!(after_checkout.contains(&"bugfix".to_owned()) && !after_checkout.contains(&"--pool".to_owned()));
@@ -46,9 +47,9 @@ fn a_shell_completes_volumes_branches_and_tags() {
 #[test]
 fn every_verb_has_a_man_page() {
     let pool = Pool::empty();
-    pool.ok(["man", "man1"]);
+    pool.ok(["man", "share"]);
     for page in ["dvol.1", "dvol-commit.1", "dvol-log.1", "dvol-hook-install.1"] {
-        let text = std::fs::read_to_string(pool.dir().join("man1").join(page)).unwrap();
+        let text = std::fs::read_to_string(pool.dir().join("share/man1").join(page)).unwrap();
         assert!(text.contains(".TH") && text.contains(".SH EXAMPLES"), "{page}: {text}");
         let is_whole = page == "dvol.1";
         assert_eq!(text.contains("lock\\-timeout"), is_whole, "{page}: {text}");
@@ -59,8 +60,8 @@ fn every_verb_has_a_man_page() {
         );
     }
     // Again into the same directory, as a build does.
-    pool.ok(["man", "man1"]);
-    assert!(std::fs::read_dir(pool.dir().join("man1")).unwrap().count() > 25);
+    pool.ok(["man", "share"]);
+    assert!(std::fs::read_dir(pool.dir().join("share/man1")).unwrap().count() > 25);
 }
 
 #[test]

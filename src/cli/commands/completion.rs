@@ -46,17 +46,25 @@ pub(in crate::cli) fn command() -> clap::Command {
     help::command().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg })
 }
 
-/// Write the man pages, one for each verb, into a directory
+/// Write the man pages of verbs and topics into the sections of a directory
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dvol man /usr/share/man/man1")]
+#[command(after_help = "Example:\n  dvol man /usr/share/man")]
 pub(in crate::cli) struct ManArgs {
-    /// The directory
+    /// The directory that holds the sections, man1 and man7
     directory: PathBuf,
 }
 
 pub(in crate::cli) fn man(args: &ManArgs) -> Outcome {
-    disk::ensure_directory(&args.directory, 0o755)?;
-    write_pages(&pages(), &args.directory)?;
+    let section = |name: &str| {
+        let path = args.directory.join(name);
+        disk::ensure_directory(&path, 0o755).map(|()| path)
+    };
+    write_pages(&pages(), &section("man1")?)?;
+    let topics = section("man7")?;
+    for topic in help::topics::TOPICS {
+        let (name, page) = help::man::page(topic);
+        write_page(&topics, &name, &page)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,15 +76,20 @@ fn write_pages(command: &clap::Command, directory: &Path) -> Result<(), Failure>
     let page = String::from_utf8_lossy(&page);
     let page = page.replace(".SH EXTRA\nExample:\n", ".SH EXAMPLES\n").replace("@SH@ ", ".SH ");
     let name = format!("{}.1", command.get_display_name().unwrap_or(command.get_name()));
+    write_page(directory, &name, &page)?;
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+        write_pages(verb, directory)?;
+    }
+    Ok(())
+}
+
+fn write_page(directory: &Path, name: &str, page: &str) -> Result<(), Failure> {
     let draft = directory.join(format!(".{name}"));
     if disk::inode(&draft)?.is_some() {
         disk::remove_file(&draft)?;
     }
     disk::write_new(&draft, page.as_bytes(), 0o644)?;
     disk::replace(&draft, &directory.join(name))?;
-    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        write_pages(verb, directory)?;
-    }
     Ok(())
 }
 
@@ -102,9 +115,11 @@ const MORE: &str = "@SH@ EXIT STATUS
 
 /// The command line as its pages show it: options of all verbs stand in dvol(1) alone.
 fn pages() -> clap::Command {
-    let mut command = help::command().disable_help_subcommand(true);
+    let mut command = help::command();
     let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    command = command.after_long_help(format!("{example}\n{MORE}"));
+    let topics: Vec<_> = help::topics::TOPICS.iter().map(|topic| format!("dvol-{}(7)", topic.name)).collect();
+    let topics = topics.join(", ");
+    command = command.after_long_help(format!("{example}\n{MORE}\n@SH@ SEE ALSO\n{topics}"));
     command.build();
     let verbs: Vec<_> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     command = command.mut_args(|arg| match is_global(&arg) {

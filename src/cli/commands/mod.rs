@@ -12,6 +12,7 @@ mod du;
 mod export;
 mod fsck;
 mod gc;
+mod help;
 mod hook;
 mod import;
 mod init;
@@ -71,6 +72,7 @@ pub(super) enum Verb {
     Fsck(fsck::Args),
     Doctor(doctor::Args),
     Completion(completion::Args),
+    Help(help::Args),
     #[command(hide = true)]
     Man(completion::ManArgs),
 }
@@ -83,7 +85,7 @@ impl Verb {
 
     /// Returns whether the verb works on the pool, so that an older layout is imported first.
     pub(super) fn needs_pool(&self) -> bool {
-        !matches!(self, Verb::Completion(_) | Verb::Man(_) | Verb::Doctor(_))
+        !matches!(self, Verb::Completion(_) | Verb::Man(_) | Verb::Help(_) | Verb::Doctor(_))
     }
 
     /// Runs the verb and returns its exit code.
@@ -97,6 +99,7 @@ impl Verb {
             Verb::Doctor(args) => doctor::run(session, args),
             Verb::Completion(args) => completion::run(args),
             Verb::Man(args) => completion::man(args),
+            Verb::Help(args) => help::run(args),
             Verb::Show(args) => show::run(session, args),
             Verb::Status(args) => status::run(session, args),
             Verb::Diff(args) => diff::run(session, args),

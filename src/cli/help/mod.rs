@@ -1,10 +1,23 @@
-//! `dvol --help`: the verbs by what a person wants to do, and long help through the pager.
+//! Help: the overview of `dvol --help`, with the verbs grouped by purpose, and the topics of
+//! `dvol help`.
+//!
+//! A topic is a Markdown file in `topics/`. [`markdown`] parses it, [`render`] makes text for a
+//! terminal of it, [`man`] a man page.
+
+mod look;
+pub(super) mod man;
+mod markdown;
+mod render;
+pub(super) mod topics;
+mod wrap;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::CommandFactory as _;
 
+use self::look::Look;
+use self::topics::{TOPICS, Topic};
 use super::App;
 use super::pager::Pager;
 
@@ -35,14 +48,32 @@ pub(super) fn command() -> clap::Command {
         }
         verbs.push('\n');
     }
+    let _ = writeln!(verbs, "{header}Topics:{header:#}");
+    for topic in TOPICS {
+        let _ = writeln!(verbs, "  {literal}{:<14}{literal:#}{}", topic.name, topic.about);
+    }
     let _ = write!(
         verbs,
-        "{literal}dvol VERB -h{literal:#} shows a verb's own options, {literal}dvol VERB --help{literal:#} all there is to say."
+        "\n{literal}dvol VERB -h{literal:#} lists a verb's options, {literal}dvol help VERB{literal:#} explains them.\n\
+         {literal}dvol help TOPIC{literal:#} shows a topic."
     );
     let template = format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{verbs}\n\n{{options}}{{after-help}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{verbs}\n\n{header}Options:{header:#}\n{{options}}{{after-help}}"
     );
     command.help_template(template)
+}
+
+/// Lists what `dvol help` takes: verbs with their aliases, and topics.
+pub(super) fn names() -> Vec<String> {
+    let command = App::command();
+    let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let verbs = verbs.flat_map(clap::Command::get_name_and_visible_aliases);
+    verbs.chain(TOPICS.iter().map(|topic| topic.name)).map(str::to_owned).collect()
+}
+
+/// Renders a topic for standard output.
+pub(super) fn render(topic: &Topic) -> String {
+    render::page(&markdown::parse(topic.source), &Look::of_stdout())
 }
 
 /// Shows help: through a pager at a terminal, as it may be long.

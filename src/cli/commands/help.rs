@@ -1,0 +1,61 @@
+//! `dvol help`: the help of a verb, or a topic.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use crate::cli::help::topics::{self, Topic};
+use crate::cli::output::Failure;
+use crate::cli::pager::Pager;
+use crate::cli::{Outcome, complete, errors, help, similar};
+
+/// Show the help of a verb, or read about a topic
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol help
+  dvol help commit
+  dvol help databases")]
+pub(in crate::cli) struct Args {
+    /// A verb or a topic; without one, lists both
+    #[arg(value_name = "VERB|TOPIC", add = complete::help())]
+    words: Vec<String>,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Outcome {
+    if let [word] = &args.words[..]
+        && let Some(topic) = topics::find(word)
+    {
+        return read(topic);
+    }
+    let words = ["dvol"].into_iter().chain(args.words.iter().map(String::as_str)).chain(["--help"]);
+    match help::command().try_get_matches_from(words) {
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            help::show(&error);
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(unknown(&args.words.join(" "))),
+    }
+}
+
+/// Shows a topic: through a pager at a terminal.
+fn read(topic: &Topic) -> Outcome {
+    let page = help::render(topic);
+    if let Some(mut pager) = Pager::start() {
+        // A reader who has read enough ends the pager.
+        let _ = pager.write_all(page.as_bytes());
+        if pager.end().unwrap_or(false) {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    anstream::stdout().lock().write_all(page.as_bytes()).map_err(Failure::Output)?;
+    io::stdout().flush().map_err(Failure::Output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(wanted: &str) -> ExitCode {
+    let hints = similar::did_you_mean(wanted, help::names())
+        .into_iter()
+        .chain(["dvol help lists the verbs and the topics".to_owned()]);
+    errors::usage_with(&format!("'{wanted}' is neither a verb nor a topic"), hints)
+}
