@@ -17,6 +17,7 @@ mod verbs {
     mod errors;
     mod fields;
     pub(crate) mod harness;
+    mod help_topics;
     mod hook;
     mod leaving;
     mod limits;
