@@ -1,7 +1,7 @@
 //! The tree engine on file systems that share blocks between files, and between file systems.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/loop_image.rs"]
+#[path = "support/src/loop_image.rs"]
 mod loop_image;
 
 use std::fs;

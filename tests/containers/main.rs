@@ -6,7 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
 
-#[path = "../support/mod.rs"]
+#[path = "../support/src/lib.rs"]
 mod support;
 
 mod auto_remove;

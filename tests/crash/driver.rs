@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::engine::Containers;
+use crate::fake_engine::Containers;
 use crate::scene::Run;
 use crate::sweep::{Case, Points, sweep};
 

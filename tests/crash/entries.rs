@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::engine::{Container, Containers, Status};
+use crate::fake_engine::{Container, Containers, Status};
 use crate::scene::Run;
 use crate::sweep::{Case, Points, Ready, sweep};
 

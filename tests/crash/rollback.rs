@@ -1,7 +1,7 @@
 //! `run --rollback`: whatever dies when, the volume is as before the run, as the command left it with what brings it
 //! back at hand, or as before again.
 
-use crate::engine::{Container, Containers, Status};
+use crate::fake_engine::{Container, Containers, Status};
 use crate::scene::{Run, copy, prepare, told, workshop};
 use crate::state::tree_text;
 use crate::sweep::{Case, Points, sweep};

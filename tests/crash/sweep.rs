@@ -16,7 +16,7 @@ use dvol::model::{Binding, Instant};
 use dvol::store::Store;
 
 use crate::driver;
-use crate::engine::{Containers, Engine, FOREIGN, Status};
+use crate::fake_engine::{Containers, Engine, FOREIGN, Status};
 use crate::scene::{Run, copy, prepare, remove, told};
 use crate::state::{difference, remains, state};
 use crate::workshop::Workshop;

@@ -1,0 +1,6 @@
+//! Branches and tags: making, listing, moving and deleting them.
+
+mod branch;
+mod checkout;
+mod hook;
+mod tag;

@@ -1,0 +1,48 @@
+//! Tags name commits, and hold them.
+
+use crate::harness::{Pool, json};
+
+#[test]
+fn a_tag_names_a_commit_and_is_a_revision() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    assert!(pool.ok(["tag", "first", "HEAD~1"]).starts_with("Tagged "));
+    pool.ok(["tag", "-m", "the last of May", "second"]);
+    assert_eq!(pool.ok(["tag"]), "first\nsecond\n");
+    assert_eq!(pool.ok(["tag", "-l", "f*"]), "first\n");
+    let tags = json(&pool.ok(["tag", "--format", "json"]));
+    assert_eq!(tags[0]["subject"], "one");
+    assert_eq!(tags[1]["message"], "the last of May");
+    pool.ok(["reset", "--hard", "first"]);
+    assert_eq!(pool.read("state"), "one");
+    pool.ok(["reset", "--hard", "second~0"]);
+    assert_eq!(pool.read("state"), "two");
+}
+
+#[test]
+fn a_tag_holds_what_a_reset_leaves_and_a_deleted_branch_had() {
+    let pool = Pool::with_commits(&["one", "two", "three"]);
+    pool.ok(["tag", "keep", "HEAD~1"]);
+    let said = pool.ok(["reset", "--hard", "HEAD~2"]);
+    assert!(said.contains("Dropped 1 commit "), "{said}");
+    pool.ok(["checkout", "-b", "side", "keep"]);
+    pool.ok(["checkout", "master"]);
+    // Its only commit is the tag's: nothing would be lost.
+    pool.ok(["branch", "-d", "side"]);
+    pool.ok(["reset", "--hard", "keep"]);
+    assert_eq!(pool.read("state"), "two");
+}
+
+#[test]
+fn a_name_is_a_branchs_or_a_tags_and_a_tag_moves_only_by_force() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    assert!(pool.fails(1, ["tag", "master"]).contains("branch of volume db already"));
+    pool.ok(["tag", "v1"]);
+    assert!(pool.fails(1, ["checkout", "-b", "v1"]).contains("tag of volume db already"));
+    assert!(pool.fails(1, ["tag", "v1", "HEAD~1"]).contains("-f moves it"));
+    assert!(pool.ok(["tag", "-f", "v1", "HEAD~1"]).starts_with("Updated tag 'v1'"));
+    assert!(pool.fails(2, ["tag", "HEAD"]).contains("names a revision"));
+    pool.ok(["tag", "-d", "v1"]);
+    assert!(pool.fails(1, ["tag", "-d", "v1"]).contains("does not exist"));
+    pool.ok(["rm", "-f", "db"]);
+    assert_eq!(pool.ok(["fsck"]), "0 volumes: clean\n");
+}

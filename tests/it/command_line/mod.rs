@@ -1,0 +1,9 @@
+//! The command line: its words, its errors, its formats, and what stands around the verbs.
+
+mod config;
+mod errors;
+mod fields;
+mod help_topics;
+mod outputs;
+mod surroundings;
+mod words;

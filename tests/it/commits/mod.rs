@@ -1,0 +1,10 @@
+//! Commits and resets: what they record, what they leave out, and what they cost.
+
+mod code;
+mod commit;
+mod commit_reset;
+mod exact;
+mod limits;
+mod memory;
+mod space;
+mod unchanged;

@@ -1,0 +1,5 @@
+//! The volume driver, asked over its socket as an engine asks it.
+
+mod calls;
+mod cycles;
+mod systemd;

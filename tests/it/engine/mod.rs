@@ -1,0 +1,4 @@
+//! Container engines: what dvol does when containers start, end or leave beside it.
+
+mod leaving;
+mod mounts;

@@ -1,0 +1,141 @@
+//! Commits that an operation dropped: named, read and brought back for as long as trash holds them.
+
+use crate::harness::{Pool, json};
+
+/// Commits one to four, then back to one.
+fn reset_to_the_first() -> (Pool, Vec<String>) {
+    let pool = Pool::with_volume();
+    let ids = ["one", "two", "three", "four"].map(|message| pool.commit(message)).to_vec();
+    pool.ok(["reset", "--hard", &ids[0]]);
+    (pool, ids)
+}
+
+fn subjects(pool: &Pool, words: &[&str]) -> String {
+    let all = [&["log", "--format", "{subject}"], words].concat();
+    pool.ok(all).replace('\n', " ")
+}
+
+#[test]
+fn what_a_reset_dropped_can_be_read_by_all_its_names() {
+    let (pool, ids) = reset_to_the_first();
+    for name in ["ORIG_HEAD", "HEAD@{1}", &ids[3], &ids[3][..10], "db:ORIG_HEAD"] {
+        assert_eq!(pool.ok(["rev-parse", name]).trim(), ids[3], "{name}");
+        assert_eq!(subjects(&pool, &[name]), "four three two one ", "{name}");
+    }
+    assert_eq!(subjects(&pool, &["ORIG_HEAD~2"]), "two one ");
+    assert_eq!(subjects(&pool, &["HEAD..ORIG_HEAD"]), "four three two ");
+    assert_eq!(subjects(&pool, &["--all"]), "one ");
+    let decorated = pool.ok(["log", "--decorate", "--oneline", "ORIG_HEAD"]);
+    assert_eq!(decorated.matches(" (dropped) ").count(), 3, "{decorated}");
+    assert_eq!(json(&pool.ok(["show", "ORIG_HEAD", "--format", "json"]))[0]["dropped"], true);
+    assert!(!pool.ok(["log", "--decorate"]).contains("dropped"));
+    assert!(pool.ok(["log", "--stat", "ORIG_HEAD"]).contains("M  state"));
+    assert!(pool.ok(["diff", "HEAD", "ORIG_HEAD"]).contains("+four"));
+    assert!(pool.ok(["diff", "ORIG_HEAD~1"]).contains("-three"));
+    pool.ok(["clone", "db:ORIG_HEAD", "copy"]);
+    assert_eq!(std::fs::read_to_string(pool.root().join("copy/running_point/state")).unwrap(), "four");
+    pool.ok(["export", "db:ORIG_HEAD^", "three.tar"]);
+    pool.ok(["import", "three.tar", "third"]);
+    assert_eq!(std::fs::read_to_string(pool.root().join("third/running_point/state")).unwrap(), "three");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn each_verb_that_takes_a_commit_brings_it_back_with_what_it_is_based_on() {
+    for words in [
+        &["reset", "--hard", "ORIG_HEAD"][..],
+        &["branch", "back", "HEAD@{1}"],
+        &["tag", "back", "ORIG_HEAD"],
+        &["checkout", "-b", "back", "ORIG_HEAD"],
+        &["checkout", "-B", "master", "ORIG_HEAD"],
+    ] {
+        let (pool, ids) = reset_to_the_first();
+        pool.ok(words);
+        assert_eq!(subjects(&pool, &["--all"]), "four three two one ", "{words:?}");
+        assert!(!pool.ok(["log", "--all", "--decorate"]).contains("dropped"));
+        pool.ok(["fsck"]);
+        pool.ok(["reset", "--hard", &ids[2]]);
+        assert_eq!(pool.read("state"), "three", "{words:?}");
+        pool.ok(["reset", "--hard", "ORIG_HEAD"]);
+        pool.ok(["fsck"]);
+    }
+}
+
+#[test]
+fn bringing_back_can_be_undone_and_what_dropped_it_too() {
+    let (pool, ids) = reset_to_the_first();
+    let dropping = json(&pool.ok(["reflog", "-n", "1", "--format", "json"]))[0]["operation"].to_string();
+    pool.write("state", "not committed");
+    pool.ok(["reset", "--hard", "ORIG_HEAD~1"]);
+    // On `three` now, `four` is dropped still; the reset that dropped it cannot simply be undone.
+    assert_eq!(pool.read("state"), "three");
+    assert!(pool.fails(1, ["undo", "--operation", &dropping]).contains("changed since"));
+    pool.ok(["undo"]);
+    assert_eq!((pool.read("state"), subjects(&pool, &["--all"])), ("not committed".into(), "one ".into()));
+    pool.ok(["undo"]);
+    assert_eq!((pool.read("state"), subjects(&pool, &["--all"])), ("three".into(), "three two one ".into()));
+    pool.ok(["undo"]);
+    pool.ok(["undo", "--operation", &dropping]);
+    assert_eq!((pool.read("state"), subjects(&pool, &[])), ("four".into(), "four three two one ".into()));
+    pool.ok(["reset", "--hard", &ids[1]]);
+    pool.ok(["reset", "--hard", &ids[3]]);
+    assert_eq!(pool.read("state"), "four");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn an_amended_commit_has_its_old_words_and_its_tree() {
+    let pool = Pool::with_commits(&["one", "tow"]);
+    pool.ok(["commit", "--amend", "-m", "two"]);
+    pool.ok(["commit", "--amend", "-m", "zwei"]);
+    assert_eq!(subjects(&pool, &["HEAD@{2}"]), "tow one ");
+    assert!(pool.ok(["diff", "HEAD@{2}", "HEAD"]).is_empty());
+    pool.ok(["tag", "first", "HEAD@{2}"]);
+    pool.ok(["fsck"]);
+    pool.ok(["reset", "--hard", "HEAD^"]);
+    // The tree of `two` went to `zwei`, and with that to trash.
+    assert_eq!(subjects(&pool, &["HEAD@{2}"]), "two one ");
+    pool.ok(["reset", "--hard", "HEAD@{2}"]);
+    assert_eq!((pool.read("state"), subjects(&pool, &[])), ("tow".into(), "two one ".into()));
+    pool.ok(["reset", "--hard", "first"]);
+    assert_eq!((pool.read("state"), subjects(&pool, &[])), ("tow".into(), "tow one ".into()));
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn what_trash_has_lost_is_refused_and_nothing_changes() {
+    let (pool, ids) = reset_to_the_first();
+    pool.ok(["gc", "--all"]);
+    for words in [
+        &["show", "ORIG_HEAD"][..],
+        &["reset", "--hard", "ORIG_HEAD"],
+        &["reset", "--hard", &ids[3]],
+        &["tag", "back", "HEAD@{1}"],
+    ] {
+        let error = pool.fails(1, words);
+        assert!(error.contains("gone from trash") && error.contains("trash.keep"), "{error}");
+    }
+    assert_eq!(subjects(&pool, &["--all"]), "one ");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn a_commit_that_is_there_goes_before_a_dropped_one() {
+    let (pool, ids) = reset_to_the_first();
+    let shared = ids[0].bytes().zip(ids[3].bytes()).take_while(|(a, b)| a == b).count();
+    assert_eq!(pool.ok(["rev-parse", &ids[0][..shared.max(4)]]).trim(), ids[0]);
+    let error = pool.fails(1, ["rev-parse", "ffff"]);
+    assert!(error.contains("ffff"), "{error}");
+}
+
+#[test]
+fn another_volume_of_the_same_name_has_other_commits() {
+    let (pool, ids) = reset_to_the_first();
+    pool.ok(["rm", "-f", "db"]);
+    pool.ok(["init", "db"]);
+    assert!(pool.fails(1, ["show", &ids[3], "db"]).contains(&ids[3]));
+    pool.ok(["rename", "db", "old"]);
+    pool.ok(["init", "db"]);
+    pool.commit("anew");
+    assert!(pool.fails(1, ["show", &ids[0], "db"]).contains(&ids[0]));
+}

@@ -1,0 +1,185 @@
+//! What is refused is refused whole: a clear error, the right exit code, nothing changed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::harness::plain::{Pool, Run, steps};
+
+#[test]
+fn names_that_try_to_leave_the_pool_are_refused_before_the_disk_is_touched() {
+    let pool = Pool::new();
+    let long = "x".repeat(65);
+    for name in ["../evil", "a/b", "/etc", ".hidden", "", "a b", "é", &long] {
+        let run = pool.run(&["init", "--", name]);
+        assert_eq!(run.code, Some(2), "{name}: {}", run.err);
+        assert!(run.err.contains("1 to 64"), "{}", run.err);
+    }
+    assert!(!pool.path().exists());
+}
+
+#[test]
+fn unknown_volumes_are_named() {
+    let pool = Pool::with_commit();
+    for args in [
+        &["log", "nosuch", "-C", "nosuch"][..],
+        &["status", "nosuch"],
+        &["switch", "nosuch"],
+        &["commit", "-m", "x", "nosuch"],
+        &["reset", "--hard", "HEAD", "nosuch"],
+        &["checkout", "master", "nosuch"],
+        &["branch", "-C", "nosuch"],
+    ] {
+        pool.run(args).fails(1, "Volume 'nosuch' does not exist");
+    }
+    assert!(!pool.path().join("nosuch").exists());
+}
+
+#[test]
+fn an_unreachable_engine_is_named_with_the_way_out_and_nothing_changes() {
+    let pool = Pool::with_commit();
+    let before = pool.ids("db");
+    for args in [&["commit", "-m", "x"][..], &["reset", "--hard", "HEAD"], &["rm", "-f", "db"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
+        command.arg("-p").arg(pool.path()).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").args(args);
+        Run::from(command.output().unwrap()).fails(1, "--disable-docker-integration");
+    }
+    assert_eq!(pool.ids("db"), before);
+    assert!(pool.staging().is_empty());
+}
+
+#[test]
+fn an_engine_behind_tls_is_refused_with_the_way_out() {
+    let pool = Pool::with_commit();
+    for environment in [
+        &[("DOCKER_HOST", "tcp://127.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")][..],
+        &[("CONTAINER_HOST", "ssh://root@127.0.0.1/run/podman/podman.sock")],
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
+        command.env_remove("DOCKER_HOST").env_remove("CONTAINER_HOST").envs(environment.iter().copied());
+        let output = command.arg("-p").arg(pool.path()).args(["commit", "-m", "x"]).output().unwrap();
+        Run::from(output).fails(1, "run dvol on the engine's machine");
+    }
+    assert_eq!(pool.ids("db").len(), 1);
+}
+
+#[test]
+fn an_unreadable_file_is_named_and_nothing_is_left_behind() {
+    let pool = Pool::with_commit();
+    if rustix::process::geteuid().is_root() {
+        // Root reads everything: take the directory of a branch away instead.
+        fs::rename(pool.path().join("db/branches/master"), pool.path().join("db/branches/away")).unwrap();
+        pool.run(&["commit", "-m", "x"]).fails(1, "branches/master");
+        fs::rename(pool.path().join("db/branches/away"), pool.path().join("db/branches/master")).unwrap();
+    } else {
+        fs::set_permissions(pool.file("db", "data"), fs::Permissions::from_mode(0o000)).unwrap();
+        pool.run(&["commit", "-m", "x"]).fails(1, "data");
+    }
+    assert_eq!(pool.ids("db").len(), 1);
+    assert!(pool.staging().is_empty());
+}
+
+#[test]
+fn a_read_error_in_the_middle_of_a_copy_undoes_the_operation() {
+    let pool = Pool::with_commit();
+    pool.write("db", "data", "two");
+    for verb in [&["commit", "-m", "x"][..], &["reset", "--hard", "HEAD"], &["checkout", "-b", "exp"]] {
+        let trace = pool.path().join("../trace");
+        let _ = fs::remove_file(&trace);
+        let probe = Pool::with_commit();
+        probe.write("db", "data", "two");
+        probe.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap();
+        let points = fs::read_to_string(&trace).unwrap();
+        let copy = 1 + steps(&points).position(|point| point.starts_with("tree.copy")).unwrap();
+        let run =
+            Run::from(pool.command().env("DVOL_FAULT", format!("{copy}:EIO")).args(verb).output().unwrap());
+        run.fails(1, "data");
+        assert_eq!((pool.ids("db").len(), pool.read("db", "data").as_str()), (1, "two"));
+        assert_eq!(pool.run(&["branch"]).ok(), "* master\n");
+        assert!(pool.staging().is_empty());
+    }
+}
+
+#[test]
+fn what_a_killed_command_leaves_in_staging_goes_with_the_next_one() {
+    let commit = ["commit", "-m", "x"];
+    let pool = Pool::with_commit();
+    let trace = pool.path().join("../trace");
+    assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(commit).status().unwrap().success());
+    let points = steps(&fs::read_to_string(&trace).unwrap()).count();
+    for point in 1..=points {
+        let pool = Pool::with_commit();
+        pool.command().env("DVOL_FAULT", format!("{point}:kill")).args(commit).output().unwrap();
+        pool.run(&["tag", "next"]).ok();
+        assert!(pool.staging().is_empty(), "killed at {point} of {points}");
+    }
+}
+
+#[test]
+fn a_lock_wait_is_bounded_and_names_the_holder() {
+    let pool = Pool::with_commit();
+    let file = fs::OpenOptions::new().write(true).open(pool.path().join(".dvol/locks/volume/db")).unwrap();
+    fs::write(pool.path().join(".dvol/locks/volume/db"), "pid 4711 (commit)").unwrap();
+    fs2::FileExt::lock_exclusive(&file).unwrap();
+    let run = pool.run(&["commit", "-m", "x", "--lock-timeout", "1"]);
+    assert!(run.err.contains("pid 4711 (commit)"), "{}", run.err);
+    run.fails(3, "volume db");
+    // Reading takes no lock that an operation holds.
+    pool.run(&["log"]).ok();
+    pool.run(&["status"]).ok();
+    drop(file);
+    pool.run(&["commit", "-m", "x", "--lock-timeout", "1"]).ok();
+}
+
+#[test]
+fn a_broken_pipe_is_a_quiet_end() {
+    let pool = Pool::with_commit();
+    let mut child =
+        pool.command().args(["log"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    std::thread::sleep(Duration::from_millis(50));
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_killed_operation_is_undone_or_finished_by_the_next_one() {
+    let verbs: [&[&str]; 6] = [
+        &["commit", "-m", "x"],
+        &["reset", "--hard", "HEAD"],
+        &["checkout", "-b", "exp"],
+        &["checkout", "other"],
+        &["init", "new"],
+        &["rm", "-f", "db"],
+    ];
+    for verb in verbs {
+        let prepare = || {
+            let pool = Pool::with_commit();
+            pool.run(&["checkout", "-b", "other"]).ok();
+            pool.run(&["checkout", "master"]).ok();
+            pool.write("db", "extra", "kept by no commit");
+            if verb[0] == "checkout" {
+                fs::remove_file(pool.file("db", "extra")).unwrap();
+            }
+            pool
+        };
+        let pool = prepare();
+        let trace = pool.path().join("../trace");
+        assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap().success());
+        let points = steps(&fs::read_to_string(&trace).unwrap()).count();
+        assert!(points > 5, "{verb:?} passes only {points} points");
+        // Every third point: the sweep over all of them is a test of its own.
+        for point in (1..=points).step_by(3) {
+            let pool = prepare();
+            let fault = format!("{point}:kill");
+            let status = pool.command().env("DVOL_FAULT", &fault).args(verb).output().unwrap().status;
+            assert!(!status.success(), "{verb:?} survived {fault}");
+            let fsck = pool.run(&["fsck"]);
+            assert!(matches!(fsck.code, Some(0 | 1)), "{verb:?} {fault}: {}", fsck.out);
+            let again = pool.run(&["fsck"]);
+            assert_eq!(again.code, Some(0), "{verb:?} {fault}: {}", again.out);
+            assert!(pool.staging().is_empty());
+        }
+    }
+}

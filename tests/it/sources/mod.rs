@@ -1,0 +1,5 @@
+//! Rules that the source files keep.
+
+mod dependencies;
+mod english;
+mod floors;

@@ -1,0 +1,176 @@
+//! Pools to try things on, and runs of the command on them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use dvol::containers::{ContainerRuntime, Docker, NoContainers};
+use dvol::layout::Layout;
+use dvol::pool::{Options, Pool};
+use dvol::sys::clock::FixedClock;
+use dvol::sys::ids::RandomIds;
+use dvol::sys::tree::{CopyOptions, copy_tree, remove_tree};
+use tempfile::TempDir;
+
+use crate::fake_engine::Engine;
+
+/// One run of the command. Ids and time are fixed, so that two runs give the same pool.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) pool: &'a Path,
+    pub(crate) engine: Option<&'a Engine>,
+    pub(crate) ids: u32,
+}
+
+impl Run<'_> {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
+        command.args(["--pool", self.pool.to_str().unwrap()]);
+        // Commands that dvol runs find this dvol.
+        let own = Path::new(env!("CARGO_BIN_EXE_dvol")).parent().unwrap();
+        let others = std::env::var_os("PATH").unwrap_or_default();
+        let path = [own.to_owned()].into_iter().chain(std::env::split_paths(&others));
+        command.env_clear().env("PATH", std::env::join_paths(path).unwrap());
+        command.env("DVOL_TEST_TIME", "2024-05-01T10:00:00Z").env("DVOL_TEST_IDS", self.ids.to_string());
+        command.env("DVOL_AUTHOR_NAME", "Ada").env("DVOL_AUTHOR_EMAIL", "ada@example.org");
+        match self.engine {
+            Some(engine) => command.env("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
+            None => command.arg("--disable-docker-integration"),
+        };
+        // What comes from outside of the pool.
+        command.args(words.iter().map(|word| match *word {
+            "ARCHIVE" => archive().as_os_str(),
+            word => OsStr::new(word),
+        }));
+        command
+    }
+
+    /// `dvol fsck` in this process, which takes a tenth of the time: its exit code, and what it found.
+    pub(crate) fn fsck(&self) -> (u8, String) {
+        let containers: Arc<dyn ContainerRuntime> = match self.engine {
+            Some(engine) => Arc::new(Docker::new(Some(&format!("unix://{}", engine.socket().display())))),
+            None => Arc::new(NoContainers),
+        };
+        let pool = Pool::new(
+            Layout::new(self.pool),
+            Options {
+                containers,
+                clock: Arc::new(FixedClock("2024-05-01T10:00:00Z".parse().unwrap())),
+                ids: Arc::new(RandomIds),
+                notices: Arc::new(|_| ()),
+                watcher: None,
+                interrupted: Arc::default(),
+                lock_timeout: Duration::from_secs(60),
+                stop_timeout: None,
+                quiesce: None,
+                wait: None,
+            },
+        );
+        match dvol::fsck::check(&pool, None, false) {
+            Ok(report) => (report.exit_code(), format!("{:?}", report.findings)),
+            Err(error) => (8, error.to_string()),
+        }
+    }
+
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs what must succeed.
+    pub(crate) fn must(&self, words: &[&str]) -> Output {
+        let output = self.run(words);
+        assert!(output.status.success(), "{words:?}: {}", told(&output));
+        output
+    }
+
+    /// Runs with a fault; gives the names of the points that were reached too.
+    pub(crate) fn with_fault(
+        &self,
+        words: &[&str],
+        fault: Option<&str>,
+        trace: &Path,
+    ) -> (Output, Vec<String>) {
+        let _ = fs::remove_file(trace);
+        let mut command = self.command(words);
+        command.env("DVOL_FAULT_TRACE", trace);
+        if let Some(fault) = fault {
+            command.env("DVOL_FAULT", fault);
+        }
+        let output = command.output().unwrap();
+        let points = fs::read_to_string(trace).unwrap_or_default();
+        (output, points.lines().map(str::to_owned).collect())
+    }
+}
+
+pub(crate) fn told(output: &Output) -> String {
+    format!(
+        "{}: {}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// An archive of a commit.
+fn archive() -> &'static Path {
+    static ARCHIVE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = ARCHIVE.get_or_init(|| {
+        let workshop = workshop();
+        let pool = prepare(workshop.path().join("pool"));
+        let path = workshop.path().join("archive.tar");
+        Run { pool: &pool, engine: None, ids: 1 }.must(&["export", "db", path.to_str().unwrap()]);
+        (workshop, path)
+    });
+    path
+}
+
+/// A directory for pools: in memory where the machine has that, as syncing is not what is tested.
+pub(crate) fn workshop() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
+}
+
+/// Copies a pool.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    copy_tree(from, to, &CopyOptions { workers: 1, ..CopyOptions::default() }).unwrap();
+}
+
+pub(crate) fn remove(pool: &Path) {
+    remove_tree(pool).unwrap();
+}
+
+/// A pool with two volumes; `db` has three branches and uncommitted changes.
+pub(crate) fn prepare(pool: PathBuf) -> PathBuf {
+    let ids = std::cell::Cell::new(0);
+    let dvol = |words: &[&str]| {
+        ids.set(ids.get() + 1000);
+        Run { pool: &pool, engine: None, ids: ids.get() }.must(words);
+    };
+    let write = |path: &str, text: &str| fs::write(pool.join(path), text).unwrap();
+    dvol(&["init", "db"]);
+    let tree = "db/branches/master";
+    fs::create_dir(pool.join(tree).join("dir")).unwrap();
+    write(&format!("{tree}/one"), "1");
+    write(&format!("{tree}/dir/two"), "2");
+    std::os::unix::fs::symlink("one", pool.join(tree).join("link")).unwrap();
+    fs::hard_link(pool.join(tree).join("one"), pool.join(tree).join("also")).unwrap();
+    dvol(&["commit", "-m", "first"]);
+    write(&format!("{tree}/one"), "one");
+    dvol(&["commit", "-m", "second"]);
+    dvol(&["checkout", "-b", "spare"]);
+    dvol(&["checkout", "-b", "dev"]);
+    write("db/branches/dev/three", "3");
+    dvol(&["commit", "-m", "third"]);
+    dvol(&["checkout", "master"]);
+    dvol(&["config", "-C", "db", "user.name", "Grace"]);
+    dvol(&["init", "other"]);
+    write("other/branches/master/file", "x");
+    dvol(&["commit", "-m", "other"]);
+    dvol(&["switch", "db"]);
+    write(&format!("{tree}/new"), "not committed");
+    pool
+}
