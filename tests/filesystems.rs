@@ -1,9 +1,6 @@
 //! The tree engine on file systems that share blocks between files, and between file systems.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/src/loop_image.rs"]
-mod loop_image;
-
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -13,7 +10,7 @@ use std::process::Command;
 use dvol::sys::tree::{
     CopyOptions, CopyStats, CopyWay, Rung, compare_trees, copy_tree, free_space, sync_filesystem,
 };
-use loop_image::LoopImage;
+use support::LoopImage;
 
 const FILES: u64 = 20;
 const EACH: u64 = 1_000_003;

@@ -1,7 +1,7 @@
 //! A container that was run with `--rm` is deleted by its engine when it stops, so dvol never
 //! stops one: it refuses, unless --pause lets it freeze the container, and for a reset restart it.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn a_container_run_with_rm_outlives_commit_and_reset() {

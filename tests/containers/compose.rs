@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::support::{Engine, Outcome, steps};
+use support::containers::Engine;
+use support::{Outcome, steps};
 
 /// A database and an application that uses two volumes; one of them has a name of its own.
 const PROJECT: &str = r#"
@@ -81,7 +82,7 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     let committed = engine.sh(&traced);
     assert!(committed.stderr.contains("the volumes of project shop are frob_files, shop_db"), "{committed}");
     let one = committed.ok();
-    let stops = steps(&trace).lines().filter(|step| *step == "container.stop").count();
+    let stops = steps(&trace).iter().filter(|step| *step == "container.stop").count();
     assert_eq!(stops, 2);
 
     // In its directory the project and its volumes need no long names.

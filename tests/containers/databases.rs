@@ -1,7 +1,7 @@
 //! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all that
 //! their volume goes through.
 
-use crate::support::{Database, Engine, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY, quoted};
+use support::containers::{Database, Engine, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY, quoted};
 
 /// What a journey says to its database. Statements are the database's own.
 struct Words {
@@ -125,7 +125,7 @@ fn postgresql_under_load_is_committed_whole_in_each_way_of_quiescing() {
 
     let mut before = 0;
     for mode in ["stop", "pause", "none", "pause"] {
-        crate::support::eventually("the clients write", || written() > before);
+        support::eventually("the clients write", || written() > before);
         before = written();
         engine.sh("docker exec loaded_pg psql -qc checkpoint").ok();
         let commit = engine.sh(&format!("dvol --quiesce {mode} commit -m {mode} loaded_pg")).ok();

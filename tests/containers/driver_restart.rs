@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use rustix::process::Signal;
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn a_driver_that_died_is_started_over_its_stale_socket_while_containers_run() {

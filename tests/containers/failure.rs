@@ -4,7 +4,8 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Container, Engine, eventually, steps};
+use support::containers::{Container, Engine};
+use support::{eventually, steps};
 
 /// A verb, and what undoes it when it succeeds.
 const VERBS: [(&str, &str); 3] = [
@@ -39,7 +40,6 @@ fn whatever_fails_the_containers_that_were_stopped_run_again() {
         // Points are counted from 1: from the second stop to the commit point, after which only one more
         // transaction comes. A commit has started its containers by then.
         let points = steps(&trace);
-        let points: Vec<&str> = points.lines().collect();
         let stop =
             points.iter().position(|name| *name == "container.stop").expect("a container was stopped") + 1;
         let transactions = points.iter().enumerate().filter(|(_, name)| **name == "metadata.commit");

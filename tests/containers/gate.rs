@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::support::Engine;
+use support::containers::Engine;
 
 const FILES: usize = 1_000;
 

@@ -1,6 +1,6 @@
 //! An ordinary Docker volume is taken over, its container stopped meanwhile.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn an_ordinary_volume_becomes_one_of_ours() {

@@ -2,11 +2,11 @@
 //! command line, and as a managed plugin. Both take the static dvol that tools/package/static builds.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Engine, eventually};
+use support::containers::Engine;
+use support::{eventually, skip};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -20,13 +20,7 @@ fn static_dvol() -> Option<PathBuf> {
     if dvol.exists() {
         return Some(dvol);
     }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{} is not there, and CI must have it",
-        dvol.display()
-    );
-    let test = std::thread::current().name().unwrap_or_default().to_owned();
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: tools/package/static has built none");
+    skip("tools/package/static has built no static dvol");
     None
 }
 
@@ -110,9 +104,7 @@ impl Registry {
     #[track_caller]
     fn start(engine: &Engine) -> Option<Self> {
         if !Command::new("docker-registry").arg("help").output().is_ok_and(|said| said.status.success()) {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must have docker-registry");
-            let test = std::thread::current().name().unwrap_or_default().to_owned();
-            let _ = writeln!(std::io::stderr(), "skipped: {test}: docker-registry is not installed");
+            skip("it needs docker-registry");
             return None;
         }
         let (dir, settings) = (engine.dir().display(), engine.dir().join("registry.yml"));

@@ -1,7 +1,8 @@
 //! A dvol that is killed while it holds containers stopped: the driver starts them again, soon and
 //! without anybody looking.
 
-use crate::support::{Container, Engine, eventually, steps};
+use support::containers::{Container, Engine};
+use support::{eventually, steps};
 
 /// How often a command may die too early.
 const TRIES: usize = 5;
@@ -16,7 +17,6 @@ fn the_driver_starts_what_a_killed_command_left_stopped() {
     engine.sh("docker exec orphan sh -c 'echo world > /data/file'").ok();
     engine.sh(&format!("DVOL_FAULT_TRACE={} dvol reset --hard HEAD orphan", trace.display())).ok();
     let points = steps(&trace);
-    let points: Vec<&str> = points.lines().collect();
 
     // Points are counted from 1: the one after the stop, the one before the start, one in between.
     let find = |word: &str| points.iter().position(|name| name.contains(word));
@@ -33,11 +33,11 @@ fn the_driver_starts_what_a_killed_command_left_stopped() {
             let killed = engine.sh(&format!("{faulty} dvol reset --hard HEAD orphan"));
             assert_eq!(killed.code, 137, "{killed}");
             // The last one is where it died.
-            steps(&trace).lines().rev().skip(1).any(|name| name.contains("stop"))
+            steps(&trace).iter().rev().skip(1).any(|name| name.contains("stop"))
         });
         assert!(has_stopped, "nothing was stopped before the point {point}");
 
-        let name = points[point - 1];
+        let name = &points[point - 1];
         eventually(&format!("the container runs again after a kill at '{name}'"), || {
             server.state() == "running"
         });

@@ -6,9 +6,6 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
 
-#[path = "../support/src/lib.rs"]
-mod support;
-
 mod auto_remove;
 mod commit;
 mod compose;

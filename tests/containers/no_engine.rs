@@ -1,6 +1,6 @@
 //! Without an engine dvol cannot know who writes to a volume, so it refuses and says what to do.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn with_no_engine_to_ask_nothing_is_changed_and_the_hint_says_how_to_go_on() {

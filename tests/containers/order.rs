@@ -1,7 +1,7 @@
 //! Several containers on one volume: stopped newest first, started oldest first, and one that does
 //! not stop when asked holds nobody up for long.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn the_newest_stops_first_and_the_oldest_starts_first() {

@@ -1,7 +1,7 @@
 //! Containers on a volume that the engine does not know to be there: they cannot be held, so they are named and what
 //! needs that is refused, before anything is touched.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn containers_on_the_directory_itself_are_named_and_nothing_is_touched() {

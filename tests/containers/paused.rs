@@ -1,6 +1,6 @@
 //! What somebody has paused is paused afterwards.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn a_container_that_was_paused_before_is_paused_after() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::Podman;
+use support::containers::Podman;
 
 /// How often the containers have started, as the tree at `path` tells.
 fn starts(podman: &Podman, volume: &str) -> usize {

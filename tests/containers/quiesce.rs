@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use crate::support::{Container, Engine, eventually, steps};
+use support::containers::{Container, Engine};
+use support::{eventually, steps};
 
 /// Compose's labels of one service.
 fn service(name: &str, depends_on: &str) -> String {
@@ -73,7 +74,7 @@ fn commands_run_inside_the_container_around_a_commit_and_the_first_may_refuse_it
     let trace = engine.pool().join("trace-of-flushed");
     engine.sh(&format!("DVOL_FAULT_TRACE={} dvol --pause commit -m traced flushed", trace.display())).ok();
     let points = steps(&trace);
-    let pause = points.lines().position(|name| name == "container.pause").expect("it was paused") + 1;
+    let pause = points.iter().position(|name| name == "container.pause").expect("it was paused") + 1;
     let done = after();
     let killed = engine.sh(&format!("DVOL_FAULT={}:kill dvol --pause commit -m killed flushed", pause + 1));
     assert_eq!(killed.code, 137, "{killed}");

@@ -1,7 +1,7 @@
 //! Reset and checkout restart the containers that run on the volume, so that they read again what
 //! is on disk; no other container notices.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn reset_makes_a_running_container_read_the_state_that_was_reset_to() {

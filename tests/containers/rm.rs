@@ -1,6 +1,6 @@
 //! A volume that a container uses, running or not, is not removed.
 
-use crate::support::{Container, Engine};
+use support::containers::{Container, Engine};
 
 #[test]
 fn rm_is_refused_while_a_container_uses_the_volume_and_names_it() {

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::{Engine, eventually};
+use support::containers::Engine;
+use support::eventually;
 
 /// Needs two seconds to end in good order, and says so then.
 const SLOW: &str = "trap 'sleep 2; echo ended >> /data/ended; exit 0' TERM; echo up >> /data/up; \

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Container, Engine, eventually};
+use support::containers::{Container, Engine};
+use support::eventually;
 
 /// How long the clients go on when nothing else is said.
 const SECONDS: u64 = 12;

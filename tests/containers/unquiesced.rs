@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Engine, eventually, quoted};
+use support::containers::{Engine, quoted};
+use support::eventually;
 
 /// Writes the same number into all its files, again and again, and holds still while somebody asks it to.
 const WRITER: &str = "n=0; while :; do \

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::support::{Engine, eventually};
+use support::containers::Engine;
+use support::eventually;
 
 #[test]
 fn docker_run_makes_a_volume_that_nobody_made_before() {

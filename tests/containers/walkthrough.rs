@@ -1,6 +1,6 @@
 //! The walkthrough that the README's picture shows.
 
-use crate::support::Engine;
+use support::containers::Engine;
 
 #[test]
 fn what_a_container_overwrote_is_had_back() {

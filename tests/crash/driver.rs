@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::fake_engine::Containers;
-use crate::scene::Run;
 use crate::sweep::{Case, Points, sweep};
+use support::fake_engine::Containers;
+use support::scene::Run;
 
 /// How long a driver may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::fake_engine::{Container, Containers, Status};
-use crate::scene::Run;
 use crate::sweep::{Case, Points, Ready, sweep};
+use support::fake_engine::{Container, Containers, Status};
+use support::scene::Run;
 
 /// Commits a tree that is known from then on, and makes differences of every kind.
 fn known(pool: &Path) {

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
-use crate::scene::{Run, copy, prepare, remove, told, workshop};
-use crate::state::{remains, tree_text};
+use support::scene::{Run, copy, prepare, remove, told, workshop};
+use support::{remains, tree_text};
 
 /// What each entry of trash holds.
 fn trash(pool: &Path) -> BTreeMap<String, String> {

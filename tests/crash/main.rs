@@ -9,26 +9,18 @@
 
 mod driver;
 mod entries;
-#[path = "../support/src/fake_engine.rs"]
-mod fake_engine;
 mod gc;
-#[path = "../support/src/loop_image.rs"]
-#[allow(dead_code, reason = "some of it is for others")]
-mod loop_image;
 mod model;
 mod mount;
 mod power;
 mod random;
 mod repair;
 mod rollback;
-#[path = "../support/src/scene.rs"]
-mod scene;
-#[path = "../support/src/state.rs"]
-mod state;
 mod sweep;
 mod workshop;
 
-use fake_engine::{Container, Containers, Status};
+use support::fake_engine::{Container, Containers, FakeEngine, Status};
+use support::scene;
 use sweep::{Case, Points, sweep};
 
 fn check(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
@@ -329,7 +321,7 @@ fn an_undo_of_a_project_is_one_of_all_volumes_or_none() {
 fn containers_come_up_when_the_trees_of_all_their_volumes_are_in_order() {
     let workshop = scene::workshop();
     let (pool, trace) = (scene::prepare(workshop.path().join("pool")), workshop.path().join("trace"));
-    let engine = fake_engine::Engine::new();
+    let engine = FakeEngine::new();
     let container = Container { volume: "shop_other shop_db", status: Status::Running, auto_remove: false };
     let run = |ids| scene::Run { pool: &pool, engine: Some(&engine), ids };
     for (ids, words) in (500_000..).step_by(1000).zip(PROJECT) {

@@ -6,8 +6,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use crate::driver::{CALM, Driver};
-use crate::scene::{Run, copy, prepare, remove, told, workshop};
-use crate::state::{difference, remains, state};
+use support::scene::{Run, copy, prepare, remove, told, workshop};
+use support::{difference, remains, state};
 
 const RESET: &[&str] = &["reset", "--hard", "HEAD~1", "db"];
 const MOUNT: (&str, &str) = ("Mount", r#"{"Name":"db","ID":"0123"}"#);

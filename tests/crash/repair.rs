@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
-use crate::scene::{Run, copy, prepare, remove, told, workshop};
-use crate::state::state;
+use support::scene::{Run, copy, prepare, remove, told, workshop};
+use support::state;
 
 fn sweep(damage: &dyn Fn(&Path), with: &[&str], expected: impl Fn(&Path) -> String) {
     let workshop = workshop();

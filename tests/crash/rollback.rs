@@ -1,10 +1,10 @@
 //! `run --rollback`: whatever dies when, the volume is as before the run, as the command left it with what brings it
 //! back at hand, or as before again.
 
-use crate::fake_engine::{Container, Containers, Status};
-use crate::scene::{Run, copy, prepare, told, workshop};
-use crate::state::tree_text;
 use crate::sweep::{Case, Points, sweep};
+use support::fake_engine::{Container, Containers, Status};
+use support::scene::{Run, copy, prepare, told, workshop};
+use support::tree_text;
 
 /// What a command begins with that shows the pool as it finds it, and ends with to show it as it leaves it.
 macro_rules! shown {
@@ -76,7 +76,7 @@ fn what_a_killed_run_owes_is_had_by_its_tag() {
     let steps = points.iter().filter(|point| !point.starts_with("redb.")).count();
     let mut owed = 0;
     for point in 1..=steps {
-        crate::scene::remove(&pool);
+        support::scene::remove(&pool);
         copy(&template, &pool);
         run(500_000).with_fault(&words, Some(&format!("{point}:kill")), &trace);
         run(600_000).run(&["fsck"]);

@@ -16,10 +16,10 @@ use dvol::model::{Binding, Instant};
 use dvol::store::Store;
 
 use crate::driver;
-use crate::fake_engine::{Containers, Engine, FOREIGN, Status};
-use crate::scene::{Run, copy, prepare, remove, told};
-use crate::state::{difference, remains, state};
 use crate::workshop::Workshop;
+use support::fake_engine::{Containers, FOREIGN, FakeEngine, Status};
+use support::scene::{Run, copy, prepare, remove, told};
+use support::{difference, remains, state};
 
 /// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in the order of their names.
 pub(crate) const STAGES: &str = "stages";
@@ -99,7 +99,7 @@ struct Sweep<'a> {
 /// Sweeps one verb; gives how many runs it took.
 pub(crate) fn sweep(case: &Case) -> usize {
     let workshop = if case.ready.is_some() { Workshop::on_disk() } else { Workshop::new() };
-    let engine = Engine::new();
+    let engine = FakeEngine::new();
     engine.set(&case.containers);
     let template = prepare(workshop.path().join("template"));
     for (n, words) in case.before.iter().enumerate() {
@@ -147,7 +147,7 @@ pub(crate) fn sweep(case: &Case) -> usize {
                 (&sweep, &queue, workshop.path().join(format!("worker-{worker}")));
             scope.spawn(move || {
                 std::fs::create_dir(&directory).unwrap();
-                let engine = Engine::new();
+                let engine = FakeEngine::new();
                 loop {
                     let Some(one) = queue.lock().unwrap().pop_front() else { break };
                     sweep.attempt(&one, &directory, &engine);
@@ -198,13 +198,13 @@ impl Case {
         }
     }
 
-    fn run<'a>(&self, pool: &'a Path, engine: &'a Engine) -> Run<'a> {
+    fn run<'a>(&self, pool: &'a Path, engine: &'a FakeEngine) -> Run<'a> {
         Run { pool, engine: (!self.containers.is_empty()).then_some(engine), ids: 500_000 }
     }
 }
 
 impl Sweep<'_> {
-    fn attempt(&self, one: &Try, directory: &Path, engine: &Engine) {
+    fn attempt(&self, one: &Try, directory: &Path, engine: &FakeEngine) {
         let (pool, trace) = (directory.join("pool"), directory.join("trace"));
         let fault = format!("{}:{}", one.point, one.effect);
         let what = format!("{:?} with {fault} ({})", self.case.words, self.points[one.point - 1]);
@@ -264,7 +264,7 @@ impl Sweep<'_> {
 
     /// Kills the recovery at each of its points; recoveries that pass the same points are swept once.
     /// The verb is killed anew for each: a copy of what it left would have other inodes.
-    fn sweep_recovery(&self, fault: &str, directory: &Path, engine: &Engine, what: &str) {
+    fn sweep_recovery(&self, fault: &str, directory: &Path, engine: &FakeEngine, what: &str) {
         let (pool, trace) = (directory.join("again"), directory.join("trace"));
         let run = self.case.run(&pool, engine);
         let die = || {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::loop_image::LoopImage;
-use crate::scene::workshop;
+use support::LoopImage;
+use support::scene::workshop;
 
 /// A directory for pools, in memory or on a file system that writes to a disk: only of that is anything known.
 pub(crate) enum Workshop {

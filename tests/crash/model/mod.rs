@@ -24,8 +24,8 @@ use reference::{Pool, told_apart};
 use scenario::{Round, Scenario};
 
 use crate::random::{amount, seed};
-use crate::scene::{Run, remove, told, workshop};
-use crate::state::remains;
+use support::remains;
+use support::scene::{Run, remove, told, workshop};
 
 /// How many words a scenario has at most.
 const SIZE: usize = 12;

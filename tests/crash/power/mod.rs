@@ -10,8 +10,8 @@ use std::path::Path;
 use recorder::{Cuts, Recorder};
 
 use crate::random::{Random, amount, seed};
-use crate::scene::{Run, told};
-use crate::state::{difference, lasting, remains, tree_text};
+use support::scene::{Run, told};
+use support::{difference, lasting, remains, tree_text};
 
 /// Operations in one recording.
 const OPERATIONS: usize = 30;

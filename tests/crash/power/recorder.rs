@@ -21,7 +21,7 @@ use fuser::{
 use tempfile::TempDir;
 
 use crate::random::Random;
-use crate::scene::workshop;
+use support::scene::workshop;
 
 const IMAGE: INodeNo = INodeNo(2);
 const NAME: &str = "image";

@@ -6,7 +6,7 @@ use crate::harness::Pool;
 
 /// git in the work tree `code`, with the dvol under test in the path.
 fn git(pool: &Pool, words: &[&str]) -> Output {
-    let binary = assert_cmd::cargo::cargo_bin!("dvol");
+    let binary = support::dvol();
     let folder = binary.parent().unwrap().display().to_string();
     let mut command = Command::new("git");
     command.args(["-c", "user.name=Ada", "-c", "user.email=a@example.org"]).args(words);
@@ -33,14 +33,14 @@ fn the_volume_follows_the_code() {
     assert!(dvol(&pool, &["hook", "install", "db"]).status.success());
     git(&pool, &["checkout", "-q", "-b", "feature/x"]);
     assert_eq!(pool.ok(["branch", "--show-current"]), "feature/x\n");
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     git(&pool, &["checkout", "-q", "master"]);
     assert_eq!(
-        (pool.ok(["branch", "--show-current"]), pool.read("state")),
+        (pool.ok(["branch", "--show-current"]), pool.read("db", "state")),
         ("master\n".into(), "one".into())
     );
     git(&pool, &["checkout", "-q", "feature/x"]);
-    assert_eq!(pool.read("state"), "not committed");
+    assert_eq!(pool.read("db", "state"), "not committed");
     // Neither a detached HEAD nor a setting that says so.
     git(&pool, &["checkout", "-q", "--detach"]);
     assert_eq!(pool.ok(["branch", "--show-current"]), "feature/x\n");
@@ -68,5 +68,5 @@ fn a_hook_of_somebody_elses_is_left_alone() {
     assert_eq!(said.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&said.stderr).contains("add this line to it"), "{said:?}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "#!/bin/sh\n");
-    assert!(pool.fails(1, ["hook", "install"]).contains("no git repository"));
+    pool.fails(1, ["hook", "install"], "no git repository");
 }

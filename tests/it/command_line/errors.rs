@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::fake_engine::{Container, Containers, Engine, Status};
-use crate::harness::{Pool, json, said, snapshot};
-use crate::trace::steps;
+use crate::harness::{Pool, Said, json_lines, snapshot};
+use support::fake_engine::{Container, Containers, FakeEngine, Status};
+use support::steps;
 
 #[test]
 fn every_error_has_its_words_and_its_exit_code() {
@@ -91,14 +91,14 @@ fn every_error_has_its_words_and_its_exit_code() {
     ] {
         add(&pool, words);
     }
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     add(&pool, &["checkout", "side"]);
     pool.ok(["checkout", "-f", "side"]);
     pool.commit("only here");
     pool.ok(["checkout", "master", "-f"]);
     add(&pool, &["branch", "-d", "side"]);
     pool.ok(["checkout", "-f", "side"]);
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     pool.ok(["checkout", "-f", "master"]);
     add(&pool, &["checkout", "-B", "side"]);
     pool.commit("soon dropped");
@@ -107,7 +107,7 @@ fn every_error_has_its_words_and_its_exit_code() {
     pool.ok(["gc", "--all"]);
     add(&pool, &["reset", "--hard", "ORIG_HEAD"]);
     add(&pool, &["show", "HEAD@{1}"]);
-    add(&pool, &["show", json(&dropped)[0]["before"].as_str().unwrap()]);
+    add(&pool, &["show", json_lines(&dropped)[0]["before"].as_str().unwrap()]);
     pool.commit("soon amended");
     pool.ok(["commit", "--amend", "-m", "Other words"]);
     add(&pool, &["show", "HEAD@{3}"]);
@@ -120,7 +120,7 @@ fn troubles_have_their_words_and_their_exit_code() {
     let pool = Pool::with_commits(&["one", "two"]);
     let mut table = String::new();
     let mut add = |words: &[&str], command: &mut Command, secret: &Path| {
-        let said = said(&command.output().unwrap());
+        let said = Said::from(command.output().unwrap());
         assert_ne!(said.code, 0, "{words:?} succeeds");
         let err = said.err.replace(&secret.display().to_string(), "ELSEWHERE");
         let err = err.replace(&pool.root().display().to_string(), "POOL");
@@ -141,7 +141,7 @@ fn troubles_have_their_words_and_their_exit_code() {
     for words in [&["commit", "-m", "x"][..], &["rm", "-f", "db"], &["import", "--from-docker", "pg"]] {
         add(words, &mut pool.command_with(nowhere, words), nowhere);
     }
-    let engine = Engine::new();
+    let engine = FakeEngine::new();
     let socket = engine.socket();
     let container = |auto_remove| Container { volume: "db", status: Status::Running, auto_remove };
     engine.set(&Containers::from([("shop_db".to_owned(), container(true))]));
@@ -165,7 +165,7 @@ fn troubles_have_their_words_and_their_exit_code() {
         assert!(probe.command(words).env("DVOL_FAULT_TRACE", &trace).output().unwrap().status.success());
         let points = steps(&trace);
         std::fs::remove_file(&trace).unwrap();
-        let copy = points.lines().position(|point| point.starts_with("tree.copy")).unwrap() + 1;
+        let copy = points.iter().position(|point| point.starts_with("tree.copy")).unwrap() + 1;
         add(&words, pool.command(words).env("DVOL_FAULT", format!("{copy}:{fault}")), nowhere);
     }
     let branches = pool.root().join("db/branches");

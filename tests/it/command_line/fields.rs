@@ -1,7 +1,7 @@
 //! The fields of JSON, verb by verb: only ever added. A name that goes from this list breaks
 //! somebody's script.
 
-use crate::harness::{Pool, json};
+use crate::harness::{Pool, json_lines};
 
 const FIELDS: &[(&[&str], &[&str])] = &[
     (&["list"], &["volume", "branch", "head", "current", "containers"]),
@@ -95,14 +95,14 @@ const ACTS: &[(&[&str], &[&str])] = &[
 ];
 
 #[test]
-fn no_field_goes() {
+fn no_field_of_json_goes_away() {
     let pool = Pool::with_commits(&["one", "two"]);
     pool.ok(["tag", "v1"]);
     let look = |words: &[&str], fields: &[&str], code| {
         let words = [words, &["--format", "json"]].concat();
         let said = pool.run(&words);
         assert_eq!(said.code, code, "{said:?}");
-        let objects = json(&said.out);
+        let objects = json_lines(&said.out);
         assert!(!objects.is_empty(), "{words:?} says nothing");
         for object in &objects {
             for field in fields {

@@ -21,9 +21,9 @@ fn table(pool: &Pool, lines: &[&[&str]]) -> String {
 fn verbs_that_make_and_change_say_what_they_did() {
     let pool = Pool::empty();
     let mut said = table(&pool, &[&["init", "db"], &["init", "cache"], &["switch", "db"]]);
-    pool.write("state", "one");
+    pool.write("db", "state", "one");
     said += &table(&pool, &[&["commit", "-m", "One"]]);
-    pool.write("state", "two");
+    pool.write("db", "state", "two");
     said += &table(
         &pool,
         &[

@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::harness::{Pool, json, said};
+use crate::harness::{Pool, Said, json_lines};
 
 /// What the shell offers behind these words.
 fn offered(pool: &Pool, words: &[&str]) -> Vec<String> {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("dvol"));
+    let mut command = Command::new(support::dvol());
     command.env_clear().env("DVOL_POOL", pool.root()).env("COMPLETE", "bash");
     command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()).env("_CLAP_COMPLETE_COMP_TYPE", "9");
     command.env("_CLAP_COMPLETE_SPACE", "true").env("_CLAP_IFS", "\n");
@@ -41,7 +41,7 @@ fn a_shell_completes_volumes_branches_and_tags() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(pool.ok(["completion", shell]).contains("COMPLETE"), "{shell}");
     }
-    pool.fails(2, ["completion", "dos"]);
+    pool.fails(2, ["completion", "dos"], "dos");
 }
 
 #[test]
@@ -73,10 +73,10 @@ fn doctor_looks_at_everything_and_says_what_to_do() {
     {
         assert!(said.out.contains(subject), "{subject}: {}", said.out);
     }
-    let checks = json(&pool.ok(["doctor", "--format", "json"]));
+    let checks = json_lines(&pool.ok(["doctor", "--format", "json"]));
     assert!(checks.iter().all(|check| check["health"] == "good" || check["remedy"].is_string()));
     // An engine that is not there.
-    let binary = assert_cmd::cargo::cargo_bin!("dvol");
+    let binary = support::dvol();
     let mut command = Command::new(binary);
     command.args(["doctor", "--socket", "/nosuch"]).env("DVOL_POOL", pool.root());
     let output = command.env("DOCKER_HOST", "unix:///nosuch.sock").output().unwrap();
@@ -91,7 +91,7 @@ fn quiet_says_only_what_was_asked_for() {
     assert_eq!(pool.ok(["-q", "commit", "-m", "one"]), "");
     assert_eq!(pool.ok(["checkout", "-q", "-b", "side"]), "");
     assert_eq!(pool.ok(["branch", "-q"]), "  master\n* side\n");
-    assert!(pool.fails(1, ["checkout", "-q", "nosuch"]).contains("does not exist"));
+    pool.fails(1, ["checkout", "-q", "nosuch"], "does not exist");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn ctrl_c_in_the_middle_of_a_commit_leaves_nothing() {
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 1);
     kill_process(pid, Signal::INT).unwrap();
     kill_process(pid, Signal::CONT).unwrap();
-    let ended = said(&child.wait_with_output().unwrap());
+    let ended = Said::from(child.wait_with_output().unwrap());
     assert_eq!(ended.code, 130, "{ended:?}");
     assert!(ended.err.contains("nothing was changed"), "{ended:?}");
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
@@ -126,7 +126,7 @@ fn a_reader_that_goes_away_is_a_clean_end() {
     let mut command = pool.command(["log", "--stat"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
-    let ended = said(&child.wait_with_output().unwrap());
+    let ended = Said::from(child.wait_with_output().unwrap());
     assert_eq!((ended.code, ended.err.as_str()), (0, ""));
 }
 
@@ -137,7 +137,7 @@ fn colour_is_for_terminals() {
         assert!(!pool.ok(words).contains('\u{1b}'), "{words:?}");
     }
     // In a terminal of script(1), where it is installed.
-    let binary = assert_cmd::cargo::cargo_bin!("dvol").display().to_string();
+    let binary = support::dvol().display().to_string();
     let shown = |extra: &str| {
         let line = format!("{extra} DVOL_PAGER=cat {binary} --disable-docker-integration log --oneline");
         let mut command = Command::new("script");

@@ -1,40 +1,40 @@
 //! The words that users know, to the letter.
 
-use crate::harness::plain::{Pool, json};
+use crate::harness::{Pool, json};
 
 #[test]
 fn init_says_what_it_made_and_refuses_a_second_time() {
-    let pool = Pool::new();
-    assert_eq!(pool.run(&["init", "foo"]).ok(), "Created volume foo\nCreated branch foo/master\n");
-    pool.run(&["init", "foo"]).fails(1, "volume foo already exists");
+    let pool = Pool::empty();
+    assert_eq!(pool.ok(["init", "foo"]), "Created volume foo\nCreated branch foo/master\n");
+    pool.fails(1, ["init", "foo"], "volume foo already exists");
 }
 
 #[test]
 fn list_marks_the_current_volume() {
-    let pool = Pool::new();
-    pool.run(&["init", "foo"]).ok();
-    pool.run(&["init", "quux"]).ok();
+    let pool = Pool::empty();
+    pool.ok(["init", "foo"]);
+    pool.ok(["init", "quux"]);
     let expected = "  VOLUME   BRANCH   CONTAINERS\n  foo      master   \n* quux     master   \n";
-    assert_eq!(pool.run(&["list"]).ok(), expected);
-    assert_eq!(pool.run(&["ls"]).ok(), expected);
-    pool.run(&["switch", "foo"]).ok();
-    assert!(pool.run(&["ls"]).ok().contains("* foo"));
+    assert_eq!(pool.ok(["list"]), expected);
+    assert_eq!(pool.ok(["ls"]), expected);
+    pool.ok(["switch", "foo"]);
+    assert!(pool.ok(["ls"]).contains("* foo"));
 }
 
 #[test]
 fn a_pool_that_is_not_there_lists_as_empty_and_is_not_made_by_looking() {
-    let pool = Pool::new();
-    assert_eq!(pool.run(&["list"]).ok(), "  VOLUME   BRANCH   CONTAINERS\n");
-    pool.run(&["log", "foo"]).fails(1, "Volume 'foo' does not exist");
-    pool.run(&["fsck"]).ok();
-    assert!(!pool.path().exists());
+    let pool = Pool::empty();
+    assert_eq!(pool.ok(["list"]), "  VOLUME   BRANCH   CONTAINERS\n");
+    pool.fails(1, ["log", "foo"], "Volume 'foo' does not exist");
+    pool.ok(["fsck"]);
+    assert!(!pool.root().exists());
 }
 
 #[test]
 fn log_reads_like_gits() {
-    let pool = Pool::with_commit();
-    pool.run(&["commit", "-m", "Two", "-m", "More of it"]).ok();
-    let output = pool.command().env("TZ", "UTC").args(["log"]).output().unwrap();
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["commit", "-m", "Two", "-m", "More of it"]);
+    let output = pool.command(["log"]).env("TZ", "UTC").output().unwrap();
     let log = String::from_utf8(output.stdout).unwrap();
     let ids = pool.ids("db");
     let mut lines = log.lines();
@@ -47,53 +47,53 @@ fn log_reads_like_gits() {
     assert_eq!(lines.next().unwrap(), "    More of it");
     assert_eq!(lines.next().unwrap(), "");
     assert_eq!(lines.next().unwrap(), format!("commit {}", ids[1]));
-    assert_eq!(pool.run(&["log", "-n", "1"]).ok().matches("commit ").count(), 1);
+    assert_eq!(pool.ok(["log", "-n", "1"]).matches("commit ").count(), 1);
 }
 
 #[test]
 fn commit_prints_the_id_last() {
-    let pool = Pool::with_commit();
-    let out = pool.run(&["commit", "-m", "Two"]).ok();
+    let pool = Pool::with_commits(&["one"]);
+    let out = pool.ok(["commit", "-m", "Two"]);
     assert_eq!(out.lines().last().unwrap(), pool.ids("db")[0]);
 }
 
 #[test]
 fn status_says_clean_or_what_changed() {
-    let pool = Pool::with_commit();
-    assert_eq!(pool.run(&["status"]).ok(), "On branch master\nnothing to commit, working tree clean\n");
-    pool.write("db", "data", "two");
+    let pool = Pool::with_commits(&["one"]);
+    assert_eq!(pool.ok(["status"]), "On branch master\nnothing to commit, working tree clean\n");
+    pool.write("db", "state", "two");
     pool.write("db", "other", "");
-    let status = pool.run(&["status"]).ok();
+    let status = pool.ok(["status"]);
     assert!(status.starts_with("On branch master\n"), "{status}");
     assert!(status.contains("modified:") && status.contains("new:"), "{status}");
 }
 
 #[test]
 fn branch_marks_the_current_one() {
-    let pool = Pool::with_commit();
-    pool.run(&["checkout", "-b", "exp/one"]).ok();
-    assert_eq!(pool.run(&["branch"]).ok(), "* exp/one\n  master\n");
-    assert_eq!(pool.run(&["branch", "db"]).ok(), "* exp/one\n  master\n");
-    assert!(pool.path().join("db/branches/exp%2Fone").is_dir());
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["checkout", "-b", "exp/one"]);
+    assert_eq!(pool.ok(["branch"]), "* exp/one\n  master\n");
+    assert_eq!(pool.ok(["branch", "db"]), "* exp/one\n  master\n");
+    assert!(pool.root().join("db/branches/exp%2Fone").is_dir());
 }
 
 #[test]
-fn the_words_for_what_is_missing() {
-    let pool = Pool::new();
-    pool.run(&["rm", "-f", "foo"]).fails(1, "Volume 'foo' does not exist, cannot remove it");
-    pool.run(&["init", "foo"]).ok();
-    pool.run(&["commit"]).fails(2, "You must provide a commit message");
-    pool.run(&["commit", "-m", "  "]).fails(2, "You must provide a commit message");
-    pool.run(&["rm", "foo"]).fails(1, "-f");
-    pool.run(&["rm", "-f", "foo"]).ok();
-    pool.run(&["status"]).fails(1, "no volume is chosen");
+fn what_is_missing_is_named_in_the_words_that_users_know() {
+    let pool = Pool::empty();
+    pool.fails(1, ["rm", "-f", "foo"], "Volume 'foo' does not exist, cannot remove it");
+    pool.ok(["init", "foo"]);
+    pool.fails(2, ["commit"], "You must provide a commit message");
+    pool.fails(2, ["commit", "-m", "  "], "You must provide a commit message");
+    pool.fails(1, ["rm", "foo"], "-f");
+    pool.ok(["rm", "-f", "foo"]);
+    pool.fails(1, ["status"], "no volume is chosen");
 }
 
 #[test]
 fn the_volume_may_be_named_last_or_by_a_flag() {
-    let pool = Pool::with_commit();
-    pool.run(&["init", "other"]).ok();
-    pool.run(&["status"]).ok();
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["init", "other"]);
+    pool.ok(["status"]);
     for args in [
         &["log", "db"][..],
         &["log", "-C", "db"],
@@ -108,17 +108,17 @@ fn the_volume_may_be_named_last_or_by_a_flag() {
         &["commit", "-m", "x", "db"],
         &["status", "db"],
     ] {
-        pool.run(args).ok();
+        pool.ok(args);
     }
-    pool.run(&["log", "HEAD"]).fails(1, "no commit yet");
-    pool.run(&["status", "-C", "other", "db"]).fails(2, "name one");
+    pool.fails(1, ["log", "HEAD"], "no commit yet");
+    pool.fails(2, ["status", "-C", "other", "db"], "name one");
 }
 
 #[test]
 fn json_has_one_object_a_line_with_these_fields() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let fields = |args: &[&str]| {
-        let out = pool.run(&[args, &["--format", "json"]].concat()).ok();
+        let out = pool.ok([args, &["--format", "json"]].concat());
         let first = json(out.lines().next().unwrap());
         first.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
     };
@@ -133,9 +133,9 @@ fn json_has_one_object_a_line_with_these_fields() {
     expect(&["status"], &["volume", "branch", "head", "clean", "changes"]);
     expect(&["branch"], &["volume", "branch", "head", "current"]);
     expect(&["config"], &["key", "value", "set", "volume"]);
-    std::fs::create_dir(pool.path().join("db/commits/stranger")).unwrap();
-    let fsck = pool.run(&["fsck", "db", "--format", "json"]);
-    assert_eq!(fsck.code, Some(4));
+    std::fs::create_dir(pool.root().join("db/commits/stranger")).unwrap();
+    let fsck = pool.run(["fsck", "db", "--format", "json"]);
+    assert_eq!(fsck.code, 4);
     let finding = json(fsck.out.lines().next().unwrap());
     for name in ["severity", "volume", "subject", "what", "remedy"] {
         assert!(finding.get(name).is_some(), "fsck lacks {name}: {finding}");

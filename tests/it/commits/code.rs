@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Pool, json};
+use crate::harness::{Pool, json_lines};
 
 fn git(pool: &Pool, words: &[&str]) -> String {
     let mut command = Command::new("git");
@@ -36,7 +36,7 @@ fn a_commit_records_the_code_that_it_was_made_beside() {
     dvol(&pool, &["commit", "--no-code", "-m", "without"]);
     pool.ok(["commit", "-m", "outside"]);
 
-    let log = json(&pool.ok(["log", "--format", "json"]));
+    let log = json_lines(&pool.ok(["log", "--format", "json"]));
     assert!(log[0]["code"].is_null() && log[1]["code"].is_null() && log[4]["code"].is_null());
     assert_eq!(log[3]["code"]["commit"], first);
     assert_eq!(log[3]["code"]["branch"], "main");
@@ -50,5 +50,5 @@ fn a_commit_records_the_code_that_it_was_made_beside() {
     git(&pool, &["commit", "-qam", "second"]);
     let found = dvol(&pool, &["log", "--code", "HEAD", "--format", "%s"]);
     assert_eq!(found, "beside a dirty first\nbeside the first\n");
-    pool.fails(2, ["log", "--code", "HEAD"]);
+    pool.fails(2, ["log", "--code", "HEAD"], "git knows no commit 'HEAD'");
 }

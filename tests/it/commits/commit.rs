@@ -1,11 +1,11 @@
 //! Where the message, the author and the date of a commit come from, and how they are changed.
 
-use crate::fake_engine::{Container, Containers, Engine, Status};
-use crate::harness::{Pool, json, said};
-use crate::trace::steps;
+use crate::harness::{Pool, Said, json_lines};
+use support::fake_engine::{Container, Containers, FakeEngine, Status};
+use support::steps;
 
 fn head(pool: &Pool) -> serde_json::Value {
-    json(&pool.ok(["log", "-1", "--format", "json"])).remove(0)
+    json_lines(&pool.ok(["log", "-1", "--format", "json"])).remove(0)
 }
 
 #[test]
@@ -17,10 +17,10 @@ fn a_message_is_read_from_a_file_or_from_standard_input() {
     std::fs::write(pool.dir().join("message"), "From a file\n").unwrap();
     pool.ok(["commit", "--allow-empty", "-F", "message"]);
     assert_eq!(head(&pool)["message"], "From a file");
-    assert!(pool.fails(1, ["commit", "-F", "nosuch"]).contains("cannot read the message from nosuch"));
-    assert!(pool.fails(2, ["commit", "-F", "-"]).contains("You must provide a commit message"));
-    assert!(pool.fails(2, ["commit"]).contains("You must provide a commit message"));
-    assert!(pool.fails(2, ["commit", "-F", "message", "-m", "both"]).contains("cannot be used with"));
+    pool.fails(1, ["commit", "-F", "nosuch"], "cannot read the message from nosuch");
+    pool.fails(2, ["commit", "-F", "-"], "You must provide a commit message");
+    pool.fails(2, ["commit"], "You must provide a commit message");
+    pool.fails(2, ["commit", "-F", "message", "-m", "both"], "cannot be used with");
 }
 
 #[test]
@@ -29,27 +29,27 @@ fn a_date_and_an_author_can_be_given() {
     pool.ok(["commit", "-m", "x", "--date", "2020-02-29 12:00", "--author", "Eve <eve@example.org>"]);
     assert_eq!(head(&pool)["date"], "2020-02-29T12:00:00Z");
     assert_eq!(head(&pool)["author"]["name"], "Eve");
-    assert!(pool.fails(2, ["commit", "-m", "x", "--date", "whenever"]).contains("is not a date"));
+    pool.fails(2, ["commit", "-m", "x", "--date", "whenever"], "is not a date");
 }
 
 #[test]
 fn amend_gives_the_newest_commit_other_words_and_keeps_its_tree() {
     let pool = Pool::with_commits(&["one", "tow"]);
     let old = head(&pool);
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     let id = pool.ok(["commit", "--amend", "-m", "two"]);
     let new = head(&pool);
     assert_eq!((new["id"].as_str().unwrap(), &new["message"]), (id.trim(), &"two".into()));
     assert_eq!((&new["date"], &new["parent"]), (&old["date"], &old["parent"]));
     assert_ne!(new["id"], old["id"]);
-    assert_eq!(pool.read("state"), "not committed");
+    assert_eq!(pool.read("db", "state"), "not committed");
     pool.ok(["reset", "--hard", "HEAD"]);
-    assert_eq!(pool.read("state"), "tow");
+    assert_eq!(pool.read("db", "state"), "tow");
     let old = old["id"].as_str().unwrap();
     assert_eq!(pool.ok(["rev-parse", "HEAD@{1}"]).trim(), old);
     assert!(pool.ok(["show", old]).contains("    tow\n"));
     pool.ok(["fsck"]);
-    assert!(pool.fails(2, ["commit", "--amend"]).contains("You must provide a commit message"));
+    pool.fails(2, ["commit", "--amend"], "You must provide a commit message");
 }
 
 #[test]
@@ -60,20 +60,20 @@ fn amend_leaves_what_a_tag_holds() {
     assert_eq!(pool.ok(["log", "--format", "{subject} {name}"]), "deux Eve\none Ada\n");
     assert_eq!(pool.ok(["log", "kept", "--format", "{subject} {name}"]), "two Ada\none Ada\n");
     pool.ok(["reset", "--hard", "kept"]);
-    assert_eq!(pool.read("state"), "two");
+    assert_eq!(pool.read("db", "state"), "two");
     pool.ok(["fsck"]);
 }
 
 /// A large file that is written to all the time is copied while containers run, and compared while they are held.
 #[test]
 fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
-    let engine = Engine::new();
+    let engine = FakeEngine::new();
     let running = Container { volume: "db", status: Status::Running, auto_remove: false };
     let containers = Containers::from([("server".to_owned(), running)]);
     let large = "x".repeat(3 << 20);
     let prepare = || {
         let pool = Pool::with_commits(&["one"]);
-        pool.write("large", &large);
+        pool.write("db", "large", &large);
         engine.set(&containers);
         pool
     };
@@ -85,16 +85,16 @@ fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
     }
     let trace = pool.dir().join("trace");
     let run = |pool: &Pool, words: &[&str], name: &str, value: &std::ffi::OsStr| {
-        said(&pool.command_with(&engine.socket(), words).env(name, value).output().unwrap())
+        Said::from(pool.command_with(&engine.socket(), words).env(name, value).output().unwrap())
     };
     let said = run(&pool, &words, "DVOL_FAULT_TRACE", trace.as_os_str());
     assert_eq!(said.code, 0, "{said:?}");
-    let done = json(&said.out).remove(0);
+    let done = json_lines(&said.out).remove(0);
     assert_eq!(done["quiesced"]["revised"], serde_json::json!({"files": 1, "bytes": 0}), "{done}");
     assert!(said.err.contains("compared and brought up to date 1 files, 0 bytes"), "{said:?}");
     let points = steps(&trace);
-    let first = points.lines().position(|point| point == "tree.symlink").unwrap();
-    let last = points.lines().position(|point| point == "tree.patch").unwrap();
+    let first = points.iter().position(|point| point == "tree.symlink").unwrap();
+    let last = points.iter().position(|point| point == "tree.patch").unwrap();
     for point in (first..=last + 2).map(|index| index + 1) {
         let pool = prepare();
         let fault = format!("{point}:kill");
@@ -104,6 +104,6 @@ fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
         pool.ok(["fsck"]);
         assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n", "{fault}");
         assert_eq!(std::fs::read_dir(pool.root().join(".dvol/staging")).unwrap().count(), 0, "{fault}");
-        assert_eq!(pool.read("large"), large);
+        assert_eq!(pool.read("db", "large"), large);
     }
 }

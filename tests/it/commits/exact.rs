@@ -5,32 +5,34 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 
-use crate::harness::plain::{Pool, is_root};
+use support::is_root;
+
+use crate::harness::Pool;
 
 #[test]
 fn the_roots_own_mode_and_owner_come_back() {
-    let pool = Pool::new();
-    pool.run(&["init", "db"]).ok();
+    let pool = Pool::empty();
+    pool.ok(["init", "db"]);
     let root = pool.file("db", ".");
     assert_eq!(fs::metadata(&root).unwrap().mode() & 0o7777, 0o777);
-    if !is_root("the root's owner") {
+    if !is_root() {
         return;
     }
     chown(&root, Some(999), Some(998)).unwrap();
     fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).unwrap();
-    pool.run(&["commit", "-m", "As PostgreSQL wants it"]).ok();
+    pool.ok(["commit", "-m", "As PostgreSQL wants it"]);
     chown(&root, Some(0), Some(0)).unwrap();
     fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(pool.run(&["status"]).ok().contains("attributes:"));
-    pool.run(&["reset", "--hard", "HEAD"]).ok();
+    assert!(pool.ok(["status"]).contains("attributes:"));
+    pool.ok(["reset", "--hard", "HEAD"]);
     let metadata = fs::metadata(&root).unwrap();
     assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (999, 998, 0o700));
 }
 
 #[test]
 fn odd_names_links_holes_and_times_come_back() {
-    let pool = Pool::new();
-    pool.run(&["init", "db"]).ok();
+    let pool = Pool::empty();
+    pool.ok(["init", "db"]);
     let root = pool.file("db", ".");
     let odd = root.join(OsStr::from_bytes(b"not \xff text\n"));
     fs::write(&odd, "odd").unwrap();
@@ -41,10 +43,10 @@ fn odd_names_links_holes_and_times_come_back() {
     fs::create_dir(root.join("sticky")).unwrap();
     fs::set_permissions(root.join("sticky"), fs::Permissions::from_mode(0o1777)).unwrap();
     let before = fs::metadata(&odd).unwrap();
-    pool.run(&["commit", "-m", "Odd"]).ok();
+    pool.ok(["commit", "-m", "Odd"]);
     fs::remove_file(&odd).unwrap();
     fs::remove_file(root.join("link")).unwrap();
-    pool.run(&["reset", "--hard", "HEAD"]).ok();
+    pool.ok(["reset", "--hard", "HEAD"]);
     let after = fs::metadata(&odd).unwrap();
     assert_eq!(fs::read(&odd).unwrap(), b"odd");
     assert_eq!((after.mtime(), after.mtime_nsec()), (before.mtime(), before.mtime_nsec()));
@@ -53,5 +55,5 @@ fn odd_names_links_holes_and_times_come_back() {
     let sparse = fs::metadata(root.join("sparse")).unwrap();
     assert!(sparse.len() == 64 << 20 && sparse.blocks() * 512 < 1 << 20);
     assert_eq!(fs::metadata(root.join("sticky")).unwrap().mode() & 0o7777, 0o1777);
-    assert!(pool.run(&["status"]).ok().contains("working tree clean"));
+    assert!(pool.ok(["status"]).contains("working tree clean"));
 }

@@ -1,13 +1,14 @@
 //! Memory stays flat however many entries a tree has, also when all are in one directory.
 //!
-//! `DVOL_MILLION=1 cargo test --release --test cli memory -- --nocapture` does it with a million, and tells the figures.
+//! `DVOL_MILLION=1 cargo test --release --test it memory -- --nocapture` does it with a million, and tells the figures.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 
-use crate::harness::plain::{Pool, Run};
+use support::has_program;
+
+use crate::harness::{Pool, Said};
 
 /// Enough to fill what is kept in memory for speed, which is some 20 MB, and for names and marks to take more, had they to be
 /// held: the names alone take 15 MB.
@@ -25,22 +26,11 @@ const MEASURE: &str = "import os, sys; pid = os.spawnv(os.P_NOWAIT, sys.argv[1],
 
 /// The most memory that a run of `args` had resident, in kilobytes.
 fn peak(pool: &Pool, args: &[&str]) -> u64 {
-    let dvol = pool.command();
+    let dvol = pool.command(args);
     let mut command = pool.command_of("python3");
-    command.args(["-c", MEASURE]).arg(dvol.get_program()).args(dvol.get_args()).args(args);
-    let run: Run = command.output().unwrap().into();
-    let out = run.ok();
+    command.args(["-c", MEASURE]).arg(dvol.get_program()).args(dvol.get_args());
+    let out = Said::from(command.output().unwrap()).ok();
     out.lines().rev().find_map(|line| line.strip_prefix("peak ")).unwrap().parse().unwrap()
-}
-
-/// Whether there is a python3; it must be there in CI.
-fn is_measurable(test: &str) -> bool {
-    let there = Command::new("python3").arg("--version").output().is_ok();
-    if !there {
-        assert!(std::env::var_os("CI").is_none(), "CI has python3");
-        eprintln!("skipped: {test} needs python3");
-    }
-    there
 }
 
 /// Makes entries that take no space, with names as long as they come.
@@ -51,8 +41,8 @@ fn fill(directory: &Path, entries: usize) {
 }
 
 fn peaks(entries: usize) -> Vec<(&'static str, u64)> {
-    let pool = Pool::new();
-    pool.run(&["init", "db"]).ok();
+    let pool = Pool::empty();
+    pool.ok(["init", "db"]);
     fill(&pool.file("db", ""), entries);
     let verbs: [&[&str]; 5] =
         [&["commit", "-m", "One"], &["status"], &["reset", "--hard", "HEAD"], &["diff", "HEAD"], &["du"]];
@@ -60,7 +50,7 @@ fn peaks(entries: usize) -> Vec<(&'static str, u64)> {
     // What it is for: nothing was missed on the way.
     let last = pool.file("db", &format!("{:0>250}", entries - 1));
     fs::remove_file(last).unwrap();
-    let status = pool.run(&["status", "--short"]).ok();
+    let status = pool.ok(["status", "--short"]);
     assert_eq!(status.lines().count(), 1, "{status}");
     assert!(status.starts_with("D "), "{status}");
     told
@@ -68,7 +58,7 @@ fn peaks(entries: usize) -> Vec<(&'static str, u64)> {
 
 #[test]
 fn memory_does_not_grow_with_the_number_of_entries() {
-    if !is_measurable("memory_does_not_grow_with_the_number_of_entries") {
+    if !has_program("python3") {
         return;
     }
     for ((verb, few), (_, many)) in peaks(FEW).into_iter().zip(peaks(MANY)) {
@@ -82,18 +72,18 @@ const MESSAGE: usize = 200 << 10;
 
 #[test]
 fn memory_does_not_grow_with_the_metadata() {
-    let pool = Pool::new();
-    pool.run(&["init", "db"]).ok();
+    let pool = Pool::empty();
+    pool.ok(["init", "db"]);
     let message = "x".repeat(100);
     let message = vec![message.as_str(); MESSAGE / 100].join("\n");
-    let file = pool.path().join("../message");
+    let file = pool.dir().join("message");
     fs::write(&file, message).unwrap();
     let commit = || peak(&pool, &["commit", "-F", file.to_str().unwrap()]);
     commit();
     let first = commit();
     let most = (2..COMMITS).map(|_| commit()).max().unwrap();
     // On the way the second copy was begun anew, with all that there is.
-    let log = fs::metadata(pool.path().join(".dvol/records.log")).unwrap().len() >> 10;
+    let log = fs::metadata(pool.root().join(".dvol/records.log")).unwrap().len() >> 10;
     assert!(log > 2 * FEW_MB, "{log} kB");
     assert!(most < first + FEW_MB, "a commit takes {most} kB, was {first} kB");
     // Nor do those that only read.
@@ -106,13 +96,12 @@ fn memory_does_not_grow_with_the_metadata() {
 const FEW_MB: u64 = 5_000;
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test that takes minutes must be asked for")]
 fn a_million_entries_in_one_directory_take_less_than_64_megabytes() {
     if std::env::var_os("DVOL_MILLION").is_none() {
         eprintln!("skipped: DVOL_MILLION is not set");
         return;
     }
-    if !is_measurable("a_million_entries_in_one_directory_take_less_than_64_megabytes") {
+    if !has_program("python3") {
         return;
     }
     for (verb, peak) in peaks(1_000_000) {

@@ -1,88 +1,30 @@
 //! The driver of the binary, spoken to over its socket as an engine does.
 
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::harness::plain::{Pool, json as parse, steps};
+use support::{eventually, steps};
 
-pub(crate) struct Driver {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Driver {
-    pub(crate) fn start(pool: &Pool) -> Self {
-        let socket = pool.path().join("../plugins/dvol.sock");
-        let mut command = pool.command();
-        command.args(["plugin", "--socket"]).arg(&socket).stderr(Stdio::null());
-        let driver = Driver { child: command.spawn().unwrap(), socket };
-        let start = Instant::now();
-        while UnixStream::connect(&driver.socket).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(60), "the driver does not serve");
-            thread::sleep(Duration::from_millis(10));
-        }
-        driver
-    }
-
-    fn call(&self, name: &str, body: &Value) -> Value {
-        let mut stream = UnixStream::connect(&self.socket).unwrap();
-        let body = body.to_string();
-        write!(
-            stream,
-            "POST /{name} HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        parse(answer.split_once("\r\n\r\n").unwrap().1.trim())
-    }
-
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.child.wait().unwrap().success());
-        assert!(!self.socket.exists());
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::harness::{Driver, Pool, json_lines};
 
 #[test]
-fn a_volumes_life_over_the_socket() {
-    let pool = Pool::new();
+fn a_volume_lives_its_life_over_the_socket() {
+    let pool = Pool::empty();
     let driver = Driver::start(&pool);
     assert_eq!(driver.call("Plugin.Activate", &json!({}))["Implements"][0], "VolumeDriver");
-    assert_eq!(fs::metadata(&driver.socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(driver.socket()).unwrap().permissions().mode() & 0o777, 0o600);
     assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
     assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": null}))["Err"], "");
     assert_eq!(driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {}}))["Err"], "");
     let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
-    assert_eq!(got["Volume"]["Mountpoint"], pool.path().join("db/running_point").to_str().unwrap());
+    assert_eq!(got["Volume"]["Mountpoint"], pool.root().join("db/running_point").to_str().unwrap());
     assert_eq!(got["Volume"]["Status"]["branch"], "master");
     let mounted = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"}));
-    assert_eq!(mounted["Mountpoint"], pool.path().join("db/branches/master").to_str().unwrap());
+    assert_eq!(mounted["Mountpoint"], pool.root().join("db/branches/master").to_str().unwrap());
     let path = driver.call("VolumeDriver.Path", &json!({"Name": "db"}));
     assert_eq!(path["Mountpoint"], mounted["Mountpoint"]);
     assert_eq!(driver.call("VolumeDriver.List", &json!({}))["Volumes"][0]["Name"], "db");
@@ -91,19 +33,19 @@ fn a_volumes_life_over_the_socket() {
     }
     assert_ne!(driver.call("VolumeDriver.Create", &json!({"Name": "../x"}))["Err"], "");
     // Neither Create nor Mount chooses the current volume.
-    pool.run(&["status"]).fails(1, "no volume is chosen");
+    pool.fails(1, ["status"], "no volume is chosen");
     assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": "db"}))["Err"], "");
     assert_ne!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
-    assert_eq!(fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(pool.root().join(".dvol/trash")).unwrap().count(), 1);
     driver.stop();
 }
 
 #[test]
 fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
-    let pool = Pool::with_commit();
-    let first = pool.read("db", "data");
-    pool.write("db", "data", "two");
-    pool.run(&["commit", "-m", "two"]).ok();
+    let pool = Pool::with_commits(&["one"]);
+    let first = pool.read("db", "state");
+    pool.write("db", "state", "two");
+    pool.ok(["commit", "-m", "two"]);
     let driver = Driver::start(&pool);
     let create = |name: &str, opts: Value| {
         let answer = driver.call("VolumeDriver.Create", &json!({"Name": name, "Opts": opts}));
@@ -112,13 +54,13 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
     for _ in 0..2 {
         assert_eq!(create("worker", json!({"from": "db:HEAD~1", "branch": "tests/w1"})), "");
     }
-    assert_eq!((pool.read("worker", "data"), pool.read("db", "data")), (first, "two".to_owned()));
+    assert_eq!((pool.read("worker", "state"), pool.read("db", "state")), (first, "two".to_owned()));
     assert_eq!(
         driver.call("VolumeDriver.Get", &json!({"Name": "worker"}))["Volume"]["Status"]["branch"],
         "tests/w1"
     );
     assert_eq!(create("newest", json!({"from": "db"})), "");
-    assert_eq!(pool.read("newest", "data"), "two");
+    assert_eq!(pool.read("newest", "state"), "two");
     assert_eq!(create("named", json!({"branch": "main"})), "");
     // Made again with none is the same one; with others it would be another.
     assert_eq!(create("worker", json!(null)), "");
@@ -138,14 +80,14 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
     ] {
         let said = create("refused", opts.clone());
         assert!(said.contains(reason), "{opts}: {said}");
-        assert!(!pool.path().join("refused").exists(), "{opts}");
+        assert!(!pool.root().join("refused").exists(), "{opts}");
     }
     assert!(pool.staging().is_empty());
 }
 
 #[test]
 fn a_size_is_a_limit_to_what_is_committed() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     let driver = Driver::start(&pool);
     let create = || driver.call("VolumeDriver.Create", &json!({"Name": "db", "Opts": {"size": "100kb"}}));
     assert_eq!(create()["Err"], "");
@@ -164,16 +106,16 @@ fn a_size_is_a_limit_to_what_is_committed() {
         thread::sleep(Duration::from_millis(100));
     };
     assert!(limit["allocated"].as_u64() > Some(200 << 10), "{limit}");
-    pool.run(&["commit", "-C", "db", "-m", "large"]).fails(1, "may take 102400");
+    pool.fails(1, ["commit", "-C", "db", "-m", "large"], "may take 102400");
     // Whoever is over it can go on all the same.
     assert_eq!(driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"}))["Err"], "");
     // A copy of it has no limit, nor has one that is made anew once it is gone.
-    pool.run(&["config", "-C", "db", "volume.max-size", "1m"]).ok();
-    pool.run(&["commit", "-C", "db", "-m", "large"]).ok();
-    pool.run(&["clone", "db", "copy"]).ok();
+    pool.ok(["config", "-C", "db", "volume.max-size", "1m"]);
+    pool.ok(["commit", "-C", "db", "-m", "large"]);
+    pool.ok(["clone", "db", "copy"]);
     driver.call("VolumeDriver.Unmount", &json!({"Name": "db", "ID": "a1"}));
     assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": "db"}))["Err"], "");
-    pool.run(&["undo", "db"]).ok();
+    pool.ok(["undo", "db"]);
     for (volume, limit) in [("db", json!(1 << 20)), ("copy", json!(null))] {
         let status = driver.call("VolumeDriver.Get", &json!({"Name": volume}))["Volume"]["Status"].take();
         assert_eq!(status["limit"]["max_size"], limit, "{volume}: {status}");
@@ -189,12 +131,12 @@ fn looked_at(driver: &Driver) -> (Value, Value) {
 
 #[test]
 fn get_says_whether_there_are_changes_and_how_big_the_trees_are() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     let driver = Driver::start(&pool);
     let sizes = || {
-        let du = pool.run(&["du", "db", "--format", "json"]).ok();
+        let du = pool.ok(["du", "db", "--format", "json"]);
         let (mut tree, mut commits) = (json!({"logical": 0}), json!({"logical": 0}));
-        for line in du.lines().map(parse) {
+        for line in json_lines(&du) {
             let of = match line["kind"].as_str() {
                 Some("branch") => &mut tree,
                 Some("commit") => &mut commits,
@@ -224,26 +166,26 @@ fn get_says_whether_there_are_changes_and_how_big_the_trees_are() {
     };
     driver.call("VolumeDriver.Create", &json!({"Name": "db"}));
     check(false);
-    pool.write("db", "data", "one");
+    pool.write("db", "state", "one");
     check(true);
-    pool.run(&["commit", "-m", "one", "-C", "db"]).ok();
+    pool.ok(["commit", "-m", "one", "-C", "db"]);
     check(false);
-    pool.write("db", "data", "other");
+    pool.write("db", "state", "other");
     check(true);
-    pool.run(&["commit", "-m", "two", "-C", "db"]).ok();
-    pool.run(&["reset", "--hard", "HEAD~1", "-C", "db"]).ok();
+    pool.ok(["commit", "-m", "two", "-C", "db"]);
+    pool.ok(["reset", "--hard", "HEAD~1", "-C", "db"]);
     check(false);
-    pool.run(&["undo", "db"]).ok();
+    pool.ok(["undo", "db"]);
     check(false);
     driver.stop();
 }
 
 #[test]
 fn get_leaves_out_what_takes_long_to_tell() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let big = fs::File::create(pool.file("db", "big")).unwrap();
     rustix::fs::fallocate(&big, rustix::fs::FallocateFlags::empty(), 0, 512 << 20).unwrap();
-    pool.run(&["commit", "-m", "big"]).ok();
+    pool.ok(["commit", "-m", "big"]);
     let driver = Driver::start(&pool);
     // Only all its bytes could tell that it is as it was.
     big.set_modified(std::time::UNIX_EPOCH).unwrap();
@@ -255,19 +197,19 @@ fn get_leaves_out_what_takes_long_to_tell() {
 
 #[test]
 fn an_anonymous_volume_without_a_commit_leaves_nothing() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     let driver = Driver::start(&pool);
     let name = "ab".repeat(32);
     driver.call("VolumeDriver.Create", &json!({"Name": name}));
     assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": name}))["Err"], "");
-    assert_eq!(fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(pool.root().join(".dvol/trash")).unwrap().count(), 0);
 }
 
 #[test]
 fn a_volume_whose_metadata_is_damaged_is_still_there() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let driver = Driver::start(&pool);
-    let metadata = pool.path().join(".dvol/metadata.redb");
+    let metadata = pool.root().join(".dvol/metadata.redb");
     for damage in
         [&|| fs::write(&metadata, "nothing of ours").unwrap(), &|| fs::remove_file(&metadata).unwrap()]
             as [&dyn Fn(); 2]
@@ -279,7 +221,7 @@ fn a_volume_whose_metadata_is_damaged_is_still_there() {
         assert_eq!(driver.call("VolumeDriver.List", &json!({}))["Volumes"].as_array().unwrap().len(), 1);
         let mount = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "x"}));
         assert!(mount["Err"].as_str().unwrap().contains("dvol fsck --repair"), "{mount}");
-        assert_eq!(pool.run(&["fsck", "--repair"]).code, Some(1));
+        assert_eq!(pool.run(["fsck", "--repair"]).code, 1);
         assert_eq!(driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "x"}))["Err"], "");
     }
     driver.stop();
@@ -287,23 +229,19 @@ fn a_volume_whose_metadata_is_damaged_is_still_there() {
 
 #[test]
 fn the_driver_takes_the_checksums_of_commits() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let driver = Driver::start(&pool);
-    let sums = pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[0]));
-    let start = Instant::now();
-    while !sums.exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no checksums");
-        thread::sleep(Duration::from_millis(50));
-    }
+    let sums = pool.root().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[0]));
+    eventually("the commit has checksums", || sums.exists());
     driver.stop();
 }
 
 #[test]
 fn mount_waits_while_the_gate_is_shut() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let driver = Driver::start(&pool);
     driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a0"}));
-    let gate = fs::OpenOptions::new().write(true).open(pool.path().join(".dvol/locks/gate/db")).unwrap();
+    let gate = fs::OpenOptions::new().write(true).open(pool.root().join(".dvol/locks/gate/db")).unwrap();
     fs2::FileExt::lock_exclusive(&gate).unwrap();
     thread::scope(|scope| {
         let mount = scope.spawn(|| driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"})));
@@ -319,18 +257,18 @@ fn mount_waits_while_the_gate_is_shut() {
 
 #[test]
 fn a_killed_drivers_socket_is_replaced_and_a_live_ones_is_not() {
-    let pool = Pool::with_commit();
-    let mut driver = Driver::start(&pool);
-    let second = pool.command().args(["plugin", "--socket"]).arg(&driver.socket).output().unwrap();
+    let pool = Pool::with_commits(&["one"]);
+    let driver = Driver::start(&pool);
+    let second = pool.command(["plugin", "--socket"]).arg(driver.socket()).output().unwrap();
     assert_eq!(second.status.code(), Some(1));
-    let nowhere = pool.command().args(["plugin", "--socket", "/proc/self/dvol.sock"]).output().unwrap();
+    let nowhere = pool.command(["plugin", "--socket", "/proc/self/dvol.sock"]).output().unwrap();
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(
         String::from_utf8_lossy(&nowhere.stderr).contains("cannot make the socket /proc/self/dvol.sock: ")
     );
-    driver.child.kill().unwrap();
-    driver.child.wait().unwrap();
-    assert!(driver.socket.exists());
+    let socket = driver.socket().to_owned();
+    driver.kill();
+    assert!(socket.exists());
     let again = Driver::start(&pool);
     assert_eq!(again.call("VolumeDriver.Get", &json!({"Name": "db"}))["Err"], "");
     again.stop();
@@ -338,22 +276,18 @@ fn a_killed_drivers_socket_is_replaced_and_a_live_ones_is_not() {
 
 #[test]
 fn the_driver_finishes_what_a_killed_command_left() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let _driver = Driver::start(&pool);
-    let trace = pool.path().join("../trace");
-    let probe = Pool::with_commit();
-    probe.write("db", "data", "two");
-    probe.command().env("DVOL_FAULT_TRACE", &trace).args(["reset", "--hard", "HEAD"]).status().unwrap();
-    let points = fs::read_to_string(&trace).unwrap();
-    let exchange = 2 + steps(&points).position(|point| point.ends_with(".exchange")).unwrap();
-    pool.write("db", "data", "two");
-    let mut reset = pool.command();
-    let status =
-        reset.env("DVOL_FAULT", format!("{exchange}:kill")).args(["reset", "--hard", "HEAD"]).status();
+    let trace = pool.dir().join("trace");
+    let probe = Pool::with_commits(&["one"]);
+    probe.write("db", "state", "two");
+    probe.command(["reset", "--hard", "HEAD"]).env("DVOL_FAULT_TRACE", &trace).status().unwrap();
+    let exchange = 2 + steps(&trace).iter().position(|point| point.ends_with(".exchange")).unwrap();
+    pool.write("db", "state", "two");
+    let mut reset = pool.command(["reset", "--hard", "HEAD"]);
+    let status = reset.env("DVOL_FAULT", format!("{exchange}:kill")).status();
     assert_eq!(status.unwrap().signal(), Some(9));
-    let start = Instant::now();
-    while !pool.staging().is_empty() || pool.read("db", "data") != "two" {
-        assert!(start.elapsed() < Duration::from_secs(60), "the driver did not undo the reset");
-        thread::sleep(Duration::from_millis(50));
-    }
+    eventually("the driver undoes the reset", || {
+        pool.staging().is_empty() && pool.read("db", "state") == "two"
+    });
 }

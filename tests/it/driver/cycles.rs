@@ -10,8 +10,7 @@ use std::{fs, thread};
 
 use serde_json::{Value, json};
 
-use crate::driver::calls::Driver;
-use crate::harness::plain::{Pool, json as parse};
+use crate::harness::{Driver, Pool, json as parse};
 
 /// How many when nothing else is said.
 const CYCLES: usize = 120;
@@ -94,14 +93,14 @@ fn read(driver: &Driver) -> u64 {
 }
 
 fn in_trash(pool: &Pool) -> usize {
-    fs::read_dir(pool.path().join(".dvol/trash")).unwrap().count()
+    fs::read_dir(pool.root().join(".dvol/trash")).unwrap().count()
 }
 
 #[test]
 fn volumes_come_and_go_and_nothing_is_left_of_them_but_trash() {
     let count: usize = std::env::var("DVOL_CYCLES").map_or(CYCLES, |count| count.parse().unwrap());
     let each = count.div_ceil(PARTS);
-    let pool = Pool::new();
+    let pool = Pool::empty();
     let driver = Driver::start(&pool);
     let (mut before, mut read_before) = (None, None);
     for part in 0..PARTS {
@@ -133,20 +132,20 @@ fn volumes_come_and_go_and_nothing_is_left_of_them_but_trash() {
         assert_eq!(in_trash(&pool), each * (part + 1));
     }
     assert!(pool.staging().is_empty());
-    pool.run(&["fsck"]).ok();
-    assert_eq!(pool.run(&["list", "--format", "json"]).ok(), "");
-    pool.run(&["undo", "part0_0"]).ok();
+    pool.ok(["fsck"]);
+    assert_eq!(pool.ok(["list", "--format", "json"]), "");
+    pool.ok(["undo", "part0_0"]);
     assert_eq!(pool.read("part0_0", "file"), "part0_0");
 
     // Where trash has a limit, it stays there.
-    pool.run(&["config", "trash.max-size", &TRASH.to_string()]).ok();
+    pool.ok(["config", "trash.max-size", &TRASH.to_string()]);
     for part in PARTS..PARTS + 2 {
         cycles(&driver, part, each.min(20));
-        let kept = parse(&pool.run(&["gc", "-n", "--format", "json"]).ok());
+        let kept = parse(&pool.ok(["gc", "-n", "--format", "json"]));
         // Who clears up last may have looked before another removed.
         assert!(kept["kept_bytes"].as_u64().unwrap() <= TRASH, "{kept}");
         assert!(in_trash(&pool) < 100, "{} entries", in_trash(&pool));
     }
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
     driver.stop();
 }

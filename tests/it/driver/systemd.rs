@@ -10,18 +10,17 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::plain::Pool;
+use crate::harness::Pool;
 
 /// Starts the driver with `sockets` as systemd would hand them over: as file 3 and on.
 fn start(pool: &Pool, listener: impl Into<OwnedFd>, sockets: u8, notify: &str) -> Child {
-    let driver = pool.command();
+    let driver = pool.command(["plugin", "--socket", "/nowhere/x"]);
     let words =
         [driver.get_program()].into_iter().chain(driver.get_args()).map(|word| word.to_str().unwrap());
     let line = words.collect::<Vec<_>>().join("' '");
     // exec keeps the process's number, for which the sockets are meant.
-    let script = format!(
-        "exec 3<&0 4<&0 </dev/null; export LISTEN_FDS={sockets} LISTEN_PID=$$; exec '{line}' plugin --socket /nowhere/x"
-    );
+    let script =
+        format!("exec 3<&0 4<&0 </dev/null; export LISTEN_FDS={sockets} LISTEN_PID=$$; exec '{line}'");
     let mut shell = pool.command_of("bash");
     shell.args(["-c", &script]).env("NOTIFY_SOCKET", notify).stdin(Stdio::from(listener.into()));
     shell.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
@@ -50,8 +49,8 @@ fn next_word(notices: &UnixDatagram) -> String {
 
 #[test]
 fn a_given_socket_is_served_and_kept_from_one_driver_to_the_next() {
-    let pool = Pool::new();
-    let beside = pool.path().parent().unwrap().to_owned();
+    let pool = Pool::empty();
+    let beside = pool.dir().to_owned();
     let (path, notify) = (beside.join("dvol.sock"), beside.join("notify"));
     let listener = UnixListener::bind(&path).unwrap();
     let notices = UnixDatagram::bind(&notify).unwrap();
@@ -73,8 +72,8 @@ fn a_given_socket_is_served_and_kept_from_one_driver_to_the_next() {
 
 #[test]
 fn sockets_that_the_driver_cannot_serve_are_refused() {
-    let pool = Pool::new();
-    let path = pool.path().parent().unwrap().join("dvol.sock");
+    let pool = Pool::empty();
+    let path = pool.dir().join("dvol.sock");
     let listener = UnixListener::bind(&path).unwrap();
     let file = fs::File::open("/dev/null").unwrap();
     for (socket, sockets, reason) in [

@@ -1,15 +1,15 @@
 //! A container that somebody removes in the middle of an operation: it writes nothing any more, so the operation goes on.
 
-use crate::fake_engine::{Container, Containers, Engine, LEAVES_AT, Status};
-use crate::harness::{Pool, said};
+use crate::harness::{Pool, Said};
+use support::fake_engine::{Container, Containers, FakeEngine, LEAVES_AT, Status};
 
 /// Runs `words` beside a container that stays and one that is removed when the engine gets the call `verb` for it.
 fn goes_on(pool: &Pool, verb: &str, words: &[&str]) {
-    let engine = Engine::new();
+    let engine = FakeEngine::new();
     let container = Container { volume: "db", status: Status::Running, auto_remove: false };
     let leaving = format!("{LEAVES_AT}{verb}");
     engine.set(&Containers::from([("stays".to_owned(), container.clone()), (leaving, container.clone())]));
-    let said = said(&pool.command_with(&engine.socket(), words).output().unwrap());
+    let said = Said::from(pool.command_with(&engine.socket(), words).output().unwrap());
     assert_eq!(said.code, 0, "removed at {verb}, {words:?}: {said:?}");
     assert!(!said.err.contains("No such container") && !said.err.contains("gone"), "{said:?}");
     assert_eq!(engine.now(), Containers::from([("stays".to_owned(), container)]), "{verb}, {words:?}");

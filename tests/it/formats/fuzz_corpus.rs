@@ -1,11 +1,12 @@
-//! The fuzz targets of tests/fuzz on their saved corpus and on thousands of inputs that come of it by changes that a fixed
-//! series picks. `cargo fuzz` goes on from there: see tests/fuzz/README.md.
+//! Runs the fuzz targets on the saved corpus of tests/fuzz, and on thousands of inputs made from it by changes that
+//! a fixed series picks. `cargo fuzz` goes on from there: see tests/fuzz/README.md.
 
 use std::fs;
 use std::path::Path;
 
-#[path = "../../fuzz/targets.rs"]
-mod targets;
+use support::fuzz;
+
+use crate::harness::Pool;
 
 /// Numbers that are the same in every run (xorshift).
 struct Series(u64);
@@ -57,37 +58,33 @@ fn run(target: fn(&[u8]), seeds: &[Vec<u8>], times: usize) {
 
 /// A database and its second copy, as the program writes them.
 fn written() -> (Vec<u8>, Vec<u8>) {
-    let home = tempfile::tempdir().unwrap();
-    let pool = home.path().join("pool");
-    for words in [&["init", "db"][..], &["commit", "-m", "One"], &["tag", "v1"], &["checkout", "-b", "dev"]] {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
-        command.current_dir(home.path()).arg("--pool").arg(&pool).arg("--disable-docker-integration");
-        assert!(command.args(words).output().unwrap().status.success());
-    }
-    let read = |name| fs::read(pool.join(".dvol").join(name)).unwrap();
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["tag", "v1"]);
+    pool.ok(["checkout", "-b", "dev"]);
+    let read = |name| fs::read(pool.root().join(".dvol").join(name)).unwrap();
     (read("metadata.redb"), read("records.log"))
 }
 
 #[test]
-fn metadata() {
+fn a_database_of_any_bytes_is_read_or_called_damaged() {
     let mut seeds = corpus("metadata");
     seeds.push(written().0);
-    run(targets::metadata, &seeds, 150);
+    run(fuzz::metadata, &seeds, 150);
 }
 
 #[test]
-fn records() {
+fn a_second_copy_of_any_bytes_is_read_as_far_as_it_goes() {
     let mut seeds = corpus("records");
     seeds.push(written().1);
-    run(targets::records, &seeds, 150);
+    run(fuzz::records, &seeds, 150);
 }
 
 #[test]
-fn revision() {
-    run(targets::revision, &corpus("revision"), 50_000);
+fn a_revision_of_any_bytes_is_refused_or_means_what_it_says() {
+    run(fuzz::revision, &corpus("revision"), 50_000);
 }
 
 #[test]
-fn archive() {
-    run(targets::archive, &corpus("archive"), 500);
+fn an_archive_of_any_bytes_writes_nothing_outside_of_its_directory() {
+    run(fuzz::archive, &corpus("archive"), 500);
 }

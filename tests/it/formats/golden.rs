@@ -2,7 +2,7 @@
 //! is compared with what was put in. So a change of a key, of a value or of how they are encoded is noticed
 //! here, and not by somebody's pool.
 //!
-//! The database is made once: `cargo test --test golden -- --ignored`. A field that a record gets since shows in
+//! The database is made once: `cargo test --test it make_the_database -- --ignored`. A field that a record gets since shows in
 //! `rows.txt` with its default; with `UPDATE_SNAPSHOTS` set that is written anew. A new schema gets a directory
 //! and a database of its own, and this one stays.
 
@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use dvol::layout::{self, Layout};
@@ -23,7 +22,8 @@ use dvol::store::{Rows, Store, StoreError, Writer, piece_key};
 use dvol::sys::spool::Spool;
 use redb::ReadableDatabase as _;
 use serde::Serialize;
-use tempfile::TempDir;
+
+use crate::harness::Pool;
 
 const VERBS: [Verb; 17] = [
     Verb::Init,
@@ -50,15 +50,15 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// An empty pool, or one with these files of the fixture.
-fn pool(files: &[&str]) -> (TempDir, Layout, Store) {
-    let dir = TempDir::new().unwrap();
-    let layout = Layout::new(dir.path());
+fn pool(files: &[&str]) -> (Pool, Layout, Store) {
+    let pool = Pool::empty();
+    let layout = Layout::new(pool.root());
     fs::create_dir_all(layout.locks()).unwrap();
     for name in files {
         fs::copy(fixture(name), layout.private().join(name)).unwrap();
     }
     let store = Store::new(&layout, Duration::from_secs(10));
-    (dir, layout, store)
+    (pool, layout, store)
 }
 
 // What is put in.
@@ -325,7 +325,7 @@ fn the_second_copy_of_schema_1_brings_all_back_that_it_is_to() {
 
 #[test]
 fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
-    let (dir, layout, _) = pool(&["metadata.redb"]);
+    let (pool, layout, _) = pool(&["metadata.redb"]);
     let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
     let database = redb::Database::open(layout.metadata()).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -348,13 +348,8 @@ fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
         &["fsck"],
         &["fsck", "--repair", "--yes"],
     ] {
-        let mut dvol = Command::new(env!("CARGO_BIN_EXE_dvol"));
-        dvol.arg("--disable-docker-integration").arg("-p").arg(dir.path()).args(words);
-        let output = dvol.output().unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        let code = if words[0] == "fsck" { 8 } else { 1 };
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {told}");
-        assert!(told.contains("has schema 2") && told.contains("use the newer dvol"), "{words:?}: {told}");
+        let told = pool.fails(if words[0] == "fsck" { 8 } else { 1 }, words, "has schema 2");
+        assert!(told.contains("use the newer dvol"), "{words:?}: {told}");
         assert_eq!(numbers(), before, "{words:?} changed it");
     }
     assert!(!layout.full(&layout::volume(&"more".parse().unwrap())).exists());

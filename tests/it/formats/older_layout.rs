@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::harness::plain::{Pool, json};
+use crate::harness::{Pool, json};
 
 /// An id as the older tool had them.
 fn id(n: u8) -> String {
@@ -12,7 +12,7 @@ fn id(n: u8) -> String {
 }
 
 fn write(pool: &Pool, path: &str, text: &str) {
-    let path = pool.path().join(path);
+    let path = pool.root().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
@@ -36,28 +36,28 @@ fn shop(pool: &Pool) {
     list(pool, "shop", "dev", &[1, 2, 3]);
     write(pool, "shop/current_branch.json", r#"{"current_branch": "dev"}"#);
     let absolute = Path::new("/var/lib/elsewhere/shop/branches/dev");
-    symlink(absolute, pool.path().join("shop/running_point")).unwrap();
+    symlink(absolute, pool.root().join("shop/running_point")).unwrap();
 }
 
 /// All names below a pool but its `.dvol`, with contents.
 fn files(pool: &Pool) -> Vec<(String, String)> {
-    let walk = walkdir::WalkDir::new(pool.path()).sort_by_file_name().into_iter().map(Result::unwrap);
+    let walk = walkdir::WalkDir::new(pool.root()).sort_by_file_name().into_iter().map(Result::unwrap);
     let walk = walk.filter(|entry| entry.file_type().is_file());
     let named = walk.map(|entry| {
-        let name = entry.path().strip_prefix(pool.path()).unwrap().display().to_string();
+        let name = entry.path().strip_prefix(pool.root()).unwrap().display().to_string();
         (name, String::from_utf8_lossy(&fs::read(entry.path()).unwrap()).into_owned())
     });
     named.filter(|(name, _)| !name.starts_with(".dvol")).collect()
 }
 
 fn messages(pool: &Pool, words: &[&str]) -> Vec<String> {
-    let log = pool.run(&[&["log", "--format", "json"], words].concat()).ok();
+    let log = pool.ok([&["log", "--format", "json"], words].concat());
     log.lines().map(|line| json(line)["message"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
 fn a_pool_of_the_older_layout_is_taken_over_at_first_use_and_its_files_stay() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     list(&pool, "empty", "master", &[]);
     write(&pool, "empty/current_branch.json", r#"{"current_branch": "master"}"#);
@@ -65,7 +65,7 @@ fn a_pool_of_the_older_layout_is_taken_over_at_first_use_and_its_files_stay() {
     write(&pool, "config.yml", "user:\n  name: Grace\n  email: grace@example.org\n");
     let before = files(&pool);
 
-    let first = pool.run(&["list", "--format", "json"]);
+    let first = pool.run(["list", "--format", "json"]);
     assert!(
         first.err.contains("took over volume shop") && first.err.contains("took over volume empty"),
         "{}",
@@ -80,51 +80,51 @@ fn a_pool_of_the_older_layout_is_taken_over_at_first_use_and_its_files_stay() {
     );
     assert_eq!(shop[0]["head"], id(3).as_str());
 
-    let second = pool.run(&["list"]);
+    let second = pool.run(["list"]);
     assert!(second.err.is_empty(), "a second use says nothing: {}", second.err);
     second.ok();
     assert_eq!(messages(&pool, &[]), ["message 3", "message 2", "message 1"]);
     assert_eq!(messages(&pool, &["master", "shop"]), ["message 2", "message 1"]);
-    let log = pool.run(&["log", "-1", "--format", "json"]).ok();
+    let log = pool.ok(["log", "-1", "--format", "json"]);
     assert_eq!(json(log.trim())["author"]["name"], "Grace");
-    assert_eq!(pool.run(&["config", "user.email"]).ok().trim(), "grace@example.org");
-    assert_eq!(fs::read_link(pool.path().join("shop/running_point")).unwrap(), Path::new("branches/dev"));
+    assert_eq!(pool.ok(["config", "user.email"]).trim(), "grace@example.org");
+    assert_eq!(fs::read_link(pool.root().join("shop/running_point")).unwrap(), Path::new("branches/dev"));
     assert_eq!(files(&pool), before, "nothing is moved or changed");
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
 
     // From there on it is a pool as any other.
-    pool.run(&["reset", "--hard", "HEAD~1"]).ok();
+    pool.ok(["reset", "--hard", "HEAD~1"]);
     assert_eq!(pool.read("shop", "file"), "content 2");
-    pool.run(&["checkout", "-f", "master"]).ok();
-    pool.run(&["commit", "-m", "new"]).ok();
-    pool.run(&["commit", "-m", "first", "empty"]).ok();
-    pool.run(&["undo", "empty"]).ok();
-    pool.run(&["fsck"]).ok();
+    pool.ok(["checkout", "-f", "master"]);
+    pool.ok(["commit", "-m", "new"]);
+    pool.ok(["commit", "-m", "first", "empty"]);
+    pool.ok(["undo", "empty"]);
+    pool.ok(["fsck"]);
 }
 
 #[test]
 fn current_volume_and_settings_may_lie_beside_the_pool() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     write(&pool, "../current_volume.json", r#"{"current_volume": "shop"}"#);
     write(&pool, "../config.yml", "user.name: Grace\nnobody.knows: 3\n");
-    let run = pool.run(&["status"]);
+    let run = pool.run(["status"]);
     assert!(run.err.contains("nobody.knows"), "{}", run.err);
     run.ok();
-    assert_eq!(pool.run(&["config", "user.name"]).ok().trim(), "Grace");
+    assert_eq!(pool.ok(["config", "user.name"]).trim(), "Grace");
 }
 
 #[test]
 fn what_nobody_can_bring_back_is_told_and_the_rest_is_taken_over() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
-    fs::remove_dir_all(pool.path().join("shop/commits").join(id(2))).unwrap();
-    fs::remove_dir_all(pool.path().join("shop/branches/master")).unwrap();
-    fs::remove_file(pool.path().join("shop/running_point")).unwrap();
+    fs::remove_dir_all(pool.root().join("shop/commits").join(id(2))).unwrap();
+    fs::remove_dir_all(pool.root().join("shop/branches/master")).unwrap();
+    fs::remove_file(pool.root().join("shop/running_point")).unwrap();
     write(&pool, "shop/current_branch.json", r#"{"current_branch": "gone"}"#);
     write(&pool, "current_volume.json", "{");
     write(&pool, "config.yml", "user: [");
-    let run = pool.run(&["list"]);
+    let run = pool.run(["list"]);
     for told in [
         &format!("commit {} of shop/master has no tree any more", id(2)),
         "there is no branch 'gone'",
@@ -137,40 +137,40 @@ fn what_nobody_can_bring_back_is_told_and_the_rest_is_taken_over() {
     }
     run.ok();
     assert_eq!(messages(&pool, &["dev", "shop"]), ["message 3", "message 1"]);
-    pool.run(&["reset", "--hard", "HEAD", "shop"]).ok();
+    pool.ok(["reset", "--hard", "HEAD", "shop"]);
     assert_eq!(pool.read("shop", "file"), "content 1");
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
 }
 
 #[test]
 fn a_branch_without_a_list_or_with_an_empty_one_has_no_commits() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     write(&pool, "shop/branches/bare/file", "x");
     write(&pool, "shop/branches/blank/file", "x");
     write(&pool, "shop/branches/blank.json", "");
-    let branches = pool.run(&["branch", "-C", "shop", "--format", "json"]).ok();
+    let branches = pool.ok(["branch", "-C", "shop", "--format", "json"]);
     let heads: Vec<_> = branches.lines().map(json).map(|line| line["head"].is_null()).collect();
     assert_eq!(heads, [true, true, false, false], "{branches}");
 }
 
 #[test]
 fn an_id_on_several_branches_is_one_commit_and_lists_that_disagree_are_told() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     list(&pool, "shop", "odd", &[3, 1, 1]);
-    let run = pool.run(&["list"]);
+    let run = pool.run(["list"]);
     assert!(run.err.contains("comes after another commit on another branch"), "{}", run.err);
     assert!(run.err.contains(&format!("lists commit {} twice", id(1))), "{}", run.err);
     run.ok();
-    let all = pool.run(&["log", "--all", "shop", "--format", "json"]).ok();
+    let all = pool.ok(["log", "--all", "shop", "--format", "json"]);
     assert_eq!(all.lines().count(), 3, "{all}");
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
 }
 
 #[test]
 fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     list(&pool, "torn", "master", &[4]);
     write(&pool, "torn/branches/master.json", r#"[{"id": "#);
@@ -179,7 +179,7 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
     list(&pool, "odd name", "master", &[6]);
     list(&pool, "branchy", "odd branch", &[7]);
     let before = files(&pool);
-    let run = pool.run(&["list"]);
+    let run = pool.run(["list"]);
     for told in [
         "volume torn of the older layout",
         "'abc' is not an id",
@@ -192,11 +192,11 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
     assert!(run.out.contains("shop") && !run.out.contains("torn"), "{}", run.out);
     run.ok();
     assert_eq!(files(&pool), before);
-    pool.run(&["log", "torn"]).fails(1, "torn");
+    pool.fails(1, ["log", "torn"], "torn");
 
     list(&pool, "torn", "master", &[4]);
-    fs::rename(pool.path().join("odd name"), pool.path().join("even_name")).unwrap();
-    let again = pool.run(&["import", "--older-layout"]);
+    fs::rename(pool.root().join("odd name"), pool.root().join("even_name")).unwrap();
+    let again = pool.run(["import", "--older-layout"]);
     assert!(
         again.err.contains("took over volume torn") && again.err.contains("took over volume even_name"),
         "{}",
@@ -209,7 +209,7 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
     );
     again.ok();
     assert_eq!(messages(&pool, &["torn"]), ["message 4"]);
-    let third = pool.run(&["import", "--older-layout"]);
+    let third = pool.run(["import", "--older-layout"]);
     assert!(third.err.contains("nothing more"), "{}", third.err);
 }
 
@@ -217,18 +217,18 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
 fn the_takeover_is_whole_or_not_there_wherever_it_is_killed() {
     let mut reached = 0;
     for point in 1..200 {
-        let pool = Pool::new();
+        let pool = Pool::empty();
         shop(&pool);
         list(&pool, "other", "master", &[8]);
-        let killed = pool.command().arg("list").env("DVOL_FAULT", format!("{point}:kill")).output().unwrap();
-        let again = pool.run(&["list"]);
+        let killed = pool.command(["list"]).env("DVOL_FAULT", format!("{point}:kill")).output().unwrap();
+        let again = pool.run(["list"]);
         let listed = again.ok();
         assert!(listed.contains("shop") && listed.contains("other"), "killed at {point}: {listed}");
         assert_eq!(messages(&pool, &["dev", "shop"]).len(), 3, "killed at {point}");
         // The second copy of the metadata is made last, and may have to be made anew.
-        let fsck = pool.run(&["fsck", "--repair", "--yes"]);
-        assert!(matches!(fsck.code, Some(0 | 1)), "killed at {point}: {} {}", fsck.out, fsck.err);
-        pool.run(&["fsck"]).ok();
+        let fsck = pool.run(["fsck", "--repair", "--yes"]);
+        assert!(matches!(fsck.code, 0 | 1), "killed at {point}: {} {}", fsck.out, fsck.err);
+        pool.ok(["fsck"]);
         if killed.status.code().is_some() {
             break;
         }
@@ -239,11 +239,10 @@ fn the_takeover_is_whole_or_not_there_wherever_it_is_killed() {
 
 #[test]
 fn two_that_come_at_once_take_over_once() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     let start = || {
-        pool.command()
-            .arg("list")
+        pool.command(["list"])
             .stderr(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())
             .spawn()
@@ -258,27 +257,27 @@ fn two_that_come_at_once_take_over_once() {
         took += usize::from(err.contains("took over volume shop"));
     }
     assert_eq!(took, 1);
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
 }
 
 #[test]
 fn what_was_taken_over_once_is_not_read_again_when_metadata_is_lost() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
-    pool.run(&["commit", "-m", "new", "shop"]).ok();
+    pool.ok(["commit", "-m", "new", "shop"]);
     for name in ["metadata.redb", "records.log"] {
-        fs::remove_file(pool.path().join(".dvol").join(name)).unwrap();
+        fs::remove_file(pool.root().join(".dvol").join(name)).unwrap();
     }
-    pool.run(&["log", "shop"]).fails(1, "fsck --repair");
+    pool.fails(1, ["log", "shop"], "fsck --repair");
 }
 
 #[test]
 fn fsck_leaves_alone_what_was_not_taken_over() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     shop(&pool);
     list(&pool, "torn", "master", &[4]);
     write(&pool, "torn/branches/master.json", "[");
-    let fsck = pool.run(&["fsck", "--repair", "--yes"]);
+    let fsck = pool.run(["fsck", "--repair", "--yes"]);
     assert!(fsck.out.contains("import --older-layout"), "{}", fsck.out);
-    assert!(pool.path().join("torn/branches/master/file").exists());
+    assert!(pool.root().join("torn/branches/master/file").exists());
 }

@@ -2,26 +2,29 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::plain::{Pool, Run, steps};
+use support::{dvol, steps};
+
+use crate::harness::{Pool, Said};
 
 #[test]
 fn names_that_try_to_leave_the_pool_are_refused_before_the_disk_is_touched() {
-    let pool = Pool::new();
+    let pool = Pool::empty();
     let long = "x".repeat(65);
     for name in ["../evil", "a/b", "/etc", ".hidden", "", "a b", "é", &long] {
-        let run = pool.run(&["init", "--", name]);
-        assert_eq!(run.code, Some(2), "{name}: {}", run.err);
+        let run = pool.run(["init", "--", name]);
+        assert_eq!(run.code, 2, "{name}: {}", run.err);
         assert!(run.err.contains("1 to 64"), "{}", run.err);
     }
-    assert!(!pool.path().exists());
+    assert!(!pool.root().exists());
 }
 
 #[test]
 fn unknown_volumes_are_named() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     for args in [
         &["log", "nosuch", "-C", "nosuch"][..],
         &["status", "nosuch"],
@@ -31,19 +34,18 @@ fn unknown_volumes_are_named() {
         &["checkout", "master", "nosuch"],
         &["branch", "-C", "nosuch"],
     ] {
-        pool.run(args).fails(1, "Volume 'nosuch' does not exist");
+        pool.fails(1, args, "Volume 'nosuch' does not exist");
     }
-    assert!(!pool.path().join("nosuch").exists());
+    assert!(!pool.root().join("nosuch").exists());
 }
 
 #[test]
 fn an_unreachable_engine_is_named_with_the_way_out_and_nothing_changes() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     let before = pool.ids("db");
     for args in [&["commit", "-m", "x"][..], &["reset", "--hard", "HEAD"], &["rm", "-f", "db"]] {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
-        command.arg("-p").arg(pool.path()).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").args(args);
-        Run::from(command.output().unwrap()).fails(1, "--disable-docker-integration");
+        let mut command = pool.command_with(Path::new("/nonexistent/docker.sock"), args);
+        Said::from(command.output().unwrap()).fails(1, "--disable-docker-integration");
     }
     assert_eq!(pool.ids("db"), before);
     assert!(pool.staging().is_empty());
@@ -51,30 +53,29 @@ fn an_unreachable_engine_is_named_with_the_way_out_and_nothing_changes() {
 
 #[test]
 fn an_engine_behind_tls_is_refused_with_the_way_out() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     for environment in [
         &[("DOCKER_HOST", "tcp://127.0.0.1:2376"), ("DOCKER_TLS_VERIFY", "1")][..],
         &[("CONTAINER_HOST", "ssh://root@127.0.0.1/run/podman/podman.sock")],
     ] {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_dvol"));
-        command.env_remove("DOCKER_HOST").env_remove("CONTAINER_HOST").envs(environment.iter().copied());
-        let output = command.arg("-p").arg(pool.path()).args(["commit", "-m", "x"]).output().unwrap();
-        Run::from(output).fails(1, "run dvol on the engine's machine");
+        let mut command = pool.command_of(dvol());
+        let output = command.envs(environment.iter().copied()).args(["commit", "-m", "x"]).output().unwrap();
+        Said::from(output).fails(1, "run dvol on the engine's machine");
     }
     assert_eq!(pool.ids("db").len(), 1);
 }
 
 #[test]
 fn an_unreadable_file_is_named_and_nothing_is_left_behind() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     if rustix::process::geteuid().is_root() {
         // Root reads everything: take the directory of a branch away instead.
-        fs::rename(pool.path().join("db/branches/master"), pool.path().join("db/branches/away")).unwrap();
-        pool.run(&["commit", "-m", "x"]).fails(1, "branches/master");
-        fs::rename(pool.path().join("db/branches/away"), pool.path().join("db/branches/master")).unwrap();
+        fs::rename(pool.root().join("db/branches/master"), pool.root().join("db/branches/away")).unwrap();
+        pool.fails(1, ["commit", "-m", "x"], "branches/master");
+        fs::rename(pool.root().join("db/branches/away"), pool.root().join("db/branches/master")).unwrap();
     } else {
-        fs::set_permissions(pool.file("db", "data"), fs::Permissions::from_mode(0o000)).unwrap();
-        pool.run(&["commit", "-m", "x"]).fails(1, "data");
+        fs::set_permissions(pool.file("db", "state"), fs::Permissions::from_mode(0o000)).unwrap();
+        pool.fails(1, ["commit", "-m", "x"], "state");
     }
     assert_eq!(pool.ids("db").len(), 1);
     assert!(pool.staging().is_empty());
@@ -82,21 +83,19 @@ fn an_unreadable_file_is_named_and_nothing_is_left_behind() {
 
 #[test]
 fn a_read_error_in_the_middle_of_a_copy_undoes_the_operation() {
-    let pool = Pool::with_commit();
-    pool.write("db", "data", "two");
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("db", "state", "two");
     for verb in [&["commit", "-m", "x"][..], &["reset", "--hard", "HEAD"], &["checkout", "-b", "exp"]] {
-        let trace = pool.path().join("../trace");
+        let trace = pool.dir().join("trace");
         let _ = fs::remove_file(&trace);
-        let probe = Pool::with_commit();
-        probe.write("db", "data", "two");
-        probe.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap();
-        let points = fs::read_to_string(&trace).unwrap();
-        let copy = 1 + steps(&points).position(|point| point.starts_with("tree.copy")).unwrap();
-        let run =
-            Run::from(pool.command().env("DVOL_FAULT", format!("{copy}:EIO")).args(verb).output().unwrap());
-        run.fails(1, "data");
-        assert_eq!((pool.ids("db").len(), pool.read("db", "data").as_str()), (1, "two"));
-        assert_eq!(pool.run(&["branch"]).ok(), "* master\n");
+        let probe = Pool::with_commits(&["one"]);
+        probe.write("db", "state", "two");
+        probe.command(verb).env("DVOL_FAULT_TRACE", &trace).status().unwrap();
+        let copy = 1 + steps(&trace).iter().position(|point| point.starts_with("tree.copy")).unwrap();
+        let run = Said::from(pool.command(verb).env("DVOL_FAULT", format!("{copy}:EIO")).output().unwrap());
+        run.fails(1, "state");
+        assert_eq!((pool.ids("db").len(), pool.read("db", "state").as_str()), (1, "two"));
+        assert_eq!(pool.ok(["branch"]), "* master\n");
         assert!(pool.staging().is_empty());
     }
 }
@@ -104,39 +103,38 @@ fn a_read_error_in_the_middle_of_a_copy_undoes_the_operation() {
 #[test]
 fn what_a_killed_command_leaves_in_staging_goes_with_the_next_one() {
     let commit = ["commit", "-m", "x"];
-    let pool = Pool::with_commit();
-    let trace = pool.path().join("../trace");
-    assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(commit).status().unwrap().success());
-    let points = steps(&fs::read_to_string(&trace).unwrap()).count();
+    let pool = Pool::with_commits(&["one"]);
+    let trace = pool.dir().join("trace");
+    assert!(pool.command(commit).env("DVOL_FAULT_TRACE", &trace).status().unwrap().success());
+    let points = steps(&trace).len();
     for point in 1..=points {
-        let pool = Pool::with_commit();
-        pool.command().env("DVOL_FAULT", format!("{point}:kill")).args(commit).output().unwrap();
-        pool.run(&["tag", "next"]).ok();
+        let pool = Pool::with_commits(&["one"]);
+        pool.command(commit).env("DVOL_FAULT", format!("{point}:kill")).output().unwrap();
+        pool.ok(["tag", "next"]);
         assert!(pool.staging().is_empty(), "killed at {point} of {points}");
     }
 }
 
 #[test]
 fn a_lock_wait_is_bounded_and_names_the_holder() {
-    let pool = Pool::with_commit();
-    let file = fs::OpenOptions::new().write(true).open(pool.path().join(".dvol/locks/volume/db")).unwrap();
-    fs::write(pool.path().join(".dvol/locks/volume/db"), "pid 4711 (commit)").unwrap();
+    let pool = Pool::with_commits(&["one"]);
+    let file = fs::OpenOptions::new().write(true).open(pool.root().join(".dvol/locks/volume/db")).unwrap();
+    fs::write(pool.root().join(".dvol/locks/volume/db"), "pid 4711 (commit)").unwrap();
     fs2::FileExt::lock_exclusive(&file).unwrap();
-    let run = pool.run(&["commit", "-m", "x", "--lock-timeout", "1"]);
+    let run = pool.run(["commit", "-m", "x", "--lock-timeout", "1"]);
     assert!(run.err.contains("pid 4711 (commit)"), "{}", run.err);
     run.fails(3, "volume db");
     // Reading takes no lock that an operation holds.
-    pool.run(&["log"]).ok();
-    pool.run(&["status"]).ok();
+    pool.ok(["log"]);
+    pool.ok(["status"]);
     drop(file);
-    pool.run(&["commit", "-m", "x", "--lock-timeout", "1"]).ok();
+    pool.ok(["commit", "-m", "x", "--lock-timeout", "1"]);
 }
 
 #[test]
 fn a_broken_pipe_is_a_quiet_end() {
-    let pool = Pool::with_commit();
-    let mut child =
-        pool.command().args(["log"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pool = Pool::with_commits(&["one"]);
+    let mut child = pool.command(["log"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     std::thread::sleep(Duration::from_millis(50));
     let output = child.wait_with_output().unwrap();
@@ -155,9 +153,9 @@ fn a_killed_operation_is_undone_or_finished_by_the_next_one() {
     ];
     for verb in verbs {
         let prepare = || {
-            let pool = Pool::with_commit();
-            pool.run(&["checkout", "-b", "other"]).ok();
-            pool.run(&["checkout", "master"]).ok();
+            let pool = Pool::with_commits(&["one"]);
+            pool.ok(["checkout", "-b", "other"]);
+            pool.ok(["checkout", "master"]);
             pool.write("db", "extra", "kept by no commit");
             if verb[0] == "checkout" {
                 fs::remove_file(pool.file("db", "extra")).unwrap();
@@ -165,20 +163,20 @@ fn a_killed_operation_is_undone_or_finished_by_the_next_one() {
             pool
         };
         let pool = prepare();
-        let trace = pool.path().join("../trace");
-        assert!(pool.command().env("DVOL_FAULT_TRACE", &trace).args(verb).status().unwrap().success());
-        let points = steps(&fs::read_to_string(&trace).unwrap()).count();
+        let trace = pool.dir().join("trace");
+        assert!(pool.command(verb).env("DVOL_FAULT_TRACE", &trace).status().unwrap().success());
+        let points = steps(&trace).len();
         assert!(points > 5, "{verb:?} passes only {points} points");
         // Every third point: the sweep over all of them is a test of its own.
         for point in (1..=points).step_by(3) {
             let pool = prepare();
             let fault = format!("{point}:kill");
-            let status = pool.command().env("DVOL_FAULT", &fault).args(verb).output().unwrap().status;
+            let status = pool.command(verb).env("DVOL_FAULT", &fault).output().unwrap().status;
             assert!(!status.success(), "{verb:?} survived {fault}");
-            let fsck = pool.run(&["fsck"]);
-            assert!(matches!(fsck.code, Some(0 | 1)), "{verb:?} {fault}: {}", fsck.out);
-            let again = pool.run(&["fsck"]);
-            assert_eq!(again.code, Some(0), "{verb:?} {fault}: {}", again.out);
+            let fsck = pool.run(["fsck"]);
+            assert!(matches!(fsck.code, 0 | 1), "{verb:?} {fault}: {}", fsck.out);
+            let again = pool.run(["fsck"]);
+            assert_eq!(again.code, 0, "{verb:?} {fault}: {}", again.out);
             assert!(pool.staging().is_empty());
         }
     }

@@ -2,18 +2,20 @@
 
 use std::fs;
 
-use crate::harness::plain::{Pool, json, steps};
+use support::steps;
+
+use crate::harness::{Pool, json};
 
 #[test]
 fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
-    let pool = Pool::with_commit();
-    assert_eq!(pool.run(&["fsck"]).ok(), "1 volume: clean\n");
-    let commit = pool.path().join("db/commits").join(&pool.ids("db")[0]);
-    fs::rename(&commit, pool.path().join("db/commits/stranger")).unwrap();
-    fs::remove_file(pool.path().join("db/running_point")).unwrap();
-    fs::create_dir(pool.path().join("lost")).unwrap();
-    let run = pool.run(&["fsck"]);
-    assert_eq!(run.code, Some(4));
+    let pool = Pool::with_commits(&["one"]);
+    assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n");
+    let commit = pool.root().join("db/commits").join(&pool.ids("db")[0]);
+    fs::rename(&commit, pool.root().join("db/commits/stranger")).unwrap();
+    fs::remove_file(pool.root().join("db/running_point")).unwrap();
+    fs::create_dir(pool.root().join("lost")).unwrap();
+    let run = pool.run(["fsck"]);
+    assert_eq!(run.code, 4);
     for words in ["tree of this commit is missing", "stranger", "running point", "lost"] {
         assert!(run.out.contains(words), "{words}: {}", run.out);
     }
@@ -22,31 +24,30 @@ fn a_missing_tree_a_strange_tree_and_a_wrong_point_are_found() {
 /// A reset dies while it has the working tree away, and then all that knew of it is lost.
 #[test]
 fn a_working_tree_that_is_away_is_kept_when_no_record_knows_it() {
-    let pool = Pool::with_commit();
-    pool.write("db", "data", "two");
-    let trace = pool.path().join("../trace");
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("db", "state", "two");
+    let trace = pool.dir().join("trace");
     let reset = ["reset", "--hard", "HEAD"];
-    let probe = Pool::with_commit();
-    probe.write("db", "data", "two");
-    probe.command().env("DVOL_FAULT_TRACE", &trace).args(reset).output().unwrap();
-    let points = fs::read_to_string(&trace).unwrap();
-    let exchange = 1 + steps(&points).position(|point| point == "tree.exchange").unwrap();
-    pool.command().env("DVOL_FAULT", format!("{exchange}:kill")).args(reset).output().unwrap();
-    assert!(!pool.file("db", "data").exists());
+    let probe = Pool::with_commits(&["one"]);
+    probe.write("db", "state", "two");
+    probe.command(reset).env("DVOL_FAULT_TRACE", &trace).output().unwrap();
+    let exchange = 1 + steps(&trace).iter().position(|point| point == "tree.exchange").unwrap();
+    pool.command(reset).env("DVOL_FAULT", format!("{exchange}:kill")).output().unwrap();
+    assert!(!pool.file("db", "state").exists());
     for file in ["metadata.redb", "records.log"] {
-        fs::remove_file(pool.path().join(".dvol").join(file)).unwrap();
+        fs::remove_file(pool.root().join(".dvol").join(file)).unwrap();
     }
-    assert_eq!(pool.run(&["fsck", "--repair", "--yes"]).code, Some(1));
-    let lost = fs::read_dir(pool.path().join(".dvol/lost+found")).unwrap();
+    assert_eq!(pool.run(["fsck", "--repair", "--yes"]).code, 1);
+    let lost = fs::read_dir(pool.root().join(".dvol/lost+found")).unwrap();
     let trees = lost.flat_map(|entry| fs::read_dir(entry.unwrap().path()).into_iter().flatten());
-    let kept = trees.filter_map(|tree| fs::read_to_string(tree.unwrap().path().join("data")).ok());
+    let kept = trees.filter_map(|tree| fs::read_to_string(tree.unwrap().path().join("state")).ok());
     assert!(kept.collect::<Vec<_>>().contains(&"two".to_owned()));
 }
 
 /// What fsck says, as lines of severity and subject.
 fn found(pool: &Pool, args: &[&str]) -> Vec<String> {
-    let run = pool.run(&[&["fsck", "--format", "json"], args].concat());
-    assert!(matches!(run.code, Some(0 | 1 | 4)), "{}", run.err);
+    let run = pool.run([&["fsck", "--format", "json"], args].concat());
+    assert!(matches!(run.code, 0 | 1 | 4), "{}", run.err);
     let line = |line: &str| {
         let line = json(line);
         let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
@@ -57,23 +58,23 @@ fn found(pool: &Pool, args: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_is_wrong_with_a_volume_is_put_right_and_can_be_taken_back() {
-    let pool = Pool::with_commit();
-    pool.write("db", "data", "two");
-    pool.run(&["commit", "-m", "Two"]).ok();
-    pool.run(&["tag", "v2"]).ok();
-    pool.run(&["branch", "other"]).ok();
-    pool.run(&["checkout", "-b", "dev"]).ok();
-    let (ids, volume) = (pool.ids("db"), pool.path().join("db"));
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("db", "state", "two");
+    pool.ok(["commit", "-m", "Two"]);
+    pool.ok(["tag", "v2"]);
+    pool.ok(["branch", "other"]);
+    pool.ok(["checkout", "-b", "dev"]);
+    let (ids, volume) = (pool.ids("db"), pool.root().join("db"));
     let (first, second) = (ids[1].clone(), ids[0].clone());
-    let whole = pool.run(&["log", "--format", "json"]).ok();
-    fs::rename(volume.join("commits").join(&second), pool.path().join(".dvol/kept")).unwrap();
+    let whole = pool.ok(["log", "--format", "json"]);
+    fs::rename(volume.join("commits").join(&second), pool.root().join(".dvol/kept")).unwrap();
     fs::remove_dir_all(volume.join("branches/other")).unwrap();
     fs::remove_file(volume.join("running_point")).unwrap();
     fs::create_dir(volume.join("branches/mine")).unwrap();
     fs::write(volume.join("branches/mine/letter"), "dear").unwrap();
     fs::write(volume.join("note"), "a note").unwrap();
-    fs::create_dir(pool.path().join("lost")).unwrap();
-    fs::create_dir(pool.path().join(".dvol/trash/0123")).unwrap();
+    fs::create_dir(pool.root().join("lost")).unwrap();
+    fs::create_dir(pool.root().join(".dvol/trash/0123")).unwrap();
     let expected = [
         "error db other".to_owned(),
         format!("error db {second}"),
@@ -89,9 +90,9 @@ fn what_is_wrong_with_a_volume_is_put_right_and_can_be_taken_back() {
     assert_eq!(found(&pool, &["--repair"]), corrected);
     assert_eq!(found(&pool, &[]), Vec::<String>::new());
     assert_eq!(pool.ids("db"), [first]);
-    assert_eq!(fs::read_to_string(volume.join("branches/other/data")).unwrap(), "one");
-    assert_eq!(pool.read("db", "data"), "two", "the working tree was left alone");
-    let kept: Vec<_> = walkdir::WalkDir::new(pool.path().join(".dvol/lost+found"))
+    assert_eq!(fs::read_to_string(volume.join("branches/other/state")).unwrap(), "one");
+    assert_eq!(pool.read("db", "state"), "two", "the working tree was left alone");
+    let kept: Vec<_> = walkdir::WalkDir::new(pool.root().join(".dvol/lost+found"))
         .into_iter()
         .filter_map(|entry| entry.unwrap().file_name().to_str().map(str::to_owned))
         .collect();
@@ -99,56 +100,56 @@ fn what_is_wrong_with_a_volume_is_put_right_and_can_be_taken_back() {
         assert!(kept.iter().any(|kept| kept.starts_with(name)), "{name}: {kept:?}");
     }
     // The tree was found after all: the records come back for it.
-    fs::rename(pool.path().join(".dvol/kept"), volume.join("commits").join(&second)).unwrap();
-    pool.run(&["undo"]).ok();
-    assert_eq!(pool.run(&["log", "--format", "json"]).ok(), whole);
+    fs::rename(pool.root().join(".dvol/kept"), volume.join("commits").join(&second)).unwrap();
+    pool.ok(["undo"]);
+    assert_eq!(pool.ok(["log", "--format", "json"]), whole);
 }
 
 #[test]
 fn what_no_copy_of_the_metadata_names_gets_records_from_the_directories() {
-    let pool = Pool::with_commit();
-    pool.write("db", "data", "two");
-    pool.run(&["commit", "-m", "Two"]).ok();
-    pool.run(&["init", "other"]).ok();
-    pool.run(&["commit", "-m", "a", "other"]).ok();
-    pool.run(&["checkout", "-b", "dev", "-C", "other"]).ok();
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("db", "state", "two");
+    pool.ok(["commit", "-m", "Two"]);
+    pool.ok(["init", "other"]);
+    pool.ok(["commit", "-m", "a", "other"]);
+    pool.ok(["checkout", "-b", "dev", "-C", "other"]);
     let ids = pool.ids("db");
     for name in ["metadata.redb", "records.log"] {
-        fs::remove_file(pool.path().join(".dvol").join(name)).unwrap();
+        fs::remove_file(pool.root().join(".dvol").join(name)).unwrap();
     }
-    pool.run(&["list"]).fails(1, "is missing");
-    pool.run(&["fsck"]).fails(4, "");
-    let run = pool.run(&["fsck", "--repair"]);
-    assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
-    assert_eq!(pool.run(&["fsck"]).ok(), "2 volumes: clean\n");
+    pool.fails(1, ["list"], "is missing");
+    pool.fails(4, ["fsck"], "");
+    let run = pool.run(["fsck", "--repair"]);
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+    assert_eq!(pool.ok(["fsck"]), "2 volumes: clean\n");
     assert_eq!(pool.ids("db"), ids, "in the order in which they were made");
-    assert_eq!(pool.run(&["status", "db"]).code, Some(0));
-    assert_eq!(pool.run(&["branch", "--show-current", "-C", "other"]).ok(), "dev\n");
-    assert!(pool.run(&["tag", "-C", "other"]).ok().contains("found-1"));
-    pool.run(&["reset", "--hard", "HEAD~1", "db"]).ok();
-    assert_eq!(pool.read("db", "data"), "one");
+    assert_eq!(pool.run(["status", "db"]).code, 0);
+    assert_eq!(pool.ok(["branch", "--show-current", "-C", "other"]), "dev\n");
+    assert!(pool.ok(["tag", "-C", "other"]).contains("found-1"));
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    assert_eq!(pool.read("db", "state"), "one");
     // From here on what no record names is no volume's any more.
-    fs::create_dir_all(pool.path().join("third/branches/master")).unwrap();
+    fs::create_dir_all(pool.root().join("third/branches/master")).unwrap();
     assert_eq!(found(&pool, &["--repair"]), ["corrected  third"]);
-    assert!(pool.path().join(".dvol/lost+found/third.1/branches/master").is_dir());
+    assert!(pool.root().join(".dvol/lost+found/third.1/branches/master").is_dir());
 }
 
 #[test]
 fn an_open_pool_is_an_error() {
     use std::os::unix::fs::PermissionsExt as _;
-    let pool = Pool::with_commit();
-    fs::set_permissions(pool.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let run = pool.run(&["fsck"]);
-    assert_eq!(run.code, Some(4));
+    let pool = Pool::with_commits(&["one"]);
+    fs::set_permissions(pool.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    let run = pool.run(["fsck"]);
+    assert_eq!(run.code, 4);
     assert!(run.out.contains("chmod 0711"), "{}", run.out);
 }
 
 #[test]
 fn metadata_of_a_later_dvol_is_an_eight() {
     use redb::{Database, TableDefinition};
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     {
-        let database = Database::open(pool.path().join(".dvol/metadata.redb")).unwrap();
+        let database = Database::open(pool.root().join(".dvol/metadata.redb")).unwrap();
         let transaction = database.begin_write().unwrap();
         transaction
             .open_table(TableDefinition::<&str, u64>::new("meta"))
@@ -157,25 +158,25 @@ fn metadata_of_a_later_dvol_is_an_eight() {
             .unwrap();
         transaction.commit().unwrap();
     }
-    pool.run(&["fsck"]).fails(8, "newer dvol");
-    pool.run(&["fsck", "--repair"]).fails(8, "newer dvol");
+    pool.fails(8, ["fsck"], "newer dvol");
+    pool.fails(8, ["fsck", "--repair"], "newer dvol");
 }
 
 /// What every reader shows.
 fn all(pool: &Pool) -> String {
     ["log", "branch", "tag", "config", "reflog", "list"]
-        .map(|verb| pool.run(&[verb, "--format", "json"]).ok())
+        .map(|verb| pool.ok([verb, "--format", "json"]))
         .concat()
 }
 
 #[test]
 fn destroyed_metadata_is_told_and_rebuilt() {
-    let pool = Pool::with_commit();
-    pool.run(&["tag", "v1"]).ok();
-    pool.run(&["checkout", "-b", "dev"]).ok();
-    pool.run(&["commit", "-m", "more"]).ok();
-    pool.run(&["config", "user.name", "Ada"]).ok();
-    let file = pool.path().join(".dvol/metadata.redb");
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["tag", "v1"]);
+    pool.ok(["checkout", "-b", "dev"]);
+    pool.ok(["commit", "-m", "more"]);
+    pool.ok(["config", "user.name", "Ada"]);
+    let file = pool.root().join(".dvol/metadata.redb");
     let destroy: [(&str, &dyn Fn()); 4] = [
         ("missing", &|| fs::remove_file(&file).unwrap()),
         ("damaged", &|| fs::write(&file, "not a database at all").unwrap()),
@@ -191,17 +192,17 @@ fn destroyed_metadata_is_told_and_rebuilt() {
             assert!(run.err.contains(what), "{verb:?}: {}", run.err);
             run.fails(1, "dvol fsck --repair");
         }
-        pool.run(&["fsck"]).fails(4, "");
-        let run = pool.run(&["fsck", "--repair"]);
-        assert_eq!(run.code, Some(1), "{}{}", run.out, run.err);
+        pool.fails(4, ["fsck"], "");
+        let run = pool.run(["fsck", "--repair"]);
+        assert_eq!(run.code, 1, "{}{}", run.out, run.err);
         assert!(run.out.contains("rebuilt with 1 volume and 2 commits"), "{}", run.out);
         assert_eq!(all(&pool), before);
-        assert_eq!(pool.run(&["fsck"]).ok(), "1 volume: clean\n");
-        pool.run(&["undo"]).ok();
-        pool.run(&["undo"]).ok();
-        assert_eq!(pool.run(&["log", "--format", "json"]).ok().lines().count(), 2);
+        assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n");
+        pool.ok(["undo"]);
+        pool.ok(["undo"]);
+        assert_eq!(pool.ok(["log", "--format", "json"]).lines().count(), 2);
     }
-    assert!(pool.path().join(".dvol/lost+found/metadata.redb.1").is_file());
+    assert!(pool.root().join(".dvol/lost+found/metadata.redb.1").is_file());
 }
 
 /// Changes a byte of a file and leaves all that the file system tells of it as it was.
@@ -215,37 +216,37 @@ fn rot(path: &std::path::Path) {
 
 #[test]
 fn a_commit_that_rots_is_found_by_its_checksums() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     pool.write("db", "steady", "as it was");
     std::thread::sleep(std::time::Duration::from_millis(100));
-    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.ok(["commit", "-m", "Two"]);
     let taken = |run: String| run.lines().last().unwrap().to_owned();
     assert_eq!(
-        taken(pool.run(&["fsck", "--deep"]).ok()),
+        taken(pool.ok(["fsck", "--deep"])),
         "0 commits as their checksums say; checksums of 2 more taken"
     );
     std::thread::sleep(std::time::Duration::from_millis(100));
-    pool.write("db", "data", "three");
-    pool.run(&["commit", "-m", "Three"]).ok();
-    let newest = pool.path().join("db/commits").join(&pool.ids("db")[0]);
+    pool.write("db", "state", "three");
+    pool.ok(["commit", "-m", "Three"]);
+    let newest = pool.root().join("db/commits").join(&pool.ids("db")[0]);
     // What the newest has in common with its parent is not read: it ought to be what the parent's is.
     rot(&newest.join("steady"));
     assert_eq!(
-        taken(pool.run(&["fsck", "--deep"]).ok()),
+        taken(pool.ok(["fsck", "--deep"])),
         "2 commits as their checksums say; checksums of 1 more taken"
     );
-    assert_eq!(pool.run(&["fsck"]).code, Some(0), "without --deep nothing is read");
+    assert_eq!(pool.run(["fsck"]).code, 0, "without --deep nothing is read");
     let subject = |file: &str| format!("error db {}/{file}", pool.ids("db")[0]);
     assert_eq!(found(&pool, &["--deep"]), [subject("steady")]);
     rot(&newest.join("steady"));
     assert_eq!(found(&pool, &["--deep"]), Vec::<String>::new());
-    fs::remove_file(newest.join("data")).unwrap();
+    fs::remove_file(newest.join("state")).unwrap();
     fs::write(newest.join("more"), "").unwrap();
-    assert_eq!(found(&pool, &["--deep"]), [subject("data"), subject("more")]);
-    assert_eq!(pool.run(&["fsck", "--deep", "--repair"]).code, Some(4), "nobody has the right bytes");
+    assert_eq!(found(&pool, &["--deep"]), [subject("more"), subject("state")]);
+    assert_eq!(pool.run(["fsck", "--deep", "--repair"]).code, 4, "nobody has the right bytes");
 
     // Damaged checksums are no damaged commit.
-    let sums = pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[1]));
+    let sums = pool.root().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[1]));
     let mut bytes = fs::read(&sums).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -256,20 +257,20 @@ fn a_commit_that_rots_is_found_by_its_checksums() {
 
 #[test]
 fn checksums_are_taken_when_the_setting_says_and_go_with_their_commit() {
-    let pool = Pool::with_commit();
-    let sums = |n: usize| pool.path().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[n]));
+    let pool = Pool::with_commits(&["one"]);
+    let sums = |n: usize| pool.root().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[n]));
     assert!(!sums(0).exists());
-    pool.run(&["config", "checksums", "commit"]).ok();
-    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.ok(["config", "checksums", "commit"]);
+    pool.ok(["commit", "-m", "Two"]);
     assert!(sums(0).is_file() && sums(1).is_file());
     let newest = sums(0);
-    pool.run(&["reset", "--hard", "HEAD~1"]).ok();
-    pool.run(&["fsck", "--deep"]).ok();
-    pool.run(&["undo"]).ok();
+    pool.ok(["reset", "--hard", "HEAD~1"]);
+    pool.ok(["fsck", "--deep"]);
+    pool.ok(["undo"]);
     assert!(newest.is_file(), "what undo brings back is protected still");
-    pool.run(&["reset", "--hard", "HEAD~1"]).ok();
-    pool.run(&["gc", "--all"]).ok();
-    pool.run(&["fsck", "--deep"]).ok();
+    pool.ok(["reset", "--hard", "HEAD~1"]);
+    pool.ok(["gc", "--all"]);
+    pool.ok(["fsck", "--deep"]);
     assert!(!newest.exists(), "nothing can bring it back");
-    pool.run(&["config", "checksums", "nonsense"]).fails(2, "background");
+    pool.fails(2, ["config", "checksums", "nonsense"], "background");
 }

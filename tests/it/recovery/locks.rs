@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::harness::plain::Pool;
+use crate::harness::Pool;
 
 #[test]
 fn readers_never_fail_while_writers_are_at_work() {
-    let pool = Pool::with_commit();
-    pool.run(&["init", "other"]).ok();
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["init", "other"]);
     let over = AtomicBool::new(false);
     let reads = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -19,7 +19,7 @@ fn readers_never_fail_while_writers_are_at_work() {
             let (pool, over, reads) = (&pool, &over, &reads);
             scope.spawn(move || {
                 while !over.load(Ordering::SeqCst) {
-                    pool.run(words).ok();
+                    pool.ok(words);
                     reads.fetch_add(1, Ordering::SeqCst);
                 }
             });
@@ -28,9 +28,9 @@ fn readers_never_fail_while_writers_are_at_work() {
             let pool = &pool;
             move || {
                 for n in 0..6 {
-                    pool.write(volume, "data", &n.to_string());
-                    pool.run(&["commit", "-m", "x", volume]).ok();
-                    pool.run(&["reset", "--hard", "HEAD", volume]).ok();
+                    pool.write(volume, "state", &n.to_string());
+                    pool.ok(["commit", "-m", "x", volume]);
+                    pool.ok(["reset", "--hard", "HEAD", volume]);
                 }
             }
         };
@@ -40,13 +40,13 @@ fn readers_never_fail_while_writers_are_at_work() {
         assert!(ended.iter().all(Result::is_ok));
     });
     assert!(reads.into_inner() >= 10);
-    pool.run(&["fsck"]).ok();
+    pool.ok(["fsck"]);
 }
 
 #[test]
 fn a_holder_that_is_killed_frees_the_lock_for_whoever_waits() {
-    let pool = Pool::with_commit();
-    let lock = pool.path().join(".dvol/locks/volume/db");
+    let pool = Pool::with_commits(&["one"]);
+    let lock = pool.root().join(".dvol/locks/volume/db");
     // Without --close, the sleeper would hold it on; it ends with its parent.
     let sleeper = ["setpriv", "--pdeathsig", "KILL", "sleep", "600"];
     let mut holder = Command::new("flock").arg("--close").arg(&lock).args(sleeper).spawn().unwrap();
@@ -54,9 +54,8 @@ fn a_holder_that_is_killed_frees_the_lock_for_whoever_waits() {
     while !taken() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let mut waiting = pool.command();
-    let mut waiting =
-        waiting.args(["commit", "-m", "x"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut waiting = pool.command(["commit", "-m", "x"]);
+    let mut waiting = waiting.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut told = BufReader::new(waiting.stderr.take().unwrap());
     let mut word = String::new();
     told.read_line(&mut word).unwrap();

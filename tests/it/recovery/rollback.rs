@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Pool, said};
+use crate::harness::{Pool, Said};
 
 const TREE: &str = "db/running_point/state";
 
@@ -12,7 +12,7 @@ fn run(pool: &Pool, script: &str) -> i32 {
 }
 
 fn dvol() -> String {
-    let path = assert_cmd::cargo::cargo_bin!("dvol");
+    let path = support::dvol();
     format!("{} --disable-docker-integration", path.display())
 }
 
@@ -20,30 +20,30 @@ fn dvol() -> String {
 fn the_volume_comes_back_and_the_exit_code_is_the_commands() {
     let pool = Pool::with_commits(&["one"]);
     assert_eq!(run(&pool, &format!("echo changed > pool/{TREE}; exit 7")), 7);
-    assert_eq!(pool.read("state"), "one");
+    assert_eq!(pool.read("db", "state"), "one");
     assert_eq!(run(&pool, "kill -9 $$"), 137);
     assert_eq!(run(&pool, "test $DVOL_VOLUME = db"), 0);
     assert_eq!(pool.run(["run", "--rollback", "--", "/nosuch"]).code, 127);
     assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n");
     assert_eq!(pool.ok(["tag"]), "");
-    pool.fails(2, ["run", "db", "--", "true"]);
-    pool.fails(1, ["run", "--rollback", "nosuch", "--", "true"]);
+    pool.fails(2, ["run", "db", "--", "true"], "--rollback");
+    pool.fails(1, ["run", "--rollback", "nosuch", "--", "true"], "nosuch");
 }
 
 #[test]
 fn uncommitted_changes_come_back_too_and_no_commit_is_left() {
     let pool = Pool::with_commits(&["one"]);
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     assert_eq!(run(&pool, &format!("rm pool/{TREE}; echo x > pool/db/running_point/other")), 0);
-    assert_eq!(pool.read("state"), "not committed");
+    assert_eq!(pool.read("db", "state"), "not committed");
     assert!(!pool.root().join("db/running_point/other").exists());
     assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n");
     assert_eq!(std::fs::read_dir(pool.root().join("db/commits")).unwrap().count(), 1);
 
     let pool = Pool::with_volume();
-    pool.write("state", "never committed");
+    pool.write("db", "state", "never committed");
     assert_eq!(run(&pool, &format!("rm pool/{TREE}")), 0);
-    assert_eq!(pool.read("state"), "never committed");
+    assert_eq!(pool.read("db", "state"), "never committed");
     assert_eq!(pool.ok(["log"]), "");
     pool.ok(["fsck"]);
 }
@@ -51,7 +51,7 @@ fn uncommitted_changes_come_back_too_and_no_commit_is_left() {
 #[test]
 fn commits_resets_and_checkouts_of_the_command_are_undone() {
     let pool = Pool::with_commits(&["one", "two"]);
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     let dvol = dvol();
     let script = format!(
         "set -e; export DVOL_TEST_IDS=90000; {dvol} commit -m three; \
@@ -60,7 +60,7 @@ fn commits_resets_and_checkouts_of_the_command_are_undone() {
     );
     assert_eq!(run(&pool, &script), 0);
     assert_eq!(pool.ok(["branch", "--show-current"]), "master\n");
-    assert_eq!(pool.read("state"), "not committed");
+    assert_eq!(pool.read("db", "state"), "not committed");
     assert_eq!(pool.ok(["log", "--format", "%s"]), "two\none\n");
     pool.ok(["fsck"]);
 }
@@ -80,10 +80,10 @@ fn an_interrupt_ends_the_command_and_brings_the_volume_back() {
         std::fs::remove_file(pool.dir().join("started")).unwrap();
         let pid = child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
-        let ended = said(&child.wait_with_output().unwrap());
+        let ended = Said::from(child.wait_with_output().unwrap());
         assert!(ended.code >= 128, "{ended:?}");
         assert!(start.elapsed() < Duration::from_secs(300));
-        assert_eq!(pool.read("state"), "one");
+        assert_eq!(pool.read("db", "state"), "one");
         assert_eq!(pool.ok(["tag"]), "");
     }
 }
@@ -91,8 +91,8 @@ fn an_interrupt_ends_the_command_and_brings_the_volume_back() {
 #[test]
 fn the_command_meets_the_volume_as_it_was_and_what_it_did_can_be_had_back() {
     let pool = Pool::with_commits(&["one"]);
-    pool.write("state", "not committed");
-    pool.write("same", "untouched");
+    pool.write("db", "state", "not committed");
+    pool.write("db", "same", "untouched");
     // What is that old is known to be unchanged, and not copied.
     std::thread::sleep(Duration::from_millis(50));
     let dvol = dvol();
@@ -100,11 +100,20 @@ fn the_command_meets_the_volume_as_it_was_and_what_it_did_can_be_had_back() {
         format!("{dvol} log --format %s > seen; {dvol} status --short >> seen; echo changed > pool/{TREE}");
     assert_eq!(run(&pool, &script), 0);
     assert_eq!(std::fs::read_to_string(pool.dir().join("seen")).unwrap(), "one\nA same\nM state\n");
-    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("not committed", "untouched"));
+    assert_eq!(
+        (pool.read("db", "state").as_str(), pool.read("db", "same").as_str()),
+        ("not committed", "untouched")
+    );
     pool.ok(["undo", "db"]);
-    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("changed\n", "untouched"));
+    assert_eq!(
+        (pool.read("db", "state").as_str(), pool.read("db", "same").as_str()),
+        ("changed\n", "untouched")
+    );
     pool.ok(["undo", "db"]);
-    assert_eq!((pool.read("state").as_str(), pool.read("same").as_str()), ("not committed", "untouched"));
+    assert_eq!(
+        (pool.read("db", "state").as_str(), pool.read("db", "same").as_str()),
+        ("not committed", "untouched")
+    );
     assert_eq!(pool.ok(["tag"]), "");
     pool.ok(["fsck"]);
 }
@@ -112,7 +121,7 @@ fn the_command_meets_the_volume_as_it_was_and_what_it_did_can_be_had_back() {
 #[test]
 fn a_volume_that_the_command_takes_away_is_had_back_as_it_is_told() {
     let pool = Pool::with_commits(&["one"]);
-    pool.write("state", "not committed");
+    pool.write("db", "state", "not committed");
     let dvol = dvol();
     let said = pool.run([
         "run",
@@ -129,5 +138,5 @@ fn a_volume_that_the_command_takes_away_is_had_back_as_it_is_told() {
     let tag = way.split(' ').find(|word| word.starts_with("dvol-run/")).unwrap();
     pool.ok(["undo", "db"]);
     pool.ok(["reset", "--hard", tag, "db"]);
-    assert_eq!(pool.read("state"), "not committed");
+    assert_eq!(pool.read("db", "state"), "not committed");
 }

@@ -1,25 +1,27 @@
 //! What is too old goes from trash, and not each operation looks for it.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
-use crate::harness::plain::Pool;
+use crate::harness::Pool;
+
+/// Ten o'clock, when the harness's clock begins, in seconds since the epoch.
+const FIRST_OF_MAY_2024: u64 = 1_714_557_600;
 
 /// Drops a change, which goes to trash.
 fn reset(pool: &Pool) {
-    pool.write("db", "data", "two");
-    pool.run(&["reset", "--hard", "HEAD"]).ok();
+    pool.write("db", "state", "two");
+    pool.ok(["reset", "--hard", "HEAD"]);
 }
 
 /// What is in trash.
 fn entries(pool: &Pool) -> Vec<std::path::PathBuf> {
-    fs::read_dir(pool.path().join(".dvol/trash")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    fs::read_dir(pool.root().join(".dvol/trash")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Makes all that is in trash as old as that.
+/// Makes all that is in trash as old as that, by the harness's clock.
 fn age(pool: &Pool, days: u64) {
-    #[expect(clippy::disallowed_methods, reason = "what is in trash is dated by the real time")]
-    let then = SystemTime::now() - Duration::from_secs(days * 86_400);
+    let then = UNIX_EPOCH + Duration::from_secs(FIRST_OF_MAY_2024) - Duration::from_secs(days * 86_400);
     for entry in entries(pool) {
         fs::File::open(entry).unwrap().set_modified(then).unwrap();
     }
@@ -27,50 +29,50 @@ fn age(pool: &Pool, days: u64) {
 
 #[test]
 fn an_operation_looks_through_trash_only_when_something_in_it_may_be_too_old() {
-    let pool = Pool::with_commit();
-    let next = pool.path().join(".dvol/trash.next");
+    let pool = Pool::with_commits(&["one"]);
+    let next = pool.root().join(".dvol/trash.next");
     reset(&pool);
     assert_eq!(entries(&pool).len(), 1);
     let planned = fs::read_to_string(&next).unwrap();
     // Nobody expects it to have become older by itself: who looked all the same would find it.
     age(&pool, 30);
-    pool.run(&["commit", "-m", "Two"]).ok();
+    pool.ok(["commit", "-m", "Two"]);
     reset(&pool);
     assert_eq!(entries(&pool).len(), 2);
     assert_eq!(fs::read_to_string(&next).unwrap(), planned);
 
     // Without the plan it looks.
     fs::remove_file(&next).unwrap();
-    pool.run(&["commit", "-m", "Three"]).ok();
+    pool.ok(["commit", "-m", "Three"]);
     assert_eq!(entries(&pool).len(), 1);
 
     // Where less is to be kept, too.
     age(&pool, 3);
-    pool.run(&["config", "trash.keep", "2d"]).ok();
+    pool.ok(["config", "trash.keep", "2d"]);
     reset(&pool);
     assert_eq!(entries(&pool).len(), 1);
-    pool.run(&["undo"]).ok();
-    assert_eq!(pool.read("db", "data"), "two");
+    pool.ok(["undo"]);
+    assert_eq!(pool.read("db", "state"), "two");
 }
 
 #[test]
 fn what_becomes_too_old_goes_with_the_next_operation() {
-    let pool = Pool::with_commit();
+    let pool = Pool::with_commits(&["one"]);
     reset(&pool);
     age(&pool, 6);
-    fs::remove_file(pool.path().join(".dvol/trash.next")).unwrap();
-    pool.run(&["commit", "-m", "Two"]).ok();
+    fs::remove_file(pool.root().join(".dvol/trash.next")).unwrap();
+    pool.ok(["commit", "-m", "Two"]);
     assert_eq!(entries(&pool).len(), 1);
     // The plan is for tomorrow, when the oldest is too old.
-    let plan = fs::read_to_string(pool.path().join(".dvol/trash.next")).unwrap();
+    let plan = fs::read_to_string(pool.root().join(".dvol/trash.next")).unwrap();
     let numbers: Vec<i64> = plan.split_whitespace().map(|number| number.parse().unwrap()).collect();
     let (looked, next) = (numbers[1], numbers[2]);
     let hours = (next - looked) / 3_600_000_000;
     assert!((23..=24).contains(&hours), "{plan}");
     // As if that time had come.
     let over = format!("{:020} {:020} {:020}\n", numbers[0], looked - 1, looked);
-    fs::write(pool.path().join(".dvol/trash.next"), over).unwrap();
+    fs::write(pool.root().join(".dvol/trash.next"), over).unwrap();
     age(&pool, 8);
-    pool.run(&["commit", "-m", "Three"]).ok();
+    pool.ok(["commit", "-m", "Three"]);
     assert!(entries(&pool).is_empty());
 }

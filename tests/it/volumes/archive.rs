@@ -11,7 +11,7 @@ use std::process::Command;
 
 use dvol::sys::tree::compare_trees;
 
-use crate::harness::{Pool, json};
+use crate::harness::{Pool, json_lines};
 
 /// A tree with what archives find hard.
 fn fill(root: &Path) {
@@ -81,8 +81,8 @@ fn a_commit_comes_back_exactly() {
     assert_eq!((empty.mtime(), empty.mtime_nsec()), (-2, 500_000_000));
     assert!(pool.ok(["status", "copy"]).contains("clean"));
     let (old, new) = (
-        json(&pool.ok(["log", "db", "--format", "json"])),
-        json(&pool.ok(["log", "copy", "--format", "json"])),
+        json_lines(&pool.ok(["log", "db", "--format", "json"])),
+        json_lines(&pool.ok(["log", "copy", "--format", "json"])),
     );
     for field in ["id", "message", "author", "date"] {
         assert_eq!(old[0][field], new[0][field]);
@@ -214,11 +214,11 @@ fn what_is_no_archive_of_ours_is_refused_with_the_reason() {
         assert!(said.err.contains(words), "{said:?}");
         assert!(!pool.root().join("other").exists());
     }
-    assert!(pool.fails(1, ["import", "db.tar", "db"]).contains("already exists"));
-    assert!(pool.fails(1, ["import", "nosuch.tar", "x"]).contains("cannot read nosuch.tar"));
-    assert!(pool.fails(1, ["export", "db", "nosuch/x.tar"]).contains("cannot write nosuch/x.tar"));
-    assert!(pool.fails(1, ["import", "--from-docker", "pgdata"]).contains("no volume 'pgdata'"));
-    pool.fails(2, ["export", "db"]);
+    pool.fails(1, ["import", "db.tar", "db"], "already exists");
+    pool.fails(1, ["import", "nosuch.tar", "x"], "cannot read nosuch.tar");
+    pool.fails(1, ["export", "db", "nosuch/x.tar"], "cannot write nosuch/x.tar");
+    pool.fails(1, ["import", "--from-docker", "pgdata"], "no volume 'pgdata'");
+    pool.fails(2, ["export", "db"], "a file");
     pool.ok(["fsck"]);
 }
 
@@ -227,7 +227,7 @@ fn the_metadata_of_the_pool_is_one_record_a_line() {
     let pool = Pool::with_commits(&["one", "two"]);
     pool.ok(["tag", "v1"]);
     pool.ok(["config", "user.name", "Ada"]);
-    let lines = json(&pool.ok(["export", "--metadata"]));
+    let lines = json_lines(&pool.ok(["export", "--metadata"]));
     let of = |kind: &str| lines.iter().filter(|line| line["record"] == kind).count();
     assert_eq!(
         (of("pool"), of("volume"), of("branch"), of("commit"), of("tag"), of("setting")),
@@ -235,5 +235,5 @@ fn the_metadata_of_the_pool_is_one_record_a_line() {
     );
     assert_eq!(lines[0]["current_volume"], "db");
     pool.ok(["export", "--metadata", "pool.jsonl"]);
-    assert_eq!(json(&fs::read_to_string(pool.dir().join("pool.jsonl")).unwrap()).len(), 7);
+    assert_eq!(json_lines(&fs::read_to_string(pool.dir().join("pool.jsonl")).unwrap()).len(), 7);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::harness::{Pool, json, said};
+use crate::harness::{Pool, Said, json_lines};
 
 /// A pool with the volumes `shop_cache` and `shop_db`, with one commit of both and one of `shop_db` alone, and a
 /// volume that belongs to nobody.
@@ -58,7 +58,7 @@ fn a_commit_of_a_project_has_one_id_and_the_log_shows_it_once() {
         "{last}"
     );
     assert!(!last.contains("two"), "{last}");
-    let entries = json(&pool.ok(["log", "--project", "shop", "--format", "json"]));
+    let entries = json_lines(&pool.ok(["log", "--project", "shop", "--format", "json"]));
     assert_eq!(entries[1]["volumes"], serde_json::json!(["shop_db"]));
     assert_eq!((&entries[0]["head"], &entries[1]["head"]), (&true.into(), &false.into()));
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_commit_of_a_project_has_one_id_and_the_log_shows_it_once() {
         "one\ntwo\nthree\n"
     );
     assert_eq!(pool.ok(["log", "--format", "{subject}", "--project", "shop", "HEAD~1"]), "two\none\n");
-    let lines = json(&pool.ok(["commit", "--project", "shop", "-m", "four", "--format", "json"]));
+    let lines = json_lines(&pool.ok(["commit", "--project", "shop", "-m", "four", "--format", "json"]));
     assert_eq!(lines.len(), 2);
     assert_eq!((&lines[0]["volume"], &lines[0]["id"]), (&"shop_cache".into(), &lines[1]["id"]));
     // Whom it does not belong to is left alone.
@@ -96,12 +96,11 @@ fn a_reset_takes_all_volumes_to_the_commit_that_was_made_of_all_or_none_at_all()
     for (revision, what) in
         [(two.as_str(), "does not name the same commit"), ("HEAD~1", "goes past the root")]
     {
-        let told = pool.fails(1, ["reset", "--hard", revision, "--project", "shop"]);
-        assert!(told.contains(what), "{told}");
+        pool.fails(1, ["reset", "--hard", revision, "--project", "shop"], what);
         assert_eq!(both(&pool), ["3", "2"]);
     }
-    let told = pool.fails(1, ["reset", "--project", "shop"]);
-    assert!(told.contains("volume shop_cache, shop_db, which only --hard may do"), "{told}");
+
+    pool.fails(1, ["reset", "--project", "shop"], "volume shop_cache, shop_db, which only --hard may do");
     // HEAD is each volume's own.
     pool.ok(["reset", "--hard", "--project", "shop"]);
     assert_eq!(both(&pool), ["1", "2"]);
@@ -110,20 +109,22 @@ fn a_reset_takes_all_volumes_to_the_commit_that_was_made_of_all_or_none_at_all()
 #[test]
 fn a_branch_of_a_project_is_one_of_each_volume() {
     let (pool, _) = shop();
-    let told = pool.fails(2, ["checkout", "dev", "HEAD", "--project", "shop"]);
-    assert!(told.contains("goes with -b"), "{told}");
+    pool.fails(2, ["checkout", "dev", "HEAD", "--project", "shop"], "goes with -b");
     let done = pool.ok(["checkout", "-b", "dev", "--project", "shop"]);
     assert_eq!(done, "shop_cache: Switched to a new branch 'dev'\nshop_db: Switched to a new branch 'dev'\n");
     write(&pool, "shop_db", "dirty");
-    let told = pool.fails(1, ["checkout", "master", "--project", "shop"]);
-    assert!(told.contains("branch dev of volume shop_db has uncommitted changes"), "{told}");
+    pool.fails(
+        1,
+        ["checkout", "master", "--project", "shop"],
+        "branch dev of volume shop_db has uncommitted changes",
+    );
     assert_eq!(pool.ok(["branch", "--show-current", "shop_cache"]), "dev\n");
 
     assert_eq!(pool.ok(["status", "--short", "--project", "shop"]), "M shop_db/state\n");
     let status = pool.ok(["status", "--project", "shop"]);
     assert!(status.starts_with("Volume shop_cache\nOn branch dev\nnothing to commit"), "{status}");
     assert!(status.contains("\n\nVolume shop_db\nOn branch dev\nChanges since"), "{status}");
-    let lines = json(&pool.ok(["status", "--format", "json", "--project", "shop"]));
+    let lines = json_lines(&pool.ok(["status", "--format", "json", "--project", "shop"]));
     assert_eq!((&lines[0]["clean"], &lines[1]["clean"]), (&true.into(), &false.into()));
 
     pool.ok(["commit", "--project", "shop", "-m", "on dev"]);
@@ -131,8 +132,11 @@ fn a_branch_of_a_project_is_one_of_each_volume() {
     // One of them is there already.
     let done = pool.ok(["checkout", "master", "--project", "shop"]);
     assert_eq!(done, "shop_cache: Switched to branch 'master'\nshop_db: Already on 'master'\n");
-    let told = pool.fails(1, ["checkout", "-b", "dev", "--project", "shop"]);
-    assert!(told.contains("branch dev already exists in volume shop_cache"), "{told}");
+    pool.fails(
+        1,
+        ["checkout", "-b", "dev", "--project", "shop"],
+        "branch dev already exists in volume shop_cache",
+    );
     pool.ok(["checkout", "dev", "--project", "shop"]);
     assert_eq!(both(&pool), ["1", "dirty"]);
     pool.ok(["undo", "--project", "shop"]);
@@ -147,31 +151,30 @@ fn an_undo_of_one_volume_leaves_the_others_and_says_so() {
     let said = pool.run(["undo", "shop_db"]);
     assert!(said.err.contains("only volume shop_db went back"), "{}", said.err);
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "three\n".to_owned()));
-    let told = pool.fails(1, ["undo", "--project", "shop"]);
-    assert!(told.contains("branch master was changed since"), "{told}");
+    pool.fails(1, ["undo", "--project", "shop"], "branch master was changed since");
     pool.ok(["undo", "shop_db"]);
     pool.ok(["undo", "--project", "shop"]);
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "one\n".to_owned()));
     let fresh = Pool::empty();
     fresh.ok(["init", "blog_db"]);
-    let told = fresh.fails(1, ["undo", "--project", "blog"]);
-    assert!(told.contains("nothing was done to compose project blog"), "{told}");
+    fresh.fails(1, ["undo", "--project", "blog"], "nothing was done to compose project blog");
 }
 
 #[test]
 fn a_project_that_is_none_is_refused() {
     let (pool, _) = shop();
-    let told = pool.fails(1, ["commit", "--project", "blog", "-m", "x"]);
-    assert!(told.contains("no volume of dvol's belongs to the compose project 'blog'"), "{told}");
-    let told = pool.fails(2, ["commit", "--project", "Shop", "-m", "x"]);
-    assert!(told.contains("'Shop' is not a valid project name"), "{told}");
-    let told = pool.fails(2, ["commit", "--project", ".", "-m", "x"]);
-    assert!(told.contains("there is no compose file here"), "{told}");
+    pool.fails(
+        1,
+        ["commit", "--project", "blog", "-m", "x"],
+        "no volume of dvol's belongs to the compose project 'blog'",
+    );
+
+    pool.fails(2, ["commit", "--project", "Shop", "-m", "x"], "'Shop' is not a valid project name");
+    pool.fails(2, ["commit", "--project", ".", "-m", "x"], "there is no compose file here");
     for words in
         [&["-C", "shop_db", "status"][..], &["status", "shop_db"], &["reset", "--hard", "HEAD", "shop_db"]]
     {
-        let told = pool.fails(2, [words, &["--project", "shop"]].concat());
-        assert!(told.contains("--project means all volumes"), "{told}");
+        pool.fails(2, [words, &["--project", "shop"]].concat(), "--project means all volumes");
     }
 }
 
@@ -183,7 +186,7 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     fs::write(home.join("compose.yaml"), "services: {}\n").unwrap();
     let inside = |words: &[&str]| {
         let output = pool.command(words).current_dir(home.join("src")).output().unwrap();
-        crate::harness::said(&output)
+        crate::harness::Said::from(output)
     };
     pool.ok(["switch", "shopping"]);
     for words in [
@@ -199,7 +202,7 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     assert_eq!(inside(&["commit", "--project", ".", "-m", "here"]).code, 0);
     assert_eq!(inside(&["clone", "cache:HEAD", "db"]).code, 0);
     // A volume of just that name wins.
-    assert_eq!(json(&inside(&["status", "db", "--format", "json"]).out)[0]["volume"], "db");
+    assert_eq!(json_lines(&inside(&["status", "db", "--format", "json"]).out)[0]["volume"], "db");
     assert_eq!(inside(&["rm", "-f", "db"]).out, "Deleted volume db\n");
     // And a commit of the current volume, which nobody looks for elsewhere.
     write(&pool, "shopping", "bread");
@@ -209,8 +212,7 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     inside(&["reset", "--hard", "cache"]);
     assert_eq!(read(&pool, "shopping"), "bread");
     // Elsewhere it is no name, unless somebody says which project.
-    let told = pool.fails(1, ["status", "db"]);
-    assert!(told.contains("Volume 'db' does not exist"), "{told}");
+    pool.fails(1, ["status", "db"], "Volume 'db' does not exist");
     let output =
         pool.command(["status", "--short", "db"]).env("COMPOSE_PROJECT_NAME", "shop").output().unwrap();
     assert!(output.status.success());
@@ -229,7 +231,7 @@ fn an_undo_takes_back_what_was_done_while_it_waited_for_its_locks() {
     let undo = waiting_for("shop_cache", pool.command(["undo", "--project", "shop"]));
     drop(lock);
     let (commit, undo) = (commit.wait_with_output().unwrap(), undo.wait_with_output().unwrap());
-    let (commit, undo) = (said(&commit), said(&undo));
+    let (commit, undo) = (Said::from(commit), Said::from(undo));
     assert_eq!((commit.code, undo.code), (0, 0), "{commit:?} {undo:?}");
     assert!(
         undo.out.contains("shop_cache: commit: four") && undo.out.contains("shop_db: commit: four"),
@@ -281,16 +283,16 @@ fn a_diff_of_a_project_is_of_all_its_volumes() {
     assert!(patch.contains("\n-1\n") && patch.contains("\n+2\n"), "{patch}");
     let stat = pool.ok(["diff", "--project", "shop", "--stat", &both]);
     assert!(stat.contains(" shop_cache/state | 2 +-\n") && stat.contains(" 2 paths changed"), "{stat}");
-    let told = json(&pool.ok(["diff", "--project", "shop", "--format", "json", &both, "HEAD"]));
+    let told = json_lines(&pool.ok(["diff", "--project", "shop", "--format", "json", &both, "HEAD"]));
     assert_eq!((told.len(), &told[0]["volume"], &told[0]["path"]), (1, &"shop_db".into(), &"state".into()));
-    pool.fails(1, ["diff", "--project", "shop", "--exit-code"]);
+    pool.fails(1, ["diff", "--project", "shop", "--exit-code"], "");
     assert_eq!(pool.ok(["diff", "--project", "shop", "--exit-code", "HEAD", "HEAD"]), "");
     // Nothing is told of some volumes when another has no such commit.
     for words in [&[&*alone][..], &["HEAD~1"], &["shop_db:HEAD"], &["HEAD", "HEAD~1"]] {
         let said = pool.run([&["diff", "--project", "shop"], words].concat());
         assert_eq!((said.code, &*said.out), (1, ""), "{words:?}: {said:?}");
     }
-    pool.fails(2, ["diff", "--project", "shop", "HEAD", "HEAD", "shop_db"]);
-    pool.fails(2, ["diff", "--project", "shop", "-C", "shop_db"]);
-    pool.fails(1, ["diff", "--project", "nosuch"]);
+    pool.fails(2, ["diff", "--project", "shop", "HEAD", "HEAD", "shop_db"], "--project");
+    pool.fails(2, ["diff", "--project", "shop", "-C", "shop_db"], "--project");
+    pool.fails(1, ["diff", "--project", "nosuch"], "nosuch");
 }

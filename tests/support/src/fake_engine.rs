@@ -11,46 +11,55 @@ use axum::http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Status {
     Running,
     Paused,
     Stopped,
 }
 
+/// A container as the engine knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Container {
+pub struct Container {
     /// The names of the volumes that it mounts, with spaces between them.
-    pub(crate) volume: &'static str,
-    pub(crate) status: Status,
+    pub volume: &'static str,
+    /// Whether it runs.
+    pub status: Status,
     /// The engine deletes it when it stops.
-    pub(crate) auto_remove: bool,
+    pub auto_remove: bool,
 }
 
 /// A volume of another driver.
-pub(crate) const FOREIGN: &str = "foreign";
+pub const FOREIGN: &str = "foreign";
 
-/// What the name of a container begins with that is removed in the moment in which the call is made that its name ends with.
-pub(crate) const LEAVES_AT: &str = "leaves_at_";
+/// What the name of a container begins with that is removed at the call that its name ends with.
+pub const LEAVES_AT: &str = "leaves_at_";
 
-pub(crate) type Containers = BTreeMap<String, Container>;
+/// Containers by name.
+pub type Containers = BTreeMap<String, Container>;
 
-/// What a command that comes before a commit begins with, and one that comes after it.
-pub(crate) const BEFORE: &str = "before";
-pub(crate) const AFTER: &str = "after";
+/// What a command that comes before a commit begins with.
+pub const BEFORE: &str = "before";
+/// What a command that comes after a commit begins with.
+pub const AFTER: &str = "after";
 
 /// The commands that were run, each with its container. None does anything; those that end in `fails` fail.
 type Commands = Vec<(String, String)>;
 
-pub(crate) struct Engine {
+/// A container engine that serves its socket until it is dropped.
+pub struct FakeEngine {
     directory: TempDir,
     containers: Arc<Mutex<Containers>>,
     commands: Arc<Mutex<Commands>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
-impl Engine {
-    pub(crate) fn new() -> Self {
+impl FakeEngine {
+    /// Starts an engine without containers.
+    #[expect(clippy::new_without_default, reason = "it starts something")]
+    pub fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -81,20 +90,22 @@ impl Engine {
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
         drop(_inside);
-        Engine { directory, containers, commands, runtime: Some(runtime) }
+        FakeEngine { directory, containers, commands, runtime: Some(runtime) }
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    /// Returns the path of its socket.
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("engine.sock")
     }
 
-    pub(crate) fn set(&self, containers: &Containers) {
+    /// Replaces its containers, and forgets the commands that were run.
+    pub fn set(&self, containers: &Containers) {
         self.containers.lock().unwrap().clone_from(containers);
         self.commands.lock().unwrap().clear();
     }
 
-    /// The containers in which a command before a commit was run and none after it.
-    pub(crate) fn owed(&self) -> Vec<String> {
+    /// Lists the containers in which a command before a commit was run and none after it.
+    pub fn owed(&self) -> Vec<String> {
         let commands = self.commands.lock().unwrap();
         let last = |container: &str, kind: &str| {
             commands.iter().rposition(|(own, command)| own == container && command.starts_with(kind))
@@ -104,12 +115,13 @@ impl Engine {
         owed
     }
 
-    pub(crate) fn now(&self) -> Containers {
+    /// Returns its containers as they are now.
+    pub fn now(&self) -> Containers {
         self.containers.lock().unwrap().clone()
     }
 }
 
-impl Drop for Engine {
+impl Drop for FakeEngine {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

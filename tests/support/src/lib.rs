@@ -1,16 +1,25 @@
-//! What journeys with real containers stand on: an engine of our own with dvol's driver on it,
-//! and the containers in it.
+//! What several test binaries share: engines, file systems, pools to try things on, and ways to look at them.
+//!
+//! What only one binary needs lies in that binary: the harness of `tests/it` in `tests/it/harness`, the sweeps in
+//! `tests/crash`. A helper comes here when a second binary needs it.
 
-mod container;
-mod database;
-mod engine;
-mod podman;
+#![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod containers;
+pub mod fake_engine;
+pub mod fuzz;
+mod loop_image;
 mod process;
+mod program;
+pub mod scene;
+mod skip;
+mod state;
 mod trace;
 
-pub(crate) use container::{Container, quoted};
-pub(crate) use database::{Database, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY};
-pub(crate) use engine::{Engine, is_installed};
-pub(crate) use podman::Podman;
-pub(crate) use process::{Outcome, eventually};
-pub(crate) use trace::steps;
+pub use loop_image::LoopImage;
+pub use process::{Outcome, eventually};
+pub use program::dvol;
+pub use skip::{has_program, is_root, skip};
+pub use state::{difference, lasting, remains, state, tree_text};
+pub use trace::steps;

@@ -6,31 +6,29 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::skip;
+
 /// A file system in a sparse image, mounted until it is dropped.
-pub(crate) struct LoopImage {
+pub struct LoopImage {
     home: TempDir,
 }
 
 impl LoopImage {
-    /// Makes one with `mkfs.<kind>` and `options`, of `megabytes`, and mounts it. None, with a message, where this user or
-    /// this machine cannot; that is a failure in CI.
-    pub(crate) fn new(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
-        #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
-        let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    /// Makes a file system with `mkfs.<kind>` and `options`, of `megabytes`, and mounts it. Skips the test where
+    /// this user or this machine cannot.
+    pub fn new(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
         match Self::try_new(tempfile::tempdir(), kind, options, megabytes) {
             Ok(image) => Some(image),
             Err(why) => {
-                assert!(!in_ci, "CI must test on {kind}: {why}");
-                eprintln!("skipped: no {kind}: {why}");
+                skip(&format!("there is no {kind}: {why}"));
                 None
             }
         }
     }
 
-    /// The same with the image in memory, for many syncs, where there is such a place. None where that cannot be, without a
-    /// word.
-    #[allow(dead_code, reason = "not every test that has loop images has these")]
-    pub(crate) fn fast(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
+    /// Makes a file system with its image in memory, for many syncs. Returns `None`, and skips nothing, where this
+    /// user or this machine cannot.
+    pub fn fast(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { TempDir::new_in(memory) } else { tempfile::tempdir() };
         Self::try_new(home, kind, options, megabytes).ok()
@@ -56,31 +54,27 @@ impl LoopImage {
         Ok(mounted)
     }
 
-    /// The same for one in memory.
-    #[allow(dead_code, reason = "not every test that has loop images has these")]
-    pub(crate) fn in_memory() -> Option<LoopImage> {
-        #[allow(clippy::disallowed_methods, reason = "a test may ask where it runs")]
-        let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    /// Mounts a tmpfs. Skips the test where this user or this machine cannot.
+    pub fn in_memory() -> Option<LoopImage> {
         let home = tempfile::tempdir().expect("a directory");
         let mounted = LoopImage { home };
         rustix::fs::mkdir(mounted.path(), rustix::fs::Mode::RWXU).expect("a new directory has room");
         match run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(mounted.path())) {
             Ok(()) => Some(mounted),
             Err(why) => {
-                assert!(!in_ci, "CI must test on tmpfs: {why}");
-                eprintln!("skipped: no tmpfs: {why}");
+                skip(&format!("there is no tmpfs: {why}"));
                 None
             }
         }
     }
 
-    /// Where it is mounted.
-    pub(crate) fn path(&self) -> PathBuf {
+    /// Returns where it is mounted.
+    pub fn path(&self) -> PathBuf {
         self.home.path().join("mounted")
     }
 
     /// Makes the directory `name` in it.
-    pub(crate) fn directory(&self, name: &str) -> PathBuf {
+    pub fn directory(&self, name: &str) -> PathBuf {
         let path = self.path().join(name);
         rustix::fs::mkdir(&path, rustix::fs::Mode::RWXU).expect("a new file system has room");
         path

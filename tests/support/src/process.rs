@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 const LIMIT: &str = "150";
 
 /// What a command line did.
-pub(crate) struct Outcome {
+pub struct Outcome {
     line: String,
     /// Its exit code; that of a killed program is 128 and the signal's number.
-    pub(crate) code: i32,
+    pub code: i32,
     /// What it printed, without the newline at the end.
-    pub(crate) stdout: String,
+    pub stdout: String,
     /// What it said on standard error.
-    pub(crate) stderr: String,
+    pub stderr: String,
 }
 
 impl Outcome {
     /// Runs `line` in bash, ended after a while whatever happens.
-    pub(crate) fn of(line: &str, environment: impl FnOnce(&mut Command)) -> Self {
+    pub fn of(line: &str, environment: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=5", LIMIT, "bash", "-c", line]);
         environment(&mut command);
@@ -39,14 +39,14 @@ impl Outcome {
 
     /// What it printed; it must have succeeded.
     #[track_caller]
-    pub(crate) fn ok(self) -> String {
+    pub fn ok(self) -> String {
         assert_eq!(self.code, 0, "{self}");
         self.stdout
     }
 
     /// What it said on standard error; it must have been refused (exit code 1), in words.
     #[track_caller]
-    pub(crate) fn refused(self) -> String {
+    pub fn refused(self) -> String {
         assert_eq!(self.code, 1, "{self}");
         assert!(!self.stderr.is_empty(), "no word about what is wrong: {self}");
         self.stderr
@@ -62,7 +62,7 @@ impl fmt::Display for Outcome {
 
 /// Waits until `condition` holds, two minutes at most: a machine may be slow. `what` says what never came.
 #[track_caller]
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(120);
     while !condition() {
         assert!(Instant::now() < until, "after two minutes still not: {what}");

@@ -15,22 +15,27 @@ use dvol::sys::ids::RandomIds;
 use dvol::sys::tree::{CopyOptions, copy_tree, remove_tree};
 use tempfile::TempDir;
 
-use crate::fake_engine::Engine;
+use crate::dvol;
+use crate::fake_engine::FakeEngine;
 
 /// One run of the command. Ids and time are fixed, so that two runs give the same pool.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
-    pub(crate) pool: &'a Path,
-    pub(crate) engine: Option<&'a Engine>,
-    pub(crate) ids: u32,
+pub struct Run<'a> {
+    /// Where the pool lies.
+    pub pool: &'a Path,
+    /// The engine that it asks, if any.
+    pub engine: Option<&'a FakeEngine>,
+    /// Ids count up from here.
+    pub ids: u32,
 }
 
 impl Run<'_> {
-    pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
+    /// Returns the command with these words, not run yet.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(dvol());
         command.args(["--pool", self.pool.to_str().unwrap()]);
         // Commands that dvol runs find this dvol.
-        let own = Path::new(env!("CARGO_BIN_EXE_dvol")).parent().unwrap();
+        let own = dvol().parent().unwrap();
         let others = std::env::var_os("PATH").unwrap_or_default();
         let path = [own.to_owned()].into_iter().chain(std::env::split_paths(&others));
         command.env_clear().env("PATH", std::env::join_paths(path).unwrap());
@@ -48,8 +53,8 @@ impl Run<'_> {
         command
     }
 
-    /// `dvol fsck` in this process, which takes a tenth of the time: its exit code, and what it found.
-    pub(crate) fn fsck(&self) -> (u8, String) {
+    /// Runs fsck in this process, which takes a tenth of the time; returns its exit code and what it found.
+    pub fn fsck(&self) -> (u8, String) {
         let containers: Arc<dyn ContainerRuntime> = match self.engine {
             Some(engine) => Arc::new(Docker::new(Some(&format!("unix://{}", engine.socket().display())))),
             None => Arc::new(NoContainers),
@@ -69,30 +74,26 @@ impl Run<'_> {
                 wait: None,
             },
         );
-        match dvol::fsck::check(&pool, None, false) {
+        match ::dvol::fsck::check(&pool, None, false) {
             Ok(report) => (report.exit_code(), format!("{:?}", report.findings)),
             Err(error) => (8, error.to_string()),
         }
     }
 
-    pub(crate) fn run(&self, words: &[&str]) -> Output {
+    /// Runs these words to their end.
+    pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
-    /// Runs what must succeed.
-    pub(crate) fn must(&self, words: &[&str]) -> Output {
+    /// Runs words that must succeed.
+    pub fn must(&self, words: &[&str]) -> Output {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {}", told(&output));
         output
     }
 
-    /// Runs with a fault; gives the names of the points that were reached too.
-    pub(crate) fn with_fault(
-        &self,
-        words: &[&str],
-        fault: Option<&str>,
-        trace: &Path,
-    ) -> (Output, Vec<String>) {
+    /// Runs with a fault; returns the names of the points that were reached too.
+    pub fn with_fault(&self, words: &[&str], fault: Option<&str>, trace: &Path) -> (Output, Vec<String>) {
         let _ = fs::remove_file(trace);
         let mut command = self.command(words);
         command.env("DVOL_FAULT_TRACE", trace);
@@ -105,7 +106,8 @@ impl Run<'_> {
     }
 }
 
-pub(crate) fn told(output: &Output) -> String {
+/// Describes how a run ended and what it said.
+pub fn told(output: &Output) -> String {
     format!(
         "{}: {}{}",
         output.status,
@@ -127,50 +129,51 @@ fn archive() -> &'static Path {
     path
 }
 
-/// A directory for pools: in memory where the machine has that, as syncing is not what is tested.
-pub(crate) fn workshop() -> TempDir {
+/// Makes a directory for pools: in memory where the machine has that, as syncing is not what is tested.
+pub fn workshop() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
 }
 
 /// Copies a pool.
-pub(crate) fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     copy_tree(from, to, &CopyOptions { workers: 1, ..CopyOptions::default() }).unwrap();
 }
 
-pub(crate) fn remove(pool: &Path) {
+/// Removes a pool.
+pub fn remove(pool: &Path) {
     remove_tree(pool).unwrap();
 }
 
-/// A pool with two volumes; `db` has three branches and uncommitted changes.
-pub(crate) fn prepare(pool: PathBuf) -> PathBuf {
+/// Makes a pool with two volumes; `db` has three branches and uncommitted changes.
+pub fn prepare(pool: PathBuf) -> PathBuf {
     let ids = std::cell::Cell::new(0);
-    let dvol = |words: &[&str]| {
+    let run = |words: &[&str]| {
         ids.set(ids.get() + 1000);
         Run { pool: &pool, engine: None, ids: ids.get() }.must(words);
     };
     let write = |path: &str, text: &str| fs::write(pool.join(path), text).unwrap();
-    dvol(&["init", "db"]);
+    run(&["init", "db"]);
     let tree = "db/branches/master";
     fs::create_dir(pool.join(tree).join("dir")).unwrap();
     write(&format!("{tree}/one"), "1");
     write(&format!("{tree}/dir/two"), "2");
     std::os::unix::fs::symlink("one", pool.join(tree).join("link")).unwrap();
     fs::hard_link(pool.join(tree).join("one"), pool.join(tree).join("also")).unwrap();
-    dvol(&["commit", "-m", "first"]);
+    run(&["commit", "-m", "first"]);
     write(&format!("{tree}/one"), "one");
-    dvol(&["commit", "-m", "second"]);
-    dvol(&["checkout", "-b", "spare"]);
-    dvol(&["checkout", "-b", "dev"]);
+    run(&["commit", "-m", "second"]);
+    run(&["checkout", "-b", "spare"]);
+    run(&["checkout", "-b", "dev"]);
     write("db/branches/dev/three", "3");
-    dvol(&["commit", "-m", "third"]);
-    dvol(&["checkout", "master"]);
-    dvol(&["config", "-C", "db", "user.name", "Grace"]);
-    dvol(&["init", "other"]);
+    run(&["commit", "-m", "third"]);
+    run(&["checkout", "master"]);
+    run(&["config", "-C", "db", "user.name", "Grace"]);
+    run(&["init", "other"]);
     write("other/branches/master/file", "x");
-    dvol(&["commit", "-m", "other"]);
-    dvol(&["switch", "db"]);
+    run(&["commit", "-m", "other"]);
+    run(&["switch", "db"]);
     write(&format!("{tree}/new"), "not committed");
     pool
 }

@@ -11,7 +11,7 @@ use dvol::layout::{self, Layout};
 use dvol::store::{Rows, Store, StoreError};
 
 /// All that must be as before or as after.
-pub(crate) fn state(pool: &Path) -> String {
+pub fn state(pool: &Path) -> String {
     let mut text = all_records(pool);
     for volume in volumes(pool) {
         tree(pool, &volume, &mut text);
@@ -21,7 +21,7 @@ pub(crate) fn state(pool: &Path) -> String {
 }
 
 /// What must outlast a power cut: records and commits, not what a working tree holds that nobody synced.
-pub(crate) fn lasting(pool: &Path) -> String {
+pub fn lasting(pool: &Path) -> String {
     let mut text = all_records(pool);
     for volume in volumes(pool) {
         let target = fs::read_link(volume.join(layout::RUNNING_POINT));
@@ -32,7 +32,7 @@ pub(crate) fn lasting(pool: &Path) -> String {
 }
 
 /// What one tree holds.
-pub(crate) fn tree_text(root: &Path) -> String {
+pub fn tree_text(root: &Path) -> String {
     let mut text = String::new();
     tree(root, root, &mut text);
     text
@@ -84,7 +84,7 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
 }
 
 /// How many operations are in the journal, and how many entries in staging.
-pub(crate) fn remains(pool: &Path) -> (usize, usize) {
+pub fn remains(pool: &Path) -> (usize, usize) {
     let layout = Layout::new(pool);
     if !layout.metadata().exists() {
         return (0, 0);
@@ -121,7 +121,7 @@ fn tree(pool: &Path, path: &Path, text: &mut String) {
 }
 
 /// The lines that only one of two states has.
-pub(crate) fn difference(a: &str, b: &str) -> String {
+pub fn difference(a: &str, b: &str) -> String {
     let only = |a: &str, b: &str, mark: &str| {
         let lines = a.lines().filter(|line| !b.lines().any(|other| other == *line));
         lines.map(|line| format!("{mark} {line}\n")).collect::<String>()

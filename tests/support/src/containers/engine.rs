@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,16 +13,15 @@ use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Outcome, eventually};
+use crate::{Outcome, dvol, eventually, has_program, is_root};
 
-const DVOL: &str = env!("CARGO_BIN_EXE_dvol");
-const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/engine");
-const DATABASE_TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/database-image");
+const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/engine");
+const DATABASE_TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/database-image");
 
 /// An engine, a pool, and the driver between them.
-pub(crate) struct Engine {
+pub struct Engine {
     dir: PathBuf,
     driver: Mutex<Option<Child>>,
     /// The images that were made in it so far.
@@ -32,7 +30,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// The engine that journeys share, or none where there can be none.
-    pub(crate) fn shared() -> Option<&'static Engine> {
+    pub fn shared() -> Option<&'static Engine> {
         static SHARED: OnceLock<Engine> = OnceLock::new();
         if !is_possible() {
             return None;
@@ -53,12 +51,12 @@ impl Engine {
     }
 
     /// An engine for a journey that disturbs the driver; gone when dropped.
-    pub(crate) fn of_its_own() -> Option<Engine> {
+    pub fn of_its_own() -> Option<Engine> {
         is_possible().then(Engine::start)
     }
 
     /// An engine for a journey that brings the driver in a way of its own.
-    pub(crate) fn without_driver() -> Option<Engine> {
+    pub fn without_driver() -> Option<Engine> {
         is_possible().then(Engine::start_alone)
     }
 
@@ -80,13 +78,13 @@ impl Engine {
     }
 
     /// Where all that belongs to the engine lies.
-    pub(crate) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Makes the image of a database in it, once.
     #[track_caller]
-    pub(crate) fn make_image(&self, kind: &str) {
+    pub fn make_image(&self, kind: &str) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         if !images.contains(kind) {
             self.sh(&format!("'{DATABASE_TOOL}' {kind}")).ok();
@@ -95,10 +93,10 @@ impl Engine {
     }
 
     /// Starts the driver and returns when it serves its socket.
-    pub(crate) fn start_driver(&self) {
+    pub fn start_driver(&self) {
         let log = File::options().create(true).append(true).open(self.dir.join("driver.log"));
         let mut child = self
-            .with_environment(Command::new("setpriv").args(["--pdeathsig", "KILL", DVOL, "plugin"]))
+            .with_environment(Command::new("setpriv").args(["--pdeathsig", "KILL"]).arg(dvol()).arg("plugin"))
             .arg("--socket")
             .arg(self.socket())
             .stdin(Stdio::null())
@@ -115,12 +113,12 @@ impl Engine {
     }
 
     /// The driver's process.
-    pub(crate) fn driver_pid(&self) -> u32 {
+    pub fn driver_pid(&self) -> u32 {
         self.driver().as_ref().expect("the driver runs").id()
     }
 
     /// Sends the driver a signal that ends it, and tells how it ended.
-    pub(crate) fn end_driver(&self, signal: Signal) -> ExitStatus {
+    pub fn end_driver(&self, signal: Signal) -> ExitStatus {
         let mut child = self.driver().take().expect("the driver runs");
         kill_process(Pid::from_child(&child), signal).expect("the driver can be signalled");
         let mut status = None;
@@ -132,14 +130,14 @@ impl Engine {
     }
 
     /// Ends the engine, but none of the containers or the driver, and starts it again.
-    pub(crate) fn restart(&self, how: &[&str]) {
+    pub fn restart(&self, how: &[&str]) {
         tool(&[&["restart"], how, &[utf8(&self.dir)]].concat());
     }
 
     /// Whether the engine lost the `--rm` container that it was to restart. Docker before 23.0 does so now and then,
     /// also without dvol: it may take the stop for the container's end (moby pull request 43751), and delete it
     /// even when it runs again. `sign` is what succeeds inside the container in the end.
-    pub(crate) fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
+    pub fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
         let words = ["is marked for removal", "is gone", "No such container"];
         let is_told = restarted.code == 1 && words.iter().any(|words| restarted.stderr.contains(words));
         let is_gone = || self.sh(&format!("docker inspect {name}")).code != 0;
@@ -152,42 +150,42 @@ impl Engine {
 
     /// Removes a container that the engine has lost: it may also give up removing it itself.
     #[track_caller]
-    pub(crate) fn remove_lost(&self, name: &str) {
+    pub fn remove_lost(&self, name: &str) {
         eventually(&format!("the name {name} is free"), || {
             self.sh(&format!("docker rm -f {name}; docker inspect {name}")).code == 1
         });
     }
 
     /// What the driver has logged so far.
-    pub(crate) fn driver_log(&self) -> String {
+    pub fn driver_log(&self) -> String {
         fs::read_to_string(self.dir.join("driver.log")).unwrap_or_default()
     }
 
     /// The driver's socket.
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.dir.join("plugins/dvol.sock")
     }
 
     /// The directory that holds the volumes.
-    pub(crate) fn pool(&self) -> PathBuf {
+    pub fn pool(&self) -> PathBuf {
         self.dir.join("pool")
     }
 
     /// The current working tree of a volume, by the path that users are told.
-    pub(crate) fn running_point(&self, volume: &str) -> PathBuf {
+    pub fn running_point(&self, volume: &str) -> PathBuf {
         self.pool().join(volume).join("running_point")
     }
 
     /// What `file` in the volume's working tree holds.
     #[track_caller]
-    pub(crate) fn on_disk(&self, volume: &str) -> String {
+    pub fn on_disk(&self, volume: &str) -> String {
         let path = self.running_point(volume).join("file");
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         text.trim_end().to_owned()
     }
 
     /// Runs a command line as a user of this engine and pool would type it.
-    pub(crate) fn sh(&self, line: &str) -> Outcome {
+    pub fn sh(&self, line: &str) -> Outcome {
         Outcome::of(line, |command| {
             self.with_environment(command);
         })
@@ -195,19 +193,21 @@ impl Engine {
 
     /// Starts a program that the journey goes on beside. No shell and no time limit, so that a
     /// signal reaches it and nothing else.
-    pub(crate) fn spawn(&self, program: &str, arguments: &[&str]) -> Child {
-        let program = if program == "dvol" { DVOL } else { program };
-        self.with_environment(Command::new("setpriv").args(["--pdeathsig", "KILL", program]).args(arguments))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("setpriv is installed")
+    pub fn spawn(&self, program: &str, arguments: &[&str]) -> Child {
+        let program = if program == "dvol" { dvol() } else { Path::new(program) };
+        self.with_environment(
+            Command::new("setpriv").args(["--pdeathsig", "KILL"]).arg(program).args(arguments),
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("setpriv is installed")
     }
 
     /// A volume with one commit, in which `file` says `text`.
     #[track_caller]
-    pub(crate) fn volume_with(&self, volume: &str, text: &str) {
+    pub fn volume_with(&self, volume: &str, text: &str) {
         self.sh(&format!("dvol init {volume}")).ok();
         self.write(volume, text);
         self.sh(&format!("dvol commit -m 'the first' {volume}")).ok();
@@ -215,12 +215,12 @@ impl Engine {
 
     /// Writes `file` in the volume's working tree, as a container would.
     #[track_caller]
-    pub(crate) fn write(&self, volume: &str, text: &str) {
+    pub fn write(&self, volume: &str, text: &str) {
         fs::write(self.running_point(volume).join("file"), text).expect("the working tree can be written");
     }
 
     fn with_environment<'c>(&self, command: &'c mut Command) -> &'c mut Command {
-        let beside = Path::new(DVOL).parent().expect("a program lies in a directory").display();
+        let beside = dvol().parent().expect("a program lies in a directory").display();
         let path = std::env::var("PATH").unwrap_or_default();
         for name in ["DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DVOL_FAULT", "DVOL_FAULT_TRACE"] {
             // A commit made inside a git work tree records its state.
@@ -250,29 +250,10 @@ impl Drop for Engine {
     }
 }
 
-/// Whether an engine can be started here. Where not, says why, past the capture of test output;
-/// on CI that is a failure.
+/// Returns whether an engine can be started here; skips the test if not.
 #[track_caller]
 fn is_possible() -> bool {
-    is_installed("journeys with containers", "dockerd")
-}
-
-/// The same for what needs another engine.
-#[track_caller]
-pub(crate) fn is_installed(what: &str, program: &str) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let missing = if !geteuid().is_root() {
-        "root"
-    } else if !path.split(':').any(|dir| Path::new(dir).join(program).exists()) {
-        program
-    } else {
-        return true;
-    };
-    let missing = format!("{what} need {missing}");
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}, and CI must not skip them");
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {missing}");
-    false
+    is_root() && has_program("dockerd")
 }
 
 /// Runs tools/engine.

@@ -1,4 +1,4 @@
-//! What is fuzzed: each takes any bytes, and must neither panic nor give a wrong answer.
+//! Fuzz targets: each takes any bytes, and must neither panic nor give a wrong answer.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -29,8 +29,8 @@ fn volumes(store: &Store) -> Result<usize, StoreError> {
     store.read(|rows| Ok(rows.volumes()?.len()))
 }
 
-/// A database of any bytes is read, or told to be damaged (or a later dvol's) and rebuilt.
-pub(crate) fn metadata(bytes: &[u8]) {
+/// Reads a database of any bytes, which is sound, or damaged (or a later dvol's) and rebuilt.
+pub fn metadata(bytes: &[u8]) {
     let (_home, store) = pool_with("metadata.redb", bytes);
     let read = volumes(&store);
     let examined = store.examine();
@@ -44,8 +44,8 @@ pub(crate) fn metadata(bytes: &[u8]) {
     assert_eq!(volumes(&store).expect("it was rebuilt"), 0);
 }
 
-/// A second copy of any bytes is read as far as it goes, and a database is made of that.
-pub(crate) fn records(bytes: &[u8]) {
+/// Reads a second copy of any bytes as far as it goes, and makes a database of that.
+pub fn records(bytes: &[u8]) {
     LoggedRecords::read(bytes);
     let (_home, store) = pool_with("records.log", bytes);
     match store.rebuild() {
@@ -59,8 +59,8 @@ pub(crate) fn records(bytes: &[u8]) {
     }
 }
 
-/// A revision is refused, or means what it says.
-pub(crate) fn revision(bytes: &[u8]) {
+/// Parses a revision, which is refused, or means what it says.
+pub fn revision(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(revision) = text.parse::<Revision>() {
         let again: Revision = revision.to_string().parse().expect("what was understood once is again");
@@ -68,8 +68,8 @@ pub(crate) fn revision(bytes: &[u8]) {
     }
 }
 
-/// An archive is unpacked, or refused; nothing is written outside of its directory.
-pub(crate) fn archive(bytes: &[u8]) {
+/// Unpacks an archive, or refuses it; writes nothing outside of its directory.
+pub fn archive(bytes: &[u8]) {
     let home = home();
     let target = home.path().join("target");
     dvol::sys::disk::make_directory(&target, 0o700).expect("a directory can be made");

@@ -1,5 +1,6 @@
 //! Podman with a store, a service and a driver of our own; the machine's own is not touched.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -8,21 +9,20 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Outcome, eventually, is_installed};
+use crate::{Outcome, dvol, eventually, has_program, is_root};
 
-const DVOL: &str = env!("CARGO_BIN_EXE_dvol");
-const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/test-image");
+const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/test-image");
 
 /// Podman, a pool, and the driver between them.
-pub(crate) struct Podman {
+pub struct Podman {
     dir: TempDir,
     children: Vec<Child>,
 }
 
 impl Podman {
     /// Podman on a store of its own, or none where there is no podman.
-    pub(crate) fn start() -> Option<Self> {
-        if !is_installed("journeys with podman", "podman") {
+    pub fn start() -> Option<Self> {
+        if !is_root() || !has_program("podman") {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("dvol-podman.").tempdir().expect("a temporary directory");
@@ -30,7 +30,7 @@ impl Podman {
         podman.configure();
         let log = podman.path("driver.log");
         let driver =
-            podman.background(DVOL, &["plugin", "--socket", &podman.path("plugins/dvol.sock")], &log);
+            podman.background(dvol(), &["plugin", "--socket", &podman.path("plugins/dvol.sock")], &log);
         podman.children.push(driver);
         podman.await_socket("plugins/dvol.sock");
         let log = podman.path("service.log");
@@ -66,9 +66,9 @@ impl Podman {
         self.dir.path().join(name).to_str().expect("temporary directories have plain names").to_owned()
     }
 
-    fn background(&self, program: &str, arguments: &[&str], log: &str) -> Child {
+    fn background(&self, program: impl AsRef<OsStr>, arguments: &[&str], log: &str) -> Child {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", program]).args(arguments);
+        command.args(["--pdeathsig", "KILL"]).arg(program).args(arguments);
         self.environment(&mut command);
         let log = File::create(log).expect("it can be written");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("setpriv is installed")
@@ -79,7 +79,7 @@ impl Podman {
     }
 
     fn environment(&self, command: &mut Command) {
-        let beside = Path::new(DVOL).parent().expect("a program lies in a directory").display();
+        let beside = dvol().parent().expect("a program lies in a directory").display();
         let path = std::env::var("PATH").unwrap_or_default();
         for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DVOL_FAULT", "DVOL_FAULT_TRACE"] {
             command.env_remove(name);
@@ -92,13 +92,13 @@ impl Podman {
     }
 
     /// Runs a command line as a user of this podman and pool would type it.
-    pub(crate) fn sh(&self, line: &str) -> Outcome {
+    pub fn sh(&self, line: &str) -> Outcome {
         Outcome::of(line, |command| self.environment(command))
     }
 
     /// A container of busybox on `volume`, which adds a line to /data/starts when it starts.
     #[track_caller]
-    pub(crate) fn serve(&self, name: &str, volume: &str, options: &str) {
+    pub fn serve(&self, name: &str, volume: &str, options: &str) {
         let program = "trap \"exit 0\" TERM; echo up >> /data/starts; while :; do sleep 1000 & wait $!; done";
         let line =
             format!("podman run -d --name {name} {options} -v {volume}:/data busybox sh -c '{program}'");
@@ -107,12 +107,12 @@ impl Podman {
     }
 
     /// Runs a command in a container.
-    pub(crate) fn inside(&self, name: &str, command: &str) -> Outcome {
+    pub fn inside(&self, name: &str, command: &str) -> Outcome {
         self.sh(&format!("podman exec {name} {command}"))
     }
 
     /// The current working tree of a volume.
-    pub(crate) fn running_point(&self, volume: &str) -> PathBuf {
+    pub fn running_point(&self, volume: &str) -> PathBuf {
         self.dir.path().join("pool").join(volume).join("running_point")
     }
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Engine, eventually};
+use super::Engine;
+use crate::eventually;
 
 /// Serves over HTTP what /data/file said at the start; ends at once when told to.
 const SERVE: &str = "trap 'exit 0' TERM; mkdir -p /www; cp /data/file /www/file; \
@@ -13,22 +14,22 @@ const SERVE_DEAF: &str = "trap '' TERM; mkdir -p /www; cp /data/file /www/file; 
     httpd -p 8080 -h /www; while :; do sleep 1; done";
 
 /// A container of a journey's engine.
-pub(crate) struct Container<'e> {
+pub struct Container<'e> {
     engine: &'e Engine,
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 impl<'e> Container<'e> {
     /// Runs a server named `name` on `volume`. `options` go to `docker run`.
     #[track_caller]
-    pub(crate) fn serve(engine: &'e Engine, name: &str, volume: &str, options: &str) -> Self {
+    pub fn serve(engine: &'e Engine, name: &str, volume: &str, options: &str) -> Self {
         Self::run(engine, name, volume, options, SERVE)
     }
 
     /// Runs a server that does not end when it is asked to.
     #[track_caller]
-    pub(crate) fn serve_deaf(engine: &'e Engine, name: &str, volume: &str) -> Self {
+    pub fn serve_deaf(engine: &'e Engine, name: &str, volume: &str) -> Self {
         Self::run(engine, name, volume, "--stop-timeout 1", SERVE_DEAF)
     }
 
@@ -47,7 +48,7 @@ impl<'e> Container<'e> {
 
     /// What the container serves. Waits until it answers, no matter what.
     #[track_caller]
-    pub(crate) fn served(&self) -> String {
+    pub fn served(&self) -> String {
         let line = format!("docker exec {} wget -qO- http://127.0.0.1:8080/file", self.name);
         let mut answer = String::new();
         eventually(&format!("{} answers", self.name), || {
@@ -60,25 +61,25 @@ impl<'e> Container<'e> {
 
     /// "running", "paused", "exited", "created", …
     #[track_caller]
-    pub(crate) fn state(&self) -> String {
+    pub fn state(&self) -> String {
         self.inspect(".State.Status")
     }
 
     /// When it was started last.
     #[track_caller]
-    pub(crate) fn started(&self) -> Timestamp {
+    pub fn started(&self) -> Timestamp {
         self.inspect(".State.StartedAt").parse().expect("the engine writes RFC 3339")
     }
 
     /// When it ended last.
     #[track_caller]
-    pub(crate) fn finished(&self) -> Timestamp {
+    pub fn finished(&self) -> Timestamp {
         self.inspect(".State.FinishedAt").parse().expect("the engine writes RFC 3339")
     }
 
     /// The engine's id for it.
     #[track_caller]
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         self.inspect(".Id")
     }
 
@@ -89,6 +90,6 @@ impl<'e> Container<'e> {
 }
 
 /// As one word of a command line.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
