@@ -37,14 +37,14 @@ fn sweep(damage: &dyn Fn(&Path), with: &[&str], expected: impl Fn(&Path) -> Stri
 }
 
 #[test]
-fn rebuilding_the_metadata() {
+fn metadata_are_rebuilt_whole_or_can_be_rebuilt_again() {
     sweep(&|pool| fs::remove_file(pool.join(".dvol/metadata.redb")).unwrap(), &[], state);
     let noise = |pool: &Path| fs::write(pool.join(".dvol/metadata.redb"), [7; 10_000]).unwrap();
     sweep(&noise, &["--yes"], state);
 }
 
 #[test]
-fn mending_a_volume() {
+fn a_volume_is_repaired_whole_or_can_be_repaired_again() {
     let damage = |pool: &Path| {
         fs::remove_file(pool.join("db/running_point")).unwrap();
         fs::remove_dir_all(pool.join("db/branches/spare")).unwrap();

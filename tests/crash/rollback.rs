@@ -33,7 +33,7 @@ fn check(
 }
 
 #[test]
-fn a_run_with_uncommitted_changes() {
+fn a_run_with_uncommitted_changes_comes_back_or_can_be_brought_back() {
     check(&[], CHANGE, Containers::new(), Points::Steps);
 }
 

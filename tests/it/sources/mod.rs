@@ -3,3 +3,4 @@
 mod dependencies;
 mod english;
 mod floors;
+mod modules;
