@@ -91,7 +91,8 @@ fn dvol(pool: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A volume of `FILES`, committed; then the whole of `file-1` is written anew. Gives what `du` says before and after.
+/// A volume of `FILES`, committed; then the whole of `file-1` is written anew. Gives what `du` says
+/// before and after.
 fn du(image: &LoopImage) -> [Vec<u64>; 2] {
     let pool = image.path().join("pool");
     dvol(&pool, &["init", "db"]);
@@ -183,7 +184,7 @@ fn from_one_file_system_to_another() {
     assert_eq!(stats.bytes, FILES * EACH);
 }
 
-/// How many files a reset of a pool in `image` took over, of three that nobody has touched.
+/// How many files a reset of a pool in `image` took over, of three that were not touched.
 fn taken_over(image: &LoopImage) -> u64 {
     let dvol = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
@@ -207,7 +208,8 @@ fn taken_over(image: &LoopImage) -> u64 {
     done["quiesced"]["reused"].as_u64().unwrap()
 }
 
-/// A process may store through a mapping that it made long ago. Where nothing is written back, no time tells.
+/// A process may store through a mapping that it made long ago. Where nothing is written back, no
+/// time tells.
 #[test]
 fn what_is_in_memory_is_never_taken_over_unread() {
     let Some(memory) = LoopImage::in_memory() else { return };
@@ -216,7 +218,8 @@ fn what_is_in_memory_is_never_taken_over_unread() {
     assert_eq!(taken_over(&disk), 3);
 }
 
-/// On a file system that nobody else makes files on, so that the number is free when it is wanted.
+/// On a file system that no other test makes files on, so that the number is free when it is
+/// wanted.
 #[test]
 fn an_inode_number_that_is_used_again_is_another_file() {
     for kind in ["ext4", "xfs"] {
@@ -241,7 +244,8 @@ fn an_inode_number_that_is_used_again_is_another_file() {
     }
 }
 
-/// A reset exchanges two directories. What that does to their times must neither show nor spoil the stat index.
+/// A reset exchanges two directories. What that does to their times must neither show nor spoil the
+/// stat index.
 #[test]
 fn each_reset_keeps_the_times_of_the_root_and_takes_files_over() {
     for kind in ["ext4", "xfs", "btrfs"] {

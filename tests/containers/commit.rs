@@ -29,7 +29,7 @@ fn a_running_container_is_stopped_and_started_around_a_commit() {
     assert_eq!(fs::read_to_string(file).expect("a commit is a plain directory"), "world\n");
 }
 
-/// Files that nobody changes.
+/// Files that no process changes.
 fn write_quiet_files(tree: &Path, count: usize) {
     for number in 0..count {
         fs::write(tree.join(format!("quiet{number}")), vec![b'q'; 10_000]).expect("the test can write");
@@ -92,7 +92,8 @@ fn who_asks_is_told_how_long_containers_were_held_and_what_was_copied_meanwhile(
     assert!(held > 0, "a container takes its time to stop");
     assert!((5_000..10_000).contains(&bytes), "{bytes} bytes");
 
-    // What a reset brings back comes from a commit, which nobody writes to: all of it is copied before.
+    // What a reset brings back comes from a commit, which no process writes to: all of it is copied
+    // before.
     fs::write(tree.join("late"), vec![b'x'; 5_000]).expect("the test can write");
     let (held, bytes) = told("dvol -v --format json reset --hard HEAD told");
     assert!(held > 0 && bytes == 0, "{held} ms, {bytes} bytes");

@@ -1,4 +1,5 @@
-//! A compose project: its volumes by their short names, all of them as one, and a copy for each test worker.
+//! A compose project: its volumes by their short names, all of them as one, and a copy for each
+//! test worker.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all that
-//! their volume goes through.
+//! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all
+//! that their volume goes through.
 
 use support::containers::{Database, Engine, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY, quoted};
 
@@ -14,7 +14,8 @@ struct Words {
     migrated: &'static str,
 }
 
-/// Create, load, commit, break, reset, query; branch, migrate on the branch, check out back and forth.
+/// Create, load, commit, break, reset, query; branch, migrate on the branch, check out back and
+/// forth.
 fn journey(database: &Database<'_>, engine: &Engine, words: &Words) {
     let name = &database.name;
     let dvol = |verb: &str| {
@@ -95,9 +96,10 @@ fn redis_goes_through_a_journey() {
     database.remove();
 }
 
-/// A server that is its container's first process takes an orphan that fails for a crash of its own, so this one succeeds.
-/// Writers wait while this holds their tables, and what they wrote is in the tables' files. No other way does for `none`:
-/// files that are copied one after the other while somebody writes to them are of different moments.
+/// A server that is its container's first process takes an orphan that fails for a crash of its
+/// own, so this one succeeds. Writers wait while this holds their tables, and what they wrote is in
+/// the tables' files. No other way does for `none`: files that are copied one after the other while
+/// a client writes to them are of different moments.
 const HOLD: &str = "(psql -qc 'begin; lock table pgbench_accounts, pgbench_branches, pgbench_tellers, pgbench_history \
         in exclusive mode; select pg_sleep(60) /* held */'; true) >/dev/null 2>&1 & \
     until [ \"$(psql -qAtc \"select count(*) from pg_locks where granted and mode = 'ExclusiveLock' \

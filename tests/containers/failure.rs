@@ -20,8 +20,8 @@ fn whatever_fails_the_containers_that_were_stopped_run_again() {
     engine.volume_with("fails", "hello");
     let first = Container::serve(engine, "fails_first", "fails", "");
     let second = Container::serve(engine, "fails_second", "fails", "");
-    // However long it takes until it is looked at, it is too young to be copied before the containers are stopped, so that
-    // the same points are passed each time.
+    // However long it takes until it is looked at, it is too young to be copied before the
+    // containers are stopped, so that the same points are passed each time.
     let write = |text: &str| {
         engine.write("fails", text);
         let file = fs::File::options().write(true).open(engine.running_point("fails").join("file"));
@@ -37,8 +37,8 @@ fn whatever_fails_the_containers_that_were_stopped_run_again() {
         write("world");
         let before = engine.sh("dvol log fails --format json").ok();
 
-        // Points are counted from 1: from the second stop to the commit point, after which only one more
-        // transaction comes. A commit has started its containers by then.
+        // Points are counted from 1: from the second stop to the commit point, after which only one
+        // more transaction comes. A commit has started its containers by then.
         let points = steps(&trace);
         let stop =
             points.iter().position(|name| *name == "container.stop").expect("a container was stopped") + 1;

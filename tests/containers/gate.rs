@@ -1,4 +1,4 @@
-//! A container that somebody starts in the middle of a commit waits until the copy is made.
+//! A container that a person starts in the middle of a commit waits until the copy is made.
 
 use std::fs;
 use std::thread::sleep;

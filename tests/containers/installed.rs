@@ -1,5 +1,6 @@
 //! Ways to install the driver in which the engine runs it: as a container beside a script for the
-//! command line, and as a managed plugin. Both take the static dvol that tools/package/static builds.
+//! command line, and as a managed plugin. Both take the static dvol that tools/package/static
+//! builds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ fn walk_through(engine: &Engine, dvol: &str) {
     sh(&format!("{run} --rm busybox sh -c 'echo world > /data/file'"));
     sh(&format!("{dvol} reset --hard HEAD shop"));
     assert_eq!(sh(&format!("{run} --rm busybox cat /data/file")), "hello");
-    // Up when it was made and after both, of which the reset has taken the line of the second start.
+    // Up when it was made and after both, of which the reset has taken the line of the second
+    // start.
     assert_eq!(sh("docker exec server cat /data/starts | wc -l"), "2");
     sh(&format!("{dvol} checkout -b tests shop"));
     sh("docker exec server touch /data/on_tests");

@@ -25,7 +25,8 @@ fn the_driver_starts_what_a_killed_command_left_stopped() {
     assert!(stop < start, "{points:?}");
 
     for point in [stop + 1, (stop + 1 + start) / 2, start] {
-        // On a busy machine other points may come first, so that it dies before it has stopped anything.
+        // On a busy machine other points may come first, so that it dies before it has stopped
+        // anything.
         let has_stopped = (0..TRIES).any(|_| {
             engine.sh("docker exec orphan sh -c 'echo world > /data/file'").ok();
             let _ = std::fs::remove_file(&trace);

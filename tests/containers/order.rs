@@ -1,5 +1,5 @@
 //! Several containers on one volume: stopped newest first, started oldest first, and one that does
-//! not stop when asked holds nobody up for long.
+//! not stop when asked delays the others only for a moment.
 
 use support::containers::{Container, Engine};
 

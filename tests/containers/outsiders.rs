@@ -1,5 +1,5 @@
-//! Containers on a volume that the engine does not know to be there: they cannot be held, so they are named and what
-//! needs that is refused, before anything is touched.
+//! Containers on a volume that the engine does not know to be there: they cannot be held, so they
+//! are named and what needs that is refused, before anything is touched.
 
 use support::containers::{Container, Engine};
 

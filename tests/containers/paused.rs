@@ -1,4 +1,4 @@
-//! What somebody has paused is paused afterwards.
+//! A container that a person has paused is paused afterwards.
 
 use support::containers::{Container, Engine};
 

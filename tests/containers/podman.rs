@@ -46,7 +46,8 @@ fn containers_of_podman_follow_their_volume() {
     podman.sh("podman rm -f --time 2 shop_db shop_web && podman volume rm shop").ok();
     podman.sh("dvol undo shop").ok();
     assert!(podman.running_point("shop").join("shop_db.frozen").exists());
-    // Podman keeps a list of its own, and would make an ordinary volume of a name that is not in there.
+    // Podman keeps a list of its own, and would make an ordinary volume of a name that is not in
+    // there.
     podman.sh("dvol init made_by_dvol && podman volume reload").ok();
     podman.sh("podman run --rm -v shop:/data busybox ls /data/shop_db.frozen").ok();
     podman.sh("podman run --rm -v made_by_dvol:/data busybox touch /data/file").ok();

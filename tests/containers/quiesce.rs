@@ -1,5 +1,5 @@
-//! The ways of keeping containers from writing, and what goes with them: commands inside the container,
-//! health checks, restart policies, the order that compose asks for.
+//! The ways of keeping containers from writing, and what goes with them: commands inside the
+//! container, health checks, restart policies, the order that compose asks for.
 
 use std::time::Instant;
 
@@ -25,7 +25,8 @@ fn a_container_is_frozen_or_left_alone_as_the_flag_or_the_setting_says() {
     said("dvol config -C ways containers.quiesce pause").ok();
     said("dvol commit -m four ways").ok();
     assert_eq!((server.started(), server.state().as_str()), (before, "running"));
-    // A tree that is swapped wants a restart; without one the container would go on with the old tree.
+    // A tree that is swapped wants a restart; without one the container would go on with the old
+    // tree.
     said("docker exec ways sh -c 'echo world > /data/file'").ok();
     let refused = said("dvol --quiesce none reset --hard HEAD ways").refused();
     assert!(refused.contains("container ways would go on"), "{refused}");
@@ -94,7 +95,7 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     let web_labels = service("web", "db:service_healthy:false");
     let web = Container::serve(engine, "checked_web", "checked", &web_labels);
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    // It is well a while after it has started, and says nothing while it is told to wait.
+    // It is well a while after it has started, and says nothing while the test keeps it waiting.
     let command = "while test -e /data/wait; do sleep 0.1; done; test ! -e /data/sick && sleep 0.3";
     let check = format!("--health-interval 300ms --health-cmd '{command}' --health-retries 1");
     let db_labels = service("db", "");
@@ -117,7 +118,7 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     let said = engine.sh("dvol commit -m four checked").refused();
     assert!(said.contains("is done, but container checked_db is unhealthy"), "{said}");
     assert_eq!((db.state().as_str(), web.state().as_str()), ("running", "running"));
-    // Nobody waits for what was not well before.
+    // dvol does not wait for what was not well before.
     engine.sh("dvol commit -m five checked").ok();
 }
 
@@ -147,6 +148,6 @@ fn restart_policies_do_not_fight() {
             engine.sh("docker inspect -f '{{.State.Restarting}} {{.State.Running}}' looping_crash").ok();
         assert!(state.contains("true"), "{line}: it is left down: {state}");
     }
-    assert!(begun.elapsed().as_secs() < 60, "somebody waited in Mount");
+    assert!(begun.elapsed().as_secs() < 60, "a container waited in Mount");
     engine.sh("docker rm -f looping_crash").ok();
 }

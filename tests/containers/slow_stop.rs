@@ -1,4 +1,5 @@
-//! A container that takes its time to stop: its own limit holds, unless a setting or, above that, a flag says otherwise.
+//! A container that takes its time to stop: its own limit holds, unless a setting or, above that, a
+//! flag says otherwise.
 
 use std::fs;
 

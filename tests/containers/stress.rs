@@ -1,5 +1,6 @@
-//! The driver under stress: clients that make, mount and remove volumes without a pause, while it is killed, its engine
-//! is restarted and containers run. Nothing is left over, and it has not grown.
+//! The driver under stress: clients that make, mount and remove volumes without a pause, while it
+//! is killed, its engine is restarted and containers run. Nothing is left over, and it has not
+//! grown.
 //!
 //! `DVOL_STRESS_SECONDS` says how long the clients go on.
 
@@ -48,7 +49,8 @@ impl<'e> Client<'e> {
         Some(answer["Err"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// A volume's whole life. False when the driver died in the middle, so that nobody knows how far it came.
+    /// A volume's whole life. False when the driver died in the middle, so that it is unknown how
+    /// far it came.
     fn cycle(&mut self, name: &str, id: &str) -> bool {
         let named = format!(r#"{{"Name":"{name}"}}"#);
         let mounted = format!(r#"{{"Name":"{name}","ID":"{id}"}}"#);
@@ -111,7 +113,8 @@ fn beset(engine: &Engine, work: impl FnOnce()) -> usize {
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
-                    // Anonymous ones leave nothing; every tenth life is that of one with a name, which goes to trash.
+                    // Anonymous ones leave nothing; every tenth life is that of one with a name,
+                    // which goes to trash.
                     let name = match round % 10 {
                         0 => format!("client{number}.{}.{round}", std::process::id()),
                         _ => format!("{:032x}{:032x}", number + 1, round),
@@ -193,7 +196,7 @@ fn nothing_is_lost_left_over_or_grown() {
     engine.sh("dvol undo doomed && dvol undo kept").ok();
     assert_eq!(engine.on_disk("doomed"), "precious");
 
-    // Nobody has been at it: what a killed driver had begun is taken back or finished.
+    // No call has been made on it: what a killed driver had begun is taken back or finished.
     engine.sh("docker rm -f steady").ok();
     engine.end_driver(Signal::TERM);
     engine.sh("dvol fsck").ok();

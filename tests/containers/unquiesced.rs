@@ -1,5 +1,5 @@
-//! Containers that are left alone: a command before the commit may keep the application from writing, and without it the
-//! copy is of no one state.
+//! Containers that are left alone: a command before the commit may keep the application from
+//! writing, and without it the copy is of no one state.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::path::Path;
 use support::containers::{Engine, quoted};
 use support::eventually;
 
-/// Writes the same number into all its files, again and again, and holds still while somebody asks it to.
+/// Writes the same number into all its files, again and again, and holds still while a test asks
+/// it to.
 const WRITER: &str = "n=0; while :; do \
     if [ -e /hold ]; then touch /held; while [ -e /hold ]; do sleep 0.01; done; rm /held; fi; \
     n=$((n+1)); i=0; while [ $i -lt 200 ]; do echo $n > /data/$i; i=$((i+1)); done; done";

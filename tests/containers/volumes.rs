@@ -48,7 +48,7 @@ fn the_engines_volume_commands_see_what_dvol_sees() {
     engine.write("seen", "hello");
     eventually("there is something to commit", || dirty() == "master true");
     let size = "docker volume inspect -f '{{json .Status.sizes.working_tree.logical}}' seen";
-    eventually("its size is told", || engine.sh(size).ok() == "5");
+    eventually("the engine shows its size", || engine.sh(size).ok() == "5");
 
     engine.sh("docker volume create -d dvol made_by_docker").ok(); // again is no error
     engine.sh("docker volume rm made_by_docker").ok();

@@ -17,8 +17,8 @@ pub(crate) fn check(before: &'static [&'static [&'static str]], words: &'static 
     println!("{words:?}: {runs} faults");
 }
 
-/// Sweeps a verb that is made of parts that are swept in full elsewhere: a death at each point, and no death in the
-/// recovery from it.
+/// Sweeps a verb that is made of parts that are swept in full elsewhere: a death at each point, and
+/// no death in the recovery from it.
 pub(crate) fn check_deaths(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
     let runs = sweep(&Case {
         before,
@@ -39,8 +39,8 @@ pub(crate) fn check_inside(words: &'static [&'static str]) {
     println!("{words:?} inside transactions: {runs} faults");
 }
 
-/// Sweeps a verb with containers: one that runs, one that a person paused, one that is stopped, and one on
-/// another volume. They are stopped and started.
+/// Sweeps a verb with containers: one that runs, one that a person paused, one that is stopped, and
+/// one on another volume. They are stopped and started.
 pub(crate) fn check_with_containers(
     before: &'static [&'static [&'static str]],
     words: &'static [&'static str],
@@ -57,8 +57,8 @@ pub(crate) fn check_with_containers(
     println!("{words:?} with containers: {runs} faults");
 }
 
-/// Sweeps a verb with a container that runs and one that the engine deletes when it stops: for words that
-/// ask for `--pause`, without which the second is refused.
+/// Sweeps a verb with a container that runs and one that the engine deletes when it stops: for
+/// words that ask for `--pause`, without which the second is refused.
 pub(crate) fn check_with_frozen(before: &'static [&'static [&'static str]], words: &'static [&'static str]) {
     let container = |auto_remove| Container { volume: "db", status: Status::Running, auto_remove };
     let containers =

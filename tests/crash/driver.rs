@@ -83,8 +83,8 @@ impl Driver {
     }
 }
 
-/// Makes one call, `plugin CALL BODY`, to a driver of its own, as `Run::with_fault` runs a command. The status is the
-/// driver's where it died, else success or failure as it answered.
+/// Makes one call, `plugin CALL BODY`, to a driver of its own, as `Run::with_fault` runs a command.
+/// The status is the driver's where it died, else success or failure as it answered.
 pub(crate) fn with_fault(
     run: &Run<'_>,
     words: &[&str],

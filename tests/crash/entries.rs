@@ -1,4 +1,5 @@
-//! A reset that exchanges what differs: whatever dies when, the working tree is as before or as after, and what it was comes back.
+//! A reset that exchanges what differs: whatever dies when, the working tree is as before or as
+//! after, and what it was comes back.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -17,8 +18,8 @@ fn known(pool: &Path) {
     change(pool, "db", 400_000);
 }
 
-/// The same with few differences: a file of either side, one of both, and a directory against a file. Recoveries are as many as
-/// steps, and each is swept.
+/// Makes trees with few differences: a file of either side, one of both, and a directory against a
+/// file. Recoveries are as many as steps, and each is swept.
 fn known_with_few(pool: &Path) {
     let tree = pool.join("db/running_point");
     let write = |name: &str, text: &str| fs::write(tree.join(name), text).unwrap();
@@ -118,7 +119,7 @@ fn a_reset_of_what_is_known_with_a_container() {
     check(&[], &["reset", "--hard", "HEAD", "db"], runs(false), Points::Deaths, (false, ready));
 }
 
-/// It may write to the files that it has open, so nothing of the old tree may stay.
+/// A process may write to the files that it has open, so nothing of the old tree may stay.
 #[test]
 fn a_reset_of_what_is_known_with_a_container_that_is_only_frozen() {
     let ready = Ready { make: known, passes: OF_TREES };

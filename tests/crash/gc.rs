@@ -1,4 +1,5 @@
-//! `gc` that dies or fails in the middle: each entry of trash is there whole or gone, and what it said it freed is gone.
+//! `gc` that dies or fails in the middle: each entry of trash is there whole or gone, and what it
+//! said it freed is gone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +48,8 @@ fn each_entry_of_trash_goes_or_stays_whole_and_what_was_freed_is_told() {
                 assert_eq!(output.status.code(), Some(1), "{fault}: {told}");
                 let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
                 let number = |key: &str| said[key].as_u64().unwrap();
-                // The others went all the same; the one that failed is whole, or out of the way of any undo.
+                // The others went all the same; the one that failed is whole, or out of the way of
+                // any undo.
                 assert_eq!(
                     (number("operations"), said["failed"].as_array().unwrap().len()),
                     (2, 1),

@@ -12,7 +12,8 @@ fn a_commit_leaves_containers_as_they_were() {
 
 #[test]
 fn a_reset_leaves_containers_as_they_were() {
-    // How it lets containers go, recovery learns with a commit; what it does to trees, without containers.
+    // How it lets containers go, recovery learns with a commit; what it does to trees, without
+    // containers.
     check_with_containers(&[], &["reset", "--hard", "HEAD~1", "db"], false);
 }
 

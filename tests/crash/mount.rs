@@ -1,5 +1,5 @@
-//! A Mount that meets what a dead operation left, while the driver serves: it clears that up before it answers, and may
-//! die while it does.
+//! A Mount that meets what a dead operation left, while the driver serves: it clears that up before
+//! it answers, and may die while it does.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -27,7 +27,8 @@ fn mounted(pool: &Path, trace: &Path) -> String {
     state(pool)
 }
 
-/// Kills a reset at the second step named `name`, then the driver at each step that Mount takes after it; gives how many.
+/// Kills a reset at the second step named `name`, then the driver at each step that Mount takes
+/// after it; gives how many.
 fn sweep(name: &str, holds: bool) -> usize {
     let workshop = workshop();
     let (pool, trace) = (workshop.path().join("pool"), workshop.path().join("trace"));

@@ -55,8 +55,8 @@ fn a_volume_is_repaired_whole_or_can_be_repaired_again() {
     sweep(&damage, &[], state);
 }
 
-/// The second copy says first that the commit holds. Its process dies before the database says so, and the next one before
-/// it has said that it took the commit back; then the database is lost.
+/// The second copy says first that the commit holds. Its process dies before the database says so,
+/// and the next one before it has said that it took the commit back; then the database is lost.
 #[test]
 fn what_was_taken_back_stays_so_when_the_metadata_is_rebuilt() {
     let workshop = workshop();

@@ -1,12 +1,13 @@
-//! `run --rollback`: whatever dies when, the volume is as before the run, as the command left it with what brings it
-//! back at hand, or as before again.
+//! `run --rollback`: whatever dies when, the volume is as before the run, as the command left it
+//! with what brings it back at hand, or as before again.
 
 use crate::sweep::{Case, Points, sweep};
 use support::fake_engine::{Container, Containers, Status};
 use support::scene::{Run, copy, prepare, told, workshop};
 use support::tree_text;
 
-/// What a command begins with that shows the pool as it finds it, and ends with to show it as it leaves it.
+/// What a command begins with that shows the pool as it finds it, and ends with to show it as it
+/// leaves it.
 macro_rules! shown {
     ($script:literal) => {
         concat!(

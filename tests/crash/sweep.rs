@@ -1,7 +1,8 @@
 //! Every fault at every point of a verb, and a kill at every point of the recovery from it.
 //!
-//! A verb that is a row of operations, with a command of the user's among them, may stop between two of these. What the
-//! pool is there the command shows: it leaves a copy of it in the directory [`STAGES`] beside the pool, where that is.
+//! A verb that is a row of operations, with a command of the user's among them, may stop between
+//! two of these. What the pool is there the command shows: it leaves a copy of it in the directory
+//! [`STAGES`] beside the pool, where that is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::os::unix::process::ExitStatusExt as _;
@@ -21,7 +22,8 @@ use support::fake_engine::{Containers, FOREIGN, FakeEngine, Status};
 use support::scene::{Run, copy, prepare, remove, told};
 use support::{difference, remains, state};
 
-/// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in the order of their names.
+/// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in
+/// the order of their names.
 pub(crate) const STAGES: &str = "stages";
 
 /// Which points are swept.
@@ -29,15 +31,16 @@ pub(crate) const STAGES: &str = "stages";
 pub(crate) enum Points {
     /// Every step of dvol's own.
     Steps,
-    /// The same, but with a death at each only: for what is made of parts that are swept with errors too.
+    /// Every step of dvol's own, but with a death at each only: for what is made of parts that are
+    /// swept with errors too.
     Deaths,
     /// Every write and sync inside redb's transactions.
     InsideTransactions,
 }
 
 impl Points {
-    /// What is done at a point. The errors take turns: what becomes of them is the same, and each kind of step
-    /// is passed often enough to meet all of them.
+    /// What is done at a point. The errors take turns: what becomes of them is the same, and each
+    /// kind of step is passed often enough to meet all of them.
     fn effects(self, point: usize) -> &'static [&'static str] {
         match self {
             Points::Steps => match point % 3 {
@@ -71,7 +74,8 @@ pub(crate) struct Case {
 /// How each copy of a pool is made ready for a verb that knows something of it.
 pub(crate) struct Ready {
     pub(crate) make: fn(&Path),
-    /// What the verb does as it does nowhere else, by the name of its point. Recoveries are swept from there on.
+    /// What the verb does as it does nowhere else, by the name of its point. Recoveries are swept
+    /// from there on.
     pub(crate) passes: &'static str,
 }
 
@@ -86,7 +90,8 @@ static RECOVERIES: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
 struct Sweep<'a> {
     case: &'a Case,
     template: PathBuf,
-    /// All states that there may be: that before the verb, those between its operations, that after it.
+    /// All states that there may be: that before the verb, those between its operations, that after
+    /// it.
     stages: Vec<String>,
     points: Vec<String>,
     /// From which point on recoveries are swept.
@@ -209,7 +214,8 @@ impl Sweep<'_> {
         let fault = format!("{}:{}", one.point, one.effect);
         let what = format!("{:?} with {fault} ({})", self.case.words, self.points[one.point - 1]);
         let run = self.case.run(&pool, engine);
-        // The threads of a copy race for the first name of a hard link, so its points may be one fewer.
+        // The threads of a copy race for the first name of a hard link, so its points may be one
+        // fewer.
         let reached = (0..50).find_map(|_| {
             let _ = std::fs::remove_dir_all(&pool);
             self.case.copy(&self.template, &pool);
@@ -228,14 +234,15 @@ impl Sweep<'_> {
             let is_done = told.contains(" is done, but ");
             let (after, others) = self.stages.split_last().unwrap();
             let right = if output.status.success() || is_done { std::slice::from_ref(after) } else { others };
-            // What is done holds; what could not be cleared up is told, and the next one does it.
+            // What is done holds; dvol reports what it could not clear up, and the next command
+            // does it.
             let is_left =
                 told.contains("is left for the next dvol to clear up") || told.contains("could not clear up");
             assert!(right.contains(&now) || is_left, "{what}: {told}\n{}", differences(right, &now));
         }
         self.recovered(&run, &what);
         let (now, after) = (state(&pool), self.stages.last().unwrap());
-        // A command that fails after a commit is told, and no more.
+        // A command that fails after a commit is only reported.
         if !told.contains("' failed in container ") {
             assert_eq!(engine.owed(), [""; 0], "{what}: {told}");
         }
@@ -262,8 +269,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// Kills the recovery at each of its points; recoveries that pass the same points are swept once.
-    /// The verb is killed anew for each: a copy of what it left would have other inodes.
+    /// Kills the recovery at each of its points; recoveries that pass the same points are swept
+    /// once. The verb is killed anew for each: a copy of what it left would have other inodes.
     fn sweep_recovery(&self, fault: &str, directory: &Path, engine: &FakeEngine, what: &str) {
         let (pool, trace) = (directory.join("again"), directory.join("trace"));
         let run = self.case.run(&pool, engine);

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use support::LoopImage;
 use support::scene::workshop;
 
-/// A directory for pools, in memory or on a file system that writes to a disk: only of that is anything known.
+/// A directory for pools, in memory or on a file system that writes to a disk: only of that is
+/// anything known.
 pub(crate) enum Workshop {
     Memory(TempDir),
     Image(LoopImage),

@@ -1,12 +1,13 @@
 //! Several processes at once against a model in memory.
 //!
-//! A scenario is a row of rounds. In each, files are written, then up to three commands run at the same time, on one
-//! volume or several, and some of them are killed at some step. Afterwards a recovery runs, and the pool must be
-//! what the commands give in *some* order, each whole or, if it was killed, perhaps not at all; a command that
-//! was not killed must have ended as it does in that order.
+//! A scenario is a row of rounds. In each, files are written, then up to three commands run at the
+//! same time, on one volume or several, and some of them are killed at some step. Afterwards a
+//! recovery runs, and the pool must be what the commands give in *some* order, each whole or, if it
+//! was killed, perhaps not at all; a command that was not killed must have ended as it does in that
+//! order.
 //!
-//! `DVOL_MODEL_KILLS=1000` goes on until so many were killed; `DVOL_TEST_SEED` gives an earlier run again. A
-//! scenario that fails is made as short as it goes and printed.
+//! `DVOL_MODEL_KILLS=1000` goes on until so many were killed; `DVOL_TEST_SEED` gives an earlier run
+//! again. A scenario that fails is made as short as it goes and printed.
 
 mod command;
 mod observed;

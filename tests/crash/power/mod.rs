@@ -1,6 +1,8 @@
-//! Power cuts: what was reported before the cut holds after it, whatever the disk kept in its cache.
+//! Power cuts: what was reported before the cut holds after it, whatever the disk kept in its
+//! cache.
 //!
-//! `DVOL_POWER_CUTS=200` makes so many on each file system instead of a few; `DVOL_TEST_SEED` gives an earlier run again.
+//! `DVOL_POWER_CUTS=200` makes so many on each file system instead of a few; `DVOL_TEST_SEED` gives
+//! an earlier run again.
 
 mod recorder;
 
@@ -25,7 +27,8 @@ struct Step {
     reported: usize,
     /// What a pool holds that lasts.
     state: String,
-    /// The working tree, where it is known to be durable, and up to which position nothing else was begun.
+    /// The working tree, where it is known to be durable, and up to which position nothing else was
+    /// begun.
     tree: Option<(String, usize)>,
 }
 
@@ -91,7 +94,8 @@ fn work(recorder: &Recorder, random: &mut Random) -> Vec<Step> {
     steps
 }
 
-/// After a cut at `position` all that was reported before it is there, and no half of what came next.
+/// After a cut at `position` all that was reported before it is there, and no half of what came
+/// next.
 fn check(mounted: &Path, steps: &[Step], position: usize, about: &str) {
     let pool = mounted.join("pool");
     let Some(last) = steps.iter().rposition(|step| step.reported <= position) else { return };

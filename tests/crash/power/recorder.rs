@@ -1,9 +1,9 @@
-//! A disk that writes down what it is told: every write and every flush, in order.
+//! A disk that records what it receives: every write and every flush, in order.
 //!
-//! It is one file of a FUSE file system in this process. A loop device stands on that file, and a real
-//! file system on the loop device. The kernel sends each write of the block layer, and a sync for each flush.
-//! What a disk with a cache holds after a power cut is made of that: all writes before the last
-//! flush, and of those after it any, each sector for itself.
+//! The disk is one file of a FUSE file system in this process. A loop device stands on that file,
+//! and a real file system on the loop device. The kernel sends each write of the block layer, and a
+//! sync for each flush. What a disk with a cache holds after a power cut is made of that: all
+//! writes before the last flush, and of those after it any, each sector for itself.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -126,7 +126,7 @@ impl Filesystem for Disk {
     }
 }
 
-/// A file system on a disk that writes down what it is told; mounted until it is stopped.
+/// A file system on a disk that records what it receives; mounted until it is stopped.
 pub(crate) struct Recorder {
     /// Stands on what the session serves, so it goes first.
     mounted: Option<Mounted>,
@@ -158,7 +158,8 @@ impl Recorder {
         for name in ["disk", "mounted"] {
             fs::create_dir(path(name)).unwrap();
         }
-        // A namespace that somebody has made meanwhile keeps one that is unmounted here, and XFS mounts none of the same name.
+        // A namespace that another process has made meanwhile keeps one that is unmounted here, and
+        // XFS mounts none of the same name.
         let options = if kind == "xfs" { "loop,noatime,nouuid" } else { "loop,noatime" };
         let session =
             fuser::spawn_mount(disk, path("disk"), &Config::default()).map_err(|e| e.to_string())?;
@@ -215,7 +216,8 @@ pub(crate) struct Cuts {
 }
 
 impl Cuts {
-    /// A cut after `position` events, which is not before that of an earlier one: mounted at the path that `look` gets.
+    /// A cut after `position` events, which is not before that of an earlier one: mounted at the
+    /// path that `look` gets.
     pub(crate) fn cut<T>(
         &mut self,
         position: usize,

@@ -127,7 +127,7 @@ fn troubles_have_their_words_and_their_exit_code() {
         table.push_str(&format!("$ dvol {}\n{err}[exit {}]\n\n", words.join(" "), said.code));
     };
 
-    // Somebody else holds the volume.
+    // Another process holds the volume.
     let lock = pool.root().join(".dvol/locks/volume/db");
     std::fs::write(&lock, "pid 4711 (commit)").unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(&lock).unwrap();

@@ -1,5 +1,5 @@
 //! The fields of JSON, verb by verb: only ever added. A name that goes from this list breaks
-//! somebody's script.
+//! a user's script.
 
 use crate::harness::{Pool, json_lines};
 

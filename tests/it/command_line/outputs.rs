@@ -1,4 +1,5 @@
-//! What verbs say when all goes well, whole, as tables in `snapshots`: read them as a stranger would.
+//! What verbs say when all goes well, whole, as tables in `snapshots`: read them as a stranger
+//! would.
 
 use crate::harness::{Pool, snapshot};
 

@@ -64,7 +64,8 @@ fn amend_leaves_what_a_tag_holds() {
     pool.ok(["fsck"]);
 }
 
-/// A large file that is written to all the time is copied while containers run, and compared while they are held.
+/// A large file that is written to all the time is copied while containers run, and compared while
+/// they are held.
 #[test]
 fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
     let engine = FakeEngine::new();

@@ -109,8 +109,9 @@ fn the_author_comes_from_flag_then_settings_then_surroundings() {
     pool.fails(2, ["commit", "-m", "x", "--author", "<bad"], "--author");
 }
 
-/// Each sync of a commit waits for the disk, so none may come unnoticed: of what others have written, of the intent, of the
-/// tree in its place, of the second copy, and of the metadata that makes it hold.
+/// Each sync of a commit waits for the disk, so none may come unnoticed: of what others have
+/// written, of the intent, of the tree in its place, of the second copy, and of the metadata that
+/// makes it hold.
 #[test]
 fn a_commit_syncs_five_times() {
     let pool = Pool::with_commits(&["one"]);
@@ -122,8 +123,9 @@ fn a_commit_syncs_five_times() {
     assert_eq!(syncs, ["tree.sync", "redb.sync", "tree.sync", "records.sync", "redb.sync"]);
 }
 
-/// Of what others have written, of the intent, of what is staged and the steps, of the tree, of the second copy, and of the
-/// metadata that makes it hold. A reset that exchanges entries leaves nothing to be moved or written after that.
+/// Of what others have written, of the intent, of what is staged and the steps, of the tree, of the
+/// second copy, and of the metadata that makes it hold. A reset that exchanges entries leaves
+/// nothing to be moved or written after that.
 #[test]
 fn a_reset_of_what_is_known_syncs_six_times() {
     let pool = Pool::with_commits(&["one"]);

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::harness::{Pool, json_lines};
 
-/// A pool whose volume `db` has a commit, and then a working tree of some 200 KiB; its limit is 100.
+/// A pool whose volume `db` has a commit, and then a working tree of some 200 KiB; its limit is
+/// 100.
 fn too_large() -> Pool {
     let pool = Pool::with_commits(&["small"]);
     pool.ok(["config", "-C", "db", "volume.max-size", "100kb"]);

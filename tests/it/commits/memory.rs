@@ -1,6 +1,7 @@
 //! Memory stays flat however many entries a tree has, also when all are in one directory.
 //!
-//! `DVOL_MILLION=1 cargo test --release --test it memory -- --nocapture` does it with a million, and tells the figures.
+//! `DVOL_MILLION=1 cargo test --release --test it memory -- --nocapture` does it with a million,
+//! and tells the figures.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,8 +11,8 @@ use support::has_program;
 
 use crate::harness::{Pool, Said};
 
-/// Enough to fill what is kept in memory for speed, which is some 20 MB, and for names and marks to take more, had they to be
-/// held: the names alone take 15 MB.
+/// Enough to fill what is kept in memory for speed, which is some 20 MB, and for names and marks to
+/// take more, had they to be held: the names alone take 15 MB.
 const MANY: usize = 60_000;
 const FEW: usize = 1_000;
 /// Kilobytes that the many may take more than the few.
@@ -19,8 +20,8 @@ const MORE: u64 = 29_000;
 /// Kilobytes that a million may take in all.
 const MOST: u64 = 64_000;
 
-/// Runs a program, and prints what the kernel tells of it once it has ended: the most memory that it had resident. Who looks
-/// now and then misses that on a machine that is busy.
+/// Runs a program, and prints what the kernel tells of it once it has ended: the most memory that
+/// it had resident. Who looks now and then misses that on a machine that is busy.
 const MEASURE: &str = "import os, sys; pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:]); \
     _, status, usage = os.wait4(pid, 0); print('peak', usage.ru_maxrss); sys.exit(status != 0)";
 
@@ -66,7 +67,8 @@ fn memory_does_not_grow_with_the_number_of_entries() {
     }
 }
 
-/// How many commits, whose messages the metadata hold twice: with the commit and in the operation log.
+/// How many commits, whose messages the metadata hold twice: with the commit and in the operation
+/// log.
 const COMMITS: usize = 60;
 const MESSAGE: usize = 200 << 10;
 

@@ -1,4 +1,4 @@
-//! What reset and status may take for unchanged, and what they may not: whatever somebody does to
+//! What reset and status may take for unchanged, and what they may not: whatever a program does to
 //! hide a change, both must see it.
 
 use std::ffi::CString;
@@ -42,8 +42,8 @@ fn settled() -> Pool {
     pool
 }
 
-/// Does `change` to the file `sub/data`, and checks that status sees it and reset undoes it: where the file was there all the
-/// time, and where a reset has just brought it.
+/// Does `change` to the file `sub/data`, and checks that status sees it and reset undoes it: where
+/// the file was there all the time, and where a reset has just brought it.
 fn seen(change: impl Fn(&Pool, &Path)) {
     let pool = settled();
     undone(&pool, &change);
@@ -52,7 +52,7 @@ fn seen(change: impl Fn(&Pool, &Path)) {
     pool.write("db", "file3", "other");
     pool.ok(["reset", "--hard", "HEAD"]);
     undone(&pool, &change);
-    // Once more, and what nobody has touched is known all the same.
+    // Once more, and what was not touched is known all the same.
     undone(&pool, &change);
     let reset = json(&pool.ok(["reset", "--hard", "HEAD", "--format", "json"]));
     assert_eq!(reset["quiesced"]["reused"], 21, "{reset}");
@@ -150,7 +150,7 @@ fn another_link_to_a_file_is_seen() {
     );
 }
 
-/// A process that keeps a shared mapping of a file, and stores to it when it is told to.
+/// A process that keeps a shared mapping of a file, and stores to it when the test says so.
 struct Mapping(Child);
 
 impl Mapping {
@@ -208,7 +208,8 @@ impl Watcher for AtEnd {
     }
 }
 
-/// The page is dirty when the commit begins, so a store need not fault; what it stores is not in the commit.
+/// The page is dirty when the commit begins, so a store need not fault; what it stores is not in
+/// the commit.
 #[test]
 fn a_store_between_the_copy_and_the_index_is_seen() {
     let pool = settled();
@@ -285,7 +286,8 @@ fn an_index_from_before_the_clock_was_set_back_is_not_trusted() {
     for (seconds, trusted) in [(0, 21), (60, 0)] {
         let pool = settled();
         shift_bounds(&pool, seconds);
-        // With such bounds every time looks old enough: what is written now would pass for unchanged.
+        // With such bounds every time looks old enough: what is written now would pass for
+        // unchanged.
         let reset = json(&pool.ok(["reset", "--hard", "HEAD", "--format", "json"]));
         assert_eq!(reset["quiesced"]["reused"], trusted, "{reset}");
         assert!(pool.ok(["status"]).contains("working tree clean"));

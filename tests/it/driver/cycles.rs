@@ -1,4 +1,5 @@
-//! Volumes that come and go: their whole lives, one after the other and side by side, with one driver.
+//! Volumes that come and go: their whole lives, one after the other and side by side, with one
+//! driver.
 //!
 //! `DVOL_CYCLES` says how many.
 
@@ -17,11 +18,12 @@ const CYCLES: usize = 120;
 const CLIENTS: usize = 6;
 /// In so many parts, between which the driver has nothing to do.
 const PARTS: usize = 4;
-/// How much more memory the driver may have at the end than after the first part, however long the operation log is: the
-/// allocator keeps a little for each of several threads.
+/// How much more memory the driver may have at the end than after the first part, however long the
+/// operation log is: the allocator keeps a little for each of several threads.
 const GROWTH_KIB: u64 = 6 << 10;
-/// How much more it may read for a volume than in the first part, in percent: the checksums of the metadata's blocks are
-/// read whole, and all of it when its second copy is begun anew, which is ever less often.
+/// How much more it may read for a volume than in the first part, in percent: the checksums of the
+/// metadata's blocks are read whole, and all of it when its second copy is begun anew, which is
+/// ever less often.
 const MORE: u64 = 50;
 /// What is left in trash when it may take no more: a volume takes some 24 KiB.
 const TRASH: u64 = 256 << 10;

@@ -1,4 +1,4 @@
-//! The driver as systemd starts it: with a socket that listens already, and somebody who wants to
+//! The driver as systemd starts it: with a socket that listens already, and a manager that wants to
 //! hear when it serves.
 
 use std::fs;
@@ -57,7 +57,8 @@ fn a_given_socket_is_served_and_kept_from_one_driver_to_the_next() {
     notices.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
 
     for _ in 0..2 {
-        // Somebody asks before there is a driver: nobody is turned away, the answer only comes later.
+        // A client asks before there is a driver: the socket takes the call, the answer only comes
+        // later.
         let mut early = UnixStream::connect(&path).unwrap();
         ask(&mut early);
         let mut driver = start(&pool, listener.try_clone().unwrap(), 1, notify.to_str().unwrap());

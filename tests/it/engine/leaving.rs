@@ -1,9 +1,11 @@
-//! A container that somebody removes in the middle of an operation: it writes nothing any more, so the operation goes on.
+//! A container that a person removes in the middle of an operation: it writes nothing any more, so
+//! the operation goes on.
 
 use crate::harness::{Pool, Said};
 use support::fake_engine::{Container, Containers, FakeEngine, LEAVES_AT, Status};
 
-/// Runs `words` beside a container that stays and one that is removed when the engine gets the call `verb` for it.
+/// Runs `words` beside a container that stays and one that is removed when the engine gets the call
+/// `verb` for it.
 fn goes_on(pool: &Pool, verb: &str, words: &[&str]) {
     let engine = FakeEngine::new();
     let container = Container { volume: "db", status: Status::Running, auto_remove: false };

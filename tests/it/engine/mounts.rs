@@ -76,7 +76,7 @@ fn what_a_driver_missed_is_made_good_when_it_starts_and_when_its_engine_does() {
     tell(&driver, "Unmount", "db", "d2");
     driver.call("Plugin.Activate", &json!({}));
     has(&pool, &[&seen("db")]);
-    // Nobody will tell the end of that one, so it is looked for.
+    // The engine will not report the end of that one, so the driver looks for it.
     engine.set(&containers(&[]));
     has(&pool, &[]);
 }

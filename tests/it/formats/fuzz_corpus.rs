@@ -1,5 +1,5 @@
-//! Runs the fuzz targets on the saved corpus of tests/fuzz, and on thousands of inputs made from it by changes that
-//! a fixed series picks. `cargo fuzz` goes on from there: see tests/fuzz/README.md.
+//! Runs the fuzz targets on the saved corpus of tests/fuzz, and on thousands of inputs made from it
+//! by changes that a fixed series picks. `cargo fuzz` goes on from there: see tests/fuzz/README.md.
 
 use std::fs;
 use std::path::Path;

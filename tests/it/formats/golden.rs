@@ -1,10 +1,10 @@
-//! A database of schema 1 with rows of every table and kind, as it was written when that was new: what is read of it now
-//! is compared with what was put in. So a change of a key, of a value or of how they are encoded is noticed
-//! here, and not by somebody's pool.
+//! A database of schema 1 with rows of every table and kind, as it was written when that was new:
+//! what is read of it now is compared with what was put in. So a change of a key, of a value or of
+//! how they are encoded is noticed here, and not by a user's pool.
 //!
-//! The database is made once: `cargo test --test it make_the_database -- --ignored`. A field that a record gets since shows in
-//! `rows.txt` with its default; with `UPDATE_SNAPSHOTS` set that is written anew. A new schema gets a directory
-//! and a database of its own, and this one stays.
+//! The database is made once: `cargo test --test it make_the_database -- --ignored`. A field that a
+//! record gets since shows in `rows.txt` with its default; with `UPDATE_SNAPSHOTS` set that is
+//! written anew. A new schema gets a directory and a database of its own, and this one stays.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

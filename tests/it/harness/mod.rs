@@ -1,7 +1,8 @@
-//! What every journey stands on: a pool of its own, the program run on it, and the driver beside it.
+//! What every journey stands on: a pool of its own, the program run on it, and the driver beside
+//! it.
 //!
-//! Each run of the program has a fixed time, a minute after the run before it, and ids that count up. So whole
-//! outputs can be compared with files in `tests/it/snapshots`.
+//! Each run of the program has a fixed time, a minute after the run before it, and ids that count
+//! up. So whole outputs can be compared with files in `tests/it/snapshots`.
 
 mod driver;
 mod pool;

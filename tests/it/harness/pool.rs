@@ -57,7 +57,8 @@ impl Pool {
         pool
     }
 
-    /// Makes the pool of the crash tests: two volumes, of which `db` has three branches and uncommitted changes.
+    /// Makes the pool of the crash tests: two volumes, of which `db` has three branches and
+    /// uncommitted changes.
     pub(crate) fn prepared() -> Self {
         let pool = Pool::at(scene::workshop(), PREPARED);
         scene::prepare(pool.root());
@@ -92,8 +93,8 @@ impl Pool {
         command
     }
 
-    /// Returns a program in the surroundings in which dvol runs: a minute later than the run before, with ids of
-    /// its own.
+    /// Returns a program in the surroundings in which dvol runs: a minute later than the run
+    /// before, with ids of its own.
     pub(crate) fn command_of(&self, program: impl AsRef<OsStr>) -> Command {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let minute = 10 * 60 + run;
@@ -131,7 +132,8 @@ impl Pool {
         self.run(words).ok()
     }
 
-    /// Runs dvol, which must end with `code` and say `part` on standard error; returns standard error.
+    /// Runs dvol, which must end with `code` and say `part` on standard error; returns standard
+    /// error.
     #[track_caller]
     pub(crate) fn fails<S: AsRef<OsStr>>(
         &self,

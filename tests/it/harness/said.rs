@@ -19,7 +19,8 @@ impl Said {
         self.out
     }
 
-    /// Checks that the run ended with `code` and said `part` on standard error; returns standard error.
+    /// Checks that the run ended with `code` and said `part` on standard error; returns standard
+    /// error.
     #[track_caller]
     pub(crate) fn fails(self, code: i32, part: &str) -> String {
         assert_eq!(self.code, code, "{self:?}");

@@ -62,7 +62,7 @@ fn what_is_shown_can_be_chosen() {
     assert_eq!(subjects(&pool, &["--grep", "^It makes|wider"]), all[1..2]);
     assert_eq!(subjects(&pool, &["--grep", "INDEX", "-i"]), all[2..3]);
     assert_eq!(subjects(&pool, &["--author", "example.org", "-1"]), all[..1]);
-    assert_eq!(subjects(&pool, &["--author", "nobody"]), Vec::<String>::new());
+    assert_eq!(subjects(&pool, &["--author", "Nemo"]), Vec::<String>::new());
     assert_eq!(
         subjects(&pool, &["--since", "2024-05-01T10:05:00Z", "--until", "2024-05-01T10:07:00Z"]),
         all[1..2]
@@ -105,7 +105,7 @@ fn long_history(commits: u32) -> Pool {
     pool
 }
 
-/// The same for a volume that has a commit.
+/// Gives a volume that has a commit a chain of so many more.
 fn lengthen(pool: &Pool, volume: &str, commits: u32) {
     use dvol::model::{CommitRecord, Instant, Row, RowChange, Signature};
     let layout = dvol::layout::Layout::new(pool.root());
@@ -135,7 +135,8 @@ fn lengthen(pool: &Pool, volume: &str, commits: u32) {
         .unwrap();
 }
 
-/// How many bytes a run reads, and how many lines it writes. A shell that waited for it has its count.
+/// How many bytes a run reads, and how many lines it writes. A shell that waited for it has its
+/// count.
 fn bytes_read(pool: &Pool, words: &[&str]) -> (u64, usize) {
     let dvol = pool.command(words);
     let mut shell = std::process::Command::new("sh");

@@ -229,7 +229,8 @@ fn a_commit_that_rots_is_found_by_its_checksums() {
     pool.write("db", "state", "three");
     pool.ok(["commit", "-m", "Three"]);
     let newest = pool.root().join("db/commits").join(&pool.ids("db")[0]);
-    // What the newest has in common with its parent is not read: it ought to be what the parent's is.
+    // What the newest has in common with its parent is not read: it ought to be what the parent's
+    // is.
     rot(&newest.join("steady"));
     assert_eq!(
         taken(pool.ok(["fsck", "--deep"])),
@@ -243,7 +244,7 @@ fn a_commit_that_rots_is_found_by_its_checksums() {
     fs::remove_file(newest.join("state")).unwrap();
     fs::write(newest.join("more"), "").unwrap();
     assert_eq!(found(&pool, &["--deep"]), [subject("more"), subject("state")]);
-    assert_eq!(pool.run(["fsck", "--deep", "--repair"]).code, 4, "nobody has the right bytes");
+    assert_eq!(pool.run(["fsck", "--deep", "--repair"]).code, 4, "no copy has the right bytes");
 
     // Damaged checksums are no damaged commit.
     let sums = pool.root().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[1]));

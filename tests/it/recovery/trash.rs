@@ -34,7 +34,7 @@ fn an_operation_looks_through_trash_only_when_something_in_it_may_be_too_old() {
     reset(&pool);
     assert_eq!(entries(&pool).len(), 1);
     let planned = fs::read_to_string(&next).unwrap();
-    // Nobody expects it to have become older by itself: who looked all the same would find it.
+    // Entries do not become older by themselves: an operation that looked would find them.
     age(&pool, 30);
     pool.ok(["commit", "-m", "Two"]);
     reset(&pool);

@@ -30,8 +30,8 @@ fn add(file: PathBuf, found: &mut BTreeSet<PathBuf>) {
     found.insert(file);
 }
 
-/// Lists where Cargo begins to read: `tests/NAME.rs`, `tests/NAME/main.rs`, the library that they share, and the
-/// programs of the fuzzer.
+/// Lists where Cargo begins to read: `tests/NAME.rs`, `tests/NAME/main.rs`, the library that they
+/// share, and the programs of the fuzzer.
 fn roots(tests: &Path) -> Vec<PathBuf> {
     let mut roots = vec![tests.join("support/src/lib.rs")];
     let fuzz = fs::read_to_string(tests.join("fuzz/Cargo.toml")).unwrap();

@@ -1,4 +1,5 @@
-//! Compose projects without an engine: the volumes are those whose name begins as compose would have it.
+//! Compose projects without an engine: the volumes are those whose name begins as compose would
+//! have it.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -6,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::harness::{Pool, Said, json_lines};
 
-/// A pool with the volumes `shop_cache` and `shop_db`, with one commit of both and one of `shop_db` alone, and a
-/// volume that belongs to nobody.
+/// A pool with the volumes `shop_cache` and `shop_db`, with one commit of both and one of `shop_db`
+/// alone, and a volume that belongs to no project.
 fn shop() -> (Pool, [String; 2]) {
     let pool = Pool::empty();
     for volume in ["shop_cache", "shop_db", "shopping"] {
@@ -204,14 +205,14 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     // A volume of just that name wins.
     assert_eq!(json_lines(&inside(&["status", "db", "--format", "json"]).out)[0]["volume"], "db");
     assert_eq!(inside(&["rm", "-f", "db"]).out, "Deleted volume db\n");
-    // And a commit of the current volume, which nobody looks for elsewhere.
+    // And a commit of the current volume, which dvol looks for nowhere else.
     write(&pool, "shopping", "bread");
     pool.ok(["commit", "-m", "bread", "shopping"]);
     pool.ok(["tag", "cache", "-C", "shopping"]);
     write(&pool, "shopping", "milk");
     inside(&["reset", "--hard", "cache"]);
     assert_eq!(read(&pool, "shopping"), "bread");
-    // Elsewhere it is no name, unless somebody says which project.
+    // Elsewhere it is no name, unless the command names the project.
     pool.fails(1, ["status", "db"], "Volume 'db' does not exist");
     let output =
         pool.command(["status", "--short", "db"]).env("COMPOSE_PROJECT_NAME", "shop").output().unwrap();
@@ -226,7 +227,8 @@ fn an_undo_takes_back_what_was_done_while_it_waited_for_its_locks() {
     pool.ok(["commit", "--project", "shop", "-m", "three"]);
     let lock = fs::File::options().write(true).open(pool.root().join(".dvol/locks/volume/shop_db")).unwrap();
     fs2::FileExt::lock_exclusive(&lock).unwrap();
-    // The commit has the first volume and waits for the second, the undo has chosen and waits for the first.
+    // The commit has the first volume and waits for the second, the undo has chosen and waits for
+    // the first.
     let commit = waiting_for("shop_db", pool.command(["commit", "--project", "shop", "-m", "four"]));
     let undo = waiting_for("shop_cache", pool.command(["undo", "--project", "shop"]));
     drop(lock);
@@ -287,7 +289,7 @@ fn a_diff_of_a_project_is_of_all_its_volumes() {
     assert_eq!((told.len(), &told[0]["volume"], &told[0]["path"]), (1, &"shop_db".into(), &"state".into()));
     pool.fails(1, ["diff", "--project", "shop", "--exit-code"], "");
     assert_eq!(pool.ok(["diff", "--project", "shop", "--exit-code", "HEAD", "HEAD"]), "");
-    // Nothing is told of some volumes when another has no such commit.
+    // Nothing is printed of some volumes when another has no such commit.
     for words in [&[&*alone][..], &["HEAD~1"], &["shop_db:HEAD"], &["HEAD", "HEAD~1"]] {
         let said = pool.run([&["diff", "--project", "shop"], words].concat());
         assert_eq!((said.code, &*said.out), (1, ""), "{words:?}: {said:?}");

@@ -45,7 +45,8 @@ pub const BEFORE: &str = "before";
 /// What a command that comes after a commit begins with.
 pub const AFTER: &str = "after";
 
-/// The commands that were run, each with its container. None does anything; those that end in `fails` fail.
+/// The commands that were run, each with its container. None does anything; those that end in
+/// `fails` fail.
 type Commands = Vec<(String, String)>;
 
 /// A container engine that serves its socket until it is dropped.

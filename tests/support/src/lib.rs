@@ -1,7 +1,8 @@
-//! What several test binaries share: engines, file systems, pools to try things on, and ways to look at them.
+//! What several test binaries share: engines, file systems, pools to try things on, and ways to
+//! look at them.
 //!
-//! What only one binary needs lies in that binary: the harness of `tests/it` in `tests/it/harness`, the sweeps in
-//! `tests/crash`. A helper comes here when a second binary needs it.
+//! What only one binary needs lies in that binary: the harness of `tests/it` in `tests/it/harness`,
+//! the sweeps in `tests/crash`. A helper comes here when a second binary needs it.
 
 #![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -14,8 +14,8 @@ pub struct LoopImage {
 }
 
 impl LoopImage {
-    /// Makes a file system with `mkfs.<kind>` and `options`, of `megabytes`, and mounts it. Skips the test where
-    /// this user or this machine cannot.
+    /// Makes a file system with `mkfs.<kind>` and `options`, of `megabytes`, and mounts it. Skips
+    /// the test where this user or this machine cannot.
     pub fn new(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
         match Self::try_new(tempfile::tempdir(), kind, options, megabytes) {
             Ok(image) => Some(image),
@@ -26,8 +26,8 @@ impl LoopImage {
         }
     }
 
-    /// Makes a file system with its image in memory, for many syncs. Returns `None`, and skips nothing, where this
-    /// user or this machine cannot.
+    /// Makes a file system with its image in memory, for many syncs. Returns `None`, and skips
+    /// nothing, where this user or this machine cannot.
     pub fn fast(kind: &str, options: &[&str], megabytes: u64) -> Option<LoopImage> {
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { TempDir::new_in(memory) } else { tempfile::tempdir() };

@@ -60,7 +60,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Waits until `condition` holds, two minutes at most: a machine may be slow. `what` says what never came.
+/// Waits until `condition` holds, two minutes at most: a machine may be slow. `what` says what
+/// never came.
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(120);

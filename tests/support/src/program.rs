@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 pub fn dvol() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        // Cargo before 1.94 sets this for the compiler of a test only, not for the test. There, tests lie in a
-        // directory beside the program.
+        // Cargo before 1.94 sets this for the compiler of a test only, not for the test. There,
+        // tests lie in a directory beside the program.
         let program = std::env::var_os("CARGO_BIN_EXE_dvol").map(PathBuf::from).unwrap_or_else(|| {
             let test = std::env::current_exe().expect("the kernel knows what runs");
             test.ancestors().nth(2).expect("tests lie in a directory of their own").join("dvol")

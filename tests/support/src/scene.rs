@@ -53,7 +53,8 @@ impl Run<'_> {
         command
     }
 
-    /// Runs fsck in this process, which takes a tenth of the time; returns its exit code and what it found.
+    /// Runs fsck in this process, which takes a tenth of the time; returns its exit code and what
+    /// it found.
     pub fn fsck(&self) -> (u8, String) {
         let containers: Arc<dyn ContainerRuntime> = match self.engine {
             Some(engine) => Arc::new(Docker::new(Some(&format!("unix://{}", engine.socket().display())))),
@@ -129,7 +130,8 @@ fn archive() -> &'static Path {
     path
 }
 
-/// Makes a directory for pools: in memory where the machine has that, as syncing is not what is tested.
+/// Makes a directory for pools: in memory where the machine has that, as syncing is not what is
+/// tested.
 pub fn workshop() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }

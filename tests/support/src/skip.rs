@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
-/// Reports that the running test is skipped for `reason`. Fails on CI (`CI=true`), which must run every test.
+/// Reports that the running test is skipped for `reason`. Fails on CI (`CI=true`), which must run
+/// every test.
 #[track_caller]
 pub fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must run every test, but {reason}");

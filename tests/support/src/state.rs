@@ -20,7 +20,8 @@ pub fn state(pool: &Path) -> String {
     text
 }
 
-/// What must outlast a power cut: records and commits, not what a working tree holds that nobody synced.
+/// What must outlast a power cut: records and commits, not what a
+/// working tree holds that no process synced.
 pub fn lasting(pool: &Path) -> String {
     let mut text = all_records(pool);
     for volume in volumes(pool) {

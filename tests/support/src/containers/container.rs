@@ -9,7 +9,7 @@ use crate::eventually;
 const SERVE: &str = "trap 'exit 0' TERM; mkdir -p /www; cp /data/file /www/file; \
     httpd -p 8080 -h /www; while :; do sleep 1000 & wait $!; done";
 
-/// The same, but deaf to the signal that asks it to stop.
+/// Serves as above, but deaf to the signal that asks it to stop.
 const SERVE_DEAF: &str = "trap '' TERM; mkdir -p /www; cp /data/file /www/file; \
     httpd -p 8080 -h /www; while :; do sleep 1; done";
 

@@ -1,4 +1,5 @@
-//! Databases in containers, each on a volume of dvol's, made of Debian's packages (tools/database-image).
+//! Databases in containers, each on a volume of dvol's, made of Debian's packages
+//! (tools/database-image).
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ pub struct Kind {
     uid: &'static str,
     /// The client that reads statements from its standard input.
     client: &'static str,
-    /// What its server is told beside.
+    /// More arguments of its server.
     arguments: &'static str,
     /// What its log says when it finds that it did not end cleanly.
     recovery: &'static str,
@@ -62,8 +63,8 @@ pub struct Database<'e> {
 }
 
 impl<'e> Database<'e> {
-    /// Runs a database on the volume of its name, which need not be there. Skips the test where there are no
-    /// packages to make it of.
+    /// Runs a database on the volume of its name, which need not be there. Skips the test where
+    /// there are no packages to make it of.
     #[track_caller]
     pub fn run(engine: &'e Engine, kind: Kind, name: &str) -> Option<Self> {
         if !Path::new("/usr/bin/dpkg-query").exists() {
@@ -71,7 +72,8 @@ impl<'e> Database<'e> {
             return None;
         }
         engine.make_image(kind.image);
-        // On a slow machine a clean end may take longer than the ten seconds that it has by default.
+        // On a slow machine a clean end may take longer than the ten seconds that it has by
+        // default.
         let options = "--network none --stop-timeout 120";
         let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
         engine
@@ -109,7 +111,7 @@ impl<'e> Database<'e> {
         log.contains(self.kind.recovery)
     }
 
-    /// It answers already, started without a repair, and its directory is still its own alone.
+    /// Checks that it answers, started without a repair, and that its directory is its own alone.
     #[track_caller]
     pub fn assert_well(&self, after: &str) {
         assert_eq!(self.health(), "healthy", "after {after}: the command returned too early");

@@ -134,9 +134,10 @@ impl Engine {
         tool(&[&["restart"], how, &[utf8(&self.dir)]].concat());
     }
 
-    /// Whether the engine lost the `--rm` container that it was to restart. Docker before 23.0 does so now and then,
-    /// also without dvol: it may take the stop for the container's end (moby pull request 43751), and delete it
-    /// even when it runs again. `sign` is what succeeds inside the container in the end.
+    /// Whether the engine lost the `--rm` container that it was to restart. Docker before 23.0 does
+    /// so now and then, also without dvol: it may take the stop for the container's end (moby pull
+    /// request 43751), and delete it even when it runs again. `sign` is what succeeds inside the
+    /// container in the end.
     pub fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
         let words = ["is marked for removal", "is gone", "No such container"];
         let is_told = restarted.code == 1 && words.iter().any(|words| restarted.stderr.contains(words));
