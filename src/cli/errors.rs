@@ -12,7 +12,7 @@ use crate::pool::{Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
-use crate::sys::tree::ExtractError;
+use crate::sys::tree::{Compression, ExtractError};
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -202,8 +202,8 @@ fn hint(error: &Error) -> Option<String> {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))
         }
-        Error::Extract(ExtractError::Compressed) => {
-            "unpack it on the way: gunzip -c FILE | dvol import - VOLUME".to_owned()
+        Error::Extract(ExtractError::Compressed(how)) => {
+            format!("unpack it on the way: {} FILE | dvol import - VOLUME", unpack(*how))
         }
         Error::Container(ContainerError::Unreachable { endpoint, .. })
             if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") =>
@@ -245,4 +245,16 @@ fn hint(error: &Error) -> Option<String> {
         error => return repair_hint(error),
     };
     Some(hint)
+}
+
+/// Returns the command that unpacks a file so compressed to standard output.
+fn unpack(how: Compression) -> &'static str {
+    match how {
+        Compression::Gzip | Compression::Compress => "gunzip -c",
+        Compression::Zstd => "zstd -dc",
+        Compression::Xz | Compression::Lzma => "xz -dc",
+        Compression::Bzip2 => "bzip2 -dc",
+        Compression::Lzip => "lzip -dc",
+        Compression::Lzop => "lzop -dc",
+    }
 }

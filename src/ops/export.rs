@@ -1,4 +1,4 @@
-//! `export`: a commit as an archive, and the metadata of the whole pool as JSON lines.
+//! `export`: writes a commit as an archive, and the metadata of the whole pool as JSON lines.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::tree::ArchiveWriter;
 
-/// The archive's first file, which says what the rest is.
+/// Names the archive's first file, which says what the rest is.
 pub(super) const MANIFEST: &str = "dvol.json";
 /// The format of archives that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
@@ -47,10 +47,12 @@ pub struct Exported {
     pub bytes: u64,
     /// Sockets, which no archive can hold.
     pub left_out: u64,
+    /// Labels of the host (SELinux, IMA, Smack), which archives are without.
+    pub labels_left_out: u64,
 }
 
-/// Writes the commit that `revision` names in `volume` to `out` as a tar archive: `dvol.json` with the
-/// commit's record, and its tree as `data/`.
+/// Writes the commit that `revision` names in `volume` to `out` as a tar archive: `dvol.json` with
+/// the commit's record, and its tree as `data/`.
 ///
 /// # Errors
 /// When there is no such commit, its tree cannot be read, or `out` cannot be written.
@@ -83,11 +85,12 @@ pub fn export(
         entries: stats.entries,
         bytes: stats.bytes,
         left_out: stats.left_out,
+        labels_left_out: stats.labels,
     })
 }
 
-/// One row of the metadata, as one line of JSON. Times are microseconds since 1970 and the offset
-/// from UTC in seconds, as they are stored.
+/// One row of the metadata, as one line of JSON. Times are stored ones: microseconds since 1970,
+/// and the offset from UTC in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum MetadataLine {
@@ -123,7 +126,7 @@ pub enum MetadataLine {
     },
 }
 
-/// All metadata of the pool as of one moment.
+/// Returns all metadata of the pool as of one moment.
 ///
 /// # Errors
 /// When the metadata cannot be read.

@@ -1,4 +1,4 @@
-//! `import`: a new volume from an archive, or from a volume of another driver.
+//! `import`: makes a volume from an archive, or from a volume of another driver.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,9 +16,9 @@ use crate::model::{
     VolumeRecord,
 };
 use crate::pool::{Pending, Pool};
-use crate::sys::tree::{ArchiveStats, Bounds, FileTime, extract_archive, take_head};
+use crate::sys::tree::{ArchiveReader, ArchiveStats, Bounds, FileTime};
 
-/// A volume that was made of something from outside.
+/// A volume that was made from something outside of the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// The volume.
@@ -31,18 +31,28 @@ pub struct Imported {
     pub entries: u64,
     /// Bytes of its files.
     pub bytes: u64,
-    /// Entries that were left out: sockets, or of a type that is not known.
+    /// Entries of the archive that lie beside the tree and were left out.
     pub left_out: u64,
+    /// Entries of unknown types that became regular files.
+    pub unknown_types: u64,
+    /// Labels of the host (SELinux, IMA, Smack) that were left out.
+    pub labels_left_out: u64,
+    /// Extended attributes that were left out because Linux cannot store them.
+    pub attributes_left_out: u64,
+    /// The first of them: its name, and that of its entry.
+    pub first_attribute: Option<(String, String)>,
+    /// Whether something follows the end of the archive, which was ignored.
+    pub has_more: bool,
     /// The containers that were stopped for it.
     pub containers: Vec<String>,
 }
 
-/// Makes the volume `volume` of the archive on `archive`: the commit of an export, or whatever another
-/// tar archive holds, which `what` names in the commit's message then.
+/// Makes the volume `volume` from the archive on `archive`: the commit of an export, or whatever
+/// another tar archive holds, which `what` then names in the commit's message.
 ///
 /// # Errors
-/// When the name is taken, the archive is damaged, of a later format or too large, or the space does not
-/// suffice; nothing is left then.
+/// When the name is taken, the archive is damaged, of a later format or too large, or the space
+/// does not suffice; nothing is left then.
 pub fn import(
     pool: &Pool,
     archive: &mut dyn Read,
@@ -50,26 +60,26 @@ pub fn import(
     volume: &VolumeName,
     author: &Signature,
 ) -> Result<Imported, Error> {
-    let (head, mut rest) = take_head(archive, MANIFEST)?;
-    let manifest = head.map(|text| read_manifest(&text)).transpose()?;
-    let (message, tree) =
-        (format!("Import of {what}"), manifest.as_ref().map(|manifest| manifest.tree.clone()));
-    let given = manifest.map(|manifest| manifest.commit);
-    let tree = tree.unwrap_or_default();
-    make(pool, volume, given, message, author, |_, kept| {
-        let stats = extract_archive(&mut *rest, kept, &tree, &pool.interrupted())?;
-        // How much an archive will take it does not say.
+    let mut archive = ArchiveReader::open(archive)?;
+    let manifest = archive.text(MANIFEST)?.map(|text| read_manifest(&text)).transpose()?;
+    let (tree, given) = match manifest {
+        Some(manifest) => (manifest.tree, Some(manifest.commit)),
+        None => (String::new(), None),
+    };
+    make(pool, volume, given, format!("Import of {what}"), author, |_, kept| {
+        let stats = archive.tree(kept, &tree, &pool.interrupted())?;
+        // An archive does not say beforehand how much it holds.
         pool.check_size(volume, None, kept)?;
         Ok(stats)
     })
 }
 
-/// Makes the volume `volume` of the engine's volume `name`, whatever its driver. Containers that run on it are
-/// stopped for the copy and started again. The other volume stays.
+/// Makes the volume `volume` from the engine's volume `name` of any driver. Containers that run on
+/// it are stopped for the copy and started again. The other volume stays.
 ///
 /// # Errors
-/// When there is no such volume, it has no directory on this machine, the name is taken, it is too large, or the copy
-/// fails.
+/// When there is no such volume, it has no directory on this machine, the name is taken, it is too
+/// large, or the copy fails.
 pub fn import_volume(
     pool: &Pool,
     name: &str,
@@ -90,7 +100,7 @@ pub fn import_volume(
         pending.hold_others(&foreign.users)?;
         let copied = pool.copy_tree(&foreign.mountpoint, kept)?;
         let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;
-        Ok(ArchiveStats { entries, bytes: copied.bytes, left_out: 0 })
+        Ok(ArchiveStats { entries, bytes: copied.bytes, ..ArchiveStats::default() })
     })
 }
 
@@ -167,6 +177,11 @@ fn make(
         entries: stats.entries,
         bytes: stats.bytes,
         left_out: stats.left_out,
+        unknown_types: stats.unknown,
+        labels_left_out: stats.labels,
+        attributes_left_out: stats.attributes,
+        first_attribute: stats.first_attribute,
+        has_more: stats.has_more,
         containers: outcome.containers,
     })
 }

@@ -5,21 +5,25 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::clone;
+use super::import::labels_left_out;
 use crate::cli::Outcome;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::{Session, catch_interrupts};
+use crate::error::Error;
 use crate::ops::{self, Exported};
 use crate::report::Lines as _;
 
 /// Write a commit as a tar archive, or all metadata as JSON lines
 ///
-/// The archive holds dvol.json (the commit's record and the format's number) and the tree as data/,
-/// with owners, times, extended attributes, hard links and holes. tar itself reads it; dvol import
-/// makes a volume of it.
+/// The archive holds dvol.json (the commit's record and the format's number) and the tree below
+/// data/, with owners, times, extended attributes, access lists, hard links and holes. It leaves
+/// out sockets and SELinux labels. dvol import makes a volume from it. tar unpacks it as well, and
+/// keeps all of it with --xattrs --xattrs-include='*' --acls --numeric-owner -p.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol export frob_mysql frob.tar
   dvol export frob_mysql:v1 - | zstd > frob.tar.zst
+  dvol export frob_mysql:HEAD~1 - | tar -xO data/my.cnf
   dvol export --metadata pool.jsonl")]
 pub(in crate::cli) struct Args {
     /// Write the metadata of the whole pool: one record a line, FILE alone being named
@@ -36,7 +40,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         let file = match args.operands.as_slice() {
             [] => "-",
             [file] => file,
-            _ => return Err(Failure::Usage("--metadata is of the whole pool: name a file only".to_owned())),
+            _ => return Err(Failure::Usage("--metadata covers the whole pool: name a file only".to_owned())),
         };
         let lines = ops::metadata(pool)?;
         write_to(Path::new(file), |out| lines.json(out).map_err(Failure::Output))?;
@@ -44,25 +48,28 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     }
     let [source, file] = args.operands.as_slice() else {
         return Err(Failure::Usage(
-            "export wants VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
+            "export needs VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
         ));
     };
     let (volume, revision) = clone::source(session, source)?;
     let to_stdout = file == "-";
     if to_stdout && io::stdout().is_terminal() {
         return Err(Failure::Usage(
-            "an archive on a terminal helps nobody: name a file or use a pipe".to_owned(),
+            "cannot write an archive to a terminal: name a file or use a pipe".to_owned(),
         ));
     }
     catch_interrupts(pool)?;
     let mut exported: Option<Exported> = None;
     write_to(Path::new(file), |out| {
-        exported = Some(ops::export(pool, Some(&volume), &revision, out)?);
+        exported = Some(ops::export(pool, Some(&volume), &revision, out).map_err(of_output)?);
         Ok(())
     })?;
     let exported = exported.expect("it was written");
     if exported.left_out > 0 {
-        say("note", &format!("left out what no archive can hold: {} of type socket", exported.left_out));
+        say("note", &format!("left out {}, which no archive can hold", sockets(exported.left_out)));
+    }
+    if exported.labels_left_out > 0 {
+        say("note", &labels_left_out(exported.labels_left_out));
     }
     if !to_stdout {
         session.done(&exported)?;
@@ -70,8 +77,22 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has `write` fill the file at `path` (- is standard output), which appears only when it is whole. It is
-/// for its owner's eyes: a volume may hold secrets.
+/// Tells a reader that has gone from other failures: it has had enough, which is a clean end.
+fn of_output(error: Error) -> Failure {
+    match error {
+        Error::Disk(error) if error.source.kind() == io::ErrorKind::BrokenPipe => {
+            Failure::Output(error.source)
+        }
+        error => Failure::Pool(error),
+    }
+}
+
+fn sockets(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "socket" } else { "sockets" })
+}
+
+/// Lets `write` fill the file at `path` (- is standard output), which appears only when it is
+/// whole. Only its owner can read it: a volume may hold secrets.
 fn write_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         let mut out = BufWriter::new(io::stdout().lock());

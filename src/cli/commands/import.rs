@@ -8,14 +8,15 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::{Session, catch_interrupts};
 use crate::cli::{Outcome, author};
 use crate::model::VolumeName;
-use crate::ops;
+use crate::ops::{self, Imported};
 
-/// Make a volume of an archive, or of an ordinary Docker volume
+/// Make a volume from a tar archive, or from an ordinary Docker volume
 ///
-/// An archive of dvol export brings its commit's message, author and date along; of any other tar
-/// archive the whole content becomes the first commit. --from-docker takes over a volume of another
-/// driver: its containers are stopped for the copy and started again, and the old volume stays until
-/// you delete it.
+/// An archive of dvol export brings its commit's message, author and date along. The whole content
+/// of any other tar archive becomes the first commit: what `tar --xattrs --acls -xpf` unpacks as
+/// root. SELinux labels are left out; the host gives files their labels. --from-docker takes over a
+/// volume of another driver: it stops that volume's containers for the copy, starts them again, and
+/// leaves the old volume until you delete it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol import frob.tar frob_copy
@@ -25,8 +26,8 @@ pub(in crate::cli) struct Args {
     /// Take over this volume of the container engine
     #[arg(long, value_name = "NAME")]
     from_docker: Option<String>,
-    /// Take over the volumes of an older tool's pool (per-branch JSON files) that could not be taken over when
-    /// the pool was first used
+    /// Take over the volumes of an older tool's pool (per-branch JSON files) that could not be
+    /// taken over when the pool was first used
     #[arg(long, conflicts_with_all = ["from_docker", "operands"])]
     older_layout: bool,
     /// The archive (- is standard input), and the name of the new volume; with --from-docker the
@@ -58,7 +59,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     } else {
         let [file, volume] = args.operands.as_slice() else {
             return Err(Failure::Usage(
-                "import wants a file (- is standard input) and the name of the new volume".to_owned(),
+                "import needs a file (- is standard input) and the name of the new volume".to_owned(),
             ));
         };
         let volume: VolumeName = volume.parse()?;
@@ -76,9 +77,43 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         ops::import(pool, &mut archive, what, &volume, &author)?
     };
     session.note_containers("stopped and started", &imported.containers);
-    if imported.left_out > 0 {
-        say("note", &format!("left out of the archive what is no file: {}", imported.left_out));
+    for note in notes(&imported) {
+        say("note", &note);
     }
     session.done(&imported)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns what an import did not take over, a line each.
+fn notes(imported: &Imported) -> Vec<String> {
+    let mut notes = Vec::new();
+    if imported.left_out > 0 {
+        notes.push(format!("left out {} beside the tree of the archive", entries(imported.left_out)));
+    }
+    if imported.unknown_types > 0 {
+        notes.push(format!("took {} of an unknown type for a regular file", entries(imported.unknown_types)));
+    }
+    if let Some((attribute, entry)) = &imported.first_attribute {
+        let count = imported.attributes_left_out;
+        let noun = if count == 1 { "attribute" } else { "attributes" };
+        let first = if count == 1 { "" } else { "first " };
+        notes.push(format!("left out {count} {noun} that Linux cannot store: {first}{attribute} of {entry}"));
+    }
+    if imported.labels_left_out > 0 {
+        notes.push(labels_left_out(imported.labels_left_out));
+    }
+    if imported.has_more {
+        notes.push("ignored what follows the end of the archive, as tar does".to_owned());
+    }
+    notes
+}
+
+fn entries(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "entry" } else { "entries" })
+}
+
+/// Returns the note on labels, which export gives as well.
+pub(super) fn labels_left_out(count: u64) -> String {
+    let noun = if count == 1 { "label" } else { "labels" };
+    format!("left out {count} {noun} of the host (SELinux, IMA, Smack)")
 }

@@ -49,7 +49,7 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-pub use archive::extract::{ExtractError, Headed, extract_archive, take_head};
+pub use archive::extract::{ArchiveReader, Compression, ExtractError};
 pub use archive::write::{ArchiveStats, ArchiveWriter};
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use dvol::sys::tree::compare_trees;
 
@@ -100,7 +100,7 @@ fn tar_reads_what_is_exported() {
     fs::write(pool.dir().join("db.tar"), exported.stdout).unwrap();
     let out = pool.dir().join("out");
     fs::create_dir(&out).unwrap();
-    let flags = ["--xattrs", "--xattrs-include=*", "--numeric-owner", "-p", "-xf"];
+    let flags = ["--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner", "-p", "-xf"];
     let tar = Command::new("tar").args(flags).arg("../db.tar").current_dir(&out).output().unwrap();
     // It only finds a file of 1969 old.
     let said = String::from_utf8_lossy(&tar.stderr).into_owned();
@@ -174,11 +174,14 @@ fn nothing_is_written_outside_whatever_the_archive_says() {
         ("leads out of the tree", vec![("../bad", Kind::Regular, "")]),
         ("leads out of the tree", vec![("a/../../bad", Kind::Regular, "")]),
         (
-            "cannot make the entry",
+            "way above it is not a directory",
             vec![("way", Kind::Symlink, link.as_str()), ("way/bad", Kind::Regular, "")],
         ),
-        ("cannot make the entry", vec![("way", Kind::Symlink, link.as_str()), ("x", Kind::Link, "way/kept")]),
-        ("cannot make the entry", vec![("x", Kind::Link, "nosuch")]),
+        (
+            "way above it is not a directory",
+            vec![("way", Kind::Symlink, link.as_str()), ("x", Kind::Link, "way/kept")],
+        ),
+        ("cannot extract x: the archive has no entry nosuch", vec![("x", Kind::Link, "nosuch")]),
     ] {
         let said = pool.feed(["import", "-", "evil"], &hostile(&entries));
         assert_eq!(said.code, 1, "{said:?}");
@@ -206,8 +209,9 @@ fn what_is_no_archive_of_ours_is_refused_with_the_reason() {
         (newer, "this dvol reads 1"),
         (cut, "cannot"),
         (Vec::new(), "it is empty"),
-        (b"\x1f\x8b and so on".to_vec(), "it is compressed"),
-        (vec![b'x'; 2000], "it is no tar archive"),
+        (b"\x1f\x8b and so on".to_vec(), "it is compressed with gzip\nhint: unpack it on the way: gunzip -c"),
+        (b"\x28\xb5\x2f\xfd and so on".to_vec(), "zstd -dc FILE | dvol import - VOLUME"),
+        (vec![b'x'; 2000], "it is not a tar archive"),
     ] {
         let said = pool.feed(["import", "-", "other"], &bytes);
         assert_eq!(said.code, 1, "{said:?}");
@@ -220,6 +224,44 @@ fn what_is_no_archive_of_ours_is_refused_with_the_reason() {
     pool.fails(1, ["import", "--from-docker", "pgdata"], "no volume 'pgdata'");
     pool.fails(2, ["export", "db"], "a file");
     pool.ok(["fsck"]);
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let pool = Pool::empty();
+    let mut builder = tar::Builder::new(Vec::new());
+    let attribute: [(&str, &[u8]); 2] =
+        [("SCHILY.xattr.com.apple.x", b"1"), ("RHT.security.selinux", b"label")];
+    builder.append_pax_extensions(attribute).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(tar::EntryType::new(b'A'));
+    header.set_mode(0o644);
+    header.set_size(0);
+    builder.append_data(&mut header, "f", &b""[..]).unwrap();
+    let mut archive = builder.into_inner().unwrap();
+    archive.extend_from_slice(b"more");
+    let said = pool.feed(["import", "-", "notes"], &archive);
+    assert_eq!(said.code, 0, "{said:?}");
+    for note in [
+        "note: took 1 entry of an unknown type for a regular file",
+        "note: left out 1 attribute that Linux cannot store: com.apple.x of f",
+        "note: left out 1 label of the host",
+        "note: ignored what follows the end of the archive",
+    ] {
+        assert!(said.err.contains(note), "{note}: {said:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_no_error() {
+    let pool = Pool::with_volume();
+    pool.write("big", &"x".repeat(1 << 20));
+    pool.ok(["commit", "-m", "Big"]);
+    let mut command = pool.command(["export", "db", "-"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dvol::layout::Layout;
 use dvol::model::Revision;
 use dvol::store::{LoggedRecords, Store, StoreError};
-use dvol::sys::tree::{extract_archive, take_head};
+use dvol::sys::tree::ArchiveReader;
 use tempfile::TempDir;
 
 fn home() -> TempDir {
@@ -74,8 +74,10 @@ pub fn archive(bytes: &[u8]) {
     let target = home.path().join("target");
     dvol::sys::disk::make_directory(&target, 0o700).expect("a directory can be made");
     let mut input = bytes;
-    if let Ok((_, mut rest)) = take_head(&mut input, "dvol.json") {
-        let _ = extract_archive(&mut rest, &target, "", &AtomicBool::new(false));
+    if let Ok(mut archive) = ArchiveReader::open(&mut input)
+        && archive.text("dvol.json").is_ok()
+    {
+        let _ = archive.tree(&target, "", &AtomicBool::new(false));
     }
     let beside = std::fs::read_dir(home.path()).expect("it is there").count();
     assert_eq!(beside, 1, "something lies beside the directory");

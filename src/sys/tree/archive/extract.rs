@@ -1,45 +1,44 @@
-//! A tree out of a tar archive: one that `archive` wrote, or any other.
-//!
-//! The archive may be anybody's. Each entry is reached by the handles of its directories, and no
-//! symlink on the way is followed, so nothing is written outside; a name with `..` in it is refused.
+//! Makes a tree from a tar archive: one that `ArchiveWriter` wrote, or any other.
 
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmodat, chownat, fchmod, fchown,
-    fsetxattr, ftruncate, futimens, linkat, makedev, mkdirat, mknodat, openat, symlinkat, unlinkat,
-    utimensat,
-};
+use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
 use rustix::io::Errno;
-use tar::{EntryType, Header};
 
-use super::entries::{BLOCK, Entries, Item, bad, fill, has_right_sum};
-use super::file_writer::{FileWriter, read_map};
-use super::pax::Pax;
+use super::attributes::{EntryAttributes, NewEntry};
+use super::entries::{Entries, Item, ItemKind};
+use super::file_writer::FileWriter;
+use super::header::bad;
+use super::names::{is_delayed, names_directory, parts, spelled_directories, without_outer_slashes};
+use super::places::{Places, delayed_target};
 use super::write::ArchiveStats;
 use crate::sys::error::DiskError;
 use crate::sys::fault;
-use crate::sys::tree::entry::attributes::magic_child;
-use crate::sys::tree::entry::handle::{open_directory, open_root};
+use crate::sys::tree::entry::attributes::{Scratch, clear_inherited};
+use crate::sys::tree::entry::handle::{Stat, open_root};
 
-/// An archive's first file of the caller's own words is no longer than this.
-const HEAD_MAX: u64 = 1 << 20;
+/// The caller's own file at the start of an archive is no longer than this, in bytes.
+const TEXT_MAX: u64 = 1 << 20;
+/// The mode of a new file until it gets its own.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// Why an archive was not taken.
+/// Why an archive was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
     /// The archive itself.
     #[error("cannot read the archive: {0}")]
     Archive(io::Error),
     /// A compressed file where a plain archive is expected.
-    #[error("cannot read the archive: it is compressed")]
-    Compressed,
-    /// An entry of it that cannot be made.
-    #[error("cannot make the entry {name} of the archive: {source}")]
+    #[error("cannot read the archive: it is compressed with {0}")]
+    Compressed(Compression),
+    /// One entry of it.
+    #[error("cannot extract {name}: {source}")]
     Entry {
         /// Its name in the archive.
         name: String,
@@ -51,295 +50,358 @@ pub enum ExtractError {
     Disk(#[from] DiskError),
 }
 
-/// The bytes of an archive's first file, where it is the caller's, and the archive as it is to be read on.
-pub type Headed<'r> = (Option<Vec<u8>>, Box<dyn Read + 'r>);
+impl ExtractError {
+    pub(super) fn entry(name: &[u8], source: io::Error) -> Self {
+        let name = match name {
+            b"" => "an entry without a name".to_owned(),
+            name => String::from_utf8_lossy(name).into_owned(),
+        };
+        ExtractError::Entry { name, source }
+    }
+}
 
-/// Takes the first file off an archive when it has this name.
-///
-/// # Errors
-/// When the archive cannot be read, is empty or compressed, or is none.
-pub fn take_head<'r>(archive: &'r mut dyn Read, name: &str) -> Result<Headed<'r>, ExtractError> {
-    let mut seen = Vec::new();
-    loop {
-        let start = seen.len();
-        seen.resize(start + BLOCK, 0);
-        let length = fill(archive, &mut seen[start..]).map_err(ExtractError::Archive)?;
-        if start == 0 {
-            check_kind(&seen[..length])?;
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip(1).
+    Gzip,
+    /// zstd(1).
+    Zstd,
+    /// xz(1).
+    Xz,
+    /// bzip2(1).
+    Bzip2,
+    /// lzip(1).
+    Lzip,
+    /// lzop(1).
+    Lzop,
+    /// lzma(1), the older form of xz.
+    Lzma,
+    /// compress(1).
+    Compress,
+}
+
+impl Compression {
+    /// Recognizes a compressed file by its first bytes.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        let known = [
+            (&b"\x1f\x8b"[..], Compression::Gzip),
+            (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+            (b"\xfd7zXZ", Compression::Xz),
+            (b"BZh", Compression::Bzip2),
+            (b"LZIP", Compression::Lzip),
+            (b"\x89LZO", Compression::Lzop),
+            (b"\x5d\0\0", Compression::Lzma),
+            (b"\x1f\x9d", Compression::Compress),
+        ];
+        known.into_iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, compression)| compression)
+    }
+
+    /// Returns the name of the program that compresses so.
+    pub fn program(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
+            Compression::Lzip => "lzip",
+            Compression::Lzop => "lzop",
+            Compression::Lzma => "lzma",
+            Compression::Compress => "compress",
         }
-        seen.truncate(start + length);
-        let Some(header) = seen.get(start..start + BLOCK) else { break };
-        let header = Header::from_byte_slice(header);
-        let kind = header.entry_type();
-        let is_extra = kind.is_pax_local_extensions() || kind.is_pax_global_extensions();
-        let is_head = kind.is_file() && *header.path_bytes() == *name.as_bytes();
-        let size = header.entry_size().unwrap_or(u64::MAX);
-        if !(is_extra || is_head) || size > HEAD_MAX {
-            break;
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.program())
+    }
+}
+
+/// Reads one archive.
+pub struct ArchiveReader<'r> {
+    entries: Entries<'r>,
+    /// The first entry, which was not the text that the caller looked for.
+    first: Option<Item>,
+}
+
+impl<'r> ArchiveReader<'r> {
+    /// Looks at the start of an archive.
+    ///
+    /// # Errors
+    /// When `from` cannot be read, is empty or compressed, or is not a tar archive.
+    pub fn open(from: &'r mut dyn Read) -> Result<Self, ExtractError> {
+        Ok(ArchiveReader { entries: Entries::open(from)?, first: None })
+    }
+
+    /// Takes the file `name` off the archive's start; `None` if the archive starts with anything
+    /// else.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub fn text(&mut self, name: &str) -> Result<Option<Vec<u8>>, ExtractError> {
+        let Some(item) = self.entries.next()? else { return Ok(None) };
+        let is_text = item.kind == ItemKind::Regular && item.map.is_none() && item.size <= TEXT_MAX;
+        if !is_text || item.name != name.as_bytes() {
+            self.first = Some(item);
+            return Ok(None);
         }
-        let start = seen.len();
-        seen.resize(start + size.next_multiple_of(BLOCK as u64) as usize, 0);
-        let length = fill(archive, &mut seen[start..]).map_err(ExtractError::Archive)?;
-        seen.truncate(start + length);
-        if is_head {
-            let text = seen.get(start..start + size as usize);
-            let text =
-                text.ok_or_else(|| ExtractError::Archive(io::ErrorKind::UnexpectedEof.into()))?.to_vec();
-            return Ok((Some(text), Box::new(archive)));
-        }
+        let mut text = Vec::new();
+        self.entries.read_to_end(&mut text).map_err(|source| ExtractError::entry(&item.name, source))?;
+        Ok(Some(text))
     }
-    Ok((None, Box::new(io::Cursor::new(seen).chain(archive))))
-}
 
-/// Refuses what does not begin like a plain tar archive, and says what it is instead.
-fn check_kind(start: &[u8]) -> Result<(), ExtractError> {
-    let packed = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh"];
-    if start.is_empty() {
-        return Err(ExtractError::Archive(bad("it is empty")));
-    }
-    if packed.iter().any(|magic| start.starts_with(magic)) {
-        return Err(ExtractError::Compressed);
-    }
-    match <&[u8; BLOCK]>::try_from(start) {
-        Ok(block) if has_right_sum(block) || block.iter().all(|byte| *byte == 0) => Ok(()),
-        _ => Err(ExtractError::Archive(bad("it is no tar archive"))),
-    }
-}
-
-/// Fills the empty directory `target`, which nobody else writes to, from what an archive has below `prefix`
-/// (empty for all of it).
-///
-/// # Errors
-/// The first one ends it and leaves a part in `target`.
-pub fn extract_archive(
-    archive: &mut dyn Read,
-    target: &Path,
-    prefix: &str,
-    cancel: &AtomicBool,
-) -> Result<ArchiveStats, ExtractError> {
-    let root = open_root(target)?;
-    let mut extract = Extract {
-        root,
-        last: None,
-        directories: Vec::new(),
-        prefix: prefix.as_bytes().to_vec(),
-        stats: ArchiveStats::default(),
-    };
-    let mut entries = Entries::new(archive);
-    while let Some(item) = entries.next().map_err(ExtractError::Archive)? {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(ExtractError::Archive(io::ErrorKind::Interrupted.into()));
-        }
-        let pax = Pax::of(&item).map_err(ExtractError::Archive)?;
-        let name = pax.name.clone().unwrap_or_else(|| item.name.clone());
-        extract.put(&name, &item, &mut entries, pax, cancel).map_err(|source| ExtractError::Entry {
-            name: String::from_utf8_lossy(&name).into_owned(),
-            source,
-        })?;
-    }
-    extract.finish().map_err(ExtractError::Archive)?;
-    Ok(extract.stats)
-}
-
-struct Extract {
-    root: OwnedFd,
-    /// The directory of the last entry, which most often is that of the next.
-    last: Option<(Vec<CString>, OwnedFd)>,
-    /// Directories get their attributes last: what is made in them would change their times.
-    directories: Vec<(Vec<CString>, Attributes)>,
-    prefix: Vec<u8>,
-    stats: ArchiveStats,
-}
-
-struct Attributes {
-    uid: u32,
-    gid: u32,
-    mode: Mode,
-    times: Timestamps,
-    extended: Vec<(CString, Vec<u8>)>,
-}
-
-impl Extract {
-    fn put(
-        &mut self,
-        name: &[u8],
-        item: &Item,
-        data: &mut Entries<'_>,
-        pax: Pax,
+    /// Fills the empty directory `target`, which no other process writes to, with what the archive
+    /// has below `prefix` (all of it if that is empty).
+    ///
+    /// # Errors
+    /// The first error ends it and leaves a part in `target`.
+    pub fn tree(
+        mut self,
+        target: &Path,
+        prefix: &str,
         cancel: &AtomicBool,
-    ) -> io::Result<()> {
-        let Some(parts) = parts(name, &self.prefix)? else {
+    ) -> Result<ArchiveStats, ExtractError> {
+        let root = open_root(target)?;
+        clear_inherited(&root, &mut Scratch::default())
+            .map_err(|errno| DiskError::new("clear the attributes of", target, errno))?;
+        let mut tree = NewTree {
+            places: Places::new(root),
+            directories: BTreeMap::new(),
+            spelled: BTreeMap::new(),
+            prefix: prefix.as_bytes(),
+            stats: ArchiveStats::default(),
+            buffer: Vec::new(),
+            cancel,
+        };
+        // After the end of the archive, asking for another entry gives none again.
+        while let Some(mut item) =
+            self.first.take().map_or_else(|| self.entries.next(), |item| Ok(Some(item)))?
+        {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(ExtractError::Archive(io::ErrorKind::Interrupted.into()));
+            }
+            tree.put(&mut item, &mut self.entries)
+                .map_err(|source| ExtractError::entry(&item.name, source))?;
+        }
+        tree.finish()?;
+        tree.stats.has_more = self.entries.has_more();
+        Ok(tree.stats)
+    }
+}
+
+/// A tree on its way out of an archive.
+struct NewTree<'c> {
+    places: Places,
+    /// Directories get their attributes last: what is made in them would change their times.
+    directories: BTreeMap<Vec<CString>, EntryAttributes>,
+    /// How the archive spells directories of which GNU tar sets the attributes after all others:
+    /// those with symlinks that it makes last, and the root.
+    spelled: BTreeMap<Vec<CString>, Vec<u8>>,
+    prefix: &'c [u8],
+    stats: ArchiveStats,
+    buffer: Vec<u8>,
+    cancel: &'c AtomicBool,
+}
+
+impl NewTree<'_> {
+    fn put(&mut self, item: &mut Item, content: &mut Entries<'_>) -> io::Result<()> {
+        let parts = match item.kind {
+            ItemKind::Label => return Ok(()),
+            _ => parts(&item.name, self.prefix)?,
+        };
+        let Some(parts) = parts else {
             self.stats.left_out += 1;
             return Ok(());
         };
         fault::point("tree.extract")?;
-        let header = &item.header;
-        let kind = header.entry_type();
-        let seconds = i64::try_from(header.mtime()?).unwrap_or(0);
-        let mtime = pax.mtime.unwrap_or(Timespec { tv_sec: seconds, tv_nsec: 0 });
-        let number = |value: u64| u32::try_from(value).map_err(|_| bad("an owner's number is too large"));
-        let attributes = Attributes {
-            uid: pax.uid.map_or_else(|| header.uid().and_then(number), Ok)?,
-            gid: pax.gid.map_or_else(|| header.gid().and_then(number), Ok)?,
-            mode: Mode::from_raw_mode(header.mode()? & 0o7777),
-            times: Timestamps { last_access: pax.atime.unwrap_or(mtime), last_modification: mtime },
-            extended: pax.extended,
-        };
+        if item.kind != ItemKind::Directory && names_directory(&item.name) {
+            return Err(bad("its name is that of a directory"));
+        }
         self.stats.entries += 1;
-        let Some((last, above)) = parts.split_last() else {
-            self.directories.push((parts, attributes));
-            return Ok(());
-        };
-        if matches!(kind, EntryType::Link) {
-            let link = self::parts(&item.link, &self.prefix)?.ok_or_else(|| bad("a hard link to outside"))?;
-            let (link_last, link_above) = link.split_last().ok_or_else(|| bad("a hard link to the root"))?;
-            let from = self.open(link_above)?;
-            let to = self.directory(above)?;
-            let _ = unlinkat(to, last, AtFlags::empty());
-            return Ok(linkat(&from, link_last, to, last, AtFlags::empty())?);
+        if item.kind == ItemKind::HardLink {
+            return self.hard_link(&parts, item);
         }
-        let directory = self.directory(above)?;
-        if kind.is_dir() || kind == EntryType::new(b'D') {
-            match mkdirat(directory, last, Mode::RWXU) {
-                Err(Errno::EXIST) => drop(open_directory(directory.as_fd(), last)?),
-                other => other?,
-            }
-            self.directories.push((parts, attributes));
-            return Ok(());
+        self.stats.unknown += u64::from(item.is_unknown);
+        self.stats.labels += item.extension.labels;
+        for name in std::mem::take(&mut item.extension.foreign) {
+            self.stats.leave_out(&name, &item.name);
         }
-        // A later entry of the same name replaces the earlier one, as tar has it.
-        let _ = unlinkat(directory, last, AtFlags::empty());
-        let own = Mode::RUSR | Mode::WUSR;
-        match kind {
-            EntryType::Symlink => {
-                symlinkat(item.link.as_slice(), directory, last)?;
+        let attributes = EntryAttributes::of(item)?;
+        match item.kind {
+            ItemKind::Directory => self.directory(parts, &item.name, attributes),
+            ItemKind::Regular => self.file(&parts, item, &attributes.of_file(), content),
+            ItemKind::Symlink => self.symlink(&parts, item, &attributes),
+            ItemKind::Fifo => self.special(&parts, item, FileType::Fifo, 0, &attributes.of_file()),
+            ItemKind::CharacterDevice(device) => {
+                self.special(&parts, item, FileType::CharacterDevice, device, &attributes.of_file())
             }
-            EntryType::Fifo => mknodat(directory, last, rustix::fs::FileType::Fifo, own, 0)?,
-            EntryType::Char | EntryType::Block => {
-                let device =
-                    makedev(header.device_major()?.unwrap_or(0), header.device_minor()?.unwrap_or(0));
-                let kind = if kind == EntryType::Char {
-                    rustix::fs::FileType::CharacterDevice
-                } else {
-                    rustix::fs::FileType::BlockDevice
-                };
-                mknodat(directory, last, kind, own, device)?;
+            ItemKind::BlockDevice(device) => {
+                self.special(&parts, item, FileType::BlockDevice, device, &attributes.of_file())
             }
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                let flags =
-                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let file = openat(directory, last, flags, own)?;
-                let mut writer = FileWriter::new(&file, cancel);
-                if pax.sparse {
-                    let size = pax.size.ok_or_else(|| bad("a file with holes without its size"))?;
-                    let map = read_map(data)?;
-                    writer.mapped(data, &map, size)?;
-                } else if let Some((map, size)) = &item.map {
-                    writer.mapped(data, map, *size)?;
-                } else {
-                    writer.all(data)?;
-                    ftruncate(&file, writer.offset)?;
-                }
-                self.stats.bytes += writer.bytes;
-                return attributes.apply(&file);
+            ItemKind::HardLink | ItemKind::Label => unreachable!("they were dealt with"),
+        }
+    }
+
+    fn directory(&mut self, parts: Vec<CString>, name: &[u8], attributes: EntryAttributes) -> io::Result<()> {
+        let spelled = without_outer_slashes(name);
+        if self.spelled.get(&parts).is_some_and(|earlier| earlier != spelled) {
+            // GNU tar takes it for two directories, and gives it the attributes of the earlier one
+            // last.
+            return Err(bad("the archive spells its name in two ways"));
+        }
+        if parts.is_empty() {
+            self.spelled.insert(Vec::new(), spelled.to_vec());
+        }
+        if let Some((name, above)) = parts.split_last() {
+            let there = Stat::of_name(self.places.directory(above)?.as_fd(), name);
+            if !there.is_ok_and(|there| there.kind == FileType::Directory) {
+                self.places.put(&parts, &mut |directory, name| mkdirat(directory, name, Mode::RWXU))?;
             }
-            _ => {
-                self.stats.entries -= 1;
-                self.stats.left_out += 1;
+        }
+        let earlier = self.directories.get(&parts);
+        if earlier.is_some_and(|earlier| !earlier.are_named_by(&attributes)) {
+            // Which of them GNU tar keeps depends on the entries in between.
+            return Err(bad("the archive has it twice, with different extended attributes"));
+        }
+        self.directories.insert(parts, attributes);
+        Ok(())
+    }
+
+    fn file(
+        &mut self,
+        parts: &[CString],
+        item: &Item,
+        attributes: &EntryAttributes,
+        content: &mut Entries<'_>,
+    ) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut made = None;
+        self.replace(parts, &mut |directory, name| {
+            made = Some(openat(directory, name, flags, PRIVATE)?);
+            Ok(())
+        })?;
+        let file = made.expect("it was made");
+        let mut writer = FileWriter::new(&file, &mut self.buffer, self.cancel);
+        match &item.map {
+            Some(map) => writer.runs(content, map)?,
+            None => writer.all(content)?,
+        }
+        self.stats.bytes += writer.bytes;
+        attributes.apply(NewEntry::Open(&file), &item.name, &mut self.stats)
+    }
+
+    fn symlink(&mut self, parts: &[CString], item: &Item, attributes: &EntryAttributes) -> io::Result<()> {
+        let target = item.link.as_slice();
+        let (name, above) = parts.split_last().expect("it is not the root");
+        let directory = self.places.directory(above)?;
+        if is_delayed(target)
+            && let Ok(Some(earlier)) = delayed_target(directory, name)
+        {
+            // GNU tar keeps the earlier one, other programs the later one.
+            let is_same = earlier.as_bytes() == target;
+            return if is_same {
+                Ok(())
+            } else {
+                Err(bad("the archive has it twice, with different targets"))
+            };
+        }
+        self.replace(parts, &mut |directory, name| symlinkat(target, directory, name))?;
+        if is_delayed(target) {
+            self.note_delayed(parts, &item.name);
+        }
+        let directory = self.places.directory(above)?;
+        attributes.apply(NewEntry::Symlink(directory, name), &item.name, &mut self.stats)
+    }
+
+    fn special(
+        &mut self,
+        parts: &[CString],
+        item: &Item,
+        kind: FileType,
+        device: Dev,
+        attributes: &EntryAttributes,
+    ) -> io::Result<()> {
+        self.replace(parts, &mut |directory, name| mknodat(directory, name, kind, PRIVATE, device))?;
+        let (name, above) = parts.split_last().expect("it is not the root");
+        let directory = self.places.directory(above)?;
+        attributes.apply(NewEntry::Special(directory, name), &item.name, &mut self.stats)
+    }
+
+    /// Links an entry to an earlier one, which gives it everything else.
+    fn hard_link(&mut self, parts: &[CString], item: &Item) -> io::Result<()> {
+        let link = item.link.as_slice();
+        let missing = || bad(format!("the archive has no entry {} before it", String::from_utf8_lossy(link)));
+        let outside = || bad("it is a hard link to outside of the tree");
+        let earlier = self::parts(link, self.prefix)?.ok_or_else(outside)?;
+        let (from_name, from_above) = earlier.split_last().ok_or_else(outside)?;
+        if link.ends_with(b"/") || names_directory(link) {
+            return Err(bad("it is a hard link to a directory"));
+        }
+        let from = self.places.existing(from_above).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(),
+            _ => error,
+        })?;
+        let source = Stat::of_name(from.as_fd(), from_name).map_err(|errno| match errno {
+            Errno::NOENT => missing(),
+            errno => errno.into(),
+        })?;
+        if source.kind == FileType::Directory {
+            return Err(bad("it is a hard link to a directory"));
+        }
+        let is_delayed = delayed_target(&from, from_name)?.is_some();
+        let (name, above) = parts.split_last().expect("it is not the root");
+        let to = self.places.directory(above)?;
+        if let Ok(there) = Stat::of_name(to.as_fd(), name) {
+            if there.inode == source.inode {
                 return Ok(());
             }
-        }
-        attributes.apply_to_name(directory, last, kind == EntryType::Symlink)
-    }
-
-    /// The directory of these parts, made where it is missing, and kept for the next entry.
-    fn directory(&mut self, parts: &[CString]) -> io::Result<&OwnedFd> {
-        if self.last.as_ref().is_none_or(|(last, _)| last != parts) {
-            let mut handle = self.root.try_clone()?;
-            for part in parts {
-                handle = match open_directory(handle.as_fd(), part) {
-                    Err(Errno::NOENT) => {
-                        mkdirat(&handle, part, Mode::from_raw_mode(0o755))?;
-                        open_directory(handle.as_fd(), part)?
-                    }
-                    other => other?,
-                };
+            if is_delayed && delayed_target(to, name)?.is_some() {
+                return Err(bad("the archive has it twice, with different targets"));
             }
-            self.last = Some((parts.to_vec(), handle));
         }
-        Ok(self.last.as_ref().map(|(_, handle)| handle).expect("it was just set"))
+        if is_delayed {
+            self.note_delayed(parts, &item.name);
+        }
+        self.replace(parts, &mut |directory, name| {
+            linkat(&from, from_name, directory, name, AtFlags::empty())
+        })
     }
 
-    fn open(&self, parts: &[CString]) -> io::Result<OwnedFd> {
-        let mut handle = self.root.try_clone()?;
-        for part in parts {
-            handle = open_directory(handle.as_fd(), part)?;
+    /// Notes that GNU tar makes the symlink at `parts` last, and sets the attributes of the
+    /// directories above it after that.
+    fn note_delayed(&mut self, parts: &[CString], name: &[u8]) {
+        let spelled = spelled_directories(name);
+        let depth = parts.len() - 1;
+        // With a prefix, the first of them is the prefix.
+        for (length, spelled) in (1..=depth).rev().zip(spelled.into_iter().rev()) {
+            self.spelled.entry(parts[..length].to_vec()).or_insert_with(|| spelled.to_vec());
         }
-        Ok(handle)
     }
 
-    /// The attributes of directories, the deepest first: a mode may shut us out of what is below.
-    fn finish(&mut self) -> io::Result<()> {
-        let mut directories = std::mem::take(&mut self.directories);
-        directories.sort_by_key(|(parts, _)| std::cmp::Reverse(parts.len()));
-        for (parts, attributes) in directories {
-            attributes.apply(&self.open(&parts)?)?;
+    /// Makes an entry that is not a directory.
+    fn replace(
+        &mut self,
+        parts: &[CString],
+        make: &mut dyn FnMut(&OwnedFd, &CStr) -> Result<(), Errno>,
+    ) -> io::Result<()> {
+        if self.places.put(parts, make)? {
+            self.directories.remove(parts);
         }
         Ok(())
     }
-}
 
-/// The parts of a name of the archive below `prefix`; none when it is not below it.
-fn parts(name: &[u8], prefix: &[u8]) -> io::Result<Option<Vec<CString>>> {
-    let mut parts = Vec::new();
-    for part in name.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => return Err(bad("its name leads out of the tree")),
-            part => parts.push(CString::new(part).map_err(|_| bad("its name has a NUL"))?),
+    /// Gives the directories their attributes, the deepest first: a mode may shut us out of what is
+    /// below.
+    fn finish(&mut self) -> Result<(), ExtractError> {
+        for (parts, attributes) in std::mem::take(&mut self.directories).into_iter().rev() {
+            let name = parts.iter().map(|part| part.to_bytes()).collect::<Vec<_>>().join(&b'/');
+            let done = self
+                .places
+                .existing(&parts)
+                .and_then(|directory| attributes.apply(NewEntry::Open(&directory), &name, &mut self.stats));
+            done.map_err(|source| ExtractError::entry(&name, source))?;
         }
+        Ok(())
     }
-    if prefix.is_empty() {
-        return Ok(Some(parts));
-    }
-    match parts.first() {
-        Some(first) if first.as_bytes() == prefix => Ok(Some(parts.split_off(1))),
-        _ => Ok(None),
-    }
-}
-
-impl Attributes {
-    fn owner(&self) -> (Option<Uid>, Option<Gid>) {
-        (Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))
-    }
-
-    /// In the order that `attributes` explains.
-    fn apply(&self, to: &OwnedFd) -> io::Result<()> {
-        let (owner, group) = self.owner();
-        fchown(to, owner, group)?;
-        for (name, value) in &self.extended {
-            fsetxattr(to, name, value, XattrFlags::empty()).map_err(|errno| named(name, errno))?;
-        }
-        fchmod(to, self.mode)?;
-        Ok(futimens(to, &self.times)?)
-    }
-
-    fn apply_to_name(&self, directory: &OwnedFd, name: &CString, symlink: bool) -> io::Result<()> {
-        let (owner, group) = self.owner();
-        chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)?;
-        let path = magic_child(directory, name);
-        for (key, value) in &self.extended {
-            rustix::fs::lsetxattr(&*path, key, value, XattrFlags::empty())
-                .map_err(|errno| named(key, errno))?;
-        }
-        if !symlink {
-            chmodat(directory, name, self.mode, AtFlags::empty())?;
-        }
-        Ok(utimensat(directory, name, &self.times, AtFlags::SYMLINK_NOFOLLOW)?)
-    }
-}
-
-fn named(name: &CString, errno: Errno) -> io::Error {
-    let error = io::Error::from(errno);
-    io::Error::new(error.kind(), format!("extended attribute {}: {error}", name.to_string_lossy()))
 }
