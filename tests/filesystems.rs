@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::Command;
 
 use dvol::sys::tree::{
-    CopyOptions, CopyStats, CopyWay, Rung, compare_trees, copy_tree, free_space, sync_filesystem,
+    CopyOptions, CopyStats, CopyWay, FileTime, FirstPass, Rung, Update, compare_trees, copy_first_pass,
+    copy_tree, free_space, sync_filesystem, update_tree,
 };
 use support::LoopImage;
 
@@ -277,4 +278,81 @@ fn a_btrfs_subvolume_inside_is_a_directory() {
     assert!(made.success());
     fs::File::create(src.join("sub/x")).unwrap();
     assert_eq!(copy(&src, &dst).directories, 1);
+}
+
+/// Writes other bytes of the same size over a file, which keeps its inode.
+fn write_over(path: &Path, bytes: &str) {
+    fs::OpenOptions::new().write(true).open(path).unwrap().write_all_at(bytes.as_bytes(), 0).unwrap();
+}
+
+/// File systems that keep times in whole seconds.
+const WHOLE_SECONDS: [(&str, &[&str]); 3] =
+    [("ext3", &["-q", "-I", "128"]), ("ext4", &["-q", "-I", "128"]), ("ext2", &["-q", "-I", "128"])];
+
+/// Such a write leaves no mark on the file while the second lasts.
+#[test]
+fn a_write_in_the_second_of_a_commit_is_seen_where_times_are_whole_seconds() {
+    for (kind, options) in WHOLE_SECONDS {
+        let Some(image) = LoopImage::new(kind, options, 200) else { return };
+        let pool = image.path().join("pool");
+        dvol(&pool, &["init", "v"]);
+        let file = fs::canonicalize(pool.join("v/running_point")).unwrap().join("f");
+        for round in 1..6 {
+            fs::write(&file, format!("old{round}")).unwrap();
+            dvol(&pool, &["commit", "-m", "one"]);
+            write_over(&file, &format!("new{round}"));
+            assert_eq!(dvol(&pool, &["status", "--short"]), "M f\n", "{kind}, round {round}");
+            dvol(&pool, &["reset", "--hard", "HEAD"]);
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("old{round}"), "{kind}, round {round}");
+            // What the reset has brought was changed a moment ago as well.
+            write_over(&file, &format!("NEW{round}"));
+            assert_eq!(dvol(&pool, &["status", "--short"]), "M f\n", "{kind}, round {round}");
+            dvol(&pool, &["commit", "-m", "two"]);
+            dvol(&pool, &["reset", "--hard", "HEAD~1"]);
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("old{round}"), "{kind}, round {round}");
+            dvol(&pool, &["undo"]);
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("NEW{round}"), "{kind}, round {round}");
+            dvol(&pool, &["fsck", "--deep"]);
+        }
+    }
+}
+
+/// What the index could not be sure of is compared, and copied only if it differs.
+#[test]
+fn a_reset_copies_nothing_that_has_not_changed_where_times_are_whole_seconds() {
+    for (kind, options) in WHOLE_SECONDS {
+        let Some(image) = LoopImage::new(kind, options, 200) else { return };
+        taken_over(&image);
+        let pool = image.path().join("pool");
+        let reset = || {
+            std::thread::sleep(std::time::Duration::from_millis(2100));
+            let done = dvol(&pool, &["--format", "json", "reset", "--hard", "HEAD"]);
+            let done: serde_json::Value = serde_json::from_str(&done).unwrap();
+            ["files", "reused"]
+                .map(|what| done["quiesced"][what].as_u64().unwrap() + done["copied"][what].as_u64().unwrap())
+        };
+        assert_eq!(reset(), [0, 3], "{kind}");
+        write_over(&pool.join("v/running_point/a"), "A");
+        assert_eq!(reset(), [1, 2], "{kind}");
+        assert_eq!(reset(), [0, 3], "{kind}");
+    }
+}
+
+#[test]
+fn the_second_pass_sees_a_write_in_the_second_of_the_first_one() {
+    for (kind, options) in WHOLE_SECONDS {
+        let Some(image) = LoopImage::new(kind, options, 200) else { return };
+        for round in 0..5 {
+            let (src, dst) =
+                (image.directory(&format!("src{round}")), image.directory(&format!("dst{round}")));
+            fs::write(src.join("f"), "old").unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let options = CopyOptions::default();
+            let (copies, _) = copy_first_pass(&src, &dst, &options, FileTime::now()).unwrap();
+            write_over(&src.join("f"), "new");
+            let update = Update { first_pass: FirstPass::ByMark(&copies), ..Update::default() };
+            update_tree(&src, &dst, &options, &update).unwrap();
+            assert_eq!(fs::read_to_string(dst.join("f")).unwrap(), "new", "{kind}, round {round}");
+        }
+    }
 }

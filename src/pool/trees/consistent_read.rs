@@ -80,8 +80,10 @@ impl Pool {
 impl ConsistentRead<'_> {
     /// Whether an operation has changed the tree since, or does so now: what was read may be of two states.
     fn was_changed(&self) -> Result<bool, Error> {
-        // Who writes to it changes its root too.
-        Ok(self.look()? != self.root && (self.last()? != self.last || self.is_under_way()?))
+        // Every move of the root changes its time, unless the file system keeps whole seconds only.
+        let is_coarse = |root: Option<Root>| root.is_some_and(|(_, _, nanos)| nanos == 0);
+        let root = self.look()?;
+        Ok((root != self.root || is_coarse(root)) && (self.last()? != self.last || self.is_under_way()?))
     }
 
     fn look(&self) -> Result<Option<Root>, DiskError> {

@@ -1,12 +1,16 @@
 //! The stat index: recognizes entries that nothing has touched since their content was known.
 //!
-//! The index trusts an entry to be unchanged when inode, size, mode, owner, links and both times
-//! agree and both times are safely older than the bounds of the index: a write within one tick of
-//! the clock leaves no mark on a time. No tool can set the time of change, so a restored
-//! modification time, a reused inode and a replaced file are all noticed. A store through an old
-//! mapping marks the file only if its page was written back before, so whoever makes an index syncs
-//! first. A wrong "changed" costs time, a wrong "unchanged" would lose data: in doubt the index
-//! does not trust an entry, and never the names of an inode that has several.
+//! The index trusts an entry to be unchanged when inode, size, mode, owner, links and both times agree
+//! and both times are safely older than the bounds of the index: a write within one tick of the clock
+//! leaves no mark on a time, nor does one within the unit in which the file system keeps times. Some
+//! keep whole seconds (ext2, ext3, ext4 with 128-byte inodes), even for single inodes of a file system
+//! with finer times. So each time tells its own unit: by its trailing zeros ([`FileTime`]).
+//!
+//! No tool can set the time of change, so a restored modification time, a reused inode and a replaced
+//! file are all noticed. A store through an old mapping marks the file only if its page was written
+//! back before, so whoever makes an index syncs first. A wrong "changed" costs time, a wrong
+//! "unchanged" would lose data: in doubt the index does not trust an entry, and never the names of an
+//! inode that has several.
 //!
 //! An index says "an entry with this mark has the content of that tree's entry", and that stays
 //! true whatever happens to the trees: an old or partial index is slower, never wrong.
@@ -39,6 +43,8 @@ use crate::sys::error::{At as _, DiskError};
 const CLOCK_MARGIN_NANOS: u32 = 1_000_000;
 /// Time to sleep between looks at that clock.
 const CLOCK_POLL: Duration = Duration::from_millis(1);
+/// The coarsest unit in which file systems keep times.
+const COARSEST: Duration = Duration::from_secs(2);
 /// Bytes of a mark.
 const MARK_BYTES: usize = 58;
 /// Bytes of an entry's hash.
@@ -81,10 +87,32 @@ impl FileTime {
         }
     }
 
-    /// Returns the time before which times are safely older: whatever happens from `self` on gets a
-    /// stamp of `self` or later, except in the moment in which the kernel moves its own clock and
-    /// the visible one.
-    pub(super) fn safely_before(self) -> Self {
+    /// Returns whether a change at `bound` or later gets another stamp than this one.
+    pub(super) fn is_safely_before(self, bound: FileTime) -> bool {
+        self.later(self.granularity()) <= bound.safely_before()
+    }
+
+    /// Guesses how coarse the file system keeps times, from this one: in units of 2 s (FAT), 1 s (ext3)
+    /// or less. A guess that is too coarse by chance only costs time.
+    fn granularity(self) -> Duration {
+        if self.1 == 0 {
+            return COARSEST;
+        }
+        let mut nanos = 1;
+        while self.1 % (nanos * 10) == 0 {
+            nanos *= 10;
+        }
+        Duration::from_nanos(nanos.into())
+    }
+
+    fn later(self, by: Duration) -> Self {
+        let nanos = u64::from(self.1) + u64::from(by.subsec_nanos());
+        let seconds = i64::try_from(by.as_secs() + nanos / 1_000_000_000).unwrap_or(i64::MAX);
+        FileTime(self.0.saturating_add(seconds), (nanos % 1_000_000_000) as u32)
+    }
+
+    /// Returns the earliest stamp that a file may get when our clock shows `self`.
+    fn safely_before(self) -> Self {
         if self.1 >= CLOCK_MARGIN_NANOS {
             FileTime(self.0, self.1 - CLOCK_MARGIN_NANOS)
         } else {
@@ -115,6 +143,25 @@ pub trait Index: Sync {
     fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>>;
 }
 
+/// What an index says about an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The entry has certainly not changed.
+    Unchanged,
+    /// The entry looks unchanged, but is so young that a change need not show.
+    Young,
+    /// The index does not know the entry as it is now.
+    Unknown,
+}
+
+impl Stat {
+    /// Returns whether any change within `bounds` shows in the times of this entry.
+    pub(super) fn is_safely_before(&self, bounds: &Bounds) -> bool {
+        FileTime::from(self.times.last_modification).is_safely_before(bounds.modified)
+            && FileTime::from(self.changed).is_safely_before(bounds.changed)
+    }
+}
+
 /// The index of one directory.
 pub struct DirectoryIndex {
     bounds: Bounds,
@@ -139,14 +186,20 @@ impl DirectoryIndex {
 
     /// Returns whether the entry `name`, which now is `stat`, has certainly not changed.
     pub(super) fn trusts(&self, name: &CStr, stat: &Stat) -> bool {
-        if stat.links != 1 || stat.kind == FileType::Directory {
-            return false;
-        }
-        let modified = FileTime::from(stat.times.last_modification);
-        let young = modified >= self.bounds.modified.safely_before()
-            || FileTime::from(stat.changed) >= self.bounds.changed.safely_before();
+        self.judge(name, stat) == Verdict::Unchanged
+    }
+
+    /// Judges the entry `name`, which now is `stat`.
+    pub(super) fn judge(&self, name: &CStr, stat: &Stat) -> Verdict {
         let is_excepted = || self.except.as_ref().is_some_and(|names| names.contains(name.to_bytes()));
-        !young && self.has(&hash(name, stat)) && !is_excepted()
+        if stat.links != 1
+            || stat.kind == FileType::Directory
+            || !self.has(&hash(name, stat))
+            || is_excepted()
+        {
+            return Verdict::Unknown;
+        }
+        if stat.is_safely_before(&self.bounds) { Verdict::Unchanged } else { Verdict::Young }
     }
 
     /// Returns the number of hashes.
@@ -292,9 +345,8 @@ impl Scan<'_> {
     ) -> Result<(), DiskError> {
         let here = self.root.join(&self.at);
         let own = Stat::of(handle.as_fd()).at("read the attributes of", &here)?;
-        let modified = FileTime::from(own.times.last_modification);
         let is_known = self.stack.last().is_none_or(|parent| parent.is_known)
-            && modified < self.bounds.modified.safely_before();
+            && FileTime::from(own.times.last_modification).is_safely_before(self.bounds.modified);
         let known = self.before.and_then(|before| before.directory(&self.at));
         let mut directories = NameWindow::new();
         let mut piece = 0;
@@ -428,6 +480,24 @@ mod tests {
         for young in [Bounds { modified, ..bounds }, Bounds { changed, ..bounds }] {
             assert!(!chunk(young, &stat).trusts(c"file", &stat), "{young:?}");
         }
+    }
+
+    #[test]
+    fn a_time_counts_only_as_far_as_the_file_system_keeps_it() {
+        let safe = |time: FileTime, bound: FileTime| time.is_safely_before(bound);
+        // Nanoseconds, but for the margin between the clocks.
+        assert!(safe(FileTime(10, 123_456_789), FileTime(10, 124_456_790)));
+        assert!(!safe(FileTime(10, 123_456_789), FileTime(10, 124_456_789)));
+        // Whole seconds, and the two seconds of FAT.
+        assert!(!safe(FileTime(10, 0), FileTime(10, 999_999_999)));
+        assert!(!safe(FileTime(10, 0), FileTime(11, 999_999_999)));
+        assert!(safe(FileTime(10, 0), FileTime(12, 1_000_000)));
+        // Hundredths, as exFAT has them.
+        assert!(!safe(FileTime(10, 120_000_000), FileTime(10, 130_999_999)));
+        assert!(safe(FileTime(10, 120_000_000), FileTime(10, 131_000_000)));
+        // Tenths that reach into the next second.
+        assert!(!safe(FileTime(10, 900_000_000), FileTime(11, 999_999)));
+        assert!(safe(FileTime(10, 900_000_000), FileTime(11, 1_000_000)));
     }
 
     #[test]

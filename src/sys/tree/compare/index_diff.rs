@@ -2,7 +2,8 @@
 //!
 //! One thread reads the directories of both trees side by side, several look at entries. Unlike
 //! `walk` it reads no content: an entry that the index does not know to be unchanged counts as
-//! different.
+//! different. Only an entry that was too young for the index to be sure, as many are for a while where
+//! times are whole seconds, is compared by its content.
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -15,16 +16,17 @@ use std::{io, thread};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::difference::{CompareBuffers, entries_differ};
 use super::walk::PairedName;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::queue::{Queue, workers};
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
-use crate::sys::tree::entry::handle::{Stat, mounted, open_directory, open_root, refusal};
+use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
 use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
-use crate::sys::tree::index::{DirectoryIndex, Index};
+use crate::sys::tree::index::{Bounds, DirectoryIndex, Index, Verdict};
 
 /// Entries in a batch.
 const BATCH_ENTRIES: usize = 512;
@@ -55,6 +57,7 @@ pub(in crate::sys::tree) fn diff_by_index(
     let diff_by_index = IndexDiff {
         roots: [tree, source],
         index,
+        begun: Bounds::now(),
         options,
         queue: Queue::new(QUEUED_BATCHES),
         tell: Mutex::new(tell),
@@ -85,6 +88,8 @@ struct IndexDiff<'a> {
     /// Roots of the tree and of the source, in this order as everywhere here.
     roots: [&'a Path; 2],
     index: &'a dyn Index,
+    /// Taken before the first look.
+    begun: Bounds,
     options: &'a CopyOptions,
     queue: Queue<DiffBatch>,
     tell: Mutex<&'a mut Tell<'a>>,
@@ -265,17 +270,57 @@ impl IndexDiff<'_> {
     fn look(&self) {
         let _guard = CloseOnPanic(self);
         let mut scratch = Scratch::default();
+        let stop = || !self.goes_on();
+        let mut buffers = CompareBuffers::stopped_by(Some(&stop));
         while let Some(batch) = self.queue.pop() {
             if !self.goes_on() {
                 break;
             }
-            if let Err(error) = self.batch(batch, &mut scratch) {
+            if let Err(error) = self.batch(batch, &mut scratch, &mut buffers) {
                 self.fail(error);
             }
         }
     }
 
-    fn batch(&self, batch: DiffBatch, scratch: &mut Scratch) -> Result<(), DiskError> {
+    /// Returns whether the tree's entry `name`, which is `stat`, equals the source's. Compares contents if
+    /// the entry was too young for the index and is old enough now.
+    fn is_unchanged(
+        &self,
+        pair: &DirectoryPair,
+        name: &CStr,
+        stat: &Stat,
+        buffers: &mut CompareBuffers<'_>,
+    ) -> Result<bool, DiskError> {
+        match pair.known.as_ref().map_or(Verdict::Unknown, |known| known.judge(name, stat)) {
+            Verdict::Unchanged => return Ok(true),
+            Verdict::Young if stat.is_safely_before(&self.begun) => {}
+            // Soon the index would trust it, whatever happens to it after this look.
+            Verdict::Young | Verdict::Unknown => return Ok(false),
+        }
+        let open = |side: usize| match Node::open(pair.handles[side].as_fd(), name) {
+            Err(Errno::NOENT) => Ok(None),
+            other => other.map(Some).map_err(|errno| refusal("open", self.full(side, pair, name), errno)),
+        };
+        let [Some(tree), Some(source)] = [open(0)?, open(1)?] else { return Ok(false) };
+        let is_alike = |one: &Stat| (one.kind, one.links, one.times.last_modification);
+        if is_alike(&tree.stat) != is_alike(&source.stat) || !tree.stat.same_mount(&pair.stats[0]) {
+            return Ok(false);
+        }
+        entries_differ(&source, &tree, buffers).map(|differ| differ.is_none()).map_err(|failure| {
+            refusal(failure.action, self.full(1 - failure.side, pair, name), failure.error)
+        })
+    }
+
+    fn full(&self, side: usize, pair: &DirectoryPair, name: &CStr) -> PathBuf {
+        self.roots[side].join(&pair.path).join(OsStr::from_bytes(name.to_bytes()))
+    }
+
+    fn batch(
+        &self,
+        batch: DiffBatch,
+        scratch: &mut Scratch,
+        buffers: &mut CompareBuffers<'_>,
+    ) -> Result<(), DiskError> {
         let DiffBatch { pair, wanted, extra } = batch;
         let (mut steps, mut unchanged) = (Vec::new(), Unchanged::default());
         for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
@@ -284,7 +329,7 @@ impl IndexDiff<'_> {
             // The index may know a file of another commit, where the source has a directory.
             if let Some(stat) = &there
                 && !new_is_directory
-                && pair.known.as_ref().is_some_and(|known| known.trusts(name, stat))
+                && self.is_unchanged(&pair, name, stat, buffers)?
             {
                 unchanged.entries += 1;
                 unchanged.files += u64::from(stat.kind == FileType::RegularFile);
@@ -308,7 +353,7 @@ impl IndexDiff<'_> {
     }
 
     fn stat(&self, pair: &DirectoryPair, name: &CStr) -> Result<Option<Stat>, DiskError> {
-        let full = || self.roots[0].join(&pair.path).join(OsStr::from_bytes(name.to_bytes()));
+        let full = || self.full(0, pair, name);
         match Stat::of_name(pair.handles[0].as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
             Ok(stat) if !stat.same_mount(&pair.stats[0]) => Err(mounted(full())),

@@ -34,7 +34,7 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
-use crate::sys::tree::index::FileTime;
+use crate::sys::tree::index::{Bounds, FileTime};
 use crate::sys::tree::measure::sync_filesystem;
 use crate::sys::{disk, fault};
 
@@ -88,7 +88,7 @@ impl MarkedCopies {
         mkdirat(CWD, path, Mode::RWXU).at("create", path)?;
         let handle = open_root(path)?;
         attributes::clear_inherited(&handle, &mut Scratch::default()).at("clear the attributes of", path)?;
-        let settled = settled.min(FileTime::now().safely_before());
+        let settled = settled.min(FileTime::now());
         // A store through a mapping marks its file only after the page was written back.
         sync_filesystem(path)?;
         Ok(MarkedCopies { handle, settled, has_drafts: !disk::can_clone(path) })
@@ -104,8 +104,7 @@ impl MarkedCopies {
     }
 
     fn is_settled(&self, stat: &Stat) -> bool {
-        FileTime::from(stat.times.last_modification) < self.settled
-            && FileTime::from(stat.changed) < self.settled
+        stat.is_safely_before(&Bounds { modified: self.settled, changed: self.settled })
     }
 
     fn may_be_draft(&self, stat: &Stat) -> bool {

@@ -16,7 +16,9 @@ use super::list::{ListReader, ListRecord, ListedDirectory, Step};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::handle::{Stat, descend, open_directory, refusal};
 use crate::sys::tree::entry::names::DirectoryReader;
-use crate::sys::tree::index::{Bounds, HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, hash, scan_from};
+use crate::sys::tree::index::{
+    Bounds, HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, Verdict, hash, scan_from,
+};
 
 /// Stale hashes that a directory may keep, besides as many as it has entries.
 const SLACK_HASHES: usize = 1024;
@@ -81,7 +83,9 @@ fn tidy(
     loop {
         let more = reader.chunk(handle.as_fd(), |name, _| {
             match Stat::of_name(handle.as_fd(), name) {
-                Ok(stat) if known.trusts(name, &stat) => hashes.extend_from_slice(&hash(name, &stat)),
+                Ok(stat) if known.judge(name, &stat) != Verdict::Unknown => {
+                    hashes.extend_from_slice(&hash(name, &stat))
+                }
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
             }

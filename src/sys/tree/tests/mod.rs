@@ -38,7 +38,7 @@ fn root_or_skip() -> bool {
     root
 }
 
-/// Does `work` as the user nobody. In Linux each thread has its own credentials, and so do its
+/// Does `work` as the user 65534. In Linux each thread has its own credentials, and so do its
 /// children.
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let as_other = || {
@@ -50,7 +50,7 @@ fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(as_other).join().unwrap())
 }
 
-/// Gives `path` and everything beneath it to the user nobody.
+/// Gives `path` and everything beneath it to the user 65534.
 fn give_to_nobody(path: &Path) {
     run(
         "chown",
