@@ -265,12 +265,6 @@ pub enum Error {
     /// An archive that cannot be unpacked.
     #[error(transparent)]
     Extract(#[from] ExtractError),
-    /// A question was needed and there is nobody to ask.
-    #[error("refusing to {action} without being told so")]
-    NotConfirmed {
-        /// What would be done.
-        action: String,
-    },
     /// The copy would not fit.
     #[error("not enough space in the pool: the tree takes {needed} bytes, {free} are free")]
     NoSpace {
@@ -364,9 +358,12 @@ pub enum Error {
         /// What is wrong with which container.
         problems: Vec<String>,
     },
-    /// The disk is not as the journal says, and nothing was changed.
-    #[error("the pool is not as the journal says: {0}")]
-    Inconsistent(String),
+    /// The records and the disk, or the records among themselves, do not fit.
+    #[error("the pool is damaged: {0}")]
+    Damaged(String),
+    /// Another process changed what an operation was about to change.
+    #[error("another process changed {0} meanwhile")]
+    Changed(String),
     /// A working tree was changed while it was told of.
     #[error(
         "another operation has changed volume {0} meanwhile: what was told of its working tree may be of two states"

@@ -18,9 +18,9 @@
 //!    tree will exchange entries with a staged one, or change places with it, which rows will change.
 //! 4. [`sys::tree::Retarget`] stages what differs, or [`sys::tree::update_tree`] the whole, while
 //!    containers still run.
-//! 5. [`pool::Pending::quiesce`] shuts the gate, writes down who runs, and stops them
-//!    ([`containers`]).
-//! 6. [`pool::Group::publish`] makes what is staged durable, has the working tree away while entries
+//! 5. [`pool::Group::quiesce`] shuts the gate, writes the containers that run into the journal, and
+//!    stops them ([`containers`]).
+//! 6. [`pool::Quiesced::publish`] makes what is staged durable, has the working tree away while entries
 //!    change places ([`sys::tree::exchange_entries`]), and changes the rows in one transaction: the
 //!    commit point.
 //! 7. [`pool::Published::finish`] opens the gate, starts the containers, clears up.

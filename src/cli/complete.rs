@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
@@ -100,16 +101,8 @@ fn pool() -> Pool {
     let root = PathBuf::from(root.unwrap_or_else(|| DEFAULT_POOL.to_owned()));
     let root = std::path::absolute(&root).unwrap_or(root);
     let options = Options {
-        containers: std::sync::Arc::new(NoContainers),
-        clock: std::sync::Arc::new(SystemClock),
-        ids: std::sync::Arc::new(RandomIds),
-        notices: std::sync::Arc::new(|_| ()),
-        watcher: None,
-        interrupted: std::sync::Arc::default(),
         lock_timeout: PATIENCE,
-        stop_timeout: None,
-        quiesce: None,
-        wait: None,
+        ..Options::new(Arc::new(NoContainers), Arc::new(SystemClock), Arc::new(RandomIds))
     };
     Pool::new(Layout::new(root), options)
 }

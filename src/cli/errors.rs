@@ -35,6 +35,11 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
             ExitCode::from(code(error))
         }
         Failure::Usage(message) => usage(message),
+        Failure::NotConfirmed { action } => {
+            say("error", &format!("refusing to {action} without confirmation"));
+            say("hint", "-f does it without asking");
+            ExitCode::from(FAILED)
+        }
         Failure::Failed(message) => {
             say("error", message);
             ExitCode::from(FAILED)
@@ -182,7 +187,6 @@ fn hint(error: &Error) -> Option<String> {
         Error::CurrentBranch { volume, .. } => format!("check out another branch of {volume} first"),
         Error::Unmerged { .. } => "-D deletes it all the same".to_owned(),
         Error::NoMessage => "dvol commit -m MESSAGE".to_owned(),
-        Error::NotConfirmed { .. } => "-f does it without asking".to_owned(),
         Error::NoSpace { .. } => NO_SPACE.to_owned(),
         Error::TooLarge { volume, .. } => format!(
             "delete what need not be kept, or allow more: dvol config -C {volume} volume.max-size SIZE, or without -C \
@@ -232,8 +236,8 @@ fn hint(error: &Error) -> Option<String> {
             "stop them first, or use --disable-docker-integration and see to it that nothing writes meanwhile".to_owned()
         }
         Error::NotReleased { .. } => "docker logs and docker start tell more".to_owned(),
-        Error::Disturbed(_) => "run it again, now that it is over".to_owned(),
-        Error::Inconsistent(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
+        Error::Disturbed(_) | Error::Changed(_) => "run it again, now that it is over".to_owned(),
+        Error::Damaged(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
             "dvol fsck tells more".to_owned()
         }
         error if is_interrupt(error) => "nothing was changed".to_owned(),

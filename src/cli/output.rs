@@ -11,6 +11,11 @@ pub(super) enum Failure {
     Pool(crate::error::Error),
     /// The command line asks for what cannot be.
     Usage(String),
+    /// A command needs confirmation, and no terminal can ask for it.
+    NotConfirmed {
+        /// What would be done.
+        action: String,
+    },
     /// The driver does not serve.
     Serve(crate::plugin::ServeError),
     /// Something around the pool failed: a file, an editor, another program.

@@ -3,7 +3,6 @@
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
@@ -13,7 +12,7 @@ use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
 use super::{pager, progress};
-use crate::containers::NoContainers;
+use crate::containers::{ContainerRuntime, NoContainers};
 use crate::layout::Layout;
 use crate::model::{Range, Revision, VolumeName};
 use crate::pool::{Notice, Options, Pool};
@@ -191,21 +190,19 @@ pub(super) fn open_pool(
 ) -> Result<Pool, Failure> {
     let root = std::path::absolute(&globals.pool)
         .map_err(|error| Failure::Usage(format!("the pool {}: {error}", globals.pool.display())))?;
+    let containers: Arc<dyn ContainerRuntime> = if globals.disable_docker_integration {
+        Arc::new(NoContainers)
+    } else {
+        Arc::new(environment::engine())
+    };
     let options = Options {
-        containers: if globals.disable_docker_integration {
-            Arc::new(NoContainers)
-        } else {
-            Arc::new(environment::engine())
-        },
-        clock: environment::clock()?,
-        ids: environment::ids()?,
         notices,
         watcher: progress::watcher(globals),
-        interrupted: Arc::new(AtomicBool::new(false)),
         lock_timeout: globals.lock_timeout(),
         stop_timeout: globals.stop_timeout(),
         quiesce: globals.quiesce(),
         wait: globals.wait(),
+        ..Options::new(containers, environment::clock()?, environment::ids()?)
     };
     Ok(Pool::new(Layout::new(root), options))
 }

@@ -38,7 +38,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
             disk::set_mode(&root.join(folder), layout::VOLUME_MODE)?;
         }
     }
-    let (pending, fresh) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
+    let (group, fresh) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
         let before = Records::of(rows, name)?;
         if is_gone {
             if rows.current_volume()?.as_ref() == Some(name) {
@@ -73,7 +73,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
             None => disk::set_mode(&place, layout::WORKING_TREE_MODE)?,
         }
     }
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(())
 }
 

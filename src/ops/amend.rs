@@ -52,11 +52,11 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
     let old = pool.store().read(|rows| head_record(&rows, &existing(&rows, &volume)?))?;
     let old_tree = layout::commit_tree(&volume, &old.id);
     let summary = format!("commit (amend): {}", request.message.lines().next().unwrap_or_default());
-    let (pending, (branch, staged)) = session.intend(summary, |rows, draft| {
+    let (group, (branch, staged)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, &volume)?;
         let old = head_record(rows, &record)?;
         let branch = rows.branch(&volume, &record.branch)?;
-        let branch = branch.ok_or_else(|| Error::Inconsistent("the branch has no record".to_owned()))?;
+        let branch = branch.ok_or_else(|| Error::Damaged("the branch has no record".to_owned()))?;
         let amended = CommitRecord {
             id: id.clone(),
             message: request.message.trim_end().to_owned(),
@@ -85,6 +85,6 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
         pool.check_space([&*source])?;
         pool.copy_tree(&source, &staged)?;
     }
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(Amended { volume, branch, id, was: old.id })
 }

@@ -83,7 +83,7 @@ pub fn delete_branch(
     let volume = pool.select(volume)?;
     pool.store().read(|rows| check(&rows, &volume, branch, force))?;
     let session = pool.begin(Verb::DeleteBranch, &volume)?;
-    let (pending, deleted) = session.intend(format!("branch: deleting {branch}"), |rows, draft| {
+    let (group, deleted) = session.intend(format!("branch: deleting {branch}"), |rows, draft| {
         check(rows, &volume, branch, force)?;
         let record = rows.branch(&volume, branch)?.ok_or_else(|| missing(&volume, branch))?;
         let dropped = unreachable(rows, &record, None)?;
@@ -94,7 +94,7 @@ pub fn delete_branch(
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         Ok(DeletedBranch { volume: volume.clone(), branch: branch.clone(), head, dropped })
     })?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(deleted)
 }
 

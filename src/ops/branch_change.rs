@@ -46,7 +46,7 @@ pub fn create_branch(
     let volume = pool.select(volume)?;
     pool.store().read(|rows| new_branch(pool, &rows, &volume, name, start))?;
     let session = pool.begin(Verb::CreateBranch, &volume)?;
-    let (pending, (head, fills)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
+    let (group, (head, fills)) = session.intend(format!("branch: creating {name}"), |rows, draft| {
         let (branch, found) = new_branch(pool, rows, &volume, name, start)?;
         let mut fills = bring_back(rows, draft, &found)?;
         draft.change(RowChange::insert(Row::Branch(branch)));
@@ -55,7 +55,7 @@ pub fn create_branch(
         Ok((found.commit.id, fills))
     })?;
     pool.fill(&fills)?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(CreatedBranch { volume, branch: name.clone(), head })
 }
 
@@ -95,7 +95,7 @@ pub fn rename_branch(
     };
     pool.store().read(|rows| check(&rows))?;
     let session = pool.begin(Verb::RenameBranch, &volume)?;
-    let (mut pending, from) = session.intend(format!("branch: renaming to {to}"), |rows, draft| {
+    let (group, from) = session.intend(format!("branch: renaming to {to}"), |rows, draft| {
         let (record, branch) = check(rows)?;
         let from = branch.name.clone();
         draft.relocate(layout::working_tree(&volume, &from), layout::working_tree(&volume, to))?;
@@ -109,8 +109,8 @@ pub fn rename_branch(
         Ok(from)
     })?;
     // Nobody may be told the old path while it goes away.
-    pending.shut_gate()?;
-    pending.publish()?.finish()?;
+    let group = group.shut_gates()?;
+    group.publish()?.finish()?;
     Ok(RenamedBranch { volume, from, branch: to.clone() })
 }
 

@@ -12,8 +12,7 @@ use crate::model::{
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Fill, Found, Group, Pending, Pool, Purpose, Session, branch_before, bring_back, existing, finish_all,
-    refuse_other,
+    Fill, Found, Group, Look, PlanBuilder, Pool, Purpose, branch_before, bring_back, existing, refuse_other,
 };
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
@@ -63,8 +62,9 @@ pub struct CheckedOut {
     pub containers: Vec<String>,
 }
 
-/// What a checkout that is written down still needs and does.
-struct Staged {
+/// A checkout that is in the journal.
+struct Checkout {
+    plan: Plan,
     /// The trees to be copied: the new branch's working tree is the last.
     fills: Vec<Fill>,
     /// The commits that nothing holds any more.
@@ -117,99 +117,94 @@ fn checkout_all(
         })
     };
     plans()?;
-    let sessions = pool.begin_all(Verb::Checkout, volumes, project)?;
-    let plans = plans()?;
-    let mut done: Vec<CheckedOut> = plans.iter().map(|plan| plan.outcome(request.create.is_some())).collect();
-    let has_work = |(_, plan): &(Session<'_>, Plan)| request.create.is_some() || !plan.stays();
-    let work: Vec<(Session<'_>, Plan)> = sessions.into_iter().zip(plans).filter(has_work).collect();
+    let mut sessions = pool.begin_all(Verb::Checkout, volumes, project)?;
+    let (stay, work): (Vec<_>, Vec<_>) = plans()?.into_iter().partition(Plan::has_nothing_to_do);
     if !request.force {
-        work.iter().try_for_each(|(_, plan)| check_clean(pool, plan, request.create.is_some()))?;
+        work.iter().try_for_each(|plan| check_clean(pool, plan))?;
     }
-    let (mut all, mut planned) = (Vec::new(), Vec::new());
-    for (session, plan) in work {
-        let (pending, staged) = plan.intend(pool, session)?;
-        all.push(pending);
-        planned.push((plan, staged));
+    let mut group = Group::new(pool);
+    for plan in work {
+        let session = sessions.take(&plan.volume.name);
+        let summary = format!("checkout: moving from {} to {}", plan.volume.branch, plan.target.name);
+        group.intend(session, summary, |rows, draft| plan.draft(pool, rows, draft))?;
     }
-    let mut group = Group::from(all);
-    pool.will_hold(planned.iter().map(|(plan, _)| &plan.volume.name), Purpose::Swap)?;
+    group.preview(Purpose::Swap)?;
     let begun = Bounds::now();
-    pool.fill(planned.iter().flat_map(|(_, staged)| &staged.fills))?;
-    let made = FileTime::fine();
-    group.quiesce(Purpose::Swap)?;
-    let mut published = group.publish()?;
-    for (published, (plan, _)) in published.iter_mut().zip(&planned) {
-        let BranchRecord { volume, name, .. } = &plan.target;
-        if let Some(start) = &plan.start {
-            published.remember_new(volume, name, &start.commit.id, begun, made);
-        }
-    }
-    let containers = finish_all(published)?.containers;
-    for (plan, Staged { dropped, .. }) in planned {
-        let done = done.iter_mut().find(|done| done.volume == plan.volume.name);
-        let done = done.expect("each volume has one");
-        done.dropped = dropped.into_iter().map(|commit| commit.id).collect();
-        done.containers.clone_from(&containers);
-    }
+    pool.fill(group.each().flat_map(|checkout| &checkout.fills))?;
+    let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
+    let quiesced = group.quiesce(Purpose::Swap)?;
+    let outcome = quiesced.publish_known(|checkout| checkout.plan.look(made))?.finish()?;
+    let work = outcome.volumes.into_iter().map(|Checkout { plan, dropped, .. }| CheckedOut {
+        dropped: dropped.into_iter().map(|commit| commit.id).collect(),
+        containers: outcome.containers.clone(),
+        ..plan.done()
+    });
+    let mut done: Vec<CheckedOut> = work.chain(stay.into_iter().map(Plan::done)).collect();
+    done.sort_by(|one, other| one.volume.cmp(&other.volume));
     Ok(done)
 }
 
 impl Plan {
-    /// Whether the branch is the current one already.
+    /// Returns whether the branch is the current one already.
     fn stays(&self) -> bool {
         self.target.name == self.volume.branch
     }
 
-    fn outcome(&self, creates: bool) -> CheckedOut {
+    fn has_nothing_to_do(&self) -> bool {
+        self.stays() && self.start.is_none()
+    }
+
+    fn done(self) -> CheckedOut {
         CheckedOut {
-            volume: self.volume.name.clone(),
-            from: self.volume.branch.clone(),
-            branch: self.target.name.clone(),
-            head: self.target.head.clone(),
-            created: creates,
+            volume: self.volume.name,
+            from: self.volume.branch,
+            branch: self.target.name,
+            head: self.target.head,
+            created: self.start.is_some(),
             replaced: self.replaced.is_some(),
             dropped: Vec::new(),
             containers: Vec::new(),
         }
     }
 
-    /// Writes the plan down.
-    fn intend<'p>(&self, pool: &Pool, session: Session<'p>) -> Result<(Pending<'p>, Staged), Error> {
-        let Plan { volume: record, target, start, replaced } = self;
-        let summary = format!("checkout: moving from {} to {}", record.branch, target.name);
-        session.intend(summary, |rows, draft| {
-            draft.move_head(target.head.clone());
-            let (mut fills, mut dropped) = (Vec::new(), Vec::new());
-            if let Some(start) = start {
-                fills = bring_back(rows, draft, start)?;
-                let working_tree = layout::working_tree(&record.name, &target.name);
-                let staged = if let Some(old) = replaced {
-                    dropped = unreachable(rows, old, target.head.as_ref())?;
-                    drop_commits(draft, &dropped)?;
-                    draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
-                    draft.replace(working_tree)?
-                } else {
-                    draft.change(RowChange::insert(Row::Branch(target.clone())));
-                    draft.bring_in(working_tree)?
-                };
-                fills.push(Fill { source: pool.layout().full(&start.tree), staged });
-            }
-            if !self.stays() {
-                let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
-                draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
-                draft.point(
-                    layout::running_point(&record.name),
-                    &layout::running_point_target(&target.name),
-                )?;
-            }
-            Ok(Staged { fills, dropped })
-        })
+    /// The working tree of a branch that was made.
+    fn look(&self, bounds: Bounds) -> Option<Look<'_>> {
+        let BranchRecord { volume, name, .. } = &self.target;
+        let commit = &self.start.as_ref()?.commit.id;
+        Some(Look { volume, branch: name, commit, parent: None, bounds, exchanged: None })
+    }
+
+    /// Drafts what the checkout changes.
+    fn draft(self, pool: &Pool, rows: &Rows<'_>, draft: &mut PlanBuilder<'_>) -> Result<Checkout, Error> {
+        let Plan { volume: record, target, start, replaced } = &self;
+        draft.move_head(target.head.clone());
+        let (mut fills, mut dropped) = (Vec::new(), Vec::new());
+        if let Some(start) = start {
+            fills = bring_back(rows, draft, start)?;
+            let working_tree = layout::working_tree(&record.name, &target.name);
+            let staged = if let Some(old) = replaced {
+                dropped = unreachable(rows, old, target.head.as_ref())?;
+                drop_commits(draft, &dropped)?;
+                draft.change(RowChange::update(Row::Branch(old.clone()), Row::Branch(target.clone())));
+                draft.replace(working_tree)?
+            } else {
+                draft.change(RowChange::insert(Row::Branch(target.clone())));
+                draft.bring_in(working_tree)?
+            };
+            fills.push(Fill { source: pool.layout().full(&start.tree), staged });
+        }
+        if !self.stays() {
+            let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
+            draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
+            draft.point(layout::running_point(&record.name), &layout::running_point_target(&target.name))?;
+        }
+        Ok(Checkout { plan: self, fills, dropped })
     }
 }
 
-fn check_clean(pool: &Pool, plan: &Plan, creates: bool) -> Result<(), Error> {
+fn check_clean(pool: &Pool, plan: &Plan) -> Result<(), Error> {
     let volume = plan.volume.name.clone();
-    if !creates && is_dirty(pool, &plan.volume)? {
+    if plan.start.is_none() && is_dirty(pool, &plan.volume)? {
         return Err(Error::Dirty { volume, branch: plan.volume.branch.clone() });
     }
     if let Some(old) = &plan.replaced {

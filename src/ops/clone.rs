@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::init::First;
+use super::init::{First, NewVolume};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -11,7 +11,6 @@ use crate::model::{
 };
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
-use crate::sys::tree::{Bounds, FileTime};
 
 /// A volume that was made from a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,7 +67,7 @@ pub(super) fn clone_as(
     let tree = pool.layout().full(&tree);
     pool.check_size(to, max_size.as_deref(), &tree)?;
     let id = pool.new_commit_id();
-    let (pending, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
+    let (group, staged) = session.intend(format!("clone: {revision} to {to}"), |rows, draft| {
         if rows.volume(to)?.is_some() {
             return Err(Error::VolumeExists(to.clone()));
         }
@@ -97,11 +96,8 @@ pub(super) fn clone_as(
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
     pool.copy_tree(&tree, &kept)?;
-    let begun = Bounds::now();
-    pool.copy_tree(&tree, &working_tree)?;
-    let made = FileTime::fine();
-    let mut published = pending.publish()?;
-    published.remember_new(to, &branch, &id, begun, made);
-    published.finish()?;
+    let bounds = pool.copy_known(&tree, &working_tree)?;
+    let new = NewVolume { volume: to.clone(), branch: branch.clone(), id: id.clone() };
+    group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish()?;
     Ok(Cloned { volume: to.clone(), branch, id, source: commit.volume, source_id: commit.id })
 }

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::restore::millis;
-use super::snapshot::{self, Snapshot};
+use super::capture::{self, Capture};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Row, RowChange,
     Signature, Verb, VolumeName,
 };
-use crate::pool::{Pool, Setting, current_branch, existing};
+use crate::pool::{Group, Pool, Setting, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -98,47 +97,31 @@ fn commit_all(
         return Err(Error::NoMessage);
     }
     let begun = pool.sync_and_bound()?;
-    let sessions = pool.begin_all(Verb::Commit, volumes, project)?;
+    let mut sessions = pool.begin_all(Verb::Commit, volumes, project)?;
     let id = pool.new_commit_id();
     let date = request.date.unwrap_or_else(|| pool.now());
     let summary = format!("commit: {}", request.message.lines().next().unwrap_or_default());
-    let (branches, authors): (Vec<_>, Vec<_>) = pool
-        .store()
-        .read(|rows| {
-            let of = |volume| {
-                Ok::<_, Error>((
-                    current_branch(&rows, &existing(&rows, volume)?)?,
-                    ConfiguredAuthor::read(&rows, volume)?,
-                ))
-            };
-            volumes.iter().map(of).collect::<Result<Vec<_>, Error>>()
-        })?
-        .into_iter()
-        .unzip();
-    let tree =
-        |branch: &BranchRecord| pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
-    let trees: Vec<PathBuf> = branches.iter().map(tree).collect();
-    for (volume, tree) in volumes.iter().zip(&trees) {
-        pool.check_size(volume, None, tree)?;
+    let sources = pool.store().read(|rows| {
+        volumes.iter().map(|volume| Source::read(pool, &rows, volume)).collect::<Result<Vec<_>, Error>>()
+    })?;
+    for Source { branch, tree, .. } in &sources {
+        pool.check_size(&branch.volume, None, tree)?;
     }
-    pool.check_space(trees.iter().map(PathBuf::as_path))?;
+    pool.check_space(sources.iter().map(|source| source.tree.as_path()))?;
 
-    let (mut all, mut staged) = (Vec::new(), Vec::new());
-    for (session, branch) in sessions.into_iter().zip(&branches) {
-        let (pending, place) = session.intend(summary.clone(), |_, draft| {
+    let mut group = Group::new(pool);
+    for Source { branch, tree, author } in sources {
+        let session = sessions.take(&branch.volume);
+        group.intend(session, summary.clone(), |_, draft| {
             draft.move_head(Some(id.clone()));
-            draft.bring_in(layout::commit_tree(&branch.volume, &id))
+            let staged = draft.bring_in(layout::commit_tree(&branch.volume, &id))?;
+            Ok(Capture::new(branch, id.clone(), (tree, staged), author))
         })?;
-        all.push(pending);
-        staged.push(place);
     }
-    let each = branches.iter().zip(&trees).zip(&staged);
-    let snapshots: Vec<Snapshot<'_>> = each
-        .map(|((branch, working_tree), staged)| Snapshot { pool, working_tree, staged, branch, commit: &id })
-        .collect();
-    let (outcome, copied) = snapshot::run(&snapshots, all.into(), begun, |group| {
+    let outcome = capture::run(pool, group, begun, |members| {
         let around = around();
-        for ((pending, branch), author) in group.iter_mut().zip(&branches).zip(authors) {
+        for member in members {
+            let Capture { branch, verb: author, .. } = &member.work;
             let commit = CommitRecord {
                 volume: branch.volume.clone(),
                 id: id.clone(),
@@ -148,28 +131,45 @@ fn commit_all(
                 date,
                 code: around.code.clone(),
             };
-            let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
-            pending.change(RowChange::insert(Row::Commit(commit)));
-            pending.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
+            let before = branch.clone();
+            let head = BranchRecord { head: Some(id.clone()), ..before.clone() };
+            member.change(RowChange::insert(Row::Commit(commit)));
+            member.change(RowChange::update(Row::Branch(before), Row::Branch(head)));
         }
     })?;
     for volume in volumes {
         if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
-            // The commit holds; what is not taken now, somebody takes later.
+            // The commit holds; checksums that are not taken now are taken later.
             let _ = pool.take_checksums(Some(volume));
         }
     }
-    let done = branches.into_iter().zip(copied).map(|(branch, copied)| Committed {
-        volume: branch.volume,
-        branch: branch.name,
-        id: id.clone(),
-        parent: branch.head,
+    let downtime_ms = outcome.downtime_ms();
+    let done = outcome.volumes.into_iter().map(|capture| Committed {
+        volume: capture.branch.volume,
+        branch: capture.branch.name,
+        id: capture.commit,
+        parent: capture.branch.head,
         containers: outcome.containers.clone(),
-        copied: copied.early,
-        quiesced: copied.quiesced,
-        downtime_ms: millis(outcome.downtime),
+        copied: capture.copied,
+        quiesced: capture.quiesced,
+        downtime_ms,
     });
     Ok(done.collect())
+}
+
+/// What a commit is made of.
+struct Source {
+    branch: BranchRecord,
+    tree: PathBuf,
+    author: ConfiguredAuthor,
+}
+
+impl Source {
+    fn read(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName) -> Result<Self, Error> {
+        let branch = current_branch(rows, &existing(rows, volume)?)?;
+        let tree = pool.layout().full(&layout::working_tree(volume, &branch.name));
+        Ok(Source { branch, tree, author: ConfiguredAuthor::read(rows, volume)? })
+    }
 }
 
 /// The author as the settings of a volume and its pool say; words that they leave out are empty.
@@ -185,9 +185,9 @@ impl ConfiguredAuthor {
     }
 
     /// With the words of `fallback` for what is left out.
-    fn or(self, fallback: &Signature) -> Signature {
-        let or = |word: String, fallback: &String| if word.is_empty() { fallback.clone() } else { word };
-        Signature { name: or(self.name, &fallback.name), email: or(self.email, &fallback.email) }
+    fn or(&self, fallback: &Signature) -> Signature {
+        let or = |word: &String, fallback: &String| if word.is_empty() { fallback } else { word }.clone();
+        Signature { name: or(&self.name, &fallback.name), email: or(&self.email, &fallback.email) }
     }
 }
 

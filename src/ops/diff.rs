@@ -174,23 +174,24 @@ impl Sides {
         records: Vec<VolumeRecord>,
         request: &DiffRequest,
     ) -> Result<Vec<Self>, Error> {
+        for revision in request.from.iter().chain(&request.to) {
+            pool.check_joint(rows, &records, revision)?;
+        }
         let head = |record: &VolumeRecord| match rows.branch(&record.name, &record.branch)? {
             // Without a commit, it is compared with nothing.
             Some(branch) if branch.head.is_none() => Ok(None),
             _ => Ok::<_, Error>(Some(pool.resolve(rows, record, &Revision::head())?)),
         };
-        let named =
-            |revision| Ok::<_, Error>(pool.resolve_in_each(rows, &records, revision)?.into_iter().map(Some));
-        let from: Vec<Option<Found>> = match &request.from {
-            Some(revision) => named(revision)?.collect(),
-            None => records.iter().map(head).collect::<Result<_, Error>>()?,
+        let sides = |record| {
+            let named = |revision| pool.resolve(rows, &record, revision);
+            let from = match &request.from {
+                Some(revision) => Some(named(revision)?),
+                None => head(&record)?,
+            };
+            let to = request.to.as_ref().map(named).transpose()?;
+            Ok(Sides { record, from, to })
         };
-        let to: Vec<Option<Found>> = match &request.to {
-            Some(revision) => named(revision)?.collect(),
-            None => records.iter().map(|_| None).collect(),
-        };
-        let both = records.into_iter().zip(from).zip(to);
-        Ok(both.map(|((record, from), to)| Sides { record, from, to }).collect())
+        records.into_iter().map(sides).collect()
     }
 }
 

@@ -71,8 +71,7 @@ pub fn export(
         tree: TREE.to_owned(),
         commit: commit.clone(),
     };
-    let text =
-        serde_json::to_string_pretty(&manifest).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let text = serde_json::to_string_pretty(&manifest).expect("a manifest has string keys only");
     let (cancel, archive) = (pool.interrupted(), std::path::Path::new("the archive"));
     let mut writer = ArchiveWriter::new(out, &cancel);
     let seconds = u64::try_from(commit.date.micros / 1_000_000).unwrap_or(0);

@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use super::commit::configured_author;
 use super::export::{FORMAT, MANIFEST, Manifest, make_root};
-use super::init::furnish;
+use super::init::{NewVolume, furnish};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Pending, Pool};
-use crate::sys::tree::{ArchiveReader, ArchiveStats, Bounds, FileTime};
+use crate::pool::{Group, Pool, Quiesced};
+use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
 /// A volume that was made from something outside of the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,11 +66,11 @@ pub fn import(
         Some(manifest) => (manifest.tree, Some(manifest.commit)),
         None => (String::new(), None),
     };
-    make(pool, volume, given, format!("Import of {what}"), author, |_, kept| {
+    make(pool, volume, given, format!("Import of {what}"), author, |group, kept| {
         let stats = archive.tree(kept, &tree, &pool.interrupted())?;
         // An archive does not say beforehand how much it holds.
         pool.check_size(volume, None, kept)?;
-        Ok(stats)
+        Ok((group.unquiesced(), stats))
     })
 }
 
@@ -94,13 +94,13 @@ pub fn import_volume(
     }
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
-    make(pool, volume, None, message, author, |pending, kept| {
+    make(pool, volume, None, message, author, |group, kept| {
         pool.check_size(volume, None, &foreign.mountpoint)?;
         pool.check_space([&*foreign.mountpoint])?;
-        pending.hold_others(&foreign.users)?;
+        let quiesced = group.hold_others(&foreign.users)?;
         let copied = pool.copy_tree(&foreign.mountpoint, kept)?;
         let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;
-        Ok(ArchiveStats { entries, bytes: copied.bytes, ..ArchiveStats::default() })
+        Ok((quiesced, ArchiveStats { entries, bytes: copied.bytes, ..ArchiveStats::default() }))
     })
 }
 
@@ -125,7 +125,10 @@ fn make(
     given: Option<CommitRecord>,
     message: String,
     author: &Signature,
-    fill: impl FnOnce(&mut Pending<'_>, &Path) -> Result<ArchiveStats, Error>,
+    fill: impl for<'p> FnOnce(
+        Group<'p, NewVolume>,
+        &Path,
+    ) -> Result<(Quiesced<'p, NewVolume>, ArchiveStats), Error>,
 ) -> Result<Imported, Error> {
     if pool.store().read(|rows| rows.volume(volume))?.is_some() {
         return Err(Error::VolumeExists(volume.clone()));
@@ -133,7 +136,7 @@ fn make(
     let session = pool.begin(Verb::Import, volume)?;
     let branch = BranchName::master();
     let new_id = pool.new_commit_id();
-    let (mut pending, (staged, id)) = session.intend(format!("import: {volume}"), |rows, draft| {
+    let (group, (staged, id)) = session.intend(format!("import: {volume}"), |rows, draft| {
         if rows.volume(volume)?.is_some() {
             return Err(Error::VolumeExists(volume.clone()));
         }
@@ -163,13 +166,10 @@ fn make(
     let working_tree = furnish(&staged, &branch)?;
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     make_root(&kept)?;
-    let stats = fill(&mut pending, &kept)?;
-    let begun = Bounds::now();
-    pool.copy_tree(&kept, &working_tree)?;
-    let made = FileTime::fine();
-    let mut published = pending.publish()?;
-    published.remember_new(volume, &branch, &id, begun, made);
-    let outcome = published.finish()?;
+    let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
+    let (quiesced, stats) = fill(group.with(new), &kept)?;
+    let bounds = pool.copy_known(&kept, &working_tree)?;
+    let outcome = quiesced.publish_known(|new| Some(new.look(bounds)))?.finish()?;
     Ok(Imported {
         volume: volume.clone(),
         branch,

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, BranchRecord, Row, RowChange, Verb, VolumeName, VolumeRecord};
-use crate::pool::{MAX_SIZE, Pool};
+use crate::model::{BranchName, BranchRecord, CommitId, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::pool::{Look, MAX_SIZE, Pool};
 use crate::sys::disk;
+use crate::sys::tree::Bounds;
 
 /// A new volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,6 +54,21 @@ impl First {
     }
 }
 
+/// A volume that is being made from a commit.
+pub(super) struct NewVolume {
+    pub(super) volume: VolumeName,
+    pub(super) branch: BranchName,
+    pub(super) id: CommitId,
+}
+
+impl NewVolume {
+    /// The working tree, which is known to equal the commit since `bounds`.
+    pub(super) fn look(&self, bounds: Bounds) -> Look<'_> {
+        let NewVolume { volume, branch, id } = self;
+        Look { volume, branch, commit: id, parent: None, bounds, exchanged: None }
+    }
+}
+
 pub(super) fn make(
     pool: &Pool,
     name: &VolumeName,
@@ -62,7 +78,7 @@ pub(super) fn make(
     let settings = first.settings(name);
     let First { branch, options, .. } = first;
     let session = pool.begin(Verb::Init, name)?;
-    let (pending, staged) = session.intend(format!("init: {name}"), |rows, draft| {
+    let (group, staged) = session.intend(format!("init: {name}"), |rows, draft| {
         if rows.volume(name)?.is_some() {
             return Err(Error::VolumeExists(name.clone()));
         }
@@ -79,7 +95,7 @@ pub(super) fn make(
         draft.bring_in(layout::volume(name))
     })?;
     furnish(&staged, &branch)?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(Created { volume: name.clone(), branch })
 }
 

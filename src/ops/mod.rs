@@ -4,6 +4,7 @@
 mod amend;
 mod branch;
 mod branch_change;
+mod capture;
 mod checkout;
 mod clone;
 mod commit;
@@ -31,7 +32,6 @@ mod rename;
 mod reset;
 mod restore;
 mod rollback;
-mod snapshot;
 mod status;
 mod switch;
 mod tag;

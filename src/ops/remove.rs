@@ -39,7 +39,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         check_unused(pool, volume)?;
     }
     let session = pool.begin(Verb::Remove, volume)?;
-    let (mut pending, kept) = session.intend(format!("rm: {volume}"), |rows, draft| {
+    let (group, kept) = session.intend(format!("rm: {volume}"), |rows, draft| {
         let record = rows.volume(volume)?.ok_or_else(missing)?;
         let commits = rows.commits(volume)?;
         let kept = !(volume.is_anonymous() && commits.is_empty());
@@ -67,12 +67,12 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         }
         Ok(kept)
     })?;
-    pending.shut_gate()?;
+    let group = group.shut_gates()?;
     if guard == Guard::Ask {
         // Once more behind the shut gate: nobody can come any more.
         check_unused(pool, volume)?;
     }
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(Removed { volume: volume.clone(), kept })
 }
 

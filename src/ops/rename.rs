@@ -36,7 +36,7 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         let other = pool.begin(Verb::Rename, to)?;
         (pool.begin(Verb::Rename, from)?, other)
     };
-    let (mut pending, ()) = session.intend(format!("rename: {from} to {to}"), |rows, draft| {
+    let (group, ()) = session.intend(format!("rename: {from} to {to}"), |rows, draft| {
         let record = existing(rows, from)?;
         if rows.volume(to)?.is_some() {
             return Err(Error::VolumeExists(to.clone()));
@@ -66,9 +66,9 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         }
         draft.relocate(layout::volume(from), layout::volume(to))
     })?;
-    pending.shut_gate()?;
+    let group = group.shut_gates()?;
     // Once more behind the shut gate: nobody can come any more.
     check_unused(pool, from)?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(Renamed { from: from.clone(), volume: to.clone() })
 }

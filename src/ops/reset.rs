@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::reachable::{drop_commits, unreachable};
-use super::restore::{self, Restore, millis};
+use super::restore::{self, Restore};
 use crate::error::Error;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
+    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Found, Pool, bring_back, current_branch, existing, refuse_other};
+use crate::pool::{Fill, Found, Group, Pool, bring_back, current_branch, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -81,6 +81,13 @@ struct Target {
     found: Found,
 }
 
+/// What a reset knows of a volume beside its trees.
+struct Known {
+    message: String,
+    dropped: Vec<CommitRecord>,
+    fills: Vec<Fill>,
+}
+
 fn reset_all(
     pool: &Pool,
     volumes: &[VolumeName],
@@ -90,59 +97,46 @@ fn reset_all(
     if !request.hard {
         return Err(Error::HardRequired(volumes.to_vec()));
     }
+    let find = || pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision));
     // A revision that names nothing is refused before anything is locked.
-    pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
+    find()?;
     let begun = pool.sync_and_bound()?;
-    let sessions = pool.begin_all(Verb::Reset, volumes, project)?;
-    let targets = pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision))?;
+    let mut sessions = pool.begin_all(Verb::Reset, volumes, project)?;
+    let targets = find()?;
     let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
     pool.check_space(sources.iter().map(PathBuf::as_path))?;
-    let known =
-        |Target { branch, found }: &Target| pool.tree_index(&branch.volume, &branch.name, &found.commit.id);
-    let indexes = targets.iter().map(known).collect::<Result<Vec<_>, _>>()?;
 
-    let (mut all, mut planned) = (Vec::new(), Vec::new());
-    for ((session, Target { branch, found }), index) in sessions.into_iter().zip(&targets).zip(&indexes) {
-        let id = &found.commit.id;
+    let mut group = Group::new(pool);
+    for Target { branch, found } in targets {
+        let session = sessions.take(&branch.volume);
+        let index = pool.tree_index(&branch.volume, &branch.name, &found.commit.id)?;
         let summary = format!("reset: moving to {}", request.revision);
-        let (pending, plan) = session.intend(summary, |rows, draft| {
-            let fills = bring_back(rows, draft, found)?;
+        group.intend(session, summary, |rows, draft| {
+            let fills = bring_back(rows, draft, &found)?;
+            let id = found.commit.id;
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };
             draft.change(RowChange::update(Row::Branch(branch.clone()), Row::Branch(head)));
-            let dropped = unreachable(rows, branch, Some(id))?;
+            let dropped = unreachable(rows, &branch, Some(&id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
-            let staged = restore::plan(draft, branch, index.as_ref())?;
-            Ok((staged, dropped, fills))
+            let known = Known { message: found.commit.message, dropped, fills };
+            Restore::plan(draft, branch, (id, pool.layout().full(&found.tree)), index, known)
         })?;
-        all.push(pending);
-        planned.push(plan);
     }
-    planned.iter().try_for_each(|(.., fills)| pool.fill(fills))?;
-    let each = targets.iter().zip(&sources).zip(&planned).zip(&indexes);
-    let restores: Vec<Restore<'_>> = each
-        .map(|(((to, source), (staged, ..)), index)| Restore {
-            pool,
-            source,
-            staged: staged.as_deref(),
-            branch: &to.branch,
-            commit: &to.found.commit.id,
-            index: index.as_ref(),
-        })
-        .collect();
-    let (outcome, copied) = restore::run(&restores, all.into(), begun)?;
-    let each = targets.into_iter().zip(planned).zip(copied);
-    let done = each.map(|((Target { branch, found }, (_, dropped, _)), copied)| ResetDone {
-        volume: branch.volume,
-        branch: branch.name,
-        from: branch.head,
-        to: found.commit.id,
-        message: found.commit.message,
-        dropped: dropped.into_iter().map(|commit| commit.id).collect(),
+    group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
+    let outcome = restore::run(pool, group, begun)?;
+    let downtime_ms = outcome.downtime_ms();
+    let done = outcome.volumes.into_iter().map(|restore| ResetDone {
+        volume: restore.branch.volume,
+        branch: restore.branch.name,
+        from: restore.branch.head,
+        to: restore.commit,
+        message: restore.verb.message,
+        dropped: restore.verb.dropped.into_iter().map(|commit| commit.id).collect(),
         containers: outcome.containers.clone(),
-        copied: copied.early,
-        quiesced: copied.quiesced,
-        downtime_ms: millis(outcome.downtime),
+        copied: restore.copied,
+        quiesced: restore.quiesced,
+        downtime_ms,
     });
     Ok(done.collect())
 }
@@ -155,7 +149,10 @@ fn targets(
 ) -> Result<Vec<Target>, Error> {
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
     volumes.iter().try_for_each(|volume| refuse_other(revision, volume))?;
-    let commits = pool.resolve_in_each(rows, &records, revision)?;
-    let both = records.iter().zip(commits);
-    both.map(|(record, found)| Ok(Target { branch: current_branch(rows, record)?, found })).collect()
+    pool.check_joint(rows, &records, revision)?;
+    let target = |record| {
+        let found = pool.resolve(rows, record, revision)?;
+        Ok(Target { branch: current_branch(rows, record)?, found })
+    };
+    records.iter().map(target).collect()
 }

@@ -3,10 +3,11 @@
 //! Each is one operation. Between them the volume is as the command makes it, and a tag holds the commit that it goes
 //! back to. That commit is beside the branch, not on it: nothing of what the command sees of the volume is another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::capture::{self, Capture};
 use super::commit::configured_author;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::restore::{self, Restore};
@@ -67,7 +68,7 @@ pub fn snapshot(
     let commit = clean.clone().unwrap_or_else(|| pool.new_commit_id());
     let tag: TagName = format!("dvol-run/{}", pool.new_commit_id().short()).parse()?;
     let message = format!("dvol run: before {command}");
-    let (pending, staged) = session.intend(format!("run: before {command}"), |rows, draft| {
+    let (group, staged) = session.intend(format!("run: before {command}"), |rows, draft| {
         let author = configured_author(rows, &volume, author)?;
         let now = pool.now();
         let made = CommitRecord {
@@ -94,22 +95,16 @@ pub fn snapshot(
         draft.change(RowChange::insert(Row::Commit(made)));
         Ok(Some(draft.bring_in(layout::commit_tree(&volume, &commit))?))
     })?;
-    match &staged {
+    let BranchRecord { name, head, .. } = branch.clone();
+    match staged {
         Some(staged) => {
-            let copy = super::snapshot::Snapshot {
-                pool,
-                working_tree: &working_tree,
-                staged,
-                branch: &branch,
-                commit: &commit,
-            };
-            super::snapshot::run(&[copy], vec![pending].into(), begun, |_| ())?;
+            let capture = Capture::new(branch, commit.clone(), (working_tree, staged), ());
+            capture::run(pool, group.with(capture), begun, |_| ())?;
         }
         None => {
-            pending.publish()?.finish()?;
+            group.publish()?.finish()?;
         }
     }
-    let BranchRecord { name, head, .. } = branch;
     Ok(Snapshot { volume, branch: name, head, commit, tag, command: command.to_owned() })
 }
 
@@ -128,12 +123,12 @@ pub(super) fn owed(rows: &Rows<'_>, operation: &Operation) -> Result<Option<TagN
     Ok(None)
 }
 
-/// Where the working tree is made that comes back.
-enum Staged {
-    /// It takes the place of the one that is there, or that becomes it.
-    InPlace(Option<PathBuf>),
-    /// There is none any more.
-    New(PathBuf),
+/// How the working tree comes back.
+enum ComesBack<'p> {
+    /// In place of the tree that is there.
+    InPlace(Box<Restore<'p, ()>>),
+    /// Copied into this directory, as there is no tree any more.
+    Anew(PathBuf),
 }
 
 /// Brings the volume back: its current branch, that branch's head and its working tree. Other
@@ -154,7 +149,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     pool.check_space([source.as_path()])?;
     let index = pool.tree_index(volume, &snapshot.branch, &snapshot.commit)?;
     let summary = format!("run: back to before {}", snapshot.command);
-    let (mut pending, (branch, staged, fills)) = session.intend(summary, |rows, draft| {
+    let (group, (comes_back, fills)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
         // The command, or somebody else, may have dropped even that.
         let fills = match &head {
@@ -167,54 +162,50 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
         if let Some(tag) = rows.tag(volume, &snapshot.tag)? {
             draft.change(RowChange::delete(Row::Tag(tag)));
         }
-        let (branch, staged) = change_branch(pool, rows, draft, snapshot, index.as_ref())?;
+        let comes_back = change_branch(pool, rows, draft, (snapshot, &source), index)?;
         if record.branch != snapshot.branch {
             let after = VolumeRecord { branch: snapshot.branch.clone(), ..record.clone() };
             draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
             draft.point(layout::running_point(volume), &layout::running_point_target(&snapshot.branch))?;
         }
-        Ok((branch, staged, fills))
+        Ok((comes_back, fills))
     })?;
     pool.fill(&fills)?;
-    match &staged {
-        Staged::InPlace(staged) => {
-            let (source, commit) = (&source, &snapshot.commit);
-            let index = index.as_ref();
-            let staged = staged.as_deref();
-            let restore = Restore { pool, source, staged, branch: &branch, commit, index };
-            restore::run(&[restore], vec![pending].into(), begun)?;
+    match comes_back {
+        ComesBack::InPlace(restore) => {
+            restore::run(pool, group.with(*restore), begun)?;
         }
-        Staged::New(staged) => {
-            pool.will_hold([volume], Purpose::Swap)?;
-            pool.copy_tree(&source, staged)?;
-            pending.quiesce(Purpose::Swap)?;
-            pending.publish()?.finish()?;
+        ComesBack::Anew(staged) => {
+            group.preview(Purpose::Swap)?;
+            pool.copy_tree(&source, &staged)?;
+            group.quiesce(Purpose::Swap)?.publish()?.finish()?;
         }
     }
     Ok(())
 }
 
 /// Plans what becomes of the branch and its working tree.
-fn change_branch(
+fn change_branch<'p>(
     pool: &Pool,
     rows: &Rows<'_>,
     draft: &mut PlanBuilder<'_>,
-    snapshot: &Snapshot,
-    index: Option<&StoredIndex<'_>>,
-) -> Result<(BranchRecord, Staged), Error> {
+    (snapshot, source): (&Snapshot, &Path),
+    index: Option<StoredIndex<'p>>,
+) -> Result<ComesBack<'p>, Error> {
     let (volume, name) = (&snapshot.volume, &snapshot.branch);
     let head = snapshot.head.clone();
     let Some(before) = rows.branch(volume, name)? else {
         let made = BranchRecord { volume: volume.clone(), name: name.clone(), head, created: pool.now() };
-        draft.change(RowChange::insert(Row::Branch(made.clone())));
-        return Ok((made, Staged::New(draft.bring_in(layout::working_tree(volume, name))?)));
+        draft.change(RowChange::insert(Row::Branch(made)));
+        return Ok(ComesBack::Anew(draft.bring_in(layout::working_tree(volume, name))?));
     };
     let after = BranchRecord { head, ..before.clone() };
-    let staged = restore::plan(draft, &before, index)?;
     if after != before {
-        draft.change(RowChange::update(Row::Branch(before), Row::Branch(after.clone())));
+        draft.change(RowChange::update(Row::Branch(before.clone()), Row::Branch(after)));
     }
-    Ok((after, Staged::InPlace(staged)))
+    let commit = (snapshot.commit.clone(), source.to_owned());
+    let restore = Restore::plan(draft, before, commit, index, ())?;
+    Ok(ComesBack::InPlace(Box::new(restore)))
 }
 
 /// Plans that the commits go which came to the branch, and the one that was made for the snapshot, where nothing

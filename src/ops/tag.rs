@@ -114,7 +114,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     let name = &request.name;
     let session = pool.begin(Verb::Tag, &volume)?;
-    let (pending, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
+    let (group, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
         let record = existing(rows, &volume)?;
         refuse_other(&request.revision, &volume)?;
         if rows.branches(&volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
@@ -144,7 +144,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
         Ok((Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped }, fills))
     })?;
     pool.fill(&fills)?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(tagged)
 }
 
@@ -156,7 +156,7 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
     let volume = pool.select(volume)?;
     let missing = || Error::NoTag { volume: volume.clone(), tag: name.to_string() };
     let session = pool.begin(Verb::Tag, &volume)?;
-    let (pending, deleted) = session.intend(format!("tag: deleting {name}"), |rows, draft| {
+    let (group, deleted) = session.intend(format!("tag: deleting {name}"), |rows, draft| {
         existing(rows, &volume)?;
         let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
         let commit = record.commit.clone();
@@ -167,7 +167,7 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
         draft.change(RowChange::delete(Row::Tag(record)));
         Ok(DeletedTag { volume: volume.clone(), tag: name.clone(), commit, dropped })
     })?;
-    pending.publish()?.finish()?;
+    group.publish()?.finish()?;
     Ok(deleted)
 }
 

@@ -9,7 +9,7 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use crate::error::Error;
 use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Group, Pool, Purpose, finish_all, plan_undo, volumes_of};
+use crate::pool::{Group, PlanBuilder, Pool, Purpose, UndoPlan, plan_undo, volumes_of};
 use crate::store::Rows;
 
 /// An operation that was taken back.
@@ -90,54 +90,32 @@ fn undo_all(
     if pool.store().read(|rows| choose(&rows))? != chosen {
         return Ok(None);
     }
-    let (mut all, mut taken) = (Vec::new(), Vec::new());
+    let mut group = Group::new(pool);
     for wanted in chosen {
-        let at = sessions.iter().position(|session| *session.volume() == wanted.volume);
-        let session = sessions.remove(at.expect("the volume of an operation is one that it touches"));
-        let (pending, touched) = session.intend(format!("undo: {}", wanted.summary), |rows, draft| {
-            let cannot = |reason| Error::CannotUndo {
-                volume: wanted.volume.clone(),
-                number: wanted.number,
-                summary: wanted.summary.clone(),
-                reason,
-            };
-            if let Some(tag) = owed(rows, wanted)? {
-                return Err(Error::StillTagged {
-                    volume: wanted.volume.clone(),
-                    number: wanted.number,
-                    summary: wanted.summary.clone(),
-                    tag,
-                });
-            }
-            let touched = plan_undo(pool, rows, draft, wanted)?;
-            match dangling(rows, &volumes_of(wanted), draft.changes())? {
-                Some(reason) => Err(cannot(reason)),
-                None => Ok(touched),
-            }
+        let session = sessions.take(&wanted.volume);
+        group.intend(session, format!("undo: {}", wanted.summary), |rows, draft| {
+            let undo_plan = draft_undo(pool, rows, draft, wanted)?;
+            Ok(Undoing { operation: wanted, undo_plan })
         })?;
-        all.push(pending);
-        taken.push(touched);
     }
-    let mut group = Group::from(all);
-    let each = || chosen.iter().zip(&taken);
-    let removes = taken.iter().any(|touched| touched.removes_volume);
-    let swaps = taken.iter().any(|touched| touched.swaps) && !removes;
+    let removes = group.each().any(|undoing| undoing.undo_plan.removes_volume);
+    let swaps = group.each().any(|undoing| undoing.undo_plan.swaps) && !removes;
     if swaps {
-        pool.will_hold(chosen.iter().map(|operation| &operation.volume), Purpose::Swap)?;
+        group.preview(Purpose::Swap)?;
     }
-    for (operation, touched) in each() {
-        pool.remake(operation, &touched.remade)?;
-    }
-    for ((operation, _), pending) in each().zip(group.iter_mut()).filter(|((_, it), _)| it.removes_volume) {
-        check_unused(pool, &operation.volume)?;
-        pending.shut_gate()?;
-        check_unused(pool, &operation.volume)?;
-    }
-    if swaps {
-        group.quiesce(Purpose::Swap)?;
-    }
-    let outcome = finish_all(group.publish()?)?;
-    let done = chosen.iter().map(|operation| Undone {
+    group.each().try_for_each(|undoing| pool.remake(undoing.operation, &undoing.undo_plan.remade))?;
+    let published = if removes {
+        check_all_unused(pool, &group)?;
+        let quiesced = group.shut_gates()?;
+        check_all_unused(pool, &quiesced)?;
+        quiesced.publish()?
+    } else if swaps {
+        group.quiesce(Purpose::Swap)?.publish()?
+    } else {
+        group.publish()?
+    };
+    let outcome = published.finish()?;
+    let done = outcome.volumes.iter().map(|Undoing { operation, .. }| Undone {
         volume: operation.volume.clone(),
         operation: operation.number,
         summary: operation.summary.clone(),
@@ -146,6 +124,42 @@ fn undo_all(
         project: operation.joint.as_ref().map(|joint| joint.project.clone()),
     });
     Ok(Some(done.collect()))
+}
+
+/// An operation that is being undone.
+struct Undoing<'u> {
+    operation: &'u Operation,
+    undo_plan: UndoPlan,
+}
+
+/// Plans to undo `wanted`, unless a branch, a tag or a rollback still needs what it made.
+fn draft_undo(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    draft: &mut PlanBuilder<'_>,
+    wanted: &Operation,
+) -> Result<UndoPlan, Error> {
+    let cannot = |reason| Error::CannotUndo {
+        volume: wanted.volume.clone(),
+        number: wanted.number,
+        summary: wanted.summary.clone(),
+        reason,
+    };
+    if let Some(tag) = owed(rows, wanted)? {
+        let (volume, summary) = (wanted.volume.clone(), wanted.summary.clone());
+        return Err(Error::StillTagged { volume, number: wanted.number, summary, tag });
+    }
+    let undo_plan = plan_undo(pool, rows, draft, wanted)?;
+    match dangling(rows, &volumes_of(wanted), draft.changes())? {
+        Some(reason) => Err(cannot(reason)),
+        None => Ok(undo_plan),
+    }
+}
+
+/// Refuses where a container uses a volume that goes or changes its name.
+fn check_all_unused(pool: &Pool, group: &Group<'_, Undoing<'_>>) -> Result<(), Error> {
+    let removing = group.each().filter(|undoing| undoing.undo_plan.removes_volume);
+    removing.map(|undoing| &undoing.operation.volume).try_for_each(|volume| check_unused(pool, volume))
 }
 
 /// A branch, tag or commit that these changes would leave with a name for a commit that is not there.

@@ -1,12 +1,17 @@
 //! A pool: metadata, trees and containers joined into operations that hold as a whole or not at all.
 //!
-//! An operation goes through types that only lead forward: [`Pool::begin`] locks the volume and
-//! cleans up after the dead and gives a [`Session`]; [`Session::intend`] writes the plan into the
-//! journal and gives a [`Pending`]; [`Pending::quiesce`] keeps containers from writing;
-//! [`Pending::publish`] moves trees and metadata over and gives a [`Published`];
-//! [`Published::finish`] lets containers go and clears up ([`Group::release_early`] lets them go before, where trees were only read). A `Pending` that is dropped instead is
-//! undone; a process that dies at any point is finished or undone by whoever comes next
-//! ([`Pool::recover`]).
+//! An operation goes through types that only lead forward:
+//!
+//! | step | type | what it holds |
+//! | --- | --- | --- |
+//! | [`Pool::begin`], [`Pool::begin_all`] | [`Session`], [`Sessions`] | the lock of each volume |
+//! | [`Session::intend`], [`Group::intend`] | [`Group`] | a plan in the journal for each volume, with what the verb knows of it |
+//! | [`Group::quiesce`] | [`Quiesced`] | gates and containers besides |
+//! | [`Quiesced::publish`] | [`Published`] | operations that hold |
+//! | [`Published::finish`] | [`Outcome`] | the result; containers run, locks are free |
+//!
+//! Dropping a [`Group`] or [`Quiesced`] undoes its operations. When a process dies at any point, the next
+//! operation on the volume, the driver or fsck finishes or undoes what it left ([`Pool::recover`]).
 
 mod adopt;
 mod containers;
@@ -33,7 +38,7 @@ use crate::sys::ids::IdSource;
 
 use containers::mounts::Bindings;
 pub use containers::mounts::Mounted;
-pub use containers::quiesce::{Ahead, Purpose};
+pub use containers::quiesce::{Preview, Purpose, Quiesced};
 pub use containers::reconcile::Reconciled;
 pub(crate) use history::commits::{Commits, bring_back};
 pub use history::commits::{Found, Home};
@@ -43,11 +48,11 @@ pub(crate) use history::select::{current_branch, existing};
 pub(crate) use history::walk::History;
 pub use notice::Notice;
 pub use operation::exchanged::{ExchangePaths, TreeUndo};
-pub use operation::group::Group;
+pub use operation::group::{Group, Member};
 pub use operation::plan::PlanBuilder;
-pub use operation::publish::{Outcome, Published, finish_all};
+pub use operation::publish::{Outcome, Published};
 pub use operation::recover::{Recovered, Sweep};
-pub use operation::session::{Pending, Session};
+pub use operation::session::{Session, Sessions};
 pub use operation::trash::TrashEntry;
 pub use operation::undo_plan::{UndoPlan, plan_undo, volumes_of};
 pub use settings::{SETTINGS, Setting};
@@ -56,30 +61,51 @@ pub use trees::copy::{Fill, Watcher};
 pub use trees::index::{Exchanged, Look, StoredIndex};
 pub use trees::limit::{MAX_SIZE, max_size};
 
+/// How long to wait for a lock where no limit is given.
+const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What a pool is opened with.
 #[derive(Clone)]
 pub struct Options {
     /// The containers on its volumes.
     pub containers: Arc<dyn ContainerRuntime>,
-    /// The time.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// New ids.
+    /// Makes new ids.
     pub ids: Arc<dyn IdSource>,
-    /// Told what a person should hear while an operation runs.
+    /// Receives what a person should hear while an operation runs.
     pub notices: Arc<dyn Fn(&Notice) + Send + Sync>,
-    /// Somebody who watches long copies.
+    /// Shows the progress of long copies.
     pub watcher: Option<Arc<dyn Watcher>>,
-    /// Set from outside to interrupt: the operation that runs is undone.
+    /// Interrupts the operation that runs when it is set: the operation is undone.
     pub interrupted: Arc<AtomicBool>,
     /// How long to wait for a lock.
     pub lock_timeout: Duration,
-    /// How long a container may take to stop; none means its own stop timeout.
+    /// How long a container may take to stop; `None` means its own stop timeout.
     pub stop_timeout: Option<Duration>,
-    /// How containers are kept from writing; none means what the settings say.
+    /// How containers are kept from writing; `None` means what the settings say.
     pub quiesce: Option<Quiesce>,
-    /// Whether to wait for the health checks of containers that were started; none means what the
+    /// Whether to wait for the health checks of containers that were started; `None` means what the
     /// settings say.
     pub wait: Option<bool>,
+}
+
+impl Options {
+    /// Options by which a pool prints nothing and follows its settings.
+    pub fn new(containers: Arc<dyn ContainerRuntime>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
+        Options {
+            containers,
+            clock,
+            ids,
+            notices: Arc::new(|_| ()),
+            watcher: None,
+            interrupted: Arc::default(),
+            lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            stop_timeout: None,
+            quiesce: None,
+            wait: None,
+        }
+    }
 }
 
 /// A pool. Holds no lock and no file open between calls.
@@ -91,45 +117,45 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The pool at `layout`. Touches nothing on disk.
+    /// Opens the pool at `layout`. Touches nothing on disk.
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
         Pool { layout, store, options, bindings: Bindings::default() }
     }
 
-    /// The same pool for what is to be done to its end: no interrupt of this one reaches it.
+    /// Gives a handle to the same pool that ignores Ctrl-C, for work that must run to completion.
     pub fn uninterrupted(&self) -> Self {
         let options = Options { interrupted: Arc::default(), ..self.options.clone() };
         Pool::new(self.layout.clone(), options)
     }
 
-    /// Where everything lies.
+    /// Returns the paths of the pool.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The metadata.
+    /// Returns the metadata.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The containers.
+    /// Returns the container engine.
     pub fn containers(&self) -> &dyn ContainerRuntime {
         self.options.containers.as_ref()
     }
 
-    /// The flag that interrupts a copy.
+    /// Returns the flag that interrupts an operation.
     pub fn interrupted(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.options.interrupted)
     }
 
-    /// The time now.
+    /// Returns the time now.
     pub fn now(&self) -> Instant {
         let (micros, offset) = self.options.clock.now();
         Instant { micros, offset }
     }
 
-    /// A new commit's id.
+    /// Makes the id of a new commit.
     pub fn new_commit_id(&self) -> CommitId {
         self.options.ids.next().parse().expect("an id source gives 32 lowercase hex digits")
     }

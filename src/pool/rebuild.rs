@@ -53,7 +53,7 @@ impl Pool {
                 let lock = self.try_lock(&volume)?;
                 let is_known = self.store.read(|rows| rows.volume(&volume))?.is_some();
                 if lock.is_none() || is_known {
-                    return Err(Error::Inconsistent(format!("{name} is a volume by now")));
+                    return Err(Error::Changed(name));
                 }
                 lock
             }

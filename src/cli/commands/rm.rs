@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
 
 fn confirmed(volume: &VolumeName) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Error::NotConfirmed { action: format!("delete volume {volume}") }.into());
+        return Err(Failure::NotConfirmed { action: format!("delete volume {volume}") });
     }
     eprint!("Delete volume {volume} with all its branches and commits? [y/N] ");
     io::stderr().flush().map_err(Failure::Output)?;

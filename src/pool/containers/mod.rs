@@ -5,10 +5,12 @@
 //! | `planner` | which containers to hold, and how |
 //! | `quiesce` | holding them, with the gate closed |
 //! | `release` | letting them go, in the reverse order |
+//! | `gate` | the gates that make Mount wait |
 //! | `unmanaged` | containers that dvol cannot control |
 //! | `mounts` | the mounts that the driver has recorded |
 //! | `reconcile` | bringing these in line with what the engine says |
 
+pub(super) mod gate;
 pub(super) mod mounts;
 pub(super) mod planner;
 pub(super) mod quiesce;

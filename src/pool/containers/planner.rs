@@ -38,9 +38,9 @@ impl QuiescePolicy {
         };
         let quiesce = match pool.options.quiesce {
             Some(quiesce) => quiesce,
-            None => setting("containers.quiesce")?
-                .parse()
-                .map_err(|error: crate::model::QuiesceError| Error::Inconsistent(error.to_string()))?,
+            None => setting("containers.quiesce")?.parse().map_err(|error: crate::model::QuiesceError| {
+                Error::Damaged(format!("setting containers.quiesce: {error}"))
+            })?,
         };
         let stop_timeout = match pool.options.stop_timeout {
             Some(timeout) => u32::try_from(timeout.as_secs()).ok(),
@@ -77,16 +77,16 @@ pub(in crate::pool) struct ContainerPlanner<'p> {
 }
 
 impl<'p> ContainerPlanner<'p> {
-    pub(in crate::pool) fn new(
+    pub(in crate::pool) fn new<'v>(
         pool: &'p Pool,
         purpose: Purpose,
-        volumes: impl Iterator<Item = VolumeName>,
+        volumes: impl Iterator<Item = &'v VolumeName>,
     ) -> Result<Self, Error> {
         let volumes = pool.store.read(|rows| {
             volumes
                 .map(|volume| {
-                    let care = QuiescePolicy::of(pool, &rows, Some(&volume), purpose)?;
-                    Ok::<_, Error>((volume, care))
+                    let care = QuiescePolicy::of(pool, &rows, Some(volume), purpose)?;
+                    Ok::<_, Error>((volume.clone(), care))
                 })
                 .collect::<Result<_, _>>()
         })?;
@@ -258,7 +258,7 @@ impl<'p> ContainerPlanner<'p> {
     pub(in crate::pool) fn hold(&self, held: &HeldContainer) -> Result<Option<HoldMode>, Error> {
         let containers = self.pool.containers();
         match held.hold {
-            HoldMode::Stop => match self.pool.stop(held) {
+            HoldMode::Stop => match stop(self.pool, held) {
                 Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(HoldMode::Leave)),
                 other => other.map(|()| None),
             },
@@ -267,7 +267,7 @@ impl<'p> ContainerPlanner<'p> {
                 let Err(error) = containers.pause(&held.id) else { return Ok(None) };
                 match self.state_of(held)? {
                     Some(now) if now.restarting => {
-                        self.pool.stop(held)?;
+                        stop(self.pool, held)?;
                         Ok(Some(HoldMode::Stop))
                     }
                     // It has ended by itself meanwhile.
@@ -291,30 +291,29 @@ impl<'p> ContainerPlanner<'p> {
     }
 }
 
-impl Pool {
-    fn stop(&self, held: &HeldContainer) -> Result<(), Error> {
-        if held.was_paused {
-            self.containers().unpause(&held.id)?;
-        }
-        if self.containers().stop(&held.id, stop_timeout(held))? == StopOutcome::Killed {
-            self.tell(&Notice::Killed { container: held.name.clone() });
-        }
-        Ok(())
+fn stop(pool: &Pool, held: &HeldContainer) -> Result<(), Error> {
+    if held.was_paused {
+        pool.containers().unpause(&held.id)?;
     }
+    if pool.containers().stop(&held.id, stop_timeout(held))? == StopOutcome::Killed {
+        pool.tell(&Notice::Killed { container: held.name.clone() });
+    }
+    Ok(())
+}
 
-    /// Runs what is owed to a container, whatever became of the operation. A failure is told, and no more.
-    pub(in crate::pool) fn run_after(&self, held: &HeldContainer) {
-        for command in &held.post {
-            let done = self.containers().exec(&held.id, command, COMMAND_LIMIT);
-            let reason = match done {
-                Ok(done) if done.code == 0 => continue,
-                Err(ContainerError::Gone { .. }) => return,
-                Ok(done) => format!("exit code {}: {}", done.code, done.output),
-                Err(error) => error.to_string(),
-            };
-            let (container, command) = (held.name.clone(), command.clone());
-            self.tell(&Notice::PostFailed { container, command, reason });
-        }
+/// Runs the container's post-commit commands, whether or not the operation succeeded. Failures are only
+/// reported.
+pub(in crate::pool) fn run_after(pool: &Pool, held: &HeldContainer) {
+    for command in &held.post {
+        let done = pool.containers().exec(&held.id, command, COMMAND_LIMIT);
+        let reason = match done {
+            Ok(done) if done.code == 0 => continue,
+            Err(ContainerError::Gone { .. }) => return,
+            Ok(done) => format!("exit code {}: {}", done.code, done.output),
+            Err(error) => error.to_string(),
+        };
+        let (container, command) = (held.name.clone(), command.clone());
+        pool.tell(&Notice::PostFailed { container, command, reason });
     }
 }
 

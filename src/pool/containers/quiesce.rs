@@ -1,30 +1,36 @@
 //! Keeping containers from writing while trees are read or swapped.
 //!
-//! All that can be refused is refused before the gate is shut and before a container is touched.
-//! Who is held, and how, is in the journal before the first stop. Containers are held before the gate
-//! is shut, so that one that its engine starts again and again does not wait in Mount. While the gate
-//! is shut the engine is only asked for lists, and for a closer look at containers that run: one that
-//! waits in Mount would block it.
+//! Everything that can be refused is refused before the gate is shut and before a container is touched.
+//! Each container and how it is held are in the journal before the first stop.
+//!
+//! Containers are held before the gate is shut, so that one that its engine starts again and again does
+//! not wait in Mount. While the gate is shut, dvol asks the engine for lists, and inspects only
+//! containers that run: inspecting one that waits in Mount would block.
 
-use std::slice;
+use std::collections::BTreeSet;
+use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::gate::Gates;
 use super::planner::ContainerPlanner;
+use super::release::Released;
 use crate::containers::{Container, ContainerError, State};
 use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, VolumeName};
-use crate::pool::{Notice, Pending, Pool};
-use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::pool::{Group, Member, Pool};
 
-/// A container that was let through Mount may take so long to be listed as running.
-const SETTLING: Duration = Duration::from_secs(5);
-/// A mount younger than this may belong to a container that is just starting.
-const YOUNG_MICROS: i64 = 10_000_000;
-/// How often containers are held that somebody else starts again and again.
-const ROUNDS: u32 = 10;
+/// How long a container that got through Mount may take until the engine lists it as running.
+const START_LIMIT: Duration = Duration::from_secs(5);
+/// How often the engine is asked for such a container.
+const START_POLL: Duration = Duration::from_millis(50);
+/// A mount that is younger may belong to a container that is just starting.
+const YOUNG_MOUNT_MICROS: i64 = 10_000_000;
+/// How many times containers are held that another process starts again and again.
+const MAX_ROUNDS: u32 = 10;
 
-/// What the containers are held for.
+/// What containers are held for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The working tree is copied; containers go on with the same tree.
@@ -33,184 +39,221 @@ pub enum Purpose {
     Swap,
 }
 
-/// What will be done to containers, as it looks before.
+/// What quiescing would do to containers now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ahead {
-    /// One will be held, so that a first pass before that is worth it.
+pub struct Preview {
+    /// A container would be held, so a first pass before that shortens its downtime.
     pub holds: bool,
-    /// One that will be restarted will only be frozen.
+    /// A container would be frozen and restarted.
     pub freezes: bool,
 }
 
-/// Shuts the gates of all these operations' volumes and holds every container that runs on one of them,
-/// each once; all of them, or none. The first operation has them in its journal entry.
-pub(in crate::pool) fn quiesce(pending: &mut [Pending<'_>], purpose: Purpose) -> Result<(), Error> {
-    let Some(first) = pending.first() else { return Ok(()) };
-    let pool = first.session.pool;
-    let volumes = pending.iter().map(|pending| pending.session.volume.clone());
-    let mut holder = ContainerPlanner::new(pool, purpose, volumes)?;
-    let mut found = holder.find(&[])?;
-    for pending in &mut *pending {
-        pending.is_written_to = holder.leaves(&pending.session.volume);
-    }
-    if holder.leaves_all() {
-        note(&mut pending[0], &found)?;
-        return holder.run_before(&found);
-    }
-    for _ in 0..ROUNDS {
-        note(&mut pending[0], &found)?;
-        holder.run_before(&found)?;
-        let begun = Instant::now();
-        // What waits in Mount at a gate of ours could not be stopped.
-        pending.iter_mut().for_each(|pending| {
-            pending.quiesced.get_or_insert(begun);
-            if !found.is_empty() {
-                pending.gate = None;
-            }
-        });
-        for held in &found {
-            if let Some(other) = holder.hold(held)? {
-                rewrite(&mut pending[0], &held.id, other)?;
-            }
-        }
-        for pending in pending.iter_mut().filter(|pending| pending.gate.is_none()) {
-            pending.gate =
-                Some(shut_gate(pool, &pending.session.volume, &pending.operation.verb.to_string())?);
-        }
-        for pending in &*pending {
-            settle(pool, &pending.session.volume)?;
-        }
-        found = holder.find(&pending[0].operation.held)?;
-        if found.is_empty() {
-            let frozen = pending[0].operation.held.iter().any(|held| held.hold == HoldMode::Restart);
-            pending.iter_mut().for_each(|pending| pending.has_frozen = frozen);
-            return Ok(());
-        }
-    }
-    let name = found.swap_remove(0).name;
-    Err(ContainerError::WillNotStop { name }.into())
+/// A group whose containers do not write. Dropping it undoes the operations and lets the containers go.
+#[must_use = "dropping a quiesced group undoes its operations"]
+pub struct Quiesced<'p, T> {
+    group: Group<'p, T>,
+    gates: Gates,
+    /// When the first container was about to be held.
+    since: Option<Instant>,
+    /// Whether a container is frozen that will be restarted.
+    has_frozen: bool,
+    /// The volumes whose containers go on writing, as their settings say.
+    written_to: BTreeSet<VolumeName>,
 }
 
-/// Writes down who is about to be held.
-fn note(pending: &mut Pending<'_>, found: &[HeldContainer]) -> Result<(), Error> {
-    let known = |held: &HeldContainer| pending.operation.held.iter().any(|known| known.id == held.id);
-    let new: Vec<HeldContainer> = found.iter().filter(|held| !known(held)).cloned().collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    pending.operation.held.extend(new);
-    let operation = &pending.operation;
-    Ok(pending.session.pool.store.write(|writer| writer.journal_put(operation))?)
+/// A quiesced group in its parts.
+pub(in crate::pool) struct Parts<'p, T> {
+    pub(in crate::pool) group: Group<'p, T>,
+    pub(in crate::pool) gates: Gates,
+    pub(in crate::pool) since: Option<Instant>,
 }
 
-/// Writes down that a container is held in another way.
-fn rewrite(pending: &mut Pending<'_>, id: &str, hold: HoldMode) -> Result<(), Error> {
-    for held in pending.operation.held.iter_mut().filter(|held| held.id == id) {
-        held.hold = hold;
-        if hold == HoldMode::Leave {
-            // It does not run any more.
-            held.post.clear();
-        }
-    }
-    let operation = &pending.operation;
-    Ok(pending.session.pool.store.write(|writer| writer.journal_put(operation))?)
-}
-
-impl Pending<'_> {
-    /// Shuts the gate and holds every container that runs on the volume; all of them, or none. Where
-    /// the volume's containers are to be left alone, only runs the commands that come before a commit.
-    ///
-    /// # Errors
-    /// When one cannot be held, a command fails, or the engine does not answer. Dropping the operation
-    /// lets go.
-    pub fn quiesce(&mut self, purpose: Purpose) -> Result<(), Error> {
-        quiesce(slice::from_mut(self), purpose)
-    }
-
-    /// Holds containers that run on something else than the volume, while that is copied.
-    ///
-    /// # Errors
-    /// When one cannot be held, or the engine does not answer. Dropping the operation lets go.
-    pub fn hold_others(&mut self, users: &[Container]) -> Result<(), Error> {
-        let pool = self.session.pool;
-        let holder = ContainerPlanner::new(pool, Purpose::Copy, std::iter::empty())?;
-        let found = ContainerPlanner::find_others(pool, users)?;
-        note(self, &found)?;
-        for held in &found {
-            holder.hold(held)?;
-        }
-        Ok(())
-    }
-
-    /// Shuts the gate without holding anybody: for a volume that no container uses.
-    ///
-    /// # Errors
-    /// When the gate is not had in time.
-    pub fn shut_gate(&mut self) -> Result<(), Error> {
-        let (pool, volume) = (self.session.pool, &self.session.volume);
-        self.gate = Some(shut_gate(pool, volume, &self.operation.verb.to_string())?);
-        Ok(())
-    }
-
-    /// Whether a container is only frozen that will be restarted: what it has open it may still write to.
-    pub fn has_frozen(&self) -> bool {
-        self.has_frozen
-    }
-}
-
-impl Pool {
-    /// Refuses what [`Group::quiesce`](crate::pool::Group::quiesce) would refuse, before much is done. Says what it would do now.
+impl<'p, T> Group<'p, T> {
+    /// Refuses what [`Group::quiesce`] would refuse, before much is done, and foretells the rest.
     ///
     /// # Errors
     /// When a container on one of the volumes cannot be held as it should, or the engine does not answer.
-    pub fn will_hold<'v>(
-        &self,
-        volumes: impl IntoIterator<Item = &'v VolumeName>,
-        purpose: Purpose,
-    ) -> Result<Ahead, Error> {
-        let mut holder = ContainerPlanner::new(self, purpose, volumes.into_iter().cloned())?;
-        let found = holder.find(&[])?;
-        let holds = !holder.leaves_all() && found.iter().any(|held| !held.was_paused);
-        Ok(Ahead { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
+    pub fn preview(&self, purpose: Purpose) -> Result<Preview, Error> {
+        let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
+        let found = planner.find(&[])?;
+        let holds = !planner.leaves_all() && found.iter().any(|held| !held.was_paused);
+        Ok(Preview { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
     }
 
-    /// Passes the gate together with others, waiting while it is shut.
+    /// Shuts the gates of all volumes and holds every container that runs on one of them, each once.
+    ///
+    /// Where the settings leave a volume's containers alone, this only runs the commands that come before
+    /// a commit.
     ///
     /// # Errors
-    /// When it stays shut for longer than `limit`.
-    pub fn pass_gate(&self, volume: &VolumeName, limit: Duration) -> Result<LockGuard, Error> {
-        let what = format!("the gate of volume {volume}");
-        let wait = Wait { what: &what, verb: "mount", limit, notice: &|_| () };
-        Ok(LockFile::new(self.layout.gate_lock(volume)).shared(&wait)?)
+    /// When a container cannot be held, a command fails, or the engine does not answer. All operations
+    /// are undone then.
+    pub fn quiesce(self, purpose: Purpose) -> Result<Quiesced<'p, T>, Error> {
+        let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
+        let mut found = planner.find(&[])?;
+        let mut quiesced = self.unquiesced();
+        let volumes = quiesced.group.volumes();
+        quiesced.written_to = volumes.filter(|volume| planner.leaves(volume)).cloned().collect();
+        if planner.leaves_all() {
+            quiesced.group.note(&found)?;
+            planner.run_before(&found)?;
+            return Ok(quiesced);
+        }
+        for _ in 0..MAX_ROUNDS {
+            quiesced.hold(&mut planner, &found)?;
+            found = planner.find(&quiesced.group.held)?;
+            if found.is_empty() {
+                quiesced.has_frozen = quiesced.group.held.iter().any(|held| held.hold == HoldMode::Restart);
+                return Ok(quiesced);
+            }
+        }
+        let name = found.swap_remove(0).name;
+        Err(ContainerError::WillNotStop { name }.into())
+    }
+
+    /// Shuts the gates of all volumes and holds no container: for volumes that no container uses.
+    ///
+    /// # Errors
+    /// When a gate stays in use for too long. All operations are undone then.
+    pub fn shut_gates(self) -> Result<Quiesced<'p, T>, Error> {
+        let mut quiesced = self.unquiesced();
+        quiesced.shut_gates()?;
+        Ok(quiesced)
+    }
+
+    /// Holds containers that run on a volume of another driver while that is copied.
+    ///
+    /// # Errors
+    /// When a container cannot be held, or the engine does not answer. All operations are undone then.
+    pub fn hold_others(self, users: &[Container]) -> Result<Quiesced<'p, T>, Error> {
+        let mut quiesced = self.unquiesced();
+        let found = ContainerPlanner::find_others(quiesced.pool, users)?;
+        quiesced.note(&found)?;
+        let planner = ContainerPlanner::new(quiesced.pool, Purpose::Copy, std::iter::empty())?;
+        for held in &found {
+            planner.hold(held)?;
+        }
+        Ok(quiesced)
+    }
+
+    /// Goes on without holding containers, for operations that disturb none.
+    pub fn unquiesced(self) -> Quiesced<'p, T> {
+        Quiesced {
+            group: self,
+            gates: Gates::default(),
+            since: None,
+            has_frozen: false,
+            written_to: BTreeSet::new(),
+        }
     }
 }
 
-/// Takes the gate for this process alone: nobody is let through Mount from here on.
-pub(in crate::pool) fn shut_gate(pool: &Pool, volume: &VolumeName, verb: &str) -> Result<LockGuard, Error> {
-    let what = format!("the gate of volume {volume}");
-    Ok(LockFile::new(pool.layout.gate_lock(volume)).exclusive(&Wait {
-        what: &what,
-        verb,
-        limit: pool.options.lock_timeout,
-        notice: &|holder| pool.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
-    })?)
+impl<'p, T> Quiesced<'p, T> {
+    /// Returns whether a container is only frozen that will be restarted: it may still write to the files
+    /// that it has open.
+    pub fn has_frozen(&self) -> bool {
+        self.has_frozen
+    }
+
+    /// Iterates over the volumes that no container writes to.
+    pub(in crate::pool) fn quiet_members(&mut self) -> impl Iterator<Item = &mut Member<'p, T>> {
+        let Quiesced { group, written_to, .. } = self;
+        group.members.iter_mut().filter(|member| !written_to.contains(&member.operation.volume))
+    }
+
+    /// Lets the containers go before the operations are published. Gives `None` where their start has to
+    /// wait for a health check: they are let go at the end then.
+    pub(in crate::pool) fn release_early(&mut self) -> Result<Option<Released>, Error> {
+        let waits =
+            |held: &HeldContainer| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
+        if self.held.iter().any(waits) {
+            return Ok(None);
+        }
+        let volumes: Vec<VolumeName> = self.volumes().cloned().collect();
+        let downtime = self.since.map(|since| since.elapsed()).unwrap_or_default();
+        self.gates.open();
+        let released = Released::new(self.pool, &volumes, self.held.clone(), downtime);
+        if released.problems.is_empty() {
+            // From here on nothing is owed to them.
+            self.held.clear();
+            self.write_containers()?;
+        }
+        Ok(Some(released))
+    }
+
+    /// Takes the group apart once it holds, so that nothing is undone any more.
+    pub(in crate::pool) fn into_parts(mut self) -> Parts<'p, T> {
+        let empty = Group::new(self.group.pool);
+        Parts {
+            group: mem::replace(&mut self.group, empty),
+            gates: mem::take(&mut self.gates),
+            since: self.since,
+        }
+    }
+
+    /// Holds the containers in `found`, shuts all gates, and waits for containers that are just starting.
+    fn hold(&mut self, planner: &mut ContainerPlanner<'_>, found: &[HeldContainer]) -> Result<(), Error> {
+        self.group.note(found)?;
+        planner.run_before(found)?;
+        self.since.get_or_insert_with(Instant::now);
+        if !found.is_empty() {
+            // A container that waits in Mount at a gate of ours could not be stopped.
+            self.gates.open();
+        }
+        for held in found {
+            if let Some(other) = planner.hold(held)? {
+                self.group.rewrite(&held.id, other)?;
+            }
+        }
+        self.shut_gates()?;
+        self.group.volumes().try_for_each(|volume| await_starting(self.group.pool, volume))
+    }
+
+    fn shut_gates(&mut self) -> Result<(), Error> {
+        let Quiesced { group, gates, .. } = self;
+        for member in &group.members {
+            gates.shut(group.pool, &member.operation.volume, &member.operation.verb.to_string())?;
+        }
+        Ok(())
+    }
 }
 
-/// Waits for a container that was let through Mount before the gate was shut and is not listed as
-/// running yet. Counts of mounts are no proof, so the wait is short and then goes on.
-fn settle(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+impl<'p, T> Deref for Quiesced<'p, T> {
+    type Target = Group<'p, T>;
+
+    fn deref(&self) -> &Group<'p, T> {
+        &self.group
+    }
+}
+
+impl<T> DerefMut for Quiesced<'_, T> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.group
+    }
+}
+
+impl<T> Drop for Quiesced<'_, T> {
+    fn drop(&mut self) {
+        // Each gate stays shut until its trees are back.
+        self.group.roll_back(&mut self.gates);
+    }
+}
+
+/// Waits for a container that got through Mount before the gate was shut and that the engine does not
+/// list as running yet. Counts of mounts prove nothing, so the wait is short and is not an error.
+fn await_starting(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let start = Instant::now();
-    while start.elapsed() < SETTLING {
+    while start.elapsed() < START_LIMIT {
         let bindings = pool.store.read(|rows| rows.bindings(volume))?;
         let now = pool.now().micros;
-        if !bindings.iter().any(|binding| now - binding.since.micros < YOUNG_MICROS) {
+        if !bindings.iter().any(|binding| now - binding.since.micros < YOUNG_MOUNT_MICROS) {
             return Ok(());
         }
         let users = pool.containers().users_of(volume)?;
         if users.iter().filter(|user| user.state != State::Stopped).count() >= bindings.len() {
             return Ok(());
         }
-        sleep(Duration::from_millis(50));
+        sleep(START_POLL);
     }
     Ok(())
 }

@@ -185,7 +185,7 @@ pub(crate) fn bring_back(
             }
         }
         let missing = |parent: &CommitId| {
-            Error::Inconsistent(format!("commit {parent}, which {} is based on, has no record", commit.id))
+            Error::Damaged(format!("commit {parent}, which {} is based on, has no record", commit.id))
         };
         next = match &commit.parent {
             Some(parent) => Some(commits.find(layout, parent, parent)?.ok_or_else(|| missing(parent))?),

@@ -51,27 +51,26 @@ impl Pool {
         Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
     }
 
-    /// The commits that `revision` names in each of these volumes. An id, or the prefix of one, must be the same
-    /// commit's in all of them: the one of a commit that was made of all at once.
+    /// Refuses a revision that means different commits in these volumes. An id, or the prefix of one, must
+    /// name the same commit in all of them: one that was made of all at once.
     ///
     /// # Errors
-    /// As [`Pool::resolve`]; and [`Error::NotJoint`].
-    pub(crate) fn resolve_in_each(
+    /// [`Error::NotJoint`]; and as [`Pool::resolve`].
+    pub(crate) fn check_joint(
         &self,
         rows: &Rows<'_>,
         volumes: &[VolumeRecord],
         revision: &Revision,
-    ) -> Result<Vec<Found>, Error> {
-        let resolve_all = || volumes.iter().map(|record| self.resolve(rows, record, revision)).collect();
-        let Base::Name(text) = &revision.base else { return resolve_all() };
+    ) -> Result<(), Error> {
+        let Base::Name(text) = &revision.base else { return Ok(()) };
         if volumes.len() < 2 || !Revision::is_prefix(text) {
-            return resolve_all();
+            return Ok(());
         }
         let mut named = Vec::new();
         for volume in volumes {
             let lookup = Lookup { layout: &self.layout, rows, volume, revision };
             if lookup.by_name(text)?.is_some() {
-                return resolve_all();
+                return Ok(());
             }
             named.push((volume, lookup.by_prefix(text)?.map(|found| found.commit.id)));
         }
@@ -81,7 +80,7 @@ impl Pool {
                 named.iter().map(|(volume, id)| format!("{} in {}", what(id), volume.name)).collect();
             return Err(Error::NotJoint { revision: revision.to_string(), candidates });
         }
-        resolve_all()
+        Ok(())
     }
 }
 
@@ -210,7 +209,7 @@ pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<Comm
 fn head_of(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<CommitRecord, Error> {
     let none = || Error::NoCommits { volume: volume.clone(), branch: branch.clone() };
     let head = rows.branch(volume, branch)?.and_then(|record| record.head).ok_or_else(none)?;
-    rows.commit(volume, &head)?.ok_or_else(|| Error::Inconsistent(format!("commit {head} has no record")))
+    rows.commit(volume, &head)?.ok_or_else(|| Error::Damaged(format!("commit {head} has no record")))
 }
 
 fn operations(

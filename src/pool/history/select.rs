@@ -26,5 +26,5 @@ pub(crate) fn existing(rows: &Rows<'_>, name: &VolumeName) -> Result<VolumeRecor
 /// The record of a volume's current branch.
 pub(crate) fn current_branch(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<BranchRecord, Error> {
     let branch = rows.branch(&volume.name, &volume.branch)?;
-    branch.ok_or_else(|| Error::Inconsistent(format!("branch {} has no record", volume.branch)))
+    branch.ok_or_else(|| Error::Damaged(format!("branch {} has no record", volume.branch)))
 }

@@ -1,38 +1,56 @@
-//! Trees that an operation changed or replaced, as trash keeps them, and how they come back.
+//! Working trees that become another by an exchange of entries, and how undo makes them again.
 //!
-//! A tree that has exchanged entries leaves what it had otherwise, and beside that the list of the steps. The list is written to
-//! trash, where nothing else is before the operation is published, and durable before the first step. Undo makes the tree again of
-//! that and of the commit.
+//! What a tree had otherwise stays in trash, and the list of the exchange steps beside it. Both are made
+//! after the journal entry, and are durable before the first step. Undo makes the tree from these and from
+//! the commit.
 
 use std::path::{Path, PathBuf};
 
+use super::group::Member;
+use super::plan::inode_at;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Move, Operation};
-use crate::pool::{Pending, Pool};
+use crate::pool::Pool;
 use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::tree;
 
-/// Where the parts of an exchange of entries are. Paths are full.
+/// Full paths of the parts of an exchange of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExchangePaths {
-    /// The empty directory for what the tree needs.
+    /// The working tree.
+    pub tree: PathBuf,
+    /// The directory for the entries that the tree needs.
     pub staged: PathBuf,
-    /// Where the list of the steps is written.
+    /// The file for the list of the steps.
     pub list: PathBuf,
-    /// Where copies may be made ahead.
-    pub early: PathBuf,
+    /// The directory for the copies of the first pass.
+    pub first_pass: PathBuf,
+}
+
+impl ExchangePaths {
+    /// Makes the directory for the entries that the tree needs. In trash, so only once the journal knows of
+    /// it.
+    ///
+    /// # Errors
+    /// When trash cannot be written to.
+    pub fn make(&self) -> Result<(), DiskError> {
+        if let Some(trash) = self.staged.parent() {
+            disk::ensure_directory(trash, layout::PRIVATE_MODE)?;
+        }
+        disk::make_directory(&self.staged, layout::PRIVATE_MODE)
+    }
 }
 
 /// A tree that an undo makes again. Paths are full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeUndo {
-    /// In trash: what of it differed from the commit.
+    /// In trash: the entries in which the tree differed from the commit.
     pub(in crate::pool) differed: PathBuf,
-    /// The steps by which that came there.
+    /// The list of the exchange steps.
     pub(in crate::pool) list: PathBuf,
-    /// The empty directory that it is made in.
+    /// The empty directory that becomes the tree.
     pub(in crate::pool) staged: PathBuf,
 }
 
@@ -40,12 +58,13 @@ impl Pool {
     /// Makes trees again that `operation` changed where they differed from its commit.
     ///
     /// # Errors
-    /// When that commit or what differed is gone, or the copy fails.
+    /// When the commit or what differed is gone, or the copy fails.
     pub fn remake(&self, operation: &Operation, trees: &[TreeUndo]) -> Result<(), Error> {
         let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
         for TreeUndo { differed, list, staged } in trees {
-            let none = || Error::Inconsistent("it is not known which commit a tree was made of".to_owned());
-            let source = self.commit_tree(&operation.volume, made_of.ok_or_else(none)?)?;
+            let unknown =
+                || Error::Damaged("the journal does not say which commit a tree was made of".to_owned());
+            let source = self.commit_tree(&operation.volume, made_of.ok_or_else(unknown)?)?;
             self.check_space([source.as_path(), differed.as_path()])?;
             let copy = || tree::copy_before(&source, differed, list, staged, &self.copy_options());
             self.watched(&source, copy)?;
@@ -53,8 +72,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes back what was staged and written down in trash for an operation that is undone: all that is there, since trees go
-    /// there only when an operation is published. The lists go first: they say what to take back.
+    /// Deletes what an operation that is undone has put into trash. Trees go there only when an operation
+    /// is published, so that is everything in its directory. The lists go first: they say what to undo.
     pub(in crate::pool) fn forget_staged(&self, operation: &Operation) -> Result<(), DiskError> {
         let trash = self.layout.full(&layout::trash_of(&operation.id));
         for step in &operation.plan.install {
@@ -69,60 +88,33 @@ impl Pool {
     }
 }
 
-impl Pending<'_> {
-    /// Makes the directories for the exchange of entries by which the tree at `place` becomes another.
+impl<T> Member<'_, T> {
+    /// Plans to replace the whole tree at `tree` instead of exchanging entries of it. Gives the full path of
+    /// the empty directory that will take its place.
     ///
     /// # Errors
-    /// When it does not, or trash cannot be written to.
-    pub fn places(&self, place: &Path) -> Result<ExchangePaths, Error> {
-        let layout = &self.session.pool.layout;
-        let of_it = |step: &Move| match step {
-            Move::ExchangeEntries { staged, place: other, away, steps, .. } if other == place => {
-                let early = layout::first_pass_of(away);
-                let [staged, list, early] = [staged, steps, &early].map(|path| layout.full(path));
-                Some(ExchangePaths { staged, list, early })
-            }
-            _ => None,
-        };
-        let places = self.operation.plan.install.iter().find_map(of_it);
-        let places =
-            places.ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
-        disk::ensure_directory(&layout.full(&layout::trash_of(&self.operation.id)), layout::PRIVATE_MODE)?;
-        disk::make_directory(&places.staged, layout::PRIVATE_MODE)?;
-        Ok(places)
-    }
-
-    /// Lets the whole tree at `place` be replaced, instead of entries of it. Gives the full path of the empty directory that will
-    /// take its place.
+    /// When the directory cannot be made.
     ///
-    /// # Errors
-    /// When the tree exchanges no entries, or the journal cannot be written.
-    pub fn replace_whole(&mut self, place: &Path) -> Result<PathBuf, Error> {
-        let pool = self.session.pool;
+    /// # Panics
+    /// When the plan exchanges no entries of that tree.
+    pub fn replace_whole(&mut self, pool: &Pool, tree: &Path) -> Result<PathBuf, Error> {
         let plan = &mut self.operation.plan;
-        let steps = plan.install.iter_mut();
-        let mut found = steps.filter_map(|step| match step {
-            Move::ExchangeEntries { staged, place: other, inode, .. } if other == place => {
-                let (kept, inode) = (staged.clone(), *inode);
-                Some((step, kept, inode))
-            }
-            _ => None,
-        });
-        let (step, kept, old) = found
-            .next()
-            .ok_or_else(|| Error::Inconsistent(format!("{} keeps its entries", place.display())))?;
+        let is_it = |step: &&mut Move| matches!(step, Move::ExchangeEntries { place, .. } if pool.layout.full(place) == tree);
+        let step = plan.install.iter_mut().find(is_it).expect("the plan exchanges entries of the tree");
+        let Move::ExchangeEntries { staged: kept, place, inode: old, .. } = step.clone() else {
+            unreachable!("only such a step was looked for")
+        };
         let name = kept.file_name().unwrap_or_default();
         let staged = layout::staging_of(&self.operation.id).join(name);
         let full = pool.layout.full(&staged);
-        disk::make_directory(&full, layout::PRIVATE_MODE)?;
-        let missing = || Error::Inconsistent(format!("{} is missing", full.display()));
-        let inode = disk::inode(&full)?.ok_or_else(missing)?;
-        // It is empty still, and something else comes to its place.
+        let inode = {
+            disk::make_directory(&full, layout::PRIVATE_MODE)?;
+            inode_at(&full)?
+        };
+        // It is still empty, and something else comes to its place.
         tree::remove_tree(&pool.layout.full(&kept))?;
-        *step = Move::Exchange { staged: staged.clone(), place: place.to_path_buf(), inode };
+        *step = Move::Exchange { staged: staged.clone(), place, inode };
         plan.retire.push(Move::Rename { from: staged, to: kept, inode: old });
-        let operation = &self.operation;
-        pool.store.write(|writer| writer.journal_put(operation))?;
         Ok(full)
     }
 }

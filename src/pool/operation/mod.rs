@@ -1,10 +1,10 @@
-//! An operation from its first lock to its end: lock, plan, publish, finish; and the ways back from each step.
+//! An operation from its first lock to its end: lock, plan, publish, finish; and the way back from each step.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `session` | the lock of a volume, and an operation in the journal that is not published yet |
+//! | `session` | the lock of a volume, and writing a plan into the journal |
 //! | `plan` | the plan: what moves on disk, which rows change |
-//! | `group` | operations on several volumes that are published together |
+//! | `group` | operations in the journal that are published together, one a volume |
 //! | `publish` | the commit point, and what follows it |
 //! | `moves` | the steps on disk, done and undone |
 //! | `recover` | what a dead process left is finished or undone |

@@ -75,7 +75,7 @@ impl Entries {
             ListState::Empty => return Ok(()),
             ListState::Whole => {}
             ListState::NotWhole => {
-                return Err(Error::Inconsistent(format!("{} is not whole", self.steps.display())));
+                return Err(Error::Damaged(format!("{} is not whole", self.steps.display())));
             }
         }
         self.leave()?;
@@ -168,7 +168,7 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Err
 }
 
 fn lost(a: &Path, b: &Path) -> Error {
-    Error::Inconsistent(format!("what should be at {} or {} is at neither", a.display(), b.display()))
+    Error::Damaged(format!("what should be at {} or {} is at neither", a.display(), b.display()))
 }
 
 /// Makes the steps durable by the directories that they are in.
@@ -250,7 +250,7 @@ mod tests {
             steps: "staging/steps".into(),
         }];
         // Without a list nothing is done, and nothing to be taken back.
-        assert!(matches!(apply(&layout, &moves), Err(Error::Inconsistent(_))));
+        assert!(matches!(apply(&layout, &moves), Err(Error::Damaged(_))));
         assert!(are_reverted(&layout, &moves).unwrap());
         let at = |name: &str| dir.path().join(name);
         disk::rename(&at("volume/tree"), &at("staging/away")).unwrap();
@@ -274,7 +274,7 @@ mod tests {
     fn a_step_whose_inode_is_nowhere_is_refused() {
         let (dir, layout, moves) = setup();
         fs::rename(dir.path().join("staging/new"), dir.path().join("elsewhere")).unwrap();
-        assert!(matches!(apply(&layout, &moves), Err(Error::Inconsistent(_))));
+        assert!(matches!(apply(&layout, &moves), Err(Error::Damaged(_))));
         assert_eq!(mark(dir.path()), "old");
     }
 }

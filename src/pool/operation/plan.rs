@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
@@ -17,6 +18,11 @@ pub struct PlanBuilder<'d> {
     count: u32,
 }
 
+/// The inode of what must be at `path`.
+pub(in crate::pool) fn inode_at(path: &Path) -> Result<u64, Error> {
+    disk::inode(path)?.ok_or_else(|| Error::Damaged(format!("{} is missing", path.display())))
+}
+
 impl<'d> PlanBuilder<'d> {
     pub(in crate::pool) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
         disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
@@ -29,8 +35,7 @@ impl<'d> PlanBuilder<'d> {
     }
 
     fn inode_of(&self, relative: &Path) -> Result<u64, Error> {
-        let full = self.layout.full(relative);
-        disk::inode(&full)?.ok_or_else(|| Error::Inconsistent(format!("{} is missing", full.display())))
+        inode_at(&self.layout.full(relative))
     }
 
     /// An empty directory that will be moved to `place` (relative to the pool), where nothing is.
@@ -54,13 +59,15 @@ impl<'d> PlanBuilder<'d> {
         Ok(full)
     }
 
-    /// Lets the tree at `place` become another by an exchange of entries; what it had otherwise stays in trash, where what it
-    /// needs is staged, with a list of the steps beside it.
-    pub fn retarget(&mut self, place: PathBuf) -> Result<(), Error> {
+    /// Plans that the tree at `place` becomes another by an exchange of entries. What it had otherwise stays
+    /// in trash, where the entries that it needs are staged, and the list of the steps beside it.
+    pub fn retarget(&mut self, place: PathBuf) -> Result<ExchangePaths, Error> {
         let (staged, away) = (self.next_kept(), self.next_place(Staged::Away));
         let (steps, inode) = (layout::steps_of(&staged), self.inode_of(&place)?);
+        let [tree, full_staged, list, first_pass] =
+            [&place, &staged, &steps, &layout::first_pass_of(&away)].map(|path| self.layout.full(path));
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
-        Ok(())
+        Ok(ExchangePaths { tree, staged: full_staged, list, first_pass })
     }
 
     /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change

@@ -1,126 +1,185 @@
-//! The second half of an operation: publish, let go, clear up.
+//! The second half of an operation: publish it, let the containers go, clear up.
 
-use std::thread;
-use std::time::Duration;
+use std::mem;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
+use super::group::{Group, Member};
 use super::{moves, trash};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, HoldMode, Move, Operation, Phase, RowChange, VolumeName};
+use crate::model::{HeldContainer, HoldMode, Move, Operation, Phase, VolumeName};
+use crate::pool::containers::gate::Gates;
+use crate::pool::containers::quiesce::{Parts, Quiesced};
 use crate::pool::containers::release::Released;
-use crate::pool::{Group, Look, Notice, Pending, Pool};
+use crate::pool::{Look, Notice, Pool};
 use crate::store::{StoreError, Writer};
-use crate::sys::tree::{self, Bounds, FileTime};
+use crate::sys::tree;
 
-/// An operation that holds, whatever happens from here on.
+/// Operations that hold, whatever happens from here on.
 #[must_use = "a published operation is to be finished"]
-pub struct Published<'p> {
-    pub(in crate::pool) pending: Pending<'p>,
+pub struct Published<'p, T> {
+    pool: &'p Pool,
+    members: Vec<Member<'p, T>>,
+    containers: Containers,
 }
 
-/// How an operation ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// The names of the containers that were stopped, paused or restarted for it.
+/// The containers of published operations.
+enum Containers {
+    Held { held: Vec<HeldContainer>, gates: Gates, since: Option<Instant> },
+    LetGo(Released),
+}
+
+/// How operations ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome<T> {
+    /// The names of the containers that were stopped, paused or restarted.
     pub containers: Vec<String>,
-    /// How long the gate was shut, stopping the containers included and starting them not.
+    /// How long containers were held: stopping them included, starting them not.
     pub downtime: Duration,
+    /// What the verb knows of each volume.
+    pub volumes: Vec<T>,
 }
 
-impl<'p> Pending<'p> {
-    /// Makes the staged trees durable, moves them into place and changes the metadata: the
-    /// operation holds from there on.
-    ///
-    /// # Errors
-    /// When a step fails; the operation is undone then.
-    pub fn publish(self) -> Result<Published<'p>, Error> {
-        let mut published = Group::from(vec![self]).publish()?;
-        Ok(published.swap_remove(0))
+impl<T> Outcome<T> {
+    /// Returns the downtime in milliseconds.
+    pub fn downtime_ms(&self) -> u64 {
+        u64::try_from(self.downtime.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-impl<'p> Group<'p> {
-    /// Publishes all operations at once: one transaction is the commit point of all of them.
+/// Says which working tree of a volume is to be looked at, and what it is.
+type LookAt<'f, T> = dyn Fn(&T) -> Option<Look<'_>> + Sync + 'f;
+
+impl<'p, T: Send> Group<'p, T> {
+    /// Publishes operations that disturb no container, as [`Quiesced::publish`] does.
     ///
     /// # Errors
-    /// When a step fails; all are undone then.
-    pub fn publish(self) -> Result<Vec<Published<'p>>, Error> {
-        self.publish_as_completed(&[], |_| ())
+    /// As [`Quiesced::publish`].
+    pub fn publish(self) -> Result<Published<'p, T>, Error> {
+        self.unquiesced().publish()
     }
 
-    /// The same, with a look at the working tree of each while the trees are made durable, as by [`Pending::remember`], where
-    /// one is given: nobody may write to them meanwhile. What `complete` adds to the operations, it adds when
-    /// nothing is left to be done but to change the metadata.
+    /// Publishes operations that disturb no container, as [`Quiesced::publish_known`] does.
     ///
     /// # Errors
-    /// As [`Group::publish`].
-    pub fn publish_as_completed(
+    /// As [`Quiesced::publish`].
+    pub fn publish_known(
+        self,
+        look: impl Fn(&T) -> Option<Look<'_>> + Sync,
+    ) -> Result<Published<'p, T>, Error> {
+        self.unquiesced().publish_known(look)
+    }
+}
+
+impl<'p, T: Send> Quiesced<'p, T> {
+    /// Moves trees and metadata over: one transaction is the commit point of all operations.
+    ///
+    /// # Errors
+    /// When a step fails; all operations are undone then.
+    pub fn publish(self) -> Result<Published<'p, T>, Error> {
+        self.publish_known(|_| None)
+    }
+
+    /// Publishes, and learns what `look` says of each working tree while trees become durable: no process
+    /// may write to them meanwhile.
+    ///
+    /// # Errors
+    /// As [`Quiesced::publish`].
+    pub fn publish_known(
         mut self,
-        looks: &[Look<'_>],
-        complete: impl FnOnce(&mut Self),
-    ) -> Result<Vec<Published<'p>>, Error> {
-        let Some(pool) = self.first().map(|first| first.session.pool) else { return Ok(Vec::new()) };
+        look: impl Fn(&T) -> Option<Look<'_>> + Sync,
+    ) -> Result<Published<'p, T>, Error> {
+        self.install(Some(&look))?;
+        self.commit(None)
+    }
+
+    /// Publishes operations that only read the working trees. What was copied need not be durable for
+    /// containers to go on, so they are let go first, unless their start has to wait for a health check.
+    ///
+    /// `complete` adds rows when only the transaction is left to do.
+    ///
+    /// # Errors
+    /// As [`Quiesced::publish`].
+    pub fn publish_copied(
+        mut self,
+        look: impl Fn(&T) -> Option<Look<'_>> + Sync,
+        complete: impl FnOnce(&mut [Member<'p, T>]),
+    ) -> Result<Published<'p, T>, Error> {
+        let mut released = None;
+        if self.held.is_empty() {
+            self.install(Some(&look))?;
+        } else {
+            // No process may write while the trees are looked at.
+            self.look(&look);
+            released = self.release_early()?;
+            self.install(None)?;
+        }
+        complete(&mut self.members);
+        self.commit(released)
+    }
+
+    /// Moves the staged trees into place and makes them durable.
+    fn install(&mut self, look: Option<&LookAt<'_, T>>) -> Result<(), Error> {
+        let pool = self.pool;
         pool.check_interrupted()?;
-        let by_list = |pending: &Pending<'_>| {
-            pending.operation.plan.install.iter().any(|step| matches!(step, Move::ExchangeEntries { .. }))
-        };
-        if self.iter().any(by_list) {
+        let is_by_list = |step: &Move| matches!(step, Move::ExchangeEntries { .. });
+        if self.members.iter().any(|member| member.operation.plan.install.iter().any(is_by_list)) {
             // From the first step of a list on, the list and what is staged must be there to undo it.
             tree::sync_filesystem(&pool.layout.staging())?;
         }
-        for pending in self.iter() {
-            moves::apply(&pool.layout, &pending.operation.plan.install)?;
+        for member in &self.members {
+            moves::apply(&pool.layout, &member.operation.plan.install)?;
         }
-        let wanted = self.iter().zip(looks).map(|(pending, look)| (!pending.is_written_to).then_some(look));
-        let wanted: Vec<Option<&Look<'_>>> = wanted.collect();
-        let seen = thread::scope(|scope| {
-            let seen = (!wanted.is_empty()).then(|| {
-                scope.spawn(|| {
-                    let look = |look: &Option<&Look<'_>>| pool.look_at_tree(look.as_ref()?).ok();
-                    wanted.iter().map(look).collect::<Vec<_>>()
-                })
-            });
+        thread::scope(|scope| {
+            let looking = look.map(|look| scope.spawn(|| self.look(look)));
             // Of the trees and of the moves at once: until now the journal says how to undo them.
             tree::sync_filesystem(&pool.layout.staging())?;
-            Ok::<_, Error>(seen.and_then(|seen| seen.join().ok()).unwrap_or_default())
-        })?;
-        self.iter_mut().zip(seen).for_each(|(pending, index)| pending.index = index);
-        complete(&mut self);
-        let publish =
-            |pending: &Pending<'_>| Operation { phase: Phase::Published, ..pending.operation.clone() };
-        let operations: Vec<Operation> = self.iter().map(publish).collect();
-        pool.store.write(|writer| {
-            for (pending, operation) in self.iter().zip(&operations) {
-                for change in &operation.plan.changes {
+            let _ = looking.map(ScopedJoinHandle::join);
+            Ok(())
+        })
+    }
+
+    /// Looks at the working trees that no container writes to. Only speed depends on it, so a failure is
+    /// not an error.
+    fn look(&mut self, look: &LookAt<'_, T>) {
+        let pool = self.pool;
+        for member in self.quiet_members() {
+            member.index = look(&member.work).and_then(|look| pool.look_at_tree(&look).ok());
+        }
+    }
+
+    /// Changes the metadata: the operations hold from there on.
+    fn commit(mut self, released: Option<Released>) -> Result<Published<'p, T>, Error> {
+        self.mark_published();
+        self.pool.store.write(|writer| {
+            for member in &self.members {
+                for change in &member.operation.plan.changes {
                     writer.apply(change)?;
                 }
-                if operation.leaves_nothing() {
-                    pending.close(writer)?;
+                if member.operation.leaves_nothing() {
+                    member.close(writer)?;
                 } else {
-                    writer.journal_put(operation)?;
+                    writer.journal_put(&member.operation)?;
                 }
             }
             Ok::<_, Error>(())
         })?;
-        let published = self.take().into_iter().zip(operations).map(|(mut pending, operation)| {
-            pending.operation = operation;
-            pending.published = true;
-            if pending.operation.leaves_nothing() {
-                pending.index = None;
-            }
-            Published { pending }
-        });
-        Ok(published.collect())
+        let Parts { mut group, gates, since } = self.into_parts();
+        let mut members = mem::take(&mut group.members);
+        for member in members.iter_mut().filter(|member| member.operation.leaves_nothing()) {
+            member.index = None;
+        }
+        let containers = match released {
+            Some(released) => Containers::LetGo(released),
+            None => Containers::Held { held: mem::take(&mut group.held), gates, since },
+        };
+        Ok(Published { pool: group.pool, members, containers })
     }
 }
 
-impl Pending<'_> {
-    /// Changes a row when the operation is published, beside those of its plan.
-    pub fn change(&mut self, change: RowChange) {
-        self.operation.plan.changes.push(change);
-    }
-
-    /// Writes the operation down as one that is done: into the operation log, and out of the journal.
+impl<T> Member<'_, T> {
+    /// Moves the operation from the journal to the operation log.
     fn close(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
         if let Some(index) = &self.index {
             index.write(writer)?;
@@ -129,86 +188,59 @@ impl Pending<'_> {
         writer.journal_remove(self.operation.number)
     }
 
-    /// Takes a look at a working tree while nobody writes. It is known once the operation holds. Only speed depends on it, so a
-    /// failure is none.
-    pub fn remember(&mut self, look: &Look<'_>) {
-        if self.is_written_to {
-            return;
-        }
-        self.index = self.session.pool.look_at_tree(look).ok();
-    }
-}
-
-impl Published<'_> {
-    /// The same as [`Pending::remember`] for a working tree that was made from `commit` since `begun`, and last changed
-    /// before `until`.
-    pub fn remember_new(
-        &mut self,
-        volume: &VolumeName,
-        branch: &BranchName,
-        commit: &CommitId,
-        begun: Bounds,
-        until: FileTime,
-    ) {
-        let bounds = Bounds { modified: begun.modified, changed: FileTime::a_tick_after(until) };
-        self.pending.remember(&Look { volume, branch, commit, parent: None, bounds, exchanged: None });
-    }
-
-    /// Lets the containers go, clears up, and writes the operation log. The operation holds whatever
-    /// fails here: what cannot be cleared up now is told, and the next operation on the volume does it.
-    ///
-    /// # Errors
-    /// [`Error::NotReleased`] when a container does not come up again; whoever comes next tries once more.
-    pub fn finish(self) -> Result<Outcome, Error> {
-        finish_all(vec![self])
-    }
-}
-
-/// Finishes operations that were published together, as [`Published::finish`] does one.
-///
-/// # Errors
-/// As there.
-pub fn finish_all(mut all: Vec<Published<'_>>) -> Result<Outcome, Error> {
-    let Some(first) = all.first_mut() else { return Ok(Outcome::default()) };
-    let (pool, verb) = (first.pending.session.pool, first.pending.operation.verb);
-    let released = match first.pending.released.take() {
-        Some(released) => released,
-        None => Released::all_of(pool, &mut all.iter_mut().map(|one| &mut one.pending).collect::<Vec<_>>()),
-    };
-    let Released { held, mut problems, patience, downtime } = released;
-    let volumes: Vec<VolumeName> = all.iter().map(|one| one.pending.operation.volume.clone()).collect();
-    for published in &all {
-        if let Err(error) = published.clear_up(problems.is_empty()) {
-            let (volume, reason) = (published.pending.operation.volume.to_string(), error.to_string());
-            pool.tell(&Notice::NotRecovered { volume, reason });
-        }
-    }
-    trash::expire(pool, all.iter().any(|published| trash::is_filled_by(&published.pending.operation)));
-    // Nobody else has to wait for health.
-    drop(all);
-    problems.extend(pool.await_all(&held, patience));
-    if !problems.is_empty() {
-        return Err(Error::NotReleased { verb, volumes, problems });
-    }
-    let names = held.into_iter().filter(|held| held.hold != HoldMode::Leave).map(|held| held.name);
-    Ok(Outcome { downtime, containers: names.collect() })
-}
-
-impl Published<'_> {
-    fn clear_up(&self, released: bool) -> Result<(), Error> {
-        let (pool, operation) = (self.pending.session.pool, &self.pending.operation);
+    /// Clears up and closes the operation. Containers that were not let go keep its entry in the journal.
+    fn clear_up(&self, pool: &Pool, is_released: bool) -> Result<(), Error> {
+        let operation = &self.operation;
         pool.clear(operation)?;
-        if operation.leaves_nothing() && self.pending.index.is_none() {
+        if operation.leaves_nothing() {
             return Ok(());
         }
         Ok(pool.store.write(|writer| {
-            self.pending.close(writer)?;
-            if released || operation.held.is_empty() {
+            self.close(writer)?;
+            if is_released || operation.held.is_empty() {
                 return Ok(());
             }
             let settled = Operation { phase: Phase::Settled, attempts: 1, ..operation.clone() };
             writer.journal_put(&settled)
         })?)
+    }
+}
+
+impl<T> Published<'_, T> {
+    /// Lets the containers go, clears up, and writes the operation log. The operations hold whatever fails
+    /// here: what cannot be cleared up now is reported, and the next operation on the volume does it.
+    ///
+    /// # Errors
+    /// [`Error::NotReleased`] when a container does not start again; recovery tries once more.
+    pub fn finish(self) -> Result<Outcome<T>, Error> {
+        let Published { pool, members, containers } = self;
+        let volumes: Vec<VolumeName> = members.iter().map(|one| one.operation.volume.clone()).collect();
+        let verb = members.first().map(|first| first.operation.verb);
+        let released = match containers {
+            Containers::LetGo(released) => released,
+            Containers::Held { held, gates, since } => {
+                // Containers that start wait for the gate in Mount.
+                drop(gates);
+                let downtime = since.map(|since| since.elapsed()).unwrap_or_default();
+                Released::new(pool, &volumes, held, downtime)
+            }
+        };
+        for member in &members {
+            if let Err(error) = member.clear_up(pool, released.problems.is_empty()) {
+                let (volume, reason) = (member.operation.volume.to_string(), error.to_string());
+                pool.tell(&Notice::NotRecovered { volume, reason });
+            }
+        }
+        trash::expire(pool, members.iter().any(|member| trash::is_filled_by(&member.operation)));
+        // Dropping the rest of each member releases its lock: no other process has to wait for health.
+        let each = members.into_iter().map(|member| member.work).collect();
+        let downtime = released.downtime;
+        let (held, problems) = released.await_health(pool);
+        if let Some(verb) = verb.filter(|_| !problems.is_empty()) {
+            return Err(Error::NotReleased { verb, volumes, problems });
+        }
+        let names = held.into_iter().filter(|held| held.hold != HoldMode::Leave).map(|held| held.name);
+        Ok(Outcome { downtime, containers: names.collect(), volumes: each })
     }
 }
 

@@ -13,7 +13,7 @@ use super::moves;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Operation, Phase, Verb, VolumeName};
-use crate::pool::containers::quiesce::shut_gate;
+use crate::pool::containers::release::release;
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
@@ -147,19 +147,13 @@ impl Pool {
         Ok(journal)
     }
 
-    /// Undoes an operation that was not published; for the process that ran it, which may hold
-    /// the gate already.
-    pub(in crate::pool) fn undo(
-        &self,
-        operation: &mut Operation,
-        gate: Option<LockGuard>,
-    ) -> Result<(), Error> {
-        // Whether the commit point was reached is the database's word, not this process's memory.
-        if let Some(recorded) = self.store.read(|rows| rows.journalled(operation.number))? {
-            *operation = recorded;
-        }
-        self.settle_operation(operation, gate)?;
-        self.let_go(operation)
+    /// Undoes an operation of this process that was not published. The process may hold its gate already.
+    pub(in crate::pool) fn roll_back(&self, number: u64, gate: Option<LockGuard>) -> Result<(), Error> {
+        // Whether the commit point was reached is the database's word, not this process's memory: what is
+        // not in the journal any more was published and left nothing to do.
+        let Some(mut operation) = self.store.read(|rows| rows.journalled(number))? else { return Ok(()) };
+        self.settle_operation(&mut operation, gate)?;
+        self.let_go(&mut operation)
     }
 
     /// Brings trees and metadata to the state before or after, and says so in the journal.
@@ -168,7 +162,7 @@ impl Pool {
             Phase::Intended => {
                 let gate = match gate {
                     Some(gate) => gate,
-                    None => shut_gate(self, &operation.volume, "recovery")?,
+                    None => self.shut_gate(&operation.volume, "recovery")?,
                 };
                 moves::revert(&self.layout, &operation.plan.install)?;
                 self.forget_staged(operation)?;
@@ -211,7 +205,7 @@ impl Pool {
             return Ok(());
         }
         // Restarting is right in both cases: nobody knows on which tree the container came up.
-        let problems = self.release(&operation.held, true, Duration::ZERO);
+        let problems = release(self, &operation.held, Duration::ZERO);
         operation.attempts += 1;
         let operation = &*operation;
         let done = problems.is_empty() || operation.attempts >= ATTEMPTS;

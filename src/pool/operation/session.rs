@@ -1,48 +1,45 @@
-//! The first half of an operation: lock, intend, prepare.
+//! The first half of an operation: lock the volume, then write the plan into the journal.
 
+use super::group::{Group, Member};
 use super::plan::PlanBuilder;
 use crate::error::Error;
-use crate::model::{Joint, Operation, Phase, ProjectName, Verb, VolumeName};
-use crate::pool::containers::release::Released;
-use crate::pool::trees::index::TreeIndex;
+use crate::layout;
+use crate::model::{CommitId, Joint, Operation, Phase, ProjectName, Verb, VolumeName};
 use crate::pool::{Notice, Pool};
 use crate::store::Rows;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::sys::tree;
 
 /// The right to operate on one volume: its lock, held until the operation is over.
-#[must_use = "a session that is not kept gives its lock back"]
+#[must_use = "dropping a session releases its lock"]
 pub struct Session<'p> {
-    pub(in crate::pool) pool: &'p Pool,
-    pub(in crate::pool) volume: VolumeName,
-    pub(in crate::pool) verb: Verb,
-    pub(in crate::pool) joint: Option<Joint>,
-    pub(in crate::pool) _lock: LockGuard,
+    pool: &'p Pool,
+    volume: VolumeName,
+    verb: Verb,
+    joint: Option<Joint>,
+    _lock: LockGuard,
 }
 
-/// An operation in the journal that does not hold yet. Dropped, it is undone.
-#[must_use = "an operation that is not published is undone"]
-pub struct Pending<'p> {
-    pub(in crate::pool) session: Session<'p>,
-    pub(in crate::pool) operation: Operation,
-    pub(in crate::pool) gate: Option<LockGuard>,
-    pub(in crate::pool) published: bool,
-    pub(in crate::pool) quiesced: Option<std::time::Instant>,
-    /// Whether a container that will be restarted is only frozen.
-    pub(in crate::pool) has_frozen: bool,
-    /// Whether containers go on writing while trees are read.
-    pub(in crate::pool) is_written_to: bool,
-    /// What is known of the working tree, written with the operation log.
-    pub(in crate::pool) index: Option<TreeIndex>,
-    /// The containers that were let go already.
-    pub(in crate::pool) released: Option<Released>,
+/// The sessions of several volumes that one command operates on.
+#[must_use = "dropping sessions releases their locks"]
+pub struct Sessions<'p>(Vec<Session<'p>>);
+
+impl<'p> Sessions<'p> {
+    /// Takes the session of `volume` out.
+    ///
+    /// # Panics
+    /// When `volume` is not one of those that were locked, or its session was taken before.
+    pub fn take(&mut self, volume: &VolumeName) -> Session<'p> {
+        let at = self.0.iter().position(|session| session.volume == *volume);
+        self.0.swap_remove(at.expect("each volume of the command is locked once"))
+    }
 }
 
 impl Pool {
-    /// Takes the volume's lock and finishes or undoes what a dead operation left on it. The
-    /// volume need not exist.
+    /// Locks a volume, which need not exist, and finishes or undoes what a dead operation left on it.
     ///
     /// # Errors
-    /// When the lock is not had in time, or the remains cannot be cleared.
+    /// When the wait for the lock exceeds its limit, or recovery fails.
     pub fn begin(&self, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
         self.prepare_directories()?;
         let what = format!("volume {volume}");
@@ -57,8 +54,8 @@ impl Pool {
         Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })
     }
 
-    /// The same for several volumes, sorted by name, so that nobody who locks some of them waits in a circle;
-    /// for a compose project where one is named.
+    /// Locks several volumes in the order of their names, so that no two commands wait for each other.
+    /// With `project`, their operations are recorded as one of that compose project.
     ///
     /// # Errors
     /// As [`Pool::begin`].
@@ -67,7 +64,7 @@ impl Pool {
         verb: Verb,
         volumes: &[VolumeName],
         project: Option<&ProjectName>,
-    ) -> Result<Vec<Session<'_>>, Error> {
+    ) -> Result<Sessions<'_>, Error> {
         debug_assert!(volumes.is_sorted(), "volumes are locked in the order of their names");
         let joint = project.map(|project| Joint {
             id: self.new_operation_id(),
@@ -75,26 +72,35 @@ impl Pool {
             volumes: volumes.to_vec(),
         });
         let begin = |volume| Ok(Session { joint: joint.clone(), ..self.begin(verb, volume)? });
-        volumes.iter().map(begin).collect()
+        Ok(Sessions(volumes.iter().map(begin).collect::<Result<_, Error>>()?))
     }
 }
 
 impl<'p> Session<'p> {
-    /// The volume that is locked.
-    pub fn volume(&self) -> &VolumeName {
-        &self.volume
-    }
-
-    /// Writes the plan that `draft` makes into the journal. Its rows are those of the same
-    /// transaction, so what it checks still holds when the plan is recorded.
+    /// Writes the plan that `draft` makes into the journal. Gives the operation, alone in its group,
+    /// and what `draft` returned.
+    ///
+    /// `draft` reads rows of the transaction that writes the plan, so what it checks still holds when
+    /// the plan is recorded.
     ///
     /// # Errors
     /// What `draft` refuses, and failures of metadata or disk; nothing is left then.
-    pub fn intend<T>(
+    pub fn intend<V>(
         self,
         summary: String,
-        draft: impl FnOnce(&Rows<'_>, &mut PlanBuilder<'_>) -> Result<T, Error>,
-    ) -> Result<(Pending<'p>, T), Error> {
+        draft: impl FnOnce(&Rows<'_>, &mut PlanBuilder<'_>) -> Result<V, Error>,
+    ) -> Result<(Group<'p, ()>, V), Error> {
+        let mut group = Group::new(self.pool);
+        let (operation, value) = self.journal(summary, draft)?;
+        group.push(Member::new(self, operation, ()));
+        Ok((group, value))
+    }
+
+    fn journal<V>(
+        &self,
+        summary: String,
+        draft: impl FnOnce(&Rows<'_>, &mut PlanBuilder<'_>) -> Result<V, Error>,
+    ) -> Result<(Operation, V), Error> {
         self.pool.check_interrupted()?;
         let id = self.pool.new_operation_id();
         let result = self.pool.store.write(|writer| {
@@ -120,51 +126,33 @@ impl<'p> Session<'p> {
             writer.journal_put(&operation)?;
             Ok::<_, Error>((operation, value))
         });
-        match result {
-            Ok((operation, value)) => Ok((
-                Pending {
-                    session: self,
-                    operation,
-                    gate: None,
-                    published: false,
-                    quiesced: None,
-                    has_frozen: false,
-                    is_written_to: false,
-                    index: None,
-                    released: None,
-                },
-                value,
-            )),
-            Err(error) => {
-                // The journal does not know it, so the sweep would clear it; no need to wait for that.
-                let staging = self.pool.layout.full(&crate::layout::staging_of(&id));
-                let _ = crate::sys::tree::remove_tree(&staging);
-                Err(error)
-            }
+        if result.is_err() {
+            // No journal entry owns it; the next operation would clear it, but need not.
+            let _ = tree::remove_tree(&self.pool.layout.full(&layout::staging_of(&id)));
         }
+        result
     }
 }
 
-fn head(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<crate::model::CommitId>, Error> {
+impl<'p, T> Group<'p, T> {
+    /// Adds an operation on one more volume: writes the plan that `draft` makes into the journal, as
+    /// [`Session::intend`] does, and keeps what it returns with the volume.
+    ///
+    /// # Errors
+    /// As [`Session::intend`].
+    pub fn intend(
+        &mut self,
+        session: Session<'p>,
+        summary: String,
+        draft: impl FnOnce(&Rows<'_>, &mut PlanBuilder<'_>) -> Result<T, Error>,
+    ) -> Result<(), Error> {
+        let (operation, work) = session.journal(summary, draft)?;
+        self.push(Member::new(session, operation, work));
+        Ok(())
+    }
+}
+
+fn head(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<CommitId>, Error> {
     let Some(record) = rows.volume(volume)? else { return Ok(None) };
     Ok(rows.branch(volume, &record.branch)?.and_then(|branch| branch.head))
-}
-
-impl Pending<'_> {
-    /// The pool that it works on.
-    pub fn pool(&self) -> &Pool {
-        self.session.pool
-    }
-}
-
-impl Drop for Pending<'_> {
-    fn drop(&mut self) {
-        if self.published {
-            return;
-        }
-        if let Err(error) = self.session.pool.undo(&mut self.operation, self.gate.take()) {
-            let volume = self.session.volume.to_string();
-            self.session.pool.tell(&Notice::NotRecovered { volume, reason: error.to_string() });
-        }
-    }
 }

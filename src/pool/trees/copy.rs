@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, Bounds, CopyOptions, CopyStats, Progress, Usage};
+use crate::sys::tree::{self, Bounds, CopyOptions, CopyStats, FileTime, Progress, Usage};
 
 /// Nobody needs to watch what is over sooner.
 const SOON: Duration = Duration::from_millis(500);
@@ -62,12 +62,23 @@ impl Pool {
         self.watched(source, || tree::copy_tree(source, target, &self.copy_options()))
     }
 
+    /// Copies `source` into the empty directory `target`, and gives the bounds of what is known of the copy.
+    ///
+    /// # Errors
+    /// As [`Pool::copy_tree`].
+    pub fn copy_known(&self, source: &Path, target: &Path) -> Result<Bounds, DiskError> {
+        let begun = Bounds::now();
+        self.copy_tree(source, target)?;
+        Ok(Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun })
+    }
+
     /// Copies trees into staging, when there is space for all of them.
     ///
     /// # Errors
     /// When the space does not suffice or a copy fails.
-    pub fn fill<'f>(&self, fills: impl IntoIterator<Item = &'f Fill> + Clone) -> Result<(), Error> {
-        self.check_space(fills.clone().into_iter().map(|fill| &*fill.source))?;
+    pub fn fill<'f>(&self, fills: impl IntoIterator<Item = &'f Fill>) -> Result<(), Error> {
+        let fills: Vec<&Fill> = fills.into_iter().collect();
+        self.check_space(fills.iter().map(|fill| &*fill.source))?;
         for fill in fills {
             self.copy_tree(&fill.source, &fill.staged)?;
         }

@@ -219,16 +219,8 @@ fn a_store_between_the_copy_and_the_index_is_seen() {
     // Old enough to be trusted, were it not for the store.
     sleep(Duration::from_millis(60));
     let options = Options {
-        containers: Arc::new(NoContainers),
-        clock: Arc::new(SystemClock),
-        ids: Arc::new(RandomIds),
-        notices: Arc::new(|_| ()),
         watcher: Some(Arc::new(AtEnd(Mutex::new(mapping)))),
-        interrupted: Arc::default(),
-        lock_timeout: Duration::from_secs(5),
-        stop_timeout: None,
-        quiesce: None,
-        wait: None,
+        ..Options::new(Arc::new(NoContainers), Arc::new(SystemClock), Arc::new(RandomIds))
     };
     let request = CommitRequest {
         volume: Some("db".parse().unwrap()),

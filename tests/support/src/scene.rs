@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use dvol::containers::{ContainerRuntime, Docker, NoContainers};
 use dvol::layout::Layout;
@@ -62,18 +61,11 @@ impl Run<'_> {
         };
         let pool = Pool::new(
             Layout::new(self.pool),
-            Options {
+            Options::new(
                 containers,
-                clock: Arc::new(FixedClock("2024-05-01T10:00:00Z".parse().unwrap())),
-                ids: Arc::new(RandomIds),
-                notices: Arc::new(|_| ()),
-                watcher: None,
-                interrupted: Arc::default(),
-                lock_timeout: Duration::from_secs(60),
-                stop_timeout: None,
-                quiesce: None,
-                wait: None,
-            },
+                Arc::new(FixedClock("2024-05-01T10:00:00Z".parse().unwrap())),
+                Arc::new(RandomIds),
+            ),
         );
         match ::dvol::fsck::check(&pool, None, false) {
             Ok(report) => (report.exit_code(), format!("{:?}", report.findings)),

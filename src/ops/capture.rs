@@ -1,0 +1,103 @@
+//! The tree of a commit: what no process writes to is copied while containers still run, the rest while they
+//! are held. They are let go when everything is copied: making it durable and publishing it need no container
+//! to stand still.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::model::{BranchRecord, CommitId};
+use crate::pool::{Group, Look, Member, Outcome, Pool, Purpose};
+use crate::sys::tree::{self, Bounds, CopyStats, FileTime, FirstPass, MarkedCopies, Update};
+
+/// Files that were written to more recently are left to the second pass: a direct write takes no longer.
+const QUIET_AFTER: Duration = Duration::from_secs(2);
+
+/// Copies a working tree into a new commit.
+pub(super) struct Capture<V> {
+    pub(super) working_tree: PathBuf,
+    /// The empty directory that becomes the commit's tree.
+    pub(super) staged: PathBuf,
+    /// The branch before.
+    pub(super) branch: BranchRecord,
+    pub(super) commit: CommitId,
+    /// What the first pass copied.
+    first_pass: Option<MarkedCopies>,
+    /// What was copied while containers still ran; everything when none ran.
+    pub(super) copied: CopyStats,
+    /// What was copied while they were held.
+    pub(super) quiesced: CopyStats,
+    /// What else the verb knows of the volume.
+    pub(super) verb: V,
+}
+
+/// Copies the trees and runs the operations to their end. Containers are held once for all of them. The file
+/// system was synced since `begun`, so that a store through an older mapping has changed the file's times.
+/// `complete` adds rows when only the transaction is left to do.
+pub(super) fn run<'p, V: Send + Sync>(
+    pool: &Pool,
+    mut group: Group<'p, Capture<V>>,
+    mut begun: Bounds,
+    complete: impl FnOnce(&mut [Member<'p, Capture<V>>]),
+) -> Result<Outcome<Capture<V>>, Error> {
+    if group.preview(Purpose::Copy)?.holds {
+        group.each_mut().try_for_each(|capture| capture.copy_first(pool))?;
+        // This also writes out what the first pass made, before containers have to wait for it.
+        begun = pool.sync_and_bound()?;
+    }
+    let mut quiesced = group.quiesce(Purpose::Copy)?;
+    quiesced.each_mut().try_for_each(|capture| capture.copy_rest(pool))?;
+    quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish()
+}
+
+impl<V> Capture<V> {
+    pub(super) fn new(
+        branch: BranchRecord,
+        commit: CommitId,
+        (working_tree, staged): (PathBuf, PathBuf),
+        verb: V,
+    ) -> Self {
+        let (first_pass, copied, quiesced) = Default::default();
+        Capture { working_tree, staged, branch, commit, first_pass, copied, quiesced, verb }
+    }
+
+    fn look(&self, bounds: Bounds) -> Look<'_> {
+        let BranchRecord { volume, name, head, .. } = &self.branch;
+        Look { volume, branch: name, commit: &self.commit, parent: head.as_ref(), bounds, exchanged: None }
+    }
+
+    fn copy_rest(&mut self, pool: &Pool) -> Result<(), Error> {
+        let (options, copies) = (pool.copy_options(), self.first_pass.take());
+        let first_pass = copies.as_ref().map_or(FirstPass::None, FirstPass::ByMark);
+        let update = Update { first_pass, ..Update::default() };
+        let rest = pool.watched(&self.working_tree, || {
+            tree::update_tree(&self.working_tree, &self.staged, &options, &update)
+        })?;
+        if copies.is_some() {
+            self.quiesced = rest;
+        } else {
+            self.copied = rest;
+        }
+        Ok(())
+    }
+
+    /// Makes the first pass. It needs more space than a copy alone if much of what it copied changes: where
+    /// there is none, the copy is made in one pass.
+    fn copy_first(&mut self, pool: &Pool) -> Result<(), Error> {
+        if !tree::marks_mapped_stores(&self.working_tree) {
+            return Ok(());
+        }
+        let (options, quiet) = (pool.copy_options(), FileTime::now().earlier(QUIET_AFTER));
+        let copied = pool.watched(&self.working_tree, || {
+            tree::copy_first_pass(&self.working_tree, &self.staged, &options, quiet)
+        });
+        match copied {
+            Err(error) if error.is_no_space() => Ok(tree::discard_first_pass(&self.staged)?),
+            other => {
+                let (copies, copied) = other?;
+                (self.first_pass, self.copied) = (Some(copies), copied);
+                Ok(())
+            }
+        }
+    }
+}

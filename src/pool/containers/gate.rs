@@ -1,0 +1,61 @@
+//! Gates: while a volume's trees are read or swapped, its gate is shut and the driver's Mount waits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::model::VolumeName;
+use crate::pool::{Notice, Pool};
+use crate::sys::locks::{LockFile, LockGuard, Wait};
+
+/// The gates that one operation has shut, each open again when its guard is dropped.
+#[derive(Default)]
+pub(in crate::pool) struct Gates(BTreeMap<VolumeName, LockGuard>);
+
+impl Gates {
+    /// Shuts the gate of a volume, unless it is shut already.
+    pub(in crate::pool) fn shut(
+        &mut self,
+        pool: &Pool,
+        volume: &VolumeName,
+        verb: &str,
+    ) -> Result<(), Error> {
+        if !self.0.contains_key(volume) {
+            self.0.insert(volume.clone(), pool.shut_gate(volume, verb)?);
+        }
+        Ok(())
+    }
+
+    /// Opens all gates.
+    pub(in crate::pool) fn open(&mut self) {
+        self.0.clear();
+    }
+
+    /// Hands over the gate of a volume, if it is shut.
+    pub(in crate::pool) fn take(&mut self, volume: &VolumeName) -> Option<LockGuard> {
+        self.0.remove(volume)
+    }
+}
+
+impl Pool {
+    /// Takes the gate of a volume exclusively: from here on no container gets through Mount.
+    pub(in crate::pool) fn shut_gate(&self, volume: &VolumeName, verb: &str) -> Result<LockGuard, Error> {
+        let what = format!("the gate of volume {volume}");
+        Ok(LockFile::new(self.layout.gate_lock(volume)).exclusive(&Wait {
+            what: &what,
+            verb,
+            limit: self.options.lock_timeout,
+            notice: &|holder| self.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
+        })?)
+    }
+
+    /// Passes the gate of a volume together with others; waits while it is shut.
+    ///
+    /// # Errors
+    /// When it stays shut for longer than `limit`.
+    pub fn pass_gate(&self, volume: &VolumeName, limit: Duration) -> Result<LockGuard, Error> {
+        let what = format!("the gate of volume {volume}");
+        let wait = Wait { what: &what, verb: "mount", limit, notice: &|_| () };
+        Ok(LockFile::new(self.layout.gate_lock(volume)).shared(&wait)?)
+    }
+}
