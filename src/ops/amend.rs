@@ -1,4 +1,5 @@
-//! `commit --amend`: other words for the newest commit. Its tree stays as it is.
+//! `commit --amend`: change the message, author or date of the newest commit. Its tree stays as it
+//! is.
 
 use serde::Serialize;
 
@@ -10,34 +11,34 @@ use crate::model::{
 };
 use crate::pool::{Pool, existing, head_record};
 
-/// What to change.
+/// A request to amend the newest commit.
 #[derive(Debug, Clone)]
 pub struct AmendRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
-    /// What the author says now; may not be blank.
+    /// The new message; must not be blank.
     pub message: String,
-    /// Another author.
+    /// The new author; `None` keeps the old one.
     pub author: Option<Signature>,
-    /// Another date.
+    /// The new date; `None` keeps the old one.
     pub date: Option<Instant>,
 }
 
-/// A commit that took the place of another.
+/// A commit that replaced another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Amended {
     /// The volume.
     pub volume: VolumeName,
-    /// The branch that it is the head of.
+    /// The branch whose head it is.
     pub branch: BranchName,
     /// Its id.
     pub id: CommitId,
-    /// The commit whose place it took.
+    /// The commit that it replaced.
     pub was: CommitId,
 }
 
-/// Makes a commit with the tree and the parent of HEAD, and other words, the head. The old one
-/// stays where a tag or another branch holds it.
+/// Replaces HEAD by a commit with the same tree and parent, and a new message, author or date. The
+/// old commit stays if a tag or another branch holds it.
 ///
 /// # Errors
 /// When the message is blank, there is no commit, or the pool cannot be written.
@@ -69,7 +70,7 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
         let staged = if reachable(rows, &volume, excluding, None)?.contains(&old.id) {
             Some(draft.bring_in(tree)?)
         } else {
-            // Nobody else needs the old one: its tree becomes that of the new one.
+            // Nothing else holds the old commit: its tree becomes the new one's.
             draft.change(RowChange::delete(Row::Commit(old.clone())));
             draft.relocate(old_tree.clone(), tree)?;
             None

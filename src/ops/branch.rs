@@ -16,9 +16,9 @@ pub struct BranchEntry {
     pub volume: VolumeName,
     /// Its name.
     pub branch: BranchName,
-    /// Its newest commit.
+    /// Its newest commit; `None` if it has none.
     pub head: Option<CommitId>,
-    /// Whether it is the current one.
+    /// Whether it is the current branch.
     pub current: bool,
     /// The first line of its newest commit's message.
     pub subject: Option<String>,
@@ -42,14 +42,14 @@ pub struct DeletedBranch {
     pub branch: BranchName,
     /// Its head.
     pub head: Option<CommitId>,
-    /// The commits that nothing holds any more, newest first; they are in trash.
+    /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
 }
 
 /// Lists the branches of a volume.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When the volume does not exist, or the metadata cannot be read.
 pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
@@ -69,11 +69,12 @@ pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, 
     })
 }
 
-/// Deletes a branch and its working tree; with `force` also one whose commits nothing else holds.
-/// What goes is moved to trash.
+/// Deletes a branch and its working tree, with `force` also one that alone holds commits. They move
+/// to trash.
 ///
 /// # Errors
-/// When there is no such branch, it is the current one, or commits would be lost without `force`.
+/// When the branch does not exist or is the current one, or commits would be dropped without
+/// `force`.
 pub fn delete_branch(
     pool: &Pool,
     volume: Option<&VolumeName>,
@@ -115,7 +116,7 @@ pub(super) fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
     Error::NoBranch { volume: volume.clone(), branch: branch.to_string() }
 }
 
-/// A branch may not have the name of a tag: a revision would mean two things.
+/// Refuses a branch name that is the name of a tag: a revision would be ambiguous.
 pub(super) fn check_no_tag(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<(), Error> {
     match branch.as_str().parse::<TagName>() {
         Ok(tag) if rows.tag(volume, &tag)?.is_some() => {

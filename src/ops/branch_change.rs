@@ -1,4 +1,4 @@
-//! `branch NAME` and `branch -m`: make a branch without a switch to it, and give one another name.
+//! `branch NAME` and `branch -m`: make a branch without switching to it, and rename one.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::model::{
 use crate::pool::{Fill, Found, Pool, bring_back, existing, refuse_other};
 use crate::store::Rows;
 
-/// A branch that was made.
+/// A new branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CreatedBranch {
     /// The volume.
@@ -22,18 +22,18 @@ pub struct CreatedBranch {
     pub head: CommitId,
 }
 
-/// A branch that has another name.
+/// A renamed branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RenamedBranch {
     /// The volume.
     pub volume: VolumeName,
-    /// The name that it had.
+    /// Its old name.
     pub from: BranchName,
-    /// The name that it has.
+    /// Its new name.
     pub branch: BranchName,
 }
 
-/// Makes a branch from the commit `start`; the current branch stays.
+/// Makes a branch from the commit `start`. The current branch stays.
 ///
 /// # Errors
 /// When the name is taken, `start` names no commit of this volume, or the copy fails.
@@ -74,11 +74,11 @@ fn new_branch(
     Ok((BranchRecord { volume, name: name.clone(), head, created }, found))
 }
 
-/// Gives a branch another name. Its working tree keeps its inode, so containers that run on it go
-/// on undisturbed, and find it under the new name when they start again.
+/// Renames a branch. Its working tree keeps its inode: containers go on undisturbed, and find the
+/// tree under the new name when they start again.
 ///
 /// # Errors
-/// When there is no such branch, the new name is taken, or the pool cannot be written.
+/// When the branch does not exist, the new name is taken, or the pool cannot be written.
 pub fn rename_branch(
     pool: &Pool,
     volume: Option<&VolumeName>,
@@ -108,7 +108,7 @@ pub fn rename_branch(
         }
         Ok(from)
     })?;
-    // Nobody may be told the old path while it goes away.
+    // No mount may learn the old path while it goes away.
     let group = group.shut_gates()?;
     group.publish()?.finish()?;
     Ok(RenamedBranch { volume, from, branch: to.clone() })

@@ -1,6 +1,6 @@
-//! The tree of a commit: what no process writes to is copied while containers still run, the rest while they
-//! are held. They are let go when everything is copied: making it durable and publishing it need no container
-//! to stand still.
+//! Copies the tree of a commit: quiet files while containers still run, the rest while they are
+//! held. Containers are let go when everything is copied: making it durable and publishing it need
+//! no container to stand still.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Group, Look, Member, Outcome, Pool, Purpose};
 use crate::sys::tree::{self, Bounds, CopyStats, FileTime, FirstPass, MarkedCopies, Update};
 
-/// Files that were written to more recently are left to the second pass: a direct write takes no longer.
+/// How long a file must not have been written to for the first pass to copy it: longer than any
+/// write takes.
 const QUIET_AFTER: Duration = Duration::from_secs(2);
 
 /// Copies a working tree into a new commit.
@@ -31,9 +32,9 @@ pub(super) struct Capture<V> {
     pub(super) verb: V,
 }
 
-/// Copies the trees and runs the operations to their end. Containers are held once for all of them. The file
-/// system was synced since `begun`, so that a store through an older mapping has changed the file's times.
-/// `complete` adds rows when only the transaction is left to do.
+/// Copies the trees and runs the operations to their end. Containers are held once for all of them.
+/// The caller has synced the file system since `begun`, so that a store through an older mapping
+/// has changed the file's times. `complete` adds rows when only the transaction is left to do.
 pub(super) fn run<'p, V: Send + Sync>(
     pool: &Pool,
     mut group: Group<'p, Capture<V>>,
@@ -81,8 +82,8 @@ impl<V> Capture<V> {
         Ok(())
     }
 
-    /// Makes the first pass. It needs more space than a copy alone if much of what it copied changes: where
-    /// there is none, the copy is made in one pass.
+    /// Makes the first pass. If much of what it copied changes later, the two passes need more
+    /// space than one: when space runs out, the copy is made in one pass.
     fn copy_first(&mut self, pool: &Pool) -> Result<(), Error> {
         if !tree::marks_mapped_stores(&self.working_tree) {
             return Ok(());

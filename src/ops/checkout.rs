@@ -1,4 +1,4 @@
-//! `checkout`: switch a volume to another branch, and make it first where asked.
+//! `checkout`: switch a volume to another branch; with `-b`, make the branch first.
 
 use serde::Serialize;
 
@@ -17,31 +17,31 @@ use crate::pool::{
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
 
-/// Where to go.
+/// A request to switch to another branch.
 #[derive(Debug, Clone)]
 pub struct CheckoutRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
     /// The branch.
     pub branch: Target,
-    /// Whether to make the branch, and from which commit.
+    /// The commit to make the branch from; `None` if the branch must exist.
     pub create: Option<Revision>,
-    /// With `create`, whether a branch that is there already may be made anew.
+    /// Whether `create` may replace an existing branch.
     pub replace: bool,
     /// Whether uncommitted changes may stay behind in their branch's working tree.
     pub force: bool,
 }
 
-/// How a branch is named.
+/// The branch to switch to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// By its name.
     Branch(BranchName),
-    /// As the one that was current so many checkouts ago.
+    /// As the branch that was current this many checkouts ago.
     Before(u32),
 }
 
-/// A checkout that was done.
+/// A finished checkout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedOut {
     /// The volume.
@@ -52,22 +52,22 @@ pub struct CheckedOut {
     pub branch: BranchName,
     /// Its head.
     pub head: Option<CommitId>,
-    /// Whether it was made.
+    /// Whether the branch was made.
     pub created: bool,
-    /// Whether one of that name was there already and was made anew.
+    /// Whether the branch replaced one of the same name.
     pub replaced: bool,
-    /// The commits that nothing holds any more, newest first; they are in trash.
+    /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted for it, and for all that was checked out with it.
+    /// The containers that were restarted, for all volumes that were checked out together.
     pub containers: Vec<String>,
 }
 
 /// A checkout that is in the journal.
 struct Checkout {
     plan: Plan,
-    /// The trees to be copied: the new branch's working tree is the last.
+    /// The trees to copy; the new branch's working tree is the last.
     fills: Vec<Fill>,
-    /// The commits that nothing holds any more.
+    /// The commits that become unreachable.
     dropped: Vec<CommitRecord>,
 }
 
@@ -75,24 +75,25 @@ struct Checkout {
 struct Plan {
     volume: VolumeRecord,
     target: BranchRecord,
-    /// Where it begins, when it is made.
+    /// The commit that the new branch starts from.
     start: Option<Found>,
-    /// The branch that is made anew.
+    /// The branch that is replaced.
     replaced: Option<BranchRecord>,
 }
 
-/// Makes `branch` the current one of the volume and restarts the containers on it. Throws nothing
-/// away: each branch has a working tree of its own. Only a branch that is made anew loses its own.
+/// Makes `branch` the current one of the volume and restarts the containers on it. Each branch has
+/// its own working tree, so nothing is thrown away, except the tree of a branch that is replaced.
 ///
 /// # Errors
-/// When the branch is missing (or, to be made, there already), the start names no commit, or the
-/// current branch has uncommitted changes and `force` is not set; nothing is changed then.
+/// When the branch does not exist (or, to be made, exists already), the start names no commit, or
+/// the current branch has uncommitted changes and `force` is not set. Nothing is changed then.
 pub fn checkout(pool: &Pool, request: &CheckoutRequest) -> Result<CheckedOut, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     Ok(checkout_all(pool, &[volume], None, request)?.swap_remove(0))
 }
 
-/// The same for all volumes of a compose project; those that are on the branch already stay as they are.
+/// Checks out a branch in all volumes of a compose project. Volumes that are on the branch already
+/// stay as they are.
 ///
 /// # Errors
 /// As [`checkout`], and when no volume belongs to the project.
@@ -167,7 +168,7 @@ impl Plan {
         }
     }
 
-    /// The working tree of a branch that was made.
+    /// Describes the working tree of a branch that is made.
     fn look(&self, bounds: Bounds) -> Option<Look<'_>> {
         let BranchRecord { volume, name, .. } = &self.target;
         let commit = &self.start.as_ref()?.commit.id;
@@ -216,7 +217,7 @@ fn check_clean(pool: &Pool, plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-/// The volume as it is and the branch as it will be.
+/// Looks up the volume as it is and the branch as it will be.
 fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutRequest) -> Result<Plan, Error> {
     let record = existing(rows, volume)?;
     let name = match &request.branch {

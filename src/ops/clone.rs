@@ -1,4 +1,4 @@
-//! `clone`: a new volume from a commit of another.
+//! `clone`: make a volume from a commit of another.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::model::{
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 
-/// A volume that was made from a commit.
+/// A volume that was made from a commit of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cloned {
     /// The new volume.
@@ -21,17 +21,18 @@ pub struct Cloned {
     pub branch: BranchName,
     /// Its only commit.
     pub id: CommitId,
-    /// The volume that it came from.
+    /// The volume that it was made from.
     pub source: VolumeName,
-    /// The commit that it came from.
+    /// The commit that it was made from.
     pub source_id: CommitId,
 }
 
-/// Makes the volume `to`, whose working tree and first commit are what `revision` names in `source`.
-/// The two share no history and no inode. The current volume stays.
+/// Makes the volume `to` from the commit that `revision` names in `source`: as its working tree and
+/// as its first commit. The two volumes share no history and no inode. The current volume stays.
 ///
 /// # Errors
-/// When the name is taken, the revision names no commit or one that is too large, or the copy fails; nothing is left then.
+/// When the name is taken, the revision names no commit or one that is too large, or the copy
+/// fails. Nothing is left then.
 pub fn clone(
     pool: &Pool,
     source: &VolumeName,
@@ -55,7 +56,8 @@ pub(super) fn clone_as(
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
         return Err(Error::VolumeExists(to.clone()));
     }
-    // The source is locked too, so that no reset drops the commit meanwhile; the smaller name first.
+    // The source is locked as well, so that no reset drops the commit meanwhile. Locks are taken in
+    // the order of the names.
     let (session, _other) = if to < source {
         let session = pool.begin(Verb::Clone, to)?;
         (session, pool.begin(Verb::Clone, source)?)

@@ -1,4 +1,4 @@
-//! `commit`: keep the working tree of the current branch.
+//! `commit`: save the working tree of the current branch as a commit.
 
 use std::path::PathBuf;
 
@@ -15,25 +15,25 @@ use crate::pool::{Group, Pool, Setting, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
-/// What to commit, and in whose words.
+/// A request to commit the working tree.
 #[derive(Debug, Clone)]
 pub struct CommitRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
-    /// What the author says; may not be blank.
+    /// The commit message; must not be blank.
     pub message: String,
-    /// The author, where the caller names one: it wins over the pool's settings.
+    /// The author; wins over the settings.
     pub author: Option<Signature>,
-    /// When it was made; none means now.
+    /// The date; `None` means now.
     pub date: Option<Instant>,
 }
 
-/// What is around a commit.
+/// What the caller finds out about the commit's surroundings.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
-    /// The author when neither the caller nor the settings name one.
+    /// The author if neither the request nor the settings name one.
     pub author: Signature,
-    /// The code that the commit is made beside.
+    /// The state of the code that the commit is made beside.
     pub code: Option<CodeState>,
 }
 
@@ -42,28 +42,28 @@ pub struct Surroundings {
 pub struct Committed {
     /// The volume.
     pub volume: VolumeName,
-    /// The branch that it is the head of.
+    /// The branch whose head it is.
     pub branch: BranchName,
     /// Its id.
     pub id: CommitId,
-    /// The commit before it.
+    /// Its parent.
     pub parent: Option<CommitId>,
-    /// The containers that were stopped or paused for it, and for all that was committed with it.
+    /// The containers that were stopped or paused, for all volumes that were committed together.
     pub containers: Vec<String>,
-    /// What was copied while containers still ran, and how; all of it when none ran.
+    /// What was copied while containers still ran, and how; everything if none ran.
     pub copied: CopyStats,
     /// What was copied, and what was kept of the first pass, while containers were held.
     pub quiesced: CopyStats,
-    /// How long containers were held, without their start, in milliseconds.
+    /// How long containers were held, starting them not included, in milliseconds.
     pub downtime_ms: u64,
 }
 
-/// Copies the working tree of the current branch into a new commit. What is around it is asked for once, when all else is
-/// done but the metadata, so that who has to ask others can do that meanwhile.
+/// Copies the working tree of the current branch into a new commit. Calls `around` once, just
+/// before the metadata is written, so that slow lookups (git) can run during the copy.
 ///
 /// # Errors
-/// When the message is blank, the tree is too large or the space does not suffice, a container cannot be held, or the copy
-/// fails; nothing is changed then.
+/// When the message is blank, the tree is too large, the space does not suffice, a container cannot
+/// be held, or the copy fails. Nothing is changed then.
 pub fn commit(
     pool: &Pool,
     request: &CommitRequest,
@@ -73,7 +73,7 @@ pub fn commit(
     Ok(commit_all(pool, &[volume], None, request, around)?.swap_remove(0))
 }
 
-/// The same for all volumes of a compose project, whose new commits have one id.
+/// Commits all volumes of a compose project. The new commits have one id.
 ///
 /// # Errors
 /// As [`commit`], and when no volume belongs to the project.
@@ -139,7 +139,7 @@ fn commit_all(
     })?;
     for volume in volumes {
         if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
-            // The commit holds; checksums that are not taken now are taken later.
+            // The commit holds; checksums that cannot be taken now are taken later.
             let _ = pool.take_checksums(Some(volume));
         }
     }
@@ -157,7 +157,7 @@ fn commit_all(
     Ok(done.collect())
 }
 
-/// What a commit is made of.
+/// A working tree to commit, and its author as far as the settings name one.
 struct Source {
     branch: BranchRecord,
     tree: PathBuf,
@@ -172,7 +172,7 @@ impl Source {
     }
 }
 
-/// The author as the settings of a volume and its pool say; words that they leave out are empty.
+/// The author as the settings of a volume and its pool name them; empty where they do not.
 struct ConfiguredAuthor {
     name: String,
     email: String,
@@ -184,7 +184,7 @@ impl ConfiguredAuthor {
         Ok(ConfiguredAuthor { name: value("user.name")?, email: value("user.email")? })
     }
 
-    /// With the words of `fallback` for what is left out.
+    /// Fills what the settings leave out from `fallback`.
     fn or(&self, fallback: &Signature) -> Signature {
         let or = |word: &String, fallback: &String| if word.is_empty() { fallback } else { word }.clone();
         Signature { name: or(&self.name, &fallback.name), email: or(&self.email, &fallback.email) }

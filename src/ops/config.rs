@@ -6,31 +6,31 @@ use crate::error::Error;
 use crate::model::{Verb, VolumeName};
 use crate::pool::{Pool, SETTINGS, Setting, existing};
 
-/// One setting as it holds.
+/// A setting and its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SettingEntry {
     /// Its key.
     pub key: &'static str,
-    /// The value that holds.
+    /// The value in effect.
     pub value: String,
-    /// Whether somebody set it; else it is the default.
+    /// Whether it is set; else the value is the default.
     pub set: bool,
-    /// The volume whose own it is; none when it is the pool's.
+    /// The volume that it is set for; `None` if the pool's value is in effect.
     pub volume: Option<VolumeName>,
 }
 
-/// All settings as they hold for `volume`, or for the pool.
+/// Lists all settings in effect for `volume`, or for the pool.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When the volume does not exist, or the metadata cannot be read.
 pub fn settings(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<SettingEntry>, Error> {
     SETTINGS.iter().map(|known| setting(pool, volume, known.key)).collect()
 }
 
-/// One setting as it holds for `volume`, or for the pool.
+/// Looks up one setting in effect for `volume`, or for the pool.
 ///
 /// # Errors
-/// When there is no such setting or volume, or the metadata cannot be read.
+/// When the setting or the volume does not exist, or the metadata cannot be read.
 pub fn setting(pool: &Pool, volume: Option<&VolumeName>, key: &str) -> Result<SettingEntry, Error> {
     let known = Setting::find(key)?;
     pool.store().read(|rows| {
@@ -45,11 +45,11 @@ pub fn setting(pool: &Pool, volume: Option<&VolumeName>, key: &str) -> Result<Se
     })
 }
 
-/// Sets a setting of `volume`, or of the pool; no value unsets it.
+/// Sets a setting of `volume`, or of the pool; without a value, unsets it.
 ///
 /// # Errors
-/// When there is no such setting or volume, the value is not allowed, or not for one volume, or the metadata cannot be
-/// written.
+/// When the setting or the volume does not exist, the value is not allowed or not for one volume,
+/// or the metadata cannot be written.
 pub fn set_setting(
     pool: &Pool,
     volume: Option<&VolumeName>,
@@ -68,7 +68,8 @@ pub fn set_setting(
         pool.prepare_directories()?;
         return write();
     };
-    // An operation that moves or deletes the volume has its settings in its plan.
+    // An operation that moves or deletes the volume has the volume's settings in its plan, so it
+    // must not run meanwhile.
     pool.select(Some(volume))?;
     let _session = pool.begin(Verb::Config, volume)?;
     pool.select(Some(volume))?;

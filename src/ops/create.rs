@@ -1,7 +1,7 @@
-//! `docker volume create`: a new volume as the driver is asked for it, with options.
+//! `docker volume create`: make a volume for the driver, with options.
 //!
-//! `from=VOLUME[:REVISION]` makes it out of another volume's commit, `branch=NAME` names its first branch, `size=SIZE` is
-//! its setting `volume.max-size`.
+//! `from=VOLUME[:REVISION]` clones another volume's commit, `branch=NAME` names the first branch,
+//! and `size=SIZE` sets `volume.max-size`.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::error::Error;
 use crate::model::{BranchName, Revision, VolumeName};
 use crate::pool::{MAX_SIZE, Pool, Setting};
 
-/// The options there are.
+/// The options that the driver takes.
 const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME and size=SIZE";
 
-/// What the options ask for.
+/// The options in their parsed form.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     from: Option<(VolumeName, Revision)>,
@@ -22,12 +22,12 @@ struct Wanted {
     size: Option<String>,
 }
 
-/// Makes a volume for the driver; the current volume stays. A volume that is there is left alone. Says
-/// whether it was made.
+/// Makes a volume for the driver. Gives `false` if it exists with these options. The current volume
+/// stays.
 ///
 /// # Errors
-/// When an option is not known, what it names is not there, a volume that is there was made with other
-/// options, or the pool cannot be written; nothing is left then.
+/// When an option is unknown, what it names does not exist, the volume exists with other options,
+/// or the pool cannot be written. Nothing is left then.
 pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
     found_or_made(
         || is_there(pool, name, options),
@@ -46,8 +46,9 @@ pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>
     )
 }
 
-/// Makes what is not found; false when it was found. Others may make it and remove it at any moment: one
-/// that is in the way when it is to be made and gone when it is looked for is no reason to give up.
+/// Makes what is not found; gives `false` if it was found. Other processes may make and remove it
+/// at any moment, so a name that is taken when it is to be made and free again right after is
+/// looked up once more.
 fn found_or_made(
     mut is_found: impl FnMut() -> Result<bool, Error>,
     mut make: impl FnMut() -> Result<(), Error>,
@@ -62,8 +63,8 @@ fn found_or_made(
     Ok(false)
 }
 
-/// Whether there is such a volume. Engines ask again for one that they asked for already; asking for
-/// another of its name is refused.
+/// Returns whether the volume exists. Engines ask again for volumes that exist, with the same
+/// options; other options are refused.
 fn is_there(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
     let Some(volume) = pool.store().read(|rows| rows.volume(name))? else { return Ok(false) };
     if options.is_empty() || volume.options == *options {

@@ -1,4 +1,4 @@
-//! What the driver says of a volume. Takes no lock that an operation holds.
+//! What the driver reports about volumes. Takes no lock that an operation holds.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::store::Rows;
 pub struct Description {
     /// Its name.
     pub volume: VolumeName,
-    /// Its running point, in full.
+    /// The full path of its running point.
     pub mountpoint: PathBuf,
     /// When it was made.
     pub created: Instant,
@@ -21,11 +21,11 @@ pub struct Description {
     pub branch: BranchName,
     /// The head of that branch.
     pub head: Option<CommitId>,
-    /// Bytes that the working tree may take to be committed.
+    /// How many bytes the working tree may take to be committed; `None` for no limit.
     pub max_size: Option<u64>,
 }
 
-/// Describes one volume; none when there is no such volume.
+/// Describes one volume; `None` if it does not exist.
 ///
 /// # Errors
 /// When the metadata cannot be read.
@@ -42,7 +42,8 @@ pub fn describe_all(pool: &Pool) -> Result<Vec<Description>, Error> {
         .read(|rows| rows.volumes()?.into_iter().map(|record| description(pool, &rows, record)).collect())
 }
 
-/// What can be told of a volume while its metadata cannot be read; none when no directory of that name is one.
+/// Describes a volume from its directory, for when the metadata cannot be read; `None` if no such
+/// directory looks like a volume.
 pub fn describe_from_disk(pool: &Pool, volume: &VolumeName) -> Option<(PathBuf, Instant)> {
     let point = pool.layout().full(&layout::running_point(volume));
     let made = std::fs::symlink_metadata(&point).ok()?.modified().ok()?;
@@ -50,7 +51,7 @@ pub fn describe_from_disk(pool: &Pool, volume: &VolumeName) -> Option<(PathBuf, 
     Some((point, Instant { micros: i64::try_from(micros).unwrap_or_default(), offset: 0 }))
 }
 
-/// The names of the directories that are volumes by the look of them.
+/// Lists the directories that look like volumes.
 pub fn volumes_on_disk(pool: &Pool) -> Vec<VolumeName> {
     let names = crate::sys::disk::names_in(pool.layout().root()).unwrap_or_default();
     let names = names.iter().filter_map(|name| name.to_str()?.parse::<VolumeName>().ok());

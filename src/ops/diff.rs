@@ -1,4 +1,4 @@
-//! `diff`: what differs between two commits, or between a commit and the working tree.
+//! `diff`: compare two commits, or a commit with the working tree.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -16,21 +16,21 @@ use crate::pool::{Found, Pool, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
 
-/// So long the shortest way from one text to another is looked for; then a longer one must do.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Lines of context around what differs.
-const CONTEXT: usize = 3;
+/// How long the shortest diff of two texts is searched for; after that a longer one will do.
+const SHORTEST_DIFF_LIMIT: Duration = Duration::from_secs(2);
+/// Lines of context around each change.
+const CONTEXT_LINES: usize = 3;
 
-/// What to compare.
+/// A request to compare two sides.
 #[derive(Debug, Clone, Default)]
 pub struct DiffRequest {
-    /// The volume; none means the one that the revisions name, or the current one.
+    /// The volume; `None` means the one that the revisions name, or the current one.
     pub volume: Option<VolumeName>,
-    /// The commit to start from; none means HEAD.
+    /// The commit to start from; `None` means HEAD.
     pub from: Option<Revision>,
-    /// The commit to end at; none means the working tree.
+    /// The commit to end at; `None` means the working tree.
     pub to: Option<Revision>,
-    /// Whether the texts are wanted.
+    /// Whether to make unified diffs of text files.
     pub texts: bool,
 }
 
@@ -40,19 +40,19 @@ pub struct DiffSide {
     /// `file`, `directory`, `symlink`, `fifo`, `socket`, `block_device` or `char_device`.
     #[serde(rename = "type", serialize_with = "kind_name")]
     pub kind: EntryKind,
-    /// Bytes of a file; 0 of all else.
+    /// Size of a file in bytes; 0 for anything else.
     pub size: u64,
     /// Permission bits with setuid, setgid and sticky, as four octal digits.
     pub mode: String,
-    /// The owner's number.
+    /// The owner's user id.
     pub uid: u32,
-    /// The group's number.
+    /// The group id.
     pub gid: u32,
-    /// Names of its inode; 1 of a directory.
+    /// Number of hard links; 1 for a directory.
     pub links: u32,
-    /// When its content was last modified, as RFC 3339 has it.
+    /// When its content was last modified, as an RFC 3339 date.
     pub modified: String,
-    /// Where a symlink leads.
+    /// The target of a symlink.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Major and minor number of a device.
@@ -65,7 +65,7 @@ pub struct DiffSide {
 pub struct DiffXattr {
     /// Its name.
     pub name: String,
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
 }
 
@@ -74,24 +74,24 @@ pub struct DiffXattr {
 pub struct DiffEntry {
     /// The volume.
     pub volume: VolumeName,
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
-    /// Where, relative to the volume's root; "." is the root itself.
+    /// Its path in the volume; "." is the root itself.
     #[serde(serialize_with = "printable")]
     pub path: PathBuf,
-    /// What it was.
+    /// The entry before.
     pub old: Option<DiffSide>,
-    /// What it is.
+    /// The entry after.
     pub new: Option<DiffSide>,
-    /// The extended attributes that differ, of an entry that is of one type in both.
+    /// The extended attributes that differ, if the entry has one type on both sides.
     pub xattrs: Vec<DiffXattr>,
     /// Whether its bytes differ and are not shown as text.
     pub binary: bool,
-    /// Lines that were added to a text file.
+    /// Number of lines added to a text file.
     pub added: Option<usize>,
-    /// Lines that were deleted from it.
+    /// Number of lines deleted from it.
     pub deleted: Option<usize>,
-    /// The unified diff of a text file, without a head.
+    /// The unified diff of a text file, without its header.
     pub patch: Option<String>,
 }
 
@@ -107,11 +107,12 @@ fn kind_name<S: Serializer>(kind: &EntryKind, serializer: S) -> Result<S::Ok, S:
     })
 }
 
-/// Tells `visit` of each difference, in the order of a walk, until it breaks. Compares bytes; only what a stat index
-/// knows of a working tree is not read again.
+/// Compares two trees and calls `visit` for each difference, in the order of a walk, until it
+/// breaks. Reads files byte by byte, except those of a working tree that the stat index knows to be
+/// unchanged.
 ///
 /// # Errors
-/// When there is no such volume or revision, or a tree cannot be read.
+/// When the volume or a revision does not exist, or a tree cannot be read.
 pub fn diff(
     pool: &Pool,
     request: &DiffRequest,
@@ -120,18 +121,16 @@ pub fn diff(
     let named = |revision: &Option<Revision>| revision.as_ref().and_then(|r| r.volume.clone());
     let volume = match (&request.volume, named(&request.from), &request.to) {
         (None, Some(named), None) => named,
-        // Both name theirs: the current one does not matter.
-        (None, Some(_), Some(to)) if to.volume.is_some() => {
-            named(&request.to).expect("it was just looked at")
-        }
+        // Both revisions name their volume, so the current one does not matter.
+        (None, Some(_), Some(Revision { volume: Some(named), .. })) => named.clone(),
         (volume, ..) => pool.select(volume.as_ref())?,
     };
     let sides = pool.store().read(|rows| Sides::of(pool, &rows, vec![existing(&rows, &volume)?], request))?;
     sides.iter().try_for_each(|sides| compare(pool, sides, request.texts, visit).map(drop))
 }
 
-/// The same for each volume of a compose project, one after the other. The revisions are looked up in all of them before
-/// any is compared; the id of a commit that was made of the whole project names that commit of each.
+/// Compares each volume of a compose project, one after the other. Revisions are looked up in all
+/// of them first; the id of a commit of the whole project names that commit in each.
 ///
 /// # Errors
 /// As [`diff`], when a revision names a volume, and when no volume belongs to the project.
@@ -159,7 +158,7 @@ pub fn diff_project(
     Ok(())
 }
 
-/// What is compared in one volume.
+/// The two sides of a comparison in one volume.
 struct Sides {
     record: VolumeRecord,
     from: Option<Found>,
@@ -167,7 +166,7 @@ struct Sides {
 }
 
 impl Sides {
-    /// Of each of the volumes `records`.
+    /// Looks up the sides in each of these volumes.
     fn of(
         pool: &Pool,
         rows: &Rows<'_>,
@@ -178,7 +177,7 @@ impl Sides {
             pool.check_joint(rows, &records, revision)?;
         }
         let head = |record: &VolumeRecord| match rows.branch(&record.name, &record.branch)? {
-            // Without a commit, it is compared with nothing.
+            // A volume without a commit is compared with nothing.
             Some(branch) if branch.head.is_none() => Ok(None),
             _ => Ok::<_, Error>(Some(pool.resolve(rows, record, &Revision::head())?)),
         };
@@ -219,7 +218,7 @@ fn compare(
     let mut compare = || -> Result<(), Error> {
         Ok(tree::diff_trees(old.as_deref(), &new, &how, texts, &mut |difference| {
             has_told.set(true);
-            flow.set(visit(told(&record.name, difference)));
+            flow.set(visit(entry_of(&record.name, difference)));
             flow.get()
         })?)
     };
@@ -233,7 +232,7 @@ fn compare(
     Ok(flow.get())
 }
 
-fn told(volume: &VolumeName, difference: Difference) -> DiffEntry {
+fn entry_of(volume: &VolumeName, difference: Difference) -> DiffEntry {
     let xattrs = difference.xattrs.into_iter().map(|(name, kind)| DiffXattr { name, kind }).collect();
     let mut entry = DiffEntry {
         volume: volume.clone(),
@@ -248,11 +247,11 @@ fn told(volume: &VolumeName, difference: Difference) -> DiffEntry {
         patch: None,
     };
     if let Content::Text(old, new) = &difference.content {
-        let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+        let diff = TextDiff::configure().timeout(SHORTEST_DIFF_LIMIT).diff_lines(old, new);
         let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
         entry.added = Some(count(ChangeTag::Insert));
         entry.deleted = Some(count(ChangeTag::Delete));
-        entry.patch = Some(diff.unified_diff().context_radius(CONTEXT).to_string());
+        entry.patch = Some(diff.unified_diff().context_radius(CONTEXT_LINES).to_string());
     }
     entry
 }

@@ -1,4 +1,4 @@
-//! `doctor`: is everything there that dvol needs, and what to do where it is not.
+//! `doctor`: check that everything dvol needs is there, and say what to do where it is not.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -8,33 +8,33 @@ use serde::Serialize;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
 
-/// Less room than this is worth a word: 1 GiB.
-const LITTLE: u64 = 1 << 30;
-/// 2024-01-01T00:00:00Z, in microseconds: a clock before it is wrong.
-const LONG_AGO: i64 = 1_704_067_200_000_000;
+/// The free space below which a pool is reported as nearly full: 1 GiB.
+const MIN_FREE_BYTES: u64 = 1 << 30;
+/// 2024-01-01T00:00:00Z in microseconds; a clock that shows an earlier time is wrong.
+const EARLIEST_MICROS: i64 = 1_704_067_200_000_000;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// As it should be.
+    /// Works as it should.
     Good,
-    /// It works, but not as well as it could, or not yet.
+    /// Works, but not as well as it could, or not yet.
     Poor,
-    /// Something does not work.
+    /// Does not work.
     Bad,
 }
 
-/// One thing that was looked at.
+/// A check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// The subject.
     pub subject: &'static str,
-    /// How it is.
+    /// The result.
     pub health: Health,
     /// What was found.
     pub found: String,
-    /// What to do, where something is to be done.
+    /// What to do about it; empty if nothing.
     pub remedy: Option<String>,
 }
 
@@ -43,8 +43,8 @@ fn check(subject: &'static str, health: Health, found: impl Into<String>, remedy
     Check { subject, health, found: found.into(), remedy }
 }
 
-/// Looks at versions, the pool and its file system, the clock, the engine and the driver's socket.
-/// Changes nothing; what cannot be looked at is a finding.
+/// Checks versions, the pool and its file system, the clock, the engine and the driver's socket.
+/// Changes nothing; what cannot be checked is a finding.
 pub fn doctor(pool: &Pool, socket: &Path) -> Vec<Check> {
     let mut checks = vec![versions(), user()];
     checks.extend(storage(pool));
@@ -66,7 +66,7 @@ fn user() -> Check {
     if rustix::process::geteuid().is_root() {
         return check("permissions", Health::Good, "running as root", "");
     }
-    let remedy = "run dvol by sudo: the files of containers have many owners, which only root can copy";
+    let remedy = "run dvol with sudo: only root can copy files of many owners, as containers have them";
     check("permissions", Health::Poor, "not running as root", remedy)
 }
 
@@ -79,7 +79,7 @@ fn storage(pool: &Pool) -> Vec<Check> {
     let mut checks = vec![check("pool", Health::Good, root.display().to_string(), "")];
     let private = pool.layout().private();
     if let Err(error) = disk::names_in(&private) {
-        let remedy = "run dvol by sudo, or name another pool with -p";
+        let remedy = "run dvol with sudo, or name another pool with -p";
         checks.push(check("pool", Health::Bad, error.to_string(), remedy));
         return checks;
     }
@@ -89,16 +89,18 @@ fn storage(pool: &Pool) -> Vec<Check> {
         check("file system", Health::Good, format!("{kind}, which shares blocks between copies"), "")
     } else {
         let remedy =
-            "commits copy every byte here; on XFS or btrfs they would share blocks and take next to no room";
+            "commits copy every byte here; on XFS or btrfs they would share blocks and take almost no space";
         check("file system", Health::Poor, format!("{kind}, which shares no blocks"), remedy)
     });
     checks.push(match tree::free_space(root) {
-        Ok(free) if free >= LITTLE => check("space", Health::Good, format!("{} MiB free", free >> 20), ""),
+        Ok(free) if free >= MIN_FREE_BYTES => {
+            check("space", Health::Good, format!("{} MiB free", free >> 20), "")
+        }
         Ok(free) => {
             let remedy = "dvol gc empties the trash; dvol rm deletes volumes";
             check("space", Health::Poor, format!("{} MiB free", free >> 20), remedy)
         }
-        Err(error) => check("space", Health::Bad, error.to_string(), "look at the file system"),
+        Err(error) => check("space", Health::Bad, error.to_string(), "check the file system"),
     });
     checks
 }
@@ -111,16 +113,16 @@ fn metadata(pool: &Pool) -> Check {
         Ok((volumes, 0)) => check("metadata", Health::Good, format!("readable, volumes: {volumes}"), ""),
         Ok((volumes, open)) => {
             let found = format!("readable, volumes: {volumes}, operations not done: {open}");
-            let remedy = "they run now, or have died: the next dvol on their volume, or dvol fsck, clears up";
+            let remedy = "they run now, or have died; dvol fsck finishes or undoes those that have died";
             check("metadata", Health::Poor, found, remedy)
         }
-        Err(error) => check("metadata", Health::Bad, error.to_string(), "dvol fsck tells more"),
+        Err(error) => check("metadata", Health::Bad, error.to_string(), "run dvol fsck"),
     }
 }
 
 fn clock(pool: &Pool) -> Check {
     let now = pool.now();
-    if now.micros < LONG_AGO {
+    if now.micros < EARLIEST_MICROS {
         return check("clock", Health::Bad, now.to_rfc3339(), "set the clock: commits are dated by it");
     }
     check("clock", Health::Good, now.to_rfc3339(), "")
@@ -128,7 +130,7 @@ fn clock(pool: &Pool) -> Check {
 
 fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
     if !pool.containers().is_enabled() {
-        let found = "not asked, as --disable-docker-integration says";
+        let found = "not asked, because of --disable-docker-integration";
         return vec![check(
             "engine",
             Health::Poor,
@@ -145,7 +147,7 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
     };
     let mut checks = vec![check("engine", Health::Good, about.version, "")];
     if let Some(managed) = about.drivers.iter().find(|driver| driver.starts_with("dvol:")) {
-        // Its socket lies where only the engine looks.
+        // A managed plugin's socket lies where only the engine looks.
         checks.push(check("driver", Health::Good, format!("the engine runs it as the plugin {managed}"), ""));
         return checks;
     }
@@ -154,7 +156,12 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
         Ok(_) => check("socket", Health::Good, format!("the driver answers at {}", socket.display()), ""),
         Err(error) => {
             let remedy = "start dvol plugin, as a service before the engine";
-            check("socket", Health::Bad, format!("nobody answers at {}: {error}", socket.display()), remedy)
+            check(
+                "socket",
+                Health::Bad,
+                format!("no driver answers at {}: {error}", socket.display()),
+                remedy,
+            )
         }
     });
     let registered = about.drivers.iter().any(|driver| driver == "dvol");

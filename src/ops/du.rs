@@ -1,4 +1,4 @@
-//! `du`: what the trees of a volume hold, and what each alone takes.
+//! `du`: measure the trees of a volume, and what deleting each would give back.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,21 +11,21 @@ use crate::model::{BranchName, CommitId, VolumeName};
 use crate::pool::{Pool, existing};
 use crate::sys::{disk, tree};
 
-/// What some trees take, in bytes.
+/// The size of some trees, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sizes {
-    /// Names beneath the roots.
+    /// Number of entries beneath the roots.
     pub entries: u64,
-    /// Sum of the sizes of the files, each inode once, holes included.
+    /// Sum of the file sizes, holes included; each inode counts once.
     pub logical: u64,
-    /// What is allocated; blocks that several trees share count for each.
+    /// Allocated bytes; blocks that several trees share count for each.
     pub allocated: u64,
-    /// What of that nothing else has a part in: deleting that tree alone gives back so much. None where the file
-    /// system shares blocks and does not tell which.
+    /// Allocated bytes that nothing else shares: what deleting this tree alone gives back. `None`
+    /// where the file system shares blocks and does not say which.
     pub unshared: Option<u64>,
 }
 
-/// What is measured.
+/// The subject of a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Measured {
@@ -43,11 +43,11 @@ pub enum Measured {
         /// The first line of its message.
         subject: String,
     },
-    /// All of them.
+    /// All trees of the volume.
     Total,
 }
 
-/// One line of it.
+/// One line of the output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DuEntry {
     /// The volume.
@@ -60,11 +60,12 @@ pub struct DuEntry {
     pub sizes: Sizes,
 }
 
-/// The branches by name, the commits from the newest to the oldest, and the total at last. Blocks that two of these trees
-/// share are in the unshared bytes of neither, nor of the total. What is deleted meanwhile is left out.
+/// Measures the branches by name, then the commits from the newest to the oldest, then the total.
+/// Blocks that two of these trees share count as unshared in neither, nor in the total. Trees that
+/// are deleted meanwhile are left out.
 ///
 /// # Errors
-/// When there is no such volume, or a tree cannot be read.
+/// When the volume does not exist, or a tree cannot be read.
 pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Error> {
     let volume = pool.select(volume)?;
     let (record, branches, mut commits) = pool.store().read(|rows| {
@@ -124,7 +125,7 @@ fn measure(
     }
 }
 
-/// Whether somebody has deleted it since it was listed.
+/// Returns whether another process has deleted the tree since it was listed.
 fn is_gone(pool: &Pool, volume: &VolumeName, what: &Measured) -> Result<bool, Error> {
     pool.store().read(|rows| match what {
         Measured::Branch { branch, .. } => Ok::<_, Error>(rows.branch(volume, branch)?.is_none()),

@@ -1,4 +1,4 @@
-//! `export`: writes a commit as an archive, and the metadata of the whole pool as JSON lines.
+//! `export`: write a commit as an archive, or the metadata of the whole pool as JSON lines.
 
 use std::io::Write;
 
@@ -14,14 +14,14 @@ use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::tree::ArchiveWriter;
 
-/// Names the archive's first file, which says what the rest is.
+/// The name of the archive's first file, the manifest.
 pub(super) const MANIFEST: &str = "dvol.json";
-/// The format of archives that this program writes and reads.
+/// The archive format that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
-/// The directory of the tree in an archive.
+/// The directory in an archive that holds the commit's tree.
 const TREE: &str = "data";
 
-/// What the archive's first file says.
+/// The manifest: the first file of an archive.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// The format of the archive.
@@ -41,21 +41,21 @@ pub struct Exported {
     pub volume: VolumeName,
     /// The commit.
     pub id: CommitId,
-    /// Entries of the tree, its root included.
+    /// Number of entries in the tree, its root included.
     pub entries: u64,
-    /// Bytes of its files, without holes.
+    /// Bytes in its files, without holes.
     pub bytes: u64,
-    /// Sockets, which no archive can hold.
+    /// Number of sockets that were left out, as no archive can hold one.
     pub left_out: u64,
     /// Labels of the host (SELinux, IMA, Smack), which archives are without.
     pub labels_left_out: u64,
 }
 
-/// Writes the commit that `revision` names in `volume` to `out` as a tar archive: `dvol.json` with
-/// the commit's record, and its tree as `data/`.
+/// Writes the commit that `revision` names to `out` as a tar archive: the manifest `dvol.json`, and
+/// the tree as `data/`.
 ///
 /// # Errors
-/// When there is no such commit, its tree cannot be read, or `out` cannot be written.
+/// When the commit does not exist, its tree cannot be read, or `out` cannot be written.
 pub fn export(
     pool: &Pool,
     volume: Option<&VolumeName>,
@@ -88,18 +88,18 @@ pub fn export(
     })
 }
 
-/// One row of the metadata, as one line of JSON. Times are stored ones: microseconds since 1970,
-/// and the offset from UTC in seconds.
+/// A row of the metadata as a line of JSON. As in the database, times are microseconds since 1970
+/// with the offset from UTC in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
 pub enum MetadataLine {
-    /// The first line.
+    /// The header line.
     Pool {
         /// The format of these lines.
         format: u32,
         /// The program that wrote them.
         made_by: String,
-        /// When.
+        /// When the lines were written.
         made: Instant,
         /// The current volume.
         current_volume: Option<VolumeName>,
@@ -114,9 +114,9 @@ pub enum MetadataLine {
     Tag(TagRecord),
     /// A mount.
     Binding(Binding),
-    /// A setting, of the pool or of one volume.
+    /// A setting of the pool or of a volume.
     Setting {
-        /// The volume; none is the pool.
+        /// The volume; `None` for the pool's.
         volume: Option<VolumeName>,
         /// The setting.
         key: String,
@@ -125,7 +125,7 @@ pub enum MetadataLine {
     },
 }
 
-/// Returns all metadata of the pool as of one moment.
+/// Lists all metadata of the pool as of one moment.
 ///
 /// # Errors
 /// When the metadata cannot be read.
@@ -156,7 +156,7 @@ pub fn metadata(pool: &Pool) -> Result<Vec<MetadataLine>, Error> {
     })
 }
 
-/// Makes `place` an empty directory for a commit's tree whose archive may say nothing of its root.
+/// Makes `place` an empty directory for a commit's tree; an archive may have no entry for its root.
 pub(super) fn make_root(place: &std::path::Path) -> Result<(), Error> {
     Ok(disk::make_directory(place, layout::WORKING_TREE_MODE)?)
 }

@@ -1,4 +1,4 @@
-//! `gc`: delete from trash what need not be kept any longer.
+//! `gc`: delete expired trash.
 
 use std::collections::BTreeSet;
 
@@ -8,31 +8,32 @@ use crate::error::Error;
 use crate::model::OperationId;
 use crate::pool::{Pool, TrashEntry};
 
-/// What was deleted, or would be. An operation's entry goes whole or not at all.
+/// What `gc` deleted or would delete. The trash of an operation goes as a whole or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Collected {
-    /// How many operations cannot be undone any more.
+    /// How many operations can no longer be undone.
     pub operations: usize,
-    /// Bytes of disk that are free again.
+    /// Bytes of disk that were freed.
     pub bytes: u64,
-    /// How many operations are kept in trash.
+    /// How many operations still have trash.
     pub kept: usize,
-    /// Bytes that these take.
+    /// Bytes that their trash takes.
     pub kept_bytes: u64,
     /// Whether nothing was deleted.
     pub dry_run: bool,
-    /// Why something could not be deleted that should have been: a line for each operation, which is not counted as freed.
+    /// One line for each operation whose trash could not be deleted.
     pub failed: Vec<String>,
 }
 
-/// Deletes what `trash.keep` and `trash.max-size` do not keep, or with `all` everything in trash.
+/// Deletes the trash that `trash.keep` and `trash.max-size` do not keep, or with `all` everything
+/// in trash.
 ///
-/// What cannot be deleted is told in the result, and the others are deleted all the same.
+/// What cannot be deleted is reported in the result and does not stop the rest.
 ///
 /// # Errors
 /// When the metadata or trash cannot be read.
 pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
-    // Of a pool whose metadata this dvol cannot read, trash is not its to delete.
+    // Without readable metadata, trash may be needed.
     pool.store().read(|_| Ok::<_, Error>(()))?;
     let entries = pool.trash(true)?;
     let goes: Vec<TrashEntry> = if all { entries.clone() } else { pool.expired_trash()? };
@@ -49,7 +50,7 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
         }
     }
     if !failed.is_empty() {
-        // One that was to go may have left trash and still take space: it is neither.
+        // Trash that could not be deleted may have left half: it counts as neither freed nor kept.
         let there: BTreeSet<OperationId> =
             pool.trash(false)?.into_iter().map(|entry| entry.operation).collect();
         left.retain(|operation| there.contains(operation));

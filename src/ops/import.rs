@@ -1,4 +1,4 @@
-//! `import`: makes a volume from an archive, or from a volume of another driver.
+//! `import`: make a volume from an archive, or from a volume of another driver.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -18,7 +18,7 @@ use crate::model::{
 use crate::pool::{Group, Pool, Quiesced};
 use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
-/// A volume that was made from something outside of the pool.
+/// A volume that was made from outside the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// The volume.
@@ -27,9 +27,9 @@ pub struct Imported {
     pub branch: BranchName,
     /// Its only commit.
     pub id: CommitId,
-    /// Entries of its tree.
+    /// Number of entries in its tree.
     pub entries: u64,
-    /// Bytes of its files.
+    /// Bytes in its files.
     pub bytes: u64,
     /// Entries of the archive that lie beside the tree and were left out.
     pub left_out: u64,
@@ -47,12 +47,12 @@ pub struct Imported {
     pub containers: Vec<String>,
 }
 
-/// Makes the volume `volume` from the archive on `archive`: the commit of an export, or whatever
-/// another tar archive holds, which `what` then names in the commit's message.
+/// Makes a volume from an archive: one that `export` wrote, or any other tar archive, which `what`
+/// names in the commit message.
 ///
 /// # Errors
-/// When the name is taken, the archive is damaged, of a later format or too large, or the space
-/// does not suffice; nothing is left then.
+/// When the name is taken, the archive is damaged, of a newer format or too large, or the space
+/// does not suffice. Nothing is left then.
 pub fn import(
     pool: &Pool,
     archive: &mut dyn Read,
@@ -68,18 +68,18 @@ pub fn import(
     };
     make(pool, volume, given, format!("Import of {what}"), author, |group, kept| {
         let stats = archive.tree(kept, &tree, &pool.interrupted())?;
-        // An archive does not say beforehand how much it holds.
+        // An archive does not say how much space it needs.
         pool.check_size(volume, None, kept)?;
         Ok((group.unquiesced(), stats))
     })
 }
 
-/// Makes the volume `volume` from the engine's volume `name` of any driver. Containers that run on
-/// it are stopped for the copy and started again. The other volume stays.
+/// Makes a volume from the engine's volume `name` of any driver. Containers that run on that volume
+/// are stopped for the copy and started again; the volume itself stays.
 ///
 /// # Errors
-/// When there is no such volume, it has no directory on this machine, the name is taken, it is too
-/// large, or the copy fails.
+/// When the engine's volume does not exist or has no directory on this machine, the name is taken,
+/// the volume is too large, or the copy fails. Nothing is left then.
 pub fn import_volume(
     pool: &Pool,
     name: &str,

@@ -1,4 +1,4 @@
-//! `init`: a new volume with its first branch.
+//! `init`: make a volume with its first branch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct Created {
     pub branch: BranchName,
 }
 
-/// Makes a volume and makes it the current one.
+/// Makes a volume, and makes it the current one.
 ///
 /// # Errors
 /// When the name is taken, or the pool cannot be written.
@@ -29,11 +29,11 @@ pub fn init(pool: &Pool, name: &VolumeName) -> Result<Created, Error> {
     make(pool, name, First::default(), true)
 }
 
-/// What a new volume begins with.
+/// What a new volume starts with.
 pub(super) struct First {
     /// Its first branch.
     pub(super) branch: BranchName,
-    /// The options that the driver was given.
+    /// The options that the engine gave the driver.
     pub(super) options: BTreeMap<String, String>,
     /// Its own `volume.max-size`.
     pub(super) max_size: Option<String>,
@@ -46,7 +46,7 @@ impl Default for First {
 }
 
 impl First {
-    /// The settings that a volume of that name begins with.
+    /// The settings that a volume of that name starts with.
     pub(super) fn settings(&self, volume: &VolumeName) -> Option<RowChange> {
         let value = self.max_size.clone()?;
         let key = MAX_SIZE.to_owned();
@@ -62,7 +62,7 @@ pub(super) struct NewVolume {
 }
 
 impl NewVolume {
-    /// The working tree, which is known to equal the commit since `bounds`.
+    /// Describes the working tree, which equals the commit since `bounds`.
     pub(super) fn look(&self, bounds: Bounds) -> Look<'_> {
         let NewVolume { volume, branch, id } = self;
         Look { volume, branch, commit: id, parent: None, bounds, exchanged: None }
@@ -99,7 +99,7 @@ pub(super) fn make(
     Ok(Created { volume: name.clone(), branch })
 }
 
-/// Makes what every volume has in its staged directory; gives the empty working tree of `branch`.
+/// Makes what every volume has in its staged directory. Gives the empty working tree of `branch`.
 pub(super) fn furnish(staged: &Path, branch: &BranchName) -> Result<PathBuf, Error> {
     disk::set_mode(staged, layout::VOLUME_MODE)?;
     disk::make_directory(&staged.join(layout::BRANCHES), layout::VOLUME_MODE)?;

@@ -1,4 +1,4 @@
-//! `inspect`: all that the metadata says of one volume, and what it takes where that is limited.
+//! `inspect`: show everything about a volume that the metadata has, and its size if it has a limit.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::pool::{Pool, existing};
 pub struct Inspection {
     /// Its name.
     pub volume: VolumeName,
-    /// When it was made; in JSON as RFC 3339 has it.
+    /// When it was made; an RFC 3339 date in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub created: Instant,
-    /// The running point: a link to the current branch's working tree.
+    /// The running point: the symlink to the current branch's working tree.
     pub mountpoint: PathBuf,
     /// The current branch's working tree.
     pub working_tree: PathBuf,
@@ -31,30 +31,32 @@ pub struct Inspection {
     pub branch: BranchName,
     /// The head of that branch.
     pub head: Option<CommitId>,
-    /// Its branches and their heads.
+    /// Its branches with their heads.
     pub branches: BTreeMap<BranchName, Option<CommitId>>,
-    /// Its tags and their commits.
+    /// Its tags with their commits.
     pub tags: BTreeMap<TagName, CommitId>,
-    /// How many commits it has.
+    /// The number of its commits.
     pub commits: usize,
-    /// The options that the driver was given when it made the volume.
+    /// The options that it was made with.
     pub options: BTreeMap<String, String>,
-    /// The settings that are its own.
+    /// The settings that are set for this volume.
     pub settings: BTreeMap<String, String>,
-    /// How many mounts the driver knows of.
+    /// The number of mounts on record.
     pub mounts: usize,
-    /// The containers that use it, running or not, sorted; none when they are not known.
+    /// The names of the containers that use it, running or not, sorted; `None` if the engine does
+    /// not answer.
     pub containers: Option<Vec<String>>,
-    /// Bytes that the working tree may take to be committed.
+    /// How many bytes the working tree may take to be committed; `None` for no limit.
     pub max_size: Option<u64>,
-    /// Bytes that are allocated to it; none where there is no such limit.
+    /// How many bytes the working tree takes; measured only if there is a limit.
     pub allocated: Option<u64>,
 }
 
-/// Tells all of one volume. An engine that does not answer is no failure.
+/// Shows everything about a volume. An engine that does not answer is not an error.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata, or a working tree that has a limit, cannot be read.
+/// When the volume does not exist, the metadata cannot be read, or a working tree with a limit
+/// cannot be measured.
 pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, Error> {
     let volume = pool.select(volume)?;
     let record = pool.store().read(|rows| existing(&rows, &volume))?;

@@ -1,4 +1,4 @@
-//! `list`: the volumes of the pool.
+//! `list`: list the volumes of the pool.
 
 use serde::Serialize;
 
@@ -18,7 +18,8 @@ pub struct VolumeEntry {
     pub head: Option<CommitId>,
     /// Whether it is the current volume.
     pub current: bool,
-    /// The names of the containers that use it, running or not, sorted; none when they are not known.
+    /// The names of the containers that use it, running or not, sorted; `None` if the engine does
+    /// not answer.
     pub containers: Option<Vec<String>>,
 }
 
@@ -27,16 +28,16 @@ pub struct VolumeEntry {
 pub struct Listing {
     /// Sorted by name.
     pub volumes: Vec<VolumeEntry>,
-    /// Why the containers are not known.
+    /// Why the containers are unknown.
     pub no_containers: Option<String>,
 }
 
-/// Lists the volumes. An engine that does not answer is no failure.
+/// Lists the volumes. An engine that does not answer is not an error.
 ///
 /// # Errors
 /// When the metadata cannot be read.
 pub fn list(pool: &Pool) -> Result<Listing, Error> {
-    let (mut volumes, names) = pool.store().read(|rows| {
+    let mut volumes = pool.store().read(|rows| {
         let current = rows.current_volume()?;
         let mut entries = Vec::new();
         for record in rows.volumes()? {
@@ -50,10 +51,10 @@ pub fn list(pool: &Pool) -> Result<Listing, Error> {
                 containers: None,
             });
         }
-        let empty = entries.is_empty();
-        Ok::<_, Error>((entries, empty))
+        Ok::<_, Error>(entries)
     })?;
-    if names {
+    if volumes.is_empty() {
+        // No volume, so no question to the engine.
         return Ok(Listing { volumes, no_containers: None });
     }
     match pool.containers().users() {
@@ -68,7 +69,7 @@ pub fn list(pool: &Pool) -> Result<Listing, Error> {
     }
 }
 
-/// The names of containers, sorted: engines list them in orders of their own.
+/// Sorts the names of containers: each engine lists them in an order of its own.
 pub(super) fn names_of(containers: Vec<Container>) -> Vec<String> {
     let mut names: Vec<String> = containers.into_iter().map(|container| container.name).collect();
     names.sort();

@@ -1,4 +1,4 @@
-//! `log` and `show`: commits, newest first, with the names that stand on them.
+//! `log` and `show`: list commits, newest first, with the branches and tags on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::tree::{self, ChangeKind};
 
-/// Where a log begins.
+/// Where a log starts.
 #[derive(Debug, Clone, Default)]
 pub enum LogStart {
     /// At HEAD; a branch without a commit has an empty log.
@@ -33,30 +33,30 @@ pub enum LogStart {
     All,
 }
 
-/// Which commits to show.
+/// A request for commits.
 #[derive(Debug, Clone, Default)]
 pub struct LogRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
-    /// Where to begin.
+    /// Where to start.
     pub start: LogStart,
-    /// So many at most.
+    /// The most commits to list.
     pub most: Option<usize>,
-    /// Those not older.
+    /// Only commits of this time or later.
     pub since: Option<Instant>,
-    /// Those not newer.
+    /// Only commits of this time or earlier.
     pub until: Option<Instant>,
-    /// Those whose author (`Name <email>`) has this.
+    /// Only commits whose author (`Name <email>`) contains this.
     pub author: Option<Regex>,
-    /// Those whose message has this.
+    /// Only commits whose message contains this.
     pub grep: Option<Regex>,
-    /// Those made beside the first of these code commits, newest first, that any was made beside.
+    /// Only commits made beside the first of these code commits, newest first, that has any.
     pub code: Option<Vec<String>>,
-    /// No parent before all of its children, whatever the dates say.
+    /// List no parent before all of its children, whatever the dates say.
     pub topological: bool,
-    /// Oldest first.
+    /// List the oldest first.
     pub reverse: bool,
-    /// With what each changed.
+    /// Count what each commit changed.
     pub stat: bool,
 }
 
@@ -69,14 +69,14 @@ pub struct LogEntry {
     pub id: CommitId,
     /// The commit before it.
     pub parent: Option<CommitId>,
-    /// What the author said.
+    /// The commit message.
     pub message: String,
-    /// Who made it.
+    /// The author.
     pub author: Signature,
-    /// When it was made; in JSON as RFC 3339 has it.
+    /// When it was made; an RFC 3339 date in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub date: Instant,
-    /// The code that it was made beside, where that was known.
+    /// The state of the code beside it, if that was known.
     pub code: Option<CodeState>,
     /// The branches whose head it is.
     pub branches: Vec<BranchName>,
@@ -84,25 +84,26 @@ pub struct LogEntry {
     pub tags: Vec<TagName>,
     /// Whether it is the head of the current branch.
     pub head: bool,
-    /// Whether an operation dropped it and trash still holds it: no branch and no tag leads to it.
+    /// Whether an operation dropped it and trash still has it: no branch and no tag leads to it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dropped: bool,
-    /// In the log of a compose project: the volumes that it was made of; `volume` and `parent` are the first one's then.
+    /// In the log of a compose project: the volumes that it was made of. `volume` and `parent` are
+    /// the first one's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeName>,
-    /// What it changed, where that was asked for. Of a first commit: what its root holds.
+    /// What it changed, if asked for; for a first commit, what its root directory holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<StatusChange>>,
 }
 
-/// Some commits of one volume.
+/// Commits of one volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// The volume.
     pub volume: VolumeName,
-    /// Its current branch: what HEAD stands for.
+    /// The current branch, which HEAD stands for.
     pub current: BranchName,
-    /// The commits, in the order that was asked for.
+    /// The commits in the requested order.
     pub entries: Vec<LogEntry>,
 }
 
@@ -110,10 +111,10 @@ pub(super) fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S:
     serializer.serialize_str(&date.to_rfc3339())
 }
 
-/// The commits that `request` asks for.
+/// Lists the commits that `request` asks for.
 ///
 /// # Errors
-/// When there is no such volume or revision, or the metadata or a tree cannot be read.
+/// When the volume or a revision does not exist, or the metadata or a tree cannot be read.
 pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
     let volume = match (&request.volume, named_volume(&request.start)) {
         (None, Some(named)) => named.clone(),
@@ -121,7 +122,7 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
     };
     let mut log = pool.store().read(|rows| {
         let selected = existing(&rows, &volume)?;
-        // `OTHER:REV` is a commit of that volume, and so are all that it leads to.
+        // `OTHER:REV` is a commit of that volume, and so are its ancestors.
         let owner = named_volume(&request.start).unwrap_or(&volume);
         let record = if *owner == volume { selected } else { existing(&rows, owner)? };
         let names = Names::read(&rows, &record)?;
@@ -184,7 +185,7 @@ fn collect(
     request: &LogRequest,
 ) -> Result<Vec<LogEntry>, StoreError> {
     let mut entries = Vec::new();
-    // The place in `code` of the nearest one that any commit was made beside.
+    // The index in `code` of the nearest code commit that has a data commit beside it.
     let mut nearest = usize::MAX;
     let places: BTreeMap<&str, usize> =
         request.code.iter().flatten().enumerate().map(|(place, commit)| (commit.as_str(), place)).collect();
@@ -208,7 +209,7 @@ fn collect(
             }
         }
         entries.push(names.entry(commit));
-        // A nearer one may still come where the code decides.
+        // With `code`, a nearer commit may still come.
         if entries.len() >= most && request.code.is_none() {
             return ControlFlow::Break(());
         }
@@ -227,7 +228,7 @@ impl LogRequest {
     }
 }
 
-/// The names that stand on the commits of a volume.
+/// The branches and tags on the commits of a volume.
 struct Names {
     head: Option<CommitId>,
     branches: BTreeMap<CommitId, Vec<BranchName>>,
@@ -269,7 +270,7 @@ impl Names {
     }
 }
 
-/// What a commit changed; of a first one what its root holds.
+/// Counts what a commit changed; for a first commit, what its root directory holds.
 pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
     let place = |id: &CommitId| {
         if entry.dropped {
@@ -294,10 +295,10 @@ pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChan
     Ok(changes)
 }
 
-/// The commit that a revision names, as a full id.
+/// Resolves a revision to a full commit id.
 ///
 /// # Errors
-/// When there is no such volume or revision.
+/// When the volume or the revision does not exist.
 pub fn rev_parse(
     pool: &Pool,
     volume: Option<&VolumeName>,

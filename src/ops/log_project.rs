@@ -1,5 +1,5 @@
-//! `log` of a compose project: the logs of its volumes as one, with a commit that was made of several of them
-//! only once.
+//! `log` of a compose project: merge the logs of its volumes. A commit of several volumes is listed
+//! once.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::model::{CommitId, ProjectName};
 use crate::pool::Pool;
 
-/// How much deeper is looked when the newest few were not enough.
-const DEEPER: usize = 8;
+/// By what factor the search goes deeper when the newest few commits were not enough.
+const DEPTH_FACTOR: usize = 8;
 
-/// The commits of all volumes of `project` that `request` asks for.
+/// Lists the commits of all volumes of `project` that `request` asks for.
 ///
 /// # Errors
 /// As [`log`], and when no volume belongs to the project.
@@ -22,7 +22,8 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
     if let (Some(_), LogStart::Revision(revision)) = (named_volume(&request.start), &request.start) {
         return Err(Error::OtherVolume { revision: revision.to_string(), volume: volumes[0].clone() });
     }
-    // The newest of each volume are enough, unless a commit that is among them lies deeper in another.
+    // The newest commits of each volume are enough, unless one of them lies deeper in another
+    // volume.
     let mut depth = request.most;
     let (logs, merged) = loop {
         let logs = volumes.iter().map(|volume| {
@@ -34,7 +35,7 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
         let merged = merge(entries, request.most);
         match depth {
             Some(reached) if lies_deeper(pool, &merged, &logs, reached)? => {
-                depth = reached.checked_mul(DEEPER);
+                depth = reached.checked_mul(DEPTH_FACTOR);
             }
             _ => break (logs, merged),
         }
@@ -56,7 +57,8 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
     Ok(Log { volume: volumes[0].clone(), current, entries })
 }
 
-/// Whether a volume whose log was cut off after `depth` commits has one of these, too, but not up to there.
+/// Returns whether a volume whose log was cut off after `depth` commits has one of these commits
+/// deeper.
 fn lies_deeper(pool: &Pool, merged: &[Vec<LogEntry>], logs: &[Log], depth: usize) -> Result<bool, Error> {
     let cut: Vec<&Log> = logs.iter().filter(|log| log.entries.len() == depth).collect();
     pool.store().read(|rows| {
@@ -72,8 +74,8 @@ fn lies_deeper(pool: &Pool, merged: &[Vec<LogEntry>], logs: &[Log], depth: usize
     })
 }
 
-/// The newest of all first, but none before one that follows it in the log of a volume. What has one id comes
-/// together.
+/// Merges logs: the newest commit of all first, but none before one that follows it in the log of a
+/// volume. Commits with one id are merged.
 fn merge(mut logs: Vec<VecDeque<LogEntry>>, most: Option<usize>) -> Vec<Vec<LogEntry>> {
     let mut waiting: HashMap<CommitId, usize> = HashMap::new();
     for entry in logs.iter().flatten() {
@@ -87,7 +89,8 @@ fn merge(mut logs: Vec<VecDeque<LogEntry>>, most: Option<usize>) -> Vec<Vec<LogE
                 == waiting.get(&entry.id).copied().unwrap_or(0)
         };
         let newest = fronts().filter(is_free).max_by_key(|entry| entry.date.micros);
-        // No log can contradict another, but a damaged pool's is shown, too.
+        // The logs of a healthy pool never contradict each other; those of a damaged pool are shown
+        // as well.
         let newest = newest.or_else(|| fronts().max_by_key(|entry| entry.date.micros));
         let Some(id) = newest.map(|entry| entry.id.clone()) else { break };
         let at_front = logs.iter_mut().filter(|log| log.front().is_some_and(|entry| entry.id == id));
@@ -98,7 +101,7 @@ fn merge(mut logs: Vec<VecDeque<LogEntry>>, most: Option<usize>) -> Vec<Vec<LogE
     merged
 }
 
-/// One commit of its parts in several volumes.
+/// Merges a commit's parts in several volumes.
 fn joined(parts: &[LogEntry]) -> LogEntry {
     let mut entry = parts[0].clone();
     entry.volumes = parts.iter().map(|part| part.volume.clone()).collect();
@@ -131,7 +134,7 @@ mod tests {
     use super::*;
     use crate::model::{Instant, Signature, VolumeName};
 
-    /// A log of `volume`: the number of each commit and the minute that it was made in.
+    /// Makes a log of `volume` from the number of each commit and the minute when it was made.
     fn entries(volume: &str, commits: &[(u8, i64)]) -> VecDeque<LogEntry> {
         let entry = |(id, minute): &(u8, i64)| LogEntry {
             volume: volume.parse().unwrap(),
@@ -166,10 +169,10 @@ mod tests {
         let db = || entries("db", &[(5, 50), (4, 40), (1, 10)]);
         assert_eq!(merged(None, vec![cache(), db()]), ["5 cache,db", "4 db", "3 cache", "1 cache,db"]);
         assert_eq!(merged(Some(2), vec![cache(), db()]), ["5 cache,db", "4 db"]);
-        // A date that somebody made up does not bring a commit before one that follows it.
+        // An invented date does not move a commit before one that follows it.
         let late = entries("late", &[(4, 5), (1, 10)]);
         assert_eq!(merged(None, vec![entries("db", &[(1, 10)]), late]), ["4 late", "1 db,late"]);
-        // Nobody waits for ever.
+        // Logs that contradict each other are merged all the same.
         let (one, two) = (entries("one", &[(1, 10), (2, 20)]), entries("two", &[(2, 20), (1, 10)]));
         assert_eq!(merged(None, vec![one, two]).len(), 3);
     }

@@ -1,5 +1,5 @@
-//! What dvol does: one verb, one file. Each takes a pool and plain values, returns a plain struct,
-//! prints nothing and reads no environment.
+//! What dvol does: one verb, one file. Each takes a pool and plain values and returns a plain
+//! struct; none prints or reads the environment.
 
 mod amend;
 mod branch;

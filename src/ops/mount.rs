@@ -1,4 +1,4 @@
-//! `mount`, `unmount` and `path`, as the driver is told them.
+//! `mount`, `unmount` and `path`, as the engine asks the driver for them.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,17 +8,18 @@ use crate::layout;
 use crate::model::VolumeName;
 use crate::pool::{Mounted, Pool, existing};
 
-/// How long a mount waits for an operation: well under the 120 s that an engine waits for it.
+/// How long a mount waits for an operation: well under the 120 s that the engine waits for the
+/// driver.
 const GATE_LIMIT: Duration = Duration::from_secs(90);
 
-/// Records a mount and gives the resolved working tree of the current branch. Waits while an
-/// operation has the gate shut, and clears up what a dead one left. The current volume stays.
+/// Records a mount and gives the working tree of the current branch. Waits while an operation has
+/// the gate shut, and recovers what a dead operation left. The current volume stays.
 ///
 /// # Errors
-/// When there is no such volume, or the gate stays shut too long.
+/// When the volume does not exist, or the gate stays shut too long.
 pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Error> {
     let begun = Instant::now();
-    // A name that no volume has gets no gate.
+    // No gate is made for a name that no volume has.
     if !pool.layout().gate_lock(volume).exists() {
         pool.select(Some(volume))?;
     }
@@ -27,18 +28,18 @@ pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Erro
         let _gate = pool.pass_gate(volume, limit)?;
         pool.bind(volume, id, ignore_journal)
     };
-    let mut bound = bind(false)?;
-    if bound == Mounted::Busy {
+    let mut mounted = bind(false)?;
+    if mounted == Mounted::Busy {
         pool.recover_trees(volume)?;
-        bound = bind(true)?;
+        mounted = bind(true)?;
     }
-    match bound {
+    match mounted {
         Mounted::On(branch) => Ok(pool.layout().full(&layout::working_tree(volume, &branch))),
         Mounted::NoVolume | Mounted::Busy => Err(Error::NoVolume(volume.clone())),
     }
 }
 
-/// Forgets a mount; one that is not known is forgotten already.
+/// Forgets a mount. A mount that is not on record is not an error.
 ///
 /// # Errors
 /// When the metadata cannot be written.
@@ -49,10 +50,10 @@ pub fn unmount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<(), Error> 
     pool.unbind(volume, id)
 }
 
-/// The resolved working tree of the current branch.
+/// Returns the working tree of the current branch.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When the volume does not exist, or the metadata cannot be read.
 pub fn path(pool: &Pool, volume: &VolumeName) -> Result<PathBuf, Error> {
     let branch = pool.store().read(|rows| existing(&rows, volume))?.branch;
     Ok(pool.layout().full(&layout::working_tree(volume, &branch)))

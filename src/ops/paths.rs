@@ -1,4 +1,5 @@
-//! Paths of entries in words. A name is bytes: what is not UTF-8, or could write over a terminal, is escaped.
+//! Paths of entries as text. Names are bytes: those that are not UTF-8, or could write over a
+//! terminal, are escaped.
 
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -6,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serializer;
 
-/// The path with `\xNN` for each byte that is not UTF-8; what scripts get.
+/// Renders a path for scripts, with `\xNN` for each byte that is not UTF-8.
 pub(super) fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&escaped(path, |_| false))
 }
 
-/// The same for people: control characters are escaped too.
+/// Renders a path for people; control characters are escaped as well.
 pub fn shown(path: &Path) -> String {
     escaped(path, char::is_control)
 }
 
-/// The path of a directory that stands for all that is in it.
+/// Renders the path of a directory that stands for everything in it.
 pub(super) fn folded(path: &Path) -> PathBuf {
     path.join("")
 }

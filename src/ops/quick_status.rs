@@ -1,7 +1,9 @@
-//! What can be told of a volume at a quick_status: whether it has uncommitted changes, and how big it is.
+//! What can be found out about a volume in a few milliseconds: whether it has uncommitted changes,
+//! and how big it is.
 //!
-//! A look at trees takes as long as they are big, so it ends when its caller says so. What it has not found out by
-//! then is not told: nothing is guessed, and nothing is told that may have been otherwise in between.
+//! The larger a tree is, the longer looking at it takes, so a look ends at its time limit. What it
+//! did not find out until then is unknown: nothing is guessed, and nothing is reported that changed
+//! meanwhile.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -17,45 +19,46 @@ use crate::store::{Rows, StoreError};
 use crate::sys::tree::Stop;
 use crate::sys::{disk, tree};
 
-/// How long what could not be found out in time is not tried again.
-const REST: Duration = Duration::from_secs(2);
+/// How long to wait before trying again what took too long.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// What some trees take, as `du` tells it.
+/// The size of some trees, as `du` shows it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bytes {
-    /// Sum of the sizes of the files.
+    /// Sum of the file sizes.
     pub logical: u64,
-    /// What deleting the tree gives back; none where the file system shares blocks, so that it takes long to tell.
+    /// What deleting the trees gives back; `None` where the file system shares blocks, as that
+    /// takes long to find out.
     pub unshared: Option<u64>,
-    /// What is allocated to it, shared or not.
+    /// Allocated bytes, shared or not.
     pub allocated: u64,
 }
 
-/// What was found out.
+/// What a quick look found out; `None` for what it did not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuickStatus {
     /// Whether the working tree of the current branch differs from its head.
     pub dirty: Option<bool>,
-    /// That tree.
+    /// The size of that tree.
     pub working_tree: Option<Bytes>,
-    /// The trees of all commits.
+    /// The size of all commits' trees.
     pub commits: Option<Bytes>,
 }
 
-/// What earlier looks found out of what never changes, and what they did not find out.
+/// Remembers what never changes, and what took too long.
 #[derive(Debug, Default)]
 pub struct StatusCache {
-    volumes: HashMap<VolumeName, Known>,
+    volumes: HashMap<VolumeName, VolumeCache>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct VolumeCache {
     commits: HashMap<CommitId, Bytes>,
-    /// The part that took too long, and when.
+    /// The first part that took too long, and when.
     unfinished: Option<(Part, Instant)>,
 }
 
-/// What is looked at, in this order.
+/// The parts of a look, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Dirty,
@@ -63,15 +66,15 @@ enum Part {
     Commits,
 }
 
-/// What must be the same before and after a look for it to be of one state of the volume.
+/// What must be the same before and after a look, so that it saw one state of the volume.
 #[derive(PartialEq, Eq)]
 struct Situation {
     record: VolumeRecord,
     commits: Vec<CommitId>,
-    /// The number of its last operation.
+    /// The number of the volume's last operation.
     last: Option<u64>,
-    /// Whether one is under way.
-    disturbed: bool,
+    /// Whether an operation is under way.
+    is_under_way: bool,
 }
 
 /// Looks at a volume for `most` of time, or until `stop`. Takes no lock that an operation holds.
@@ -81,7 +84,7 @@ struct Situation {
 pub fn quick_status(
     pool: &Pool,
     volume: &VolumeName,
-    glances: &mut StatusCache,
+    cache: &mut StatusCache,
     most: Duration,
     stop: Stop<'_>,
 ) -> Result<QuickStatus, Error> {
@@ -89,35 +92,35 @@ pub fn quick_status(
     let situation = || pool.store().read(|rows| Situation::read(&rows, volume));
     let before = match situation()? {
         None => {
-            glances.volumes.remove(volume);
+            cache.volumes.remove(volume);
             return Ok(QuickStatus::default());
         }
-        Some(before) if before.disturbed => return Ok(QuickStatus::default()),
+        Some(before) if before.is_under_way => return Ok(QuickStatus::default()),
         Some(before) => before,
     };
-    let known = glances.volumes.entry(volume.clone()).or_default();
+    let known = cache.volumes.entry(volume.clone()).or_default();
     known.commits.retain(|id, _| before.commits.binary_search(id).is_ok());
     let seen = known.look(pool, &before, &time)?;
-    // A tree that was exchanged meanwhile is neither the old one nor the new.
+    // A tree that exchanged entries meanwhile is neither the old one nor the new.
     Ok(if situation()?.as_ref() == Some(&before) { seen } else { QuickStatus::default() })
 }
 
 impl Situation {
     fn read(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<Self>, StoreError> {
         let Some(record) = rows.volume(volume)? else { return Ok(None) };
-        let is_in_the_way = |one: &Operation| one.volume == *volume && one.phase != Phase::Settled;
+        let is_not_done = |one: &Operation| one.volume == *volume && one.phase != Phase::Settled;
         Ok(Some(Situation {
             record,
             commits: rows.commit_ids(volume)?,
             last: rows.operations(volume, 1)?.first().map(|operation| operation.number),
-            disturbed: rows.journal()?.iter().any(is_in_the_way),
+            is_under_way: rows.journal()?.iter().any(is_not_done),
         }))
     }
 }
 
-impl Known {
+impl VolumeCache {
     fn look(&mut self, pool: &Pool, now: &Situation, time: &Time<'_>) -> Result<QuickStatus, Error> {
-        let Known { commits, unfinished } = self;
+        let VolumeCache { commits, unfinished } = self;
         let volume = &now.record.name;
         let shares = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
         let stop: Stop<'_> = &|| time.is_up() || (time.stop)();
@@ -148,7 +151,7 @@ impl Known {
     }
 }
 
-/// How long a look may take.
+/// The limit of a look.
 struct Time<'s> {
     until: Instant,
     stop: Stop<'s>,
@@ -159,7 +162,7 @@ impl Time<'_> {
         Instant::now() >= self.until
     }
 
-    /// Finds one part out, unless it or one before it took too long a while ago.
+    /// Finds out one part, unless it or one before it took too long recently.
     fn part<T>(
         &self,
         part: Part,
@@ -167,7 +170,7 @@ impl Time<'_> {
         find: impl FnOnce() -> Result<Option<T>, Error>,
     ) -> Result<Option<T>, Error> {
         match unfinished {
-            Some((first, when)) if *first <= part && when.elapsed() < REST => return Ok(None),
+            Some((first, when)) if *first <= part && when.elapsed() < RETRY_AFTER => return Ok(None),
             Some((first, _)) if *first <= part => *unfinished = None,
             _ => {}
         }
@@ -188,7 +191,7 @@ fn measure(tree: &Path, shares: bool, stop: Stop<'_>) -> Result<Option<Bytes>, E
     }))
 }
 
-/// Makes what ended early nothing at all.
+/// Turns the result of a look that ended early into `None`.
 fn unless_stopped<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
     match found {
         Err(Error::Disk(error)) if error.source.kind() == ErrorKind::Interrupted => Ok(None),

@@ -1,4 +1,4 @@
-//! Which commits are reachable: by a branch whose head they lead up to, or by a tag.
+//! Which commits are reachable: from the head of a branch, or from a tag.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,15 @@ use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowCha
 use crate::pool::{Commits, PlanBuilder, ancestry};
 use crate::store::Rows;
 
-/// What is left out when it is asked who holds what.
+/// A branch and a tag to leave out.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Excluding<'a> {
     pub(super) branch: Option<&'a BranchName>,
     pub(super) tag: Option<&'a TagName>,
 }
 
-/// The commits that some branch or tag holds, and `also`, which may have been dropped before, with all before it.
+/// Collects the commits that branches and tags reach, and `also`, which may have been dropped, with
+/// its ancestors.
 pub(super) fn reachable(
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -35,7 +36,7 @@ pub(super) fn reachable(
     Ok(reachable)
 }
 
-/// The commits from `start` on that nothing would hold any more, newest first.
+/// Lists the commits from `start` on that become unreachable, newest first.
 pub(super) fn unreachable_from(
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -50,8 +51,8 @@ pub(super) fn unreachable_from(
     Ok(chain)
 }
 
-/// The commits that only `branch` holds and would not hold any more with its head at `head`,
-/// newest first.
+/// Lists the commits that only `branch` reaches, and will not once its head is `head`, newest
+/// first.
 pub(super) fn unreachable(
     rows: &Rows<'_>,
     branch: &BranchRecord,
@@ -61,7 +62,7 @@ pub(super) fn unreachable(
     unreachable_from(rows, &branch.volume, branch.head.clone(), excluding, head)
 }
 
-/// Plans that `commits` go to trash.
+/// Plans to move `commits` to trash.
 pub(super) fn drop_commits(draft: &mut PlanBuilder<'_>, commits: &[CommitRecord]) -> Result<(), Error> {
     for commit in commits {
         draft.change(RowChange::delete(Row::Commit(commit.clone())));

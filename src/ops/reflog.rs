@@ -1,4 +1,4 @@
-//! `reflog`: what was done to a volume, newest first.
+//! `reflog`: list the operations on a volume, newest first.
 
 use serde::{Serialize, Serializer};
 
@@ -6,25 +6,25 @@ use crate::error::Error;
 use crate::model::{CommitId, Instant, Verb, VolumeName};
 use crate::pool::Pool;
 
-/// One operation.
+/// An operation on a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReflogEntry {
     /// The volume.
     pub volume: VolumeName,
     /// Its number, for `dvol undo --operation`.
     pub operation: u64,
-    /// What it did.
+    /// Its verb.
     pub verb: Verb,
-    /// That in words.
+    /// One line that says what it did.
     pub summary: String,
-    /// When it began; in JSON as RFC 3339 has it.
+    /// When it began; an RFC 3339 date in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub date: Instant,
     /// HEAD before it.
     pub before: Option<CommitId>,
     /// HEAD after it.
     pub after: Option<CommitId>,
-    /// N of the `HEAD@{N}` that names HEAD after it, where it moved HEAD.
+    /// The N of `HEAD@{N}` that names HEAD after it, if it moved HEAD.
     pub head: Option<usize>,
 }
 
@@ -32,10 +32,10 @@ fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(&date.to_rfc3339())
 }
 
-/// The operations on `volume`, which need not exist any more; `most` of them.
+/// Lists the newest `most` operations on `volume`, which need not exist any more.
 ///
 /// # Errors
-/// When nothing was ever done to such a volume, or the metadata cannot be read.
+/// When there was no operation on such a volume, or the metadata cannot be read.
 pub fn reflog(pool: &Pool, volume: Option<&VolumeName>, most: usize) -> Result<Vec<ReflogEntry>, Error> {
     let volume = match volume {
         Some(volume) => volume.clone(),

@@ -7,12 +7,12 @@ use crate::layout;
 use crate::model::{Row, RowChange, Verb, VolumeName};
 use crate::pool::Pool;
 
-/// Who makes sure that no container uses the volume.
+/// Says how it is certain that no container uses the volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
     /// dvol asks the engine.
     Ask,
-    /// The engine itself asked for the removal and has made sure.
+    /// The engine itself asks for the removal, and has made sure.
     Engine,
 }
 
@@ -21,15 +21,15 @@ pub enum Guard {
 pub struct Removed {
     /// Its name.
     pub volume: VolumeName,
-    /// Whether it is kept in trash for a while.
+    /// Whether trash keeps it for a while.
     pub kept: bool,
 }
 
-/// Deletes a volume with its branches and commits; it is moved to trash. An anonymous volume
-/// without a commit is not worth keeping.
+/// Deletes a volume with its branches and commits: moves it to trash. An anonymous volume without a
+/// commit is not kept.
 ///
 /// # Errors
-/// When there is no such volume, or containers use it.
+/// When the volume does not exist, or containers use it.
 pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed, Error> {
     let missing = || Error::NoVolumeToRemove(volume.clone());
     if pool.store().read(|rows| rows.volume(volume))?.is_none() {
@@ -69,7 +69,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
     })?;
     let group = group.shut_gates()?;
     if guard == Guard::Ask {
-        // Once more behind the shut gate: nobody can come any more.
+        // Once the gate is shut, no container can come.
         check_unused(pool, volume)?;
     }
     group.publish()?.finish()?;

@@ -8,27 +8,27 @@ use crate::layout;
 use crate::model::{BranchRecord, CommitRecord, Row, RowChange, TagRecord, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
-/// A volume that has another name.
+/// A renamed volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Renamed {
-    /// The name that it had.
+    /// Its old name.
     pub from: VolumeName,
-    /// The name that it has.
+    /// Its new name.
     pub volume: VolumeName,
 }
 
-/// Gives a volume with all that belongs to it another name.
+/// Renames a volume with everything that belongs to it.
 ///
 /// # Errors
-/// When there is no such volume, the new name is taken, or a container uses it: containers know a
-/// volume by its name.
+/// When the volume does not exist, the new name is taken, or a container uses the volume:
+/// containers know it by its name.
 pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed, Error> {
     pool.select(Some(from))?;
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
         return Err(Error::VolumeExists(to.clone()));
     }
     check_unused(pool, from)?;
-    // Both names are locked, the smaller one first, as everybody does who locks two.
+    // Both names are locked, in the order of their names as everywhere.
     let (session, _other) = if from < to {
         let session = pool.begin(Verb::Rename, from)?;
         (session, pool.begin(Verb::Rename, to)?)
@@ -67,7 +67,7 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         draft.relocate(layout::volume(from), layout::volume(to))
     })?;
     let group = group.shut_gates()?;
-    // Once more behind the shut gate: nobody can come any more.
+    // Once the gate is shut, no container can come.
     check_unused(pool, from)?;
     group.publish()?.finish()?;
     Ok(Renamed { from: from.clone(), volume: to.clone() })

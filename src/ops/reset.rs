@@ -1,4 +1,4 @@
-//! `reset --hard`: make the working tree equal to a commit, and that commit the head.
+//! `reset --hard`: make the working tree equal to a commit, and move the head there.
 
 use std::path::PathBuf;
 
@@ -14,18 +14,18 @@ use crate::pool::{Fill, Found, Group, Pool, bring_back, current_branch, existing
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
-/// Where to reset to.
+/// A request to reset to a commit.
 #[derive(Debug, Clone)]
 pub struct ResetRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
     /// The commit.
     pub revision: Revision,
-    /// Whether the working tree may be replaced; a reset without that is refused.
+    /// Whether the working tree may be replaced; without this a reset is refused.
     pub hard: bool,
 }
 
-/// A reset that was done.
+/// A finished reset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ResetDone {
     /// The volume.
@@ -36,37 +36,37 @@ pub struct ResetDone {
     pub from: Option<CommitId>,
     /// The head now.
     pub to: CommitId,
-    /// What the author said of it.
+    /// The message of the commit.
     pub message: String,
-    /// The commits that nothing holds any more, newest first; they are in trash.
+    /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted for it, and for all that was reset with it.
+    /// The containers that were restarted, for all volumes that were reset together.
     pub containers: Vec<String>,
     /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
-    /// What was copied, and what was found unchanged and stayed, while containers were held.
+    /// What was copied, and what was unchanged and stayed, while containers were held.
     pub quiesced: CopyStats,
-    /// How long containers were held, without their start, in milliseconds.
+    /// How long containers were held, starting them not included, in milliseconds.
     pub downtime_ms: u64,
 }
 
 /// Makes the working tree of the current branch equal to a commit's, moves the head there, and
-/// drops the newer commits that no other branch and no tag holds.
+/// drops the newer commits that become unreachable.
 ///
 /// # Errors
 /// When `hard` is not set, the revision names no commit of this volume, the space does not suffice,
-/// a container cannot be held, or the copy fails; nothing is changed then.
+/// a container cannot be held, or the copy fails. Nothing is changed then.
 pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     Ok(reset_all(pool, &[volume], None, request)?.swap_remove(0))
 }
 
-/// The same for all volumes of a compose project. The revision is looked up in each of them; the id of a commit
-/// that was made of the whole project names that commit of each.
+/// Resets all volumes of a compose project. The revision is looked up in each of them; the id of a
+/// commit of the whole project names that commit in each.
 ///
 /// # Errors
-/// As [`reset`], also when an id names a commit in some of the volumes only, or other commits; and when no volume
-/// belongs to the project.
+/// As [`reset`]; also when an id names a commit in some of the volumes only, or different commits,
+/// and when no volume belongs to the project.
 pub fn reset_project(
     pool: &Pool,
     project: &ProjectName,
@@ -75,14 +75,14 @@ pub fn reset_project(
     reset_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
 }
 
-/// A volume's branch and the commit that it goes to.
-struct Target {
+/// A volume's branch and the commit to reset it to.
+struct Destination {
     branch: BranchRecord,
     found: Found,
 }
 
-/// What a reset knows of a volume beside its trees.
-struct Known {
+/// What a reset knows of a volume besides its trees.
+struct Details {
     message: String,
     dropped: Vec<CommitRecord>,
     fills: Vec<Fill>,
@@ -97,17 +97,17 @@ fn reset_all(
     if !request.hard {
         return Err(Error::HardRequired(volumes.to_vec()));
     }
-    let find = || pool.store().read(|rows| targets(pool, &rows, volumes, &request.revision));
+    let find = || pool.store().read(|rows| destinations(pool, &rows, volumes, &request.revision));
     // A revision that names nothing is refused before anything is locked.
     find()?;
     let begun = pool.sync_and_bound()?;
     let mut sessions = pool.begin_all(Verb::Reset, volumes, project)?;
-    let targets = find()?;
-    let sources: Vec<PathBuf> = targets.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
+    let destinations = find()?;
+    let sources: Vec<PathBuf> = destinations.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
     pool.check_space(sources.iter().map(PathBuf::as_path))?;
 
     let mut group = Group::new(pool);
-    for Target { branch, found } in targets {
+    for Destination { branch, found } in destinations {
         let session = sessions.take(&branch.volume);
         let index = pool.tree_index(&branch.volume, &branch.name, &found.commit.id)?;
         let summary = format!("reset: moving to {}", request.revision);
@@ -119,8 +119,8 @@ fn reset_all(
             let dropped = unreachable(rows, &branch, Some(&id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
-            let known = Known { message: found.commit.message, dropped, fills };
-            Restore::plan(draft, branch, (id, pool.layout().full(&found.tree)), index, known)
+            let details = Details { message: found.commit.message, dropped, fills };
+            Restore::plan(draft, branch, (id, pool.layout().full(&found.tree)), index, details)
         })?;
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
@@ -141,18 +141,18 @@ fn reset_all(
     Ok(done.collect())
 }
 
-fn targets(
+fn destinations(
     pool: &Pool,
     rows: &Rows<'_>,
     volumes: &[VolumeName],
     revision: &Revision,
-) -> Result<Vec<Target>, Error> {
+) -> Result<Vec<Destination>, Error> {
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
     volumes.iter().try_for_each(|volume| refuse_other(revision, volume))?;
     pool.check_joint(rows, &records, revision)?;
-    let target = |record| {
+    let destination = |record| {
         let found = pool.resolve(rows, record, revision)?;
-        Ok(Target { branch: current_branch(rows, record)?, found })
+        Ok(Destination { branch: current_branch(rows, record)?, found })
     };
-    records.iter().map(target).collect()
+    records.iter().map(destination).collect()
 }

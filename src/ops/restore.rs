@@ -1,8 +1,9 @@
-//! The trees of a reset: a working tree becomes a commit's, at the cost of what differs.
+//! Restores the trees of a reset: a working tree becomes a commit's, at the cost of what differs.
 //!
-//! Where the stat index knows the working tree, the reset exchanges only the entries that it does not know
-//! to be unchanged. Where it knows nothing, or a container is only frozen and has files open, a whole copy
-//! takes the tree's place. Both ways the bulk is copied while containers run, the rest while they are held.
+//! Where the stat index knows the working tree, the reset exchanges only the entries that it does
+//! not know to be unchanged. Where it knows nothing, or a container is only frozen and has files
+//! open, a whole copy takes the tree's place. Both ways the bulk is copied while containers run,
+//! the rest while they are held.
 
 use std::path::{Path, PathBuf};
 
@@ -36,9 +37,9 @@ enum Way<'p> {
     Whole(PathBuf, Keep),
 }
 
-/// Copies what is needed and runs the operations to their end. Containers are held once for all of them.
-/// The file system was synced since `begun`, so that a store through an older mapping has changed the
-/// file's times.
+/// Copies what is needed and runs the operations to their end. Containers are held once for all of
+/// them. The caller has synced the file system since `begun`, so that a store through an older
+/// mapping has changed the file's times.
 pub(super) fn run<'p, V: Send + Sync>(
     pool: &Pool,
     mut group: Group<'p, Restore<'p, V>>,
@@ -73,8 +74,8 @@ fn replace_whole<V>(group: &mut Group<'_, Restore<'_, V>>) -> Result<(), Error> 
 }
 
 impl<'p, V> Restore<'p, V> {
-    /// Plans how the working tree of `branch` becomes that of `commit`: by its entries where `index` knows
-    /// them, else as a whole.
+    /// Plans how the working tree of `branch` becomes that of `commit`: by an exchange of entries
+    /// if `index` knows the tree, else as a whole.
     pub(super) fn plan(
         draft: &mut PlanBuilder<'_>,
         branch: BranchRecord,

@@ -1,7 +1,8 @@
-//! `run --rollback`: remember a volume as it is, and bring it back to that.
+//! `run --rollback`: take a snapshot of a volume, and bring the volume back to it.
 //!
-//! Each is one operation. Between them the volume is as the command makes it, and a tag holds the commit that it goes
-//! back to. That commit is beside the branch, not on it: nothing of what the command sees of the volume is another.
+//! Each is an operation of its own. In between, the command may do to the volume whatever it wants,
+//! and a tag keeps the commit of the snapshot. That commit is not on the branch, so the command
+//! sees the volume as it was.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ use crate::model::{
 use crate::pool::{PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
 use crate::store::Rows;
 
-/// A volume as it was.
+/// A snapshot of a volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// The volume.
@@ -30,19 +31,20 @@ pub struct Snapshot {
     pub branch: BranchName,
     /// The head of that branch.
     pub head: Option<CommitId>,
-    /// The commit that has its working tree: the head, or one made for this.
+    /// The commit with its working tree: the head, or one made for the snapshot.
     pub commit: CommitId,
-    /// The tag that holds it meanwhile.
+    /// The tag that keeps the commit.
     pub tag: TagName,
-    /// The command that was to run, for people.
+    /// The command that was to run.
     pub command: String,
 }
 
-/// Remembers a volume as it is: its working tree as a commit where it has uncommitted changes,
-/// and a tag that keeps it whatever is done meanwhile.
+/// Takes a snapshot of a volume: commits its working tree if it has uncommitted changes, and tags
+/// the commit so that nothing drops it.
 ///
 /// # Errors
-/// When there is no such volume, or its state cannot be committed; nothing is changed then.
+/// When the volume does not exist, or its working tree cannot be committed. Nothing is changed
+/// then.
 pub fn snapshot(
     pool: &Pool,
     volume: Option<&VolumeName>,
@@ -108,7 +110,7 @@ pub fn snapshot(
     Ok(Snapshot { volume, branch: name, head, commit, tag, command: command.to_owned() })
 }
 
-/// The tag of a snapshot that `operation` made and that is still owed.
+/// Returns the tag of a snapshot that `operation` took and that was not rolled back yet.
 pub(super) fn owed(rows: &Rows<'_>, operation: &Operation) -> Result<Option<TagName>, Error> {
     if operation.verb != Verb::Rollback {
         return Ok(None);
@@ -131,11 +133,12 @@ enum ComesBack<'p> {
     Anew(PathBuf),
 }
 
-/// Brings the volume back: its current branch, that branch's head and its working tree. Other
-/// branches and tags that were made meanwhile stay.
+/// Brings the volume back to a snapshot: its current branch, that branch's head and its working
+/// tree. Other branches and tags that were made meanwhile stay.
 ///
 /// # Errors
-/// When a step fails; nothing is changed then. The tag still names the state, for `reset --hard`.
+/// When a step fails. Nothing is changed then; the tag still names the snapshot, for `reset
+/// --hard`.
 pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     let volume = &snapshot.volume;
     let begun = pool.sync_and_bound()?;
@@ -151,7 +154,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     let summary = format!("run: back to before {}", snapshot.command);
     let (group, (comes_back, fills)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
-        // The command, or somebody else, may have dropped even that.
+        // The command, or another process, may have dropped the head.
         let fills = match &head {
             Some(head) => bring_back(rows, draft, head)?,
             None => Vec::new(),
@@ -208,8 +211,8 @@ fn change_branch<'p>(
     Ok(ComesBack::InPlace(Box::new(restore)))
 }
 
-/// Plans that the commits go which came to the branch, and the one that was made for the snapshot, where nothing
-/// else holds them.
+/// Plans to drop the commits that came to the branch, and the commit of the snapshot, if they
+/// become unreachable.
 fn drop_what_came(rows: &Rows<'_>, draft: &mut PlanBuilder<'_>, snapshot: &Snapshot) -> Result<(), Error> {
     let volume = &snapshot.volume;
     let excluding = Excluding { branch: Some(&snapshot.branch), tag: Some(&snapshot.tag) };

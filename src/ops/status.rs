@@ -1,4 +1,4 @@
-//! `status`: what the working tree has that the head has not.
+//! `status`: compare the working tree with the head.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::sys::tree::{self, Change, ChangeKind, Compare, Index, Stop};
 /// One changed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatusChange {
-    /// What became of it.
+    /// How it changed.
     pub kind: ChangeKind,
-    /// Where, relative to the volume's root. A new directory ends in `/` and stands for all that is in it. In JSON,
-    /// bytes that are not UTF-8 are written `\xNN`.
+    /// Its path in the volume. A new directory ends in `/` and stands for everything in it. In
+    /// JSON, bytes that are not UTF-8 are written `\xNN`.
     #[serde(serialize_with = "printable")]
     pub path: PathBuf,
 }
@@ -41,19 +41,19 @@ pub struct Status {
     pub head: Option<CommitId>,
     /// Whether nothing differs.
     pub clean: bool,
-    /// What differs, in the order of a walk.
+    /// The changes, in the order of a walk.
     pub changes: Vec<StatusChange>,
-    /// Bytes that the working tree may take to be committed.
+    /// How many bytes the working tree may take to be committed; `None` for no limit.
     pub max_size: Option<u64>,
-    /// Bytes that are allocated to it; none where there is no such limit.
+    /// How many bytes the working tree takes; measured only if there is a limit.
     pub allocated: Option<u64>,
 }
 
-/// Compares the working tree of the current branch with its head; with an empty tree when it has
+/// Compares the working tree of the current branch with its head, or with an empty tree if there is
 /// no commit.
 ///
 /// # Errors
-/// When there is no such volume, or a tree cannot be read.
+/// When the volume does not exist, or a tree cannot be read.
 pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error> {
     let volume = pool.select(volume)?;
     let record = pool.store().read(|rows| existing(&rows, &volume))?;
@@ -77,7 +77,7 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
     })
 }
 
-/// What the working tree of the current branch may take, and takes; only where there is a limit it is measured.
+/// Gives the limit of the working tree and, if there is one, how many bytes the tree takes.
 pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option<u64>, Option<u64>), Error> {
     let most = pool.store().read(|rows| max_size(&rows, &record.name))?;
     let tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
@@ -87,7 +87,7 @@ pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option
     Ok((most, allocated.map(|usage| usage.blocks)))
 }
 
-/// The same for each volume of a compose project.
+/// Compares the working tree of each volume of a compose project with its head.
 ///
 /// # Errors
 /// As [`status`], and when no volume belongs to the project.
@@ -95,12 +95,12 @@ pub fn status_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Status>,
     pool.volumes_of_project(project)?.iter().map(|volume| status(pool, Some(volume))).collect()
 }
 
-/// Whether anything differs; stops at the first difference.
+/// Returns whether the working tree differs from the head; stops at the first difference.
 pub(super) fn is_dirty(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error> {
     is_dirty_unless(pool, record, None)
 }
 
-/// The same; `stop` may end it early.
+/// Returns whether the working tree differs from the head, unless `stop` ends the comparison early.
 pub(super) fn is_dirty_unless(
     pool: &Pool,
     record: &VolumeRecord,

@@ -1,4 +1,4 @@
-//! `switch`: which volume a command means when it names none.
+//! `switch`: choose the current volume, which a command means when it names none.
 
 use crate::error::Error;
 use crate::model::VolumeName;
@@ -7,7 +7,7 @@ use crate::pool::Pool;
 /// Makes `volume` the current one.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be written.
+/// When the volume does not exist, or the metadata cannot be written.
 pub fn switch(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     pool.select(Some(volume))?;
     pool.store().write(|writer| {

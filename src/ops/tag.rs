@@ -1,4 +1,4 @@
-//! `tag`: names for commits, which hold them.
+//! `tag`: name commits, which keeps them reachable.
 
 use serde::Serialize;
 
@@ -11,20 +11,20 @@ use crate::model::{
 };
 use crate::pool::{Pool, bring_back, existing, refuse_other};
 
-/// Which commit to tag, and how.
+/// A request to tag a commit.
 #[derive(Debug, Clone)]
 pub struct TagRequest {
-    /// The volume; none means the current one.
+    /// The volume; `None` means the current one.
     pub volume: Option<VolumeName>,
     /// The tag.
     pub name: TagName,
     /// The commit.
     pub revision: Revision,
-    /// What the tagger says; may be empty.
+    /// The tag's message; may be empty.
     pub message: String,
-    /// The tagger when the settings name nobody.
+    /// The tagger if the settings name none.
     pub fallback: Signature,
-    /// Whether a tag of that name may be moved.
+    /// Whether an existing tag may be moved.
     pub force: bool,
 }
 
@@ -39,12 +39,12 @@ pub struct TagEntry {
     pub commit: CommitId,
     /// The first line of that commit's message.
     pub subject: String,
-    /// When the tag was made; in JSON as RFC 3339 has it.
+    /// When the tag was made; an RFC 3339 date in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub created: Instant,
-    /// Who made it.
+    /// The tagger.
     pub tagger: Signature,
-    /// What that person said of it; may be empty.
+    /// The tag's message; may be empty.
     pub message: String,
 }
 
@@ -57,9 +57,9 @@ pub struct Tagged {
     pub tag: TagName,
     /// The commit that it names.
     pub commit: CommitId,
-    /// The commit that it named before, where it was moved.
+    /// The commit that it named before, if it was moved.
     pub was: Option<CommitId>,
-    /// The commits that nothing holds any more, newest first; they are in trash.
+    /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
 }
 
@@ -72,14 +72,14 @@ pub struct DeletedTag {
     pub tag: TagName,
     /// The commit that it named.
     pub commit: CommitId,
-    /// The commits that nothing holds any more, newest first; they are in trash.
+    /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
 }
 
-/// The tags of a volume, sorted by name; with `pattern` those that it matches (`*` and `?`).
+/// Lists the tags of a volume, sorted by name; with `pattern` (`*` and `?`), those that match.
 ///
 /// # Errors
-/// When there is no such volume, or the metadata cannot be read.
+/// When the volume does not exist, or the metadata cannot be read.
 pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> Result<Vec<TagEntry>, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
@@ -105,7 +105,7 @@ pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> 
     })
 }
 
-/// Gives a commit a name that holds it.
+/// Gives a commit a name that keeps it reachable.
 ///
 /// # Errors
 /// When the revision names no commit of this volume, or the name is taken by a branch or, without
@@ -148,10 +148,10 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     Ok(tagged)
 }
 
-/// Deletes a tag. Commits that only it held go to trash.
+/// Deletes a tag. Commits that become unreachable move to trash.
 ///
 /// # Errors
-/// When there is no such tag, or the metadata cannot be written.
+/// When the tag does not exist, or the metadata cannot be written.
 pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> Result<DeletedTag, Error> {
     let volume = pool.select(volume)?;
     let missing = || Error::NoTag { volume: volume.clone(), tag: name.to_string() };
@@ -171,7 +171,7 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
     Ok(deleted)
 }
 
-/// Whether a shell's pattern with `*` and `?` matches the whole of `text`.
+/// Returns whether a shell pattern with `*` and `?` matches the whole of `text`.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star) = (0, 0, None);

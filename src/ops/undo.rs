@@ -1,5 +1,5 @@
-//! `undo`: take the last operation on a volume back. An undo is an operation too, so undoing that
-//! brings back what it took.
+//! `undo`: undo the last operation on a volume. An undo is an operation as well, so undoing an undo
+//! brings back what it undid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,30 +12,31 @@ use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, Volum
 use crate::pool::{Group, PlanBuilder, Pool, Purpose, UndoPlan, plan_undo, volumes_of};
 use crate::store::Rows;
 
-/// An operation that was taken back.
+/// An operation that was undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
     /// The volume.
     pub volume: VolumeName,
-    /// The number of the operation that was taken back.
+    /// The number of the operation that was undone.
     pub operation: u64,
-    /// What that one had done.
+    /// What that operation had done.
     pub summary: String,
-    /// HEAD now.
+    /// HEAD after the undo.
     pub head: Option<CommitId>,
-    /// The containers that were restarted for it, and for all that was taken back with it.
+    /// The containers that were restarted, for all volumes that were undone together.
     pub containers: Vec<String>,
-    /// The compose project that it was made on, where it was one of several made as one.
+    /// The compose project, if the operation was made on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectName>,
 }
 
-/// Takes back the last operation on `volume` (the current one when none is named, which need not
-/// exist any more), or the one of that number. Of an operation on a whole compose project only this volume's part.
+/// Undoes the last operation on `volume`, or the one with that number. Without a volume, on the
+/// current one; `volume` need not exist any more. Of an operation on a compose project, only this
+/// volume's part is undone.
 ///
 /// # Errors
 /// When there is none, what it needs was changed since or is gone from trash, or containers cannot
-/// be held; nothing is changed then.
+/// be held. Nothing is changed then.
 pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Result<Undone, Error> {
     let volume = match volume {
         Some(volume) => volume.clone(),
@@ -45,10 +46,10 @@ pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Re
     Ok(undo_chosen(pool, None, &choose)?.swap_remove(0))
 }
 
-/// Takes back the last operation that was made on a compose project: its part on each volume.
+/// Undoes the last operation on a compose project: its part on each volume.
 ///
 /// # Errors
-/// As [`undo`], also when one of its volumes was changed alone since; and when there is none.
+/// As [`undo`]; also when one of the volumes was changed alone since, and when there is none.
 pub fn undo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, Error> {
     let volumes = pool.volumes_of_project(project)?;
     let choose = |rows: &Rows<'_>| {
@@ -59,10 +60,11 @@ pub fn undo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, E
     undo_chosen(pool, Some(project), &choose)
 }
 
-/// Says which operations are to be taken back, on different volumes.
+/// Chooses the operations to undo, on different volumes.
 type Choice<'c> = dyn Fn(&Rows<'_>) -> Result<Vec<Operation>, Error> + 'c;
 
-/// Takes the operations back that `choose` names once their volumes are locked: until then others may come in between.
+/// Undoes the operations that `choose` names once their volumes are locked: until then other
+/// commands may add operations.
 fn undo_chosen(
     pool: &Pool,
     project: Option<&ProjectName>,
@@ -76,14 +78,15 @@ fn undo_chosen(
     }
 }
 
-/// Takes these operations back as one; none when `choose` names others by the time that it could be done.
+/// Undoes these operations together. Gives `None` if `choose` names others once the volumes are
+/// locked.
 fn undo_all(
     pool: &Pool,
     chosen: &[Operation],
     project: Option<&ProjectName>,
     choose: &Choice<'_>,
 ) -> Result<Option<Vec<Undone>>, Error> {
-    // All volumes that they touch are locked, in the order of their names, as everybody does.
+    // All volumes that the operations touch are locked, in the order of their names as everywhere.
     let names: BTreeSet<VolumeName> = chosen.iter().flat_map(volumes_of).collect();
     let names: Vec<VolumeName> = names.into_iter().collect();
     let mut sessions = pool.begin_all(Verb::Undo, &names, project)?;
@@ -156,13 +159,14 @@ fn draft_undo(
     }
 }
 
-/// Refuses where a container uses a volume that goes or changes its name.
+/// Refuses to undo if a container uses a volume that would go or change its name.
 fn check_all_unused(pool: &Pool, group: &Group<'_, Undoing<'_>>) -> Result<(), Error> {
     let removing = group.each().filter(|undoing| undoing.undo_plan.removes_volume);
     removing.map(|undoing| &undoing.operation.volume).try_for_each(|volume| check_unused(pool, volume))
 }
 
-/// A branch, tag or commit that these changes would leave with a name for a commit that is not there.
+/// Returns a branch, tag or commit that these changes would leave with a commit that does not
+/// exist.
 fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> Result<Option<String>, Error> {
     for volume in volumes {
         let commits = rows.commits(volume)?.into_iter().map(Row::Commit);
@@ -202,7 +206,8 @@ fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> R
     Ok(None)
 }
 
-/// The parts of the newest operation that was made on several of these volumes at once, sorted by volume.
+/// Finds the newest operation that was made on several of these volumes together: its part on each,
+/// sorted by volume.
 fn last_joint(rows: &Rows<'_>, volumes: &[VolumeName]) -> Result<Vec<Operation>, Error> {
     let mut newest: Option<Operation> = None;
     for volume in volumes {

@@ -202,7 +202,7 @@ impl VolumeService for PoolService {
         }
         match self.pool.reconcile_mounts() {
             Ok(alignment) => {
-                if alignment.is_settling {
+                if alignment.look_again {
                     self.needs_reconcile.store(true, Ordering::Relaxed);
                 }
                 if alignment.forgotten + alignment.added > 0 {

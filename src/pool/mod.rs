@@ -1,17 +1,19 @@
-//! A pool: metadata, trees and containers joined into operations that hold as a whole or not at all.
+//! A pool: metadata, trees and containers joined into operations that hold as a whole or not at
+//! all.
 //!
 //! An operation goes through types that only lead forward:
 //!
 //! | step | type | what it holds |
 //! | --- | --- | --- |
 //! | [`Pool::begin`], [`Pool::begin_all`] | [`Session`], [`Sessions`] | the lock of each volume |
-//! | [`Session::intend`], [`Group::intend`] | [`Group`] | a plan in the journal for each volume, with what the verb knows of it |
+//! | [`Session::intend`] | [`Group`] | a plan in the journal for each volume |
 //! | [`Group::quiesce`] | [`Quiesced`] | gates and containers besides |
 //! | [`Quiesced::publish`] | [`Published`] | operations that hold |
 //! | [`Published::finish`] | [`Outcome`] | the result; containers run, locks are free |
 //!
-//! Dropping a [`Group`] or [`Quiesced`] undoes its operations. When a process dies at any point, the next
-//! operation on the volume, the driver or fsck finishes or undoes what it left ([`Pool::recover`]).
+//! Dropping a [`Group`] or [`Quiesced`] undoes its operations. When a process dies at any point,
+//! the next operation on the volume, the driver or fsck finishes or undoes what it left
+//! ([`Pool::recover`]).
 
 mod adopt;
 mod containers;

@@ -1,4 +1,5 @@
-//! Gates: while a volume's trees are read or swapped, its gate is shut and the driver's Mount waits.
+//! Gates: while a volume's trees are read or swapped, its gate is shut and the driver's Mount
+//! waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The containers on a volume: who is held for an operation and how, who is let go, what the driver has mounted.
+//! The containers on a volume: planning which to hold, holding them, letting them go, and their
+//! mounts.
 //!
 //! | file | what it holds |
 //! | --- | --- |

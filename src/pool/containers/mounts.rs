@@ -1,8 +1,9 @@
-//! Mounts, as the driver is told of them.
+//! The mounts that the engine reports to the driver.
 //!
-//! A transaction waits for the disk. So the changes that come while one is under way are written
-//! together by the next: of many mounts at once, all but the first share one wait. Each is answered once
-//! it is durable. Where a shared transaction fails, each of its changes gets one of its own, and its own error.
+//! A transaction waits for the disk. So changes that arrive during one are written together by the
+//! next: of many mounts at once, all but the first share one wait. Each is answered once it is
+//! durable. If a shared transaction fails, each of its changes gets a transaction of its own, and
+//! its own error.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -11,28 +12,28 @@ use crate::model::{Binding, BranchName, Phase, VolumeName};
 use crate::pool::{Pool, existing};
 use crate::store::Writer;
 
-/// A change of the bindings.
+/// A mount or an unmount.
 #[derive(Debug, Clone)]
 enum Change {
     Bind { binding: Binding, ignore_journal: bool },
     Unbind { volume: VolumeName, id: String },
 }
 
-/// What became of a mount.
+/// The result of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mounted {
-    /// It is recorded; the volume's current branch is this one.
+    /// The mount is recorded; the volume's current branch is this one.
     On(BranchName),
-    /// Nothing is mounted: there is no such volume, or the mount is forgotten.
+    /// The volume does not exist, or the mount was forgotten.
     NoVolume,
     /// Nothing is recorded: an operation is in the journal, and may be dead.
     Busy,
 }
 
-/// The answer to one change; none for a change that must be made alone.
+/// The answer to a change; `None` for a change that must be made alone.
 type Answer = Option<Mounted>;
 
-/// The changes that wait for their transaction.
+/// The changes that wait for a transaction.
 #[derive(Debug, Default)]
 pub(in crate::pool) struct Bindings {
     queue: Mutex<Queue>,
@@ -57,8 +58,8 @@ impl Bindings {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a change over and waits until it is durable. `write` makes many in one transaction, and is
-    /// run here or by another thread that waits.
+    /// Adds a change to the queue and waits until it is durable. `write` makes many changes in one
+    /// transaction, and runs here or in another thread that waits.
     fn submit(
         &self,
         change: &Change,
@@ -71,8 +72,8 @@ impl Bindings {
             if let Some(answer) = taken(&answer) {
                 drop(queue);
                 return match answer {
-                    Some(bound) => Ok(bound),
-                    None => write(&[change]).map(|mut bound| bound.swap_remove(0)),
+                    Some(mounted) => Ok(mounted),
+                    None => write(&[change]).map(|mut mounted| mounted.swap_remove(0)),
                 };
             }
             if queue.is_busy {
@@ -84,8 +85,8 @@ impl Bindings {
             drop(queue);
             let changes: Vec<&Change> = round.members.iter().map(|member| &member.change).collect();
             match write(&changes) {
-                Ok(bound) => round.answer(bound),
-                // The only one has its error already.
+                Ok(mounted) => round.answer(mounted),
+                // The only change gets its error right here.
                 Err(error) if changes.len() == 1 => return Err(error),
                 Err(_) => {}
             }
@@ -99,16 +100,17 @@ fn taken(answer: &Mutex<Option<Answer>>) -> Option<Answer> {
     answer.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Changes whose transaction is under way. Dropped, also by a panic, it answers those that have no answer.
+/// Changes whose transaction is under way. Dropping the round, also by a panic, answers those that
+/// have no answer.
 struct Round<'b> {
     bindings: &'b Bindings,
     members: Vec<Waiting>,
 }
 
 impl Round<'_> {
-    fn answer(&self, bound: Vec<Mounted>) {
-        for (member, bound) in self.members.iter().zip(bound) {
-            *member.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(bound));
+    fn answer(&self, mounted: Vec<Mounted>) {
+        for (member, mounted) in self.members.iter().zip(mounted) {
+            *member.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(mounted));
         }
     }
 }
@@ -124,7 +126,8 @@ impl Drop for Round<'_> {
 }
 
 impl Pool {
-    /// Records a mount of the engine's. Unless `ignore_journal`, only where the volume has no operation in the journal.
+    /// Records a mount; unless `ignore_journal`, only if the volume has no operation in the
+    /// journal.
     ///
     /// # Errors
     /// When the metadata cannot be written.
@@ -134,7 +137,7 @@ impl Pool {
             .submit(&Change::Bind { binding, ignore_journal }, |changes| self.write_bindings(changes))
     }
 
-    /// Forgets a mount; one that is not known is forgotten already.
+    /// Forgets a mount. A mount that is not on record is not an error.
     ///
     /// # Errors
     /// When the metadata cannot be written.
@@ -145,10 +148,10 @@ impl Pool {
 
     fn write_bindings(&self, changes: &[&Change]) -> Result<Vec<Mounted>, Error> {
         self.store.write(|writer| {
-            let mut disturbed = writer.journal()?;
-            disturbed.retain(|operation| operation.phase != Phase::Settled);
-            let is_disturbed = |volume: &VolumeName| disturbed.iter().any(|one| one.volume == *volume);
-            changes.iter().map(|change| write_one(writer, change, is_disturbed)).collect()
+            let mut under_way = writer.journal()?;
+            under_way.retain(|operation| operation.phase != Phase::Settled);
+            let is_busy = |volume: &VolumeName| under_way.iter().any(|one| one.volume == *volume);
+            changes.iter().map(|change| write_one(writer, change, is_busy)).collect()
         })
     }
 }
@@ -156,7 +159,7 @@ impl Pool {
 fn write_one(
     writer: &Writer<'_>,
     change: &Change,
-    is_disturbed: impl Fn(&VolumeName) -> bool,
+    is_busy: impl Fn(&VolumeName) -> bool,
 ) -> Result<Mounted, Error> {
     match change {
         Change::Bind { binding, ignore_journal } => {
@@ -164,7 +167,7 @@ fn write_one(
                 Err(Error::NoVolume(_)) => return Ok(Mounted::NoVolume),
                 found => found?,
             };
-            if !ignore_journal && is_disturbed(&binding.volume) {
+            if !ignore_journal && is_busy(&binding.volume) {
                 return Ok(Mounted::Busy);
             }
             writer.bind(binding)?;
@@ -187,7 +190,7 @@ mod tests {
         Change::Unbind { volume: "db".parse().unwrap(), id: id.to_string() }
     }
 
-    /// What `write` answers: the id as a branch, so that a mixed-up answer shows.
+    /// Answers with the id as a branch, so that a mixed-up answer shows.
     fn answers(changes: &[&Change]) -> Vec<Mounted> {
         let name = |change: &&Change| match change {
             Change::Unbind { id, .. } => Mounted::On(format!("b{id}").parse().unwrap()),
@@ -219,8 +222,8 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             Ok(answers(changes))
         });
-        for (n, bound) in answered.into_iter().enumerate() {
-            assert_eq!(bound.unwrap(), Mounted::On(format!("b{n}").parse().unwrap()));
+        for (n, mounted) in answered.into_iter().enumerate() {
+            assert_eq!(mounted.unwrap(), Mounted::On(format!("b{n}").parse().unwrap()));
         }
         assert!(transactions.load(Ordering::SeqCst) < 32, "{transactions:?}");
     }
@@ -232,12 +235,12 @@ mod tests {
             let bad = |change: &&Change| matches!(change, Change::Unbind { id, .. } if id == "7");
             if changes.iter().any(bad) { Err(Error::NoCurrentVolume) } else { Ok(answers(changes)) }
         });
-        let failed = |(n, bound): (usize, Result<Mounted, Error>)| bound.is_err().then_some(n);
+        let failed = |(n, mounted): (usize, Result<Mounted, Error>)| mounted.is_err().then_some(n);
         assert_eq!(answered.into_iter().enumerate().filter_map(failed).collect::<Vec<_>>(), [7]);
     }
 
     #[test]
-    fn a_panic_leaves_nobody_waiting() {
+    fn a_panic_leaves_no_thread_waiting() {
         let bindings = Bindings::default();
         std::thread::scope(|scope| {
             let panics = || bindings.submit(&unbind(0), |_| panic!("something that cannot be")).is_ok();

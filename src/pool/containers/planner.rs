@@ -1,4 +1,4 @@
-//! Which containers are held for an operation, how, and in which order.
+//! Planning which containers to hold for an operation, how, and in which order.
 //!
 //! Everything that can be refused is refused here, before a container is touched.
 
@@ -24,7 +24,7 @@ pub(in crate::pool) struct QuiescePolicy {
 }
 
 impl QuiescePolicy {
-    /// What the flags, the volume's settings and the pool's say, in this order.
+    /// Reads what the flags, the volume's settings and the pool's say, in this order.
     fn of(
         pool: &Pool,
         rows: &Rows<'_>,
@@ -54,25 +54,25 @@ impl QuiescePolicy {
         })
     }
 
-    /// How a container on both volumes is treated.
+    /// Adds how another volume's containers are treated, for a container on both.
     fn and(&mut self, other: QuiescePolicy) {
         self.quiesce = self.quiesce.max(other.quiesce);
         self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
-        // What both say, as when it is the pool's setting, is run once.
+        // A command that both name, as when it is the pool's setting, runs once.
         for (own, theirs) in [(&mut self.pre, other.pre), (&mut self.post, other.post)] {
             own.extend(theirs.into_iter().filter(|command| !own.contains(command)).collect::<Vec<_>>());
         }
     }
 }
 
-/// Decides whom an operation holds.
+/// Plans which containers an operation holds.
 pub(in crate::pool) struct ContainerPlanner<'p> {
     pool: &'p Pool,
     purpose: Purpose,
     volumes: Vec<(VolumeName, QuiescePolicy)>,
-    /// What a closer look told, so that each container is looked at once.
+    /// Details of containers, so that each is inspected once.
     known: BTreeMap<String, Details>,
-    /// The commands that are run inside a container before it is held, by its id.
+    /// The commands to run inside a container before it is held, by its id.
     pre: BTreeMap<String, Vec<String>>,
 }
 
@@ -85,66 +85,69 @@ impl<'p> ContainerPlanner<'p> {
         let volumes = pool.store.read(|rows| {
             volumes
                 .map(|volume| {
-                    let care = QuiescePolicy::of(pool, &rows, Some(volume), purpose)?;
-                    Ok::<_, Error>((volume.clone(), care))
+                    let policy = QuiescePolicy::of(pool, &rows, Some(volume), purpose)?;
+                    Ok::<_, Error>((volume.clone(), policy))
                 })
                 .collect::<Result<_, _>>()
         })?;
         Ok(ContainerPlanner { pool, purpose, volumes, known: BTreeMap::new(), pre: BTreeMap::new() })
     }
 
-    /// Whether containers go on as they are.
+    /// Returns whether all containers go on as they are.
     pub(in crate::pool) fn leaves_all(&self) -> bool {
         self.volumes.iter().all(|(volume, _)| self.leaves(volume))
     }
 
-    /// Whether containers of this volume go on as they are, unless another volume of theirs asks for more.
+    /// Returns whether containers of this volume go on as they are, unless they are also on a
+    /// volume that asks for more.
     pub(in crate::pool) fn leaves(&self, volume: &VolumeName) -> bool {
-        let is_left = |care: &QuiescePolicy| care.quiesce == Quiesce::None;
+        let is_left = |policy: &QuiescePolicy| policy.quiesce == Quiesce::None;
         self.purpose == Purpose::Copy
-            && self.volumes.iter().any(|(name, care)| name == volume && is_left(care))
+            && self.volumes.iter().any(|(name, policy)| name == volume && is_left(policy))
     }
 
-    /// The containers that run and have to be held, the first to be held first; `held` are held already.
+    /// Finds the running containers that have to be held, the first to hold first; `held` are held
+    /// already.
     pub(in crate::pool) fn find(&mut self, held: &[HeldContainer]) -> Result<Vec<HeldContainer>, Error> {
         if held.is_empty() {
-            self.refuse_outsiders()?;
+            self.refuse_unmanaged()?;
         }
         let mut users: Vec<(Container, QuiescePolicy)> = Vec::new();
-        for (volume, care) in &self.volumes {
+        for (volume, policy) in &self.volumes {
             for container in self.pool.containers().users_of(volume)? {
                 match users.iter_mut().find(|(known, _)| known.id == container.id) {
-                    Some((_, whole)) => whole.and(care.clone()),
-                    None => users.push((container, care.clone())),
+                    Some((_, whole)) => whole.and(policy.clone()),
+                    None => users.push((container, policy.clone())),
                 }
             }
         }
         self.choose(users, held)
     }
 
-    /// Refuses where containers run on the volumes that cannot be held. One that only reads does no harm to a copy.
-    fn refuse_outsiders(&self) -> Result<(), Error> {
+    /// Refuses if containers that cannot be held run on the volumes. One that only reads does not
+    /// disturb a copy.
+    fn refuse_unmanaged(&self) -> Result<(), Error> {
         let volumes = self.volumes.iter().map(|(volume, _)| volume).filter(|volume| !self.leaves(volume));
         let volumes: Vec<&VolumeName> = volumes.collect();
-        let unmanaged_containers = self.pool.unmanaged_containers(&volumes, self.purpose == Purpose::Copy)?;
-        if unmanaged_containers.is_empty() { Ok(()) } else { Err(Error::OutOfReach(unmanaged_containers)) }
+        let unmanaged = self.pool.unmanaged_containers(&volumes, self.purpose == Purpose::Copy)?;
+        if unmanaged.is_empty() { Ok(()) } else { Err(Error::OutOfReach(unmanaged)) }
     }
 
-    /// The same for containers on a volume of another driver.
+    /// Plans which containers on a volume of another driver to hold.
     pub(in crate::pool) fn find_others(
         pool: &'p Pool,
         users: &[Container],
     ) -> Result<Vec<HeldContainer>, Error> {
-        let mut care = pool.store.read(|rows| QuiescePolicy::of(pool, &rows, None, Purpose::Copy))?;
-        (care.pre, care.post) = (Vec::new(), Vec::new());
-        let mut holder = ContainerPlanner {
+        let mut policy = pool.store.read(|rows| QuiescePolicy::of(pool, &rows, None, Purpose::Copy))?;
+        (policy.pre, policy.post) = (Vec::new(), Vec::new());
+        let mut planner = ContainerPlanner {
             pool,
             purpose: Purpose::Copy,
             volumes: Vec::new(),
             known: BTreeMap::new(),
             pre: BTreeMap::new(),
         };
-        holder.choose(users.iter().map(|user| (user.clone(), care.clone())).collect(), &[])
+        planner.choose(users.iter().map(|user| (user.clone(), policy.clone())).collect(), &[])
     }
 
     fn choose(
@@ -155,12 +158,12 @@ impl<'p> ContainerPlanner<'p> {
         let users = in_start_order(users);
         let all: Vec<Container> = users.iter().map(|(container, _)| container.clone()).collect();
         let (mut holds, mut vanishing, mut misled) = (Vec::new(), Vec::new(), Vec::new());
-        for (container, care) in users.into_iter().rev() {
+        for (container, policy) in users.into_iter().rev() {
             if container.state == State::Stopped {
                 continue;
             }
             if let Some(known) = held.iter().find(|held| held.id == container.id) {
-                // It runs again although it was held: somebody else started or thawed it.
+                // It runs again although it was held: another process started or thawed it.
                 if container.state == State::Running && known.hold != HoldMode::Leave {
                     holds.push(known.clone());
                 }
@@ -168,16 +171,16 @@ impl<'p> ContainerPlanner<'p> {
             }
             let was_paused = container.state == State::Paused;
             let Some(details) = self.details(&container)? else { continue };
-            let hold = match (self.purpose, care.quiesce) {
+            let hold = match (self.purpose, policy.quiesce) {
                 // A frozen container writes nothing: leave it as it is.
                 (Purpose::Copy, _) if was_paused => continue,
-                (Purpose::Copy, Quiesce::None) if care.pre.is_empty() && care.post.is_empty() => continue,
+                (Purpose::Copy, Quiesce::None) if policy.pre.is_empty() && policy.post.is_empty() => continue,
                 (Purpose::Copy, Quiesce::None) => HoldMode::Leave,
                 (Purpose::Swap, Quiesce::None) => {
                     misled.push(container.name);
                     continue;
                 }
-                // One that waits for its next start has nothing to freeze.
+                // A container that waits for its next start has nothing to freeze.
                 (_, Quiesce::Pause) if container.restarting => HoldMode::Stop,
                 (Purpose::Copy, Quiesce::Pause) => HoldMode::Pause,
                 (Purpose::Swap, Quiesce::Pause) if self.pool.containers().restart_mounts_anew()? => {
@@ -187,7 +190,7 @@ impl<'p> ContainerPlanner<'p> {
                     vanishing.push(container.name);
                     continue;
                 }
-                // Also where a restart would bring it up on the old tree.
+                // This is also right if a restart would bring it up on the old tree.
                 (_, Quiesce::Stop | Quiesce::Pause) => HoldMode::Stop,
             };
             let comes_up = matches!(hold, HoldMode::Stop | HoldMode::Restart) && !was_paused;
@@ -195,15 +198,15 @@ impl<'p> ContainerPlanner<'p> {
             let after_healthy = dependencies(&container, &all).filter(|(_, healthy)| *healthy);
             let after_healthy = after_healthy.map(|(other, _)| other.id.clone()).collect();
             if !container.restarting {
-                self.pre.insert(container.id.clone(), care.pre);
+                self.pre.insert(container.id.clone(), policy.pre);
             }
             holds.push(HeldContainer {
                 hold,
                 was_paused,
-                stop_timeout: care.stop_timeout,
+                stop_timeout: policy.stop_timeout,
                 has_health: comes_up && expected,
                 after_healthy,
-                post: if container.restarting { Vec::new() } else { care.post },
+                post: if container.restarting { Vec::new() } else { policy.post },
                 id: container.id,
                 name: container.name,
             });
@@ -218,14 +221,15 @@ impl<'p> ContainerPlanner<'p> {
         Ok(holds)
     }
 
-    /// What a closer look tells; none of one that was removed since it was listed, and writes nothing any more.
+    /// Inspects a container; `None` if it was removed since it was listed, and so writes nothing
+    /// any more.
     fn details(&mut self, container: &Container) -> Result<Option<Details>, Error> {
         if let Some(known) = self.known.get(&container.id) {
             return Ok(Some(known.clone()));
         }
         let details = if container.restarting {
-            // It may wait in Mount, where a closer look would wait with it. Engines allow no restart policy
-            // beside --rm.
+            // It may wait in Mount, and inspecting it would wait as well. Engines allow no restart
+            // policy together with --rm.
             Details { auto_remove: false, running: false, health: None }
         } else {
             match self.pool.containers().details(&container.id) {
@@ -237,7 +241,7 @@ impl<'p> ContainerPlanner<'p> {
         Ok(Some(details))
     }
 
-    /// Runs the commands that come before a commit, once in each container.
+    /// Runs the pre-commit commands, once in each container.
     pub(in crate::pool) fn run_before(&mut self, holds: &[HeldContainer]) -> Result<(), Error> {
         for held in holds {
             for command in self.pre.remove(&held.id).unwrap_or_default() {
@@ -254,7 +258,7 @@ impl<'p> ContainerPlanner<'p> {
         Ok(())
     }
 
-    /// Holds one. Gives how it is held in the end, where that is another way than was planned.
+    /// Holds a container. Gives how it is held if that differs from the plan.
     pub(in crate::pool) fn hold(&self, held: &HeldContainer) -> Result<Option<HoldMode>, Error> {
         let containers = self.pool.containers();
         match held.hold {
@@ -301,8 +305,8 @@ fn stop(pool: &Pool, held: &HeldContainer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the container's post-commit commands, whether or not the operation succeeded. Failures are only
-/// reported.
+/// Runs the container's post-commit commands, whether or not the operation succeeded. Failures are
+/// only reported.
 pub(in crate::pool) fn run_after(pool: &Pool, held: &HeldContainer) {
     for command in &held.post {
         let done = pool.containers().exec(&held.id, command, COMMAND_LIMIT);
@@ -317,12 +321,12 @@ pub(in crate::pool) fn run_after(pool: &Pool, held: &HeldContainer) {
     }
 }
 
-/// How long a container may take to stop; none means its own stop timeout.
+/// Returns how long a container may take to stop; `None` means its own stop timeout.
 pub(in crate::pool) fn stop_timeout(held: &HeldContainer) -> Option<Duration> {
     held.stop_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
 }
 
-/// The others that a container is started after, and whether they must be healthy first.
+/// Lists the containers that must start before this one, and whether they must be healthy first.
 fn dependencies<'a>(
     container: &'a Container,
     all: &'a [Container],
@@ -338,7 +342,7 @@ fn dependencies<'a>(
     })
 }
 
-/// The oldest first, but each after those that it depends on.
+/// Sorts containers by age, but each after those that it depends on.
 fn in_start_order(mut users: Vec<(Container, QuiescePolicy)>) -> Vec<(Container, QuiescePolicy)> {
     users.sort_by_key(|(container, _)| container.created);
     let mut ordered = Vec::with_capacity(users.len());
@@ -347,7 +351,7 @@ fn in_start_order(mut users: Vec<(Container, QuiescePolicy)>) -> Vec<(Container,
         let is_free = |container: &Container| {
             dependencies(container, &waiting).all(|(other, _)| other.id == container.id)
         };
-        // Where they wait for each other, the oldest goes first.
+        // If they wait for each other, the oldest goes first.
         let next = waiting.iter().position(is_free).unwrap_or_default();
         ordered.push(users.remove(next));
     }
@@ -374,9 +378,9 @@ mod tests {
             restarting: false,
             service: Some(service),
         };
-        let care =
+        let policy =
             QuiescePolicy { quiesce: Quiesce::Stop, stop_timeout: None, pre: Vec::new(), post: Vec::new() };
-        (container, care)
+        (container, policy)
     }
 
     fn order(users: Vec<(Container, QuiescePolicy)>) -> Vec<String> {
@@ -386,7 +390,7 @@ mod tests {
     #[test]
     fn the_oldest_starts_first_but_after_what_it_depends_on() {
         let users =
-            [("web", 1, &["app", "db"][..]), ("db", 3, &[]), ("app", 2, &["db", "nobody"]), ("log", 4, &[])];
+            [("web", 1, &["app", "db"][..]), ("db", 3, &[]), ("app", 2, &["db", "missing"]), ("log", 4, &[])];
         let users = users.map(|(name, created, after)| container(name, created, after));
         assert_eq!(order(users.into()), ["db", "app", "web", "log"]);
     }
@@ -399,13 +403,13 @@ mod tests {
 
     #[test]
     fn a_container_on_two_volumes_is_held_the_stricter_way() {
-        let (_, mut care) = container("a", 1, &[]);
-        care.quiesce = Quiesce::None;
-        let mut other = care.clone();
+        let (_, mut policy) = container("a", 1, &[]);
+        policy.quiesce = Quiesce::None;
+        let mut other = policy.clone();
         (other.quiesce, other.stop_timeout) = (Quiesce::Pause, Some(3));
-        (care.pre, other.pre) = (vec!["sync".to_owned()], vec!["sync".to_owned(), "flush".to_owned()]);
-        care.and(other);
-        assert_eq!((care.quiesce, care.stop_timeout), (Quiesce::Pause, Some(3)));
-        assert_eq!(care.pre, ["sync", "flush"]);
+        (policy.pre, other.pre) = (vec!["sync".to_owned()], vec!["sync".to_owned(), "flush".to_owned()]);
+        policy.and(other);
+        assert_eq!((policy.quiesce, policy.stop_timeout), (Quiesce::Pause, Some(3)));
+        assert_eq!(policy.pre, ["sync", "flush"]);
     }
 }

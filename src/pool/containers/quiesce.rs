@@ -1,11 +1,11 @@
 //! Keeping containers from writing while trees are read or swapped.
 //!
-//! Everything that can be refused is refused before the gate is shut and before a container is touched.
-//! Each container and how it is held are in the journal before the first stop.
+//! Everything that can be refused is refused before the gate is shut and before a container is
+//! touched. Each container and how it is held are in the journal before the first stop.
 //!
-//! Containers are held before the gate is shut, so that one that its engine starts again and again does
-//! not wait in Mount. While the gate is shut, dvol asks the engine for lists, and inspects only
-//! containers that run: inspecting one that waits in Mount would block.
+//! Containers are held before the gate is shut, so that one that its engine starts again and again
+//! does not wait in Mount. While the gate is shut, dvol asks the engine for lists, and inspects
+//! only containers that run: inspecting one that waits in Mount would block.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -48,7 +48,8 @@ pub struct Preview {
     pub freezes: bool,
 }
 
-/// A group whose containers do not write. Dropping it undoes the operations and lets the containers go.
+/// A group whose containers do not write. Dropping it undoes the operations and lets the containers
+/// go.
 #[must_use = "dropping a quiesced group undoes its operations"]
 pub struct Quiesced<'p, T> {
     group: Group<'p, T>,
@@ -72,7 +73,8 @@ impl<'p, T> Group<'p, T> {
     /// Refuses what [`Group::quiesce`] would refuse, before much is done, and foretells the rest.
     ///
     /// # Errors
-    /// When a container on one of the volumes cannot be held as it should, or the engine does not answer.
+    /// When a container on one of the volumes cannot be held as it should, or the engine does not
+    /// answer.
     pub fn preview(&self, purpose: Purpose) -> Result<Preview, Error> {
         let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
         let found = planner.find(&[])?;
@@ -80,14 +82,15 @@ impl<'p, T> Group<'p, T> {
         Ok(Preview { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
     }
 
-    /// Shuts the gates of all volumes and holds every container that runs on one of them, each once.
+    /// Shuts the gates of all volumes and holds every container that runs on one of them, each
+    /// once.
     ///
-    /// Where the settings leave a volume's containers alone, this only runs the commands that come before
-    /// a commit.
+    /// Where the settings leave a volume's containers alone, this only runs the commands that come
+    /// before a commit.
     ///
     /// # Errors
-    /// When a container cannot be held, a command fails, or the engine does not answer. All operations
-    /// are undone then.
+    /// When a container cannot be held, a command fails, or the engine does not answer. All
+    /// operations are undone then.
     pub fn quiesce(self, purpose: Purpose) -> Result<Quiesced<'p, T>, Error> {
         let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
         let mut found = planner.find(&[])?;
@@ -124,7 +127,8 @@ impl<'p, T> Group<'p, T> {
     /// Holds containers that run on a volume of another driver while that is copied.
     ///
     /// # Errors
-    /// When a container cannot be held, or the engine does not answer. All operations are undone then.
+    /// When a container cannot be held, or the engine does not answer. All operations are undone
+    /// then.
     pub fn hold_others(self, users: &[Container]) -> Result<Quiesced<'p, T>, Error> {
         let mut quiesced = self.unquiesced();
         let found = ContainerPlanner::find_others(quiesced.pool, users)?;
@@ -149,8 +153,8 @@ impl<'p, T> Group<'p, T> {
 }
 
 impl<'p, T> Quiesced<'p, T> {
-    /// Returns whether a container is only frozen that will be restarted: it may still write to the files
-    /// that it has open.
+    /// Returns whether a container is only frozen that will be restarted: it may still write to the
+    /// files that it has open.
     pub fn has_frozen(&self) -> bool {
         self.has_frozen
     }
@@ -161,8 +165,8 @@ impl<'p, T> Quiesced<'p, T> {
         group.members.iter_mut().filter(|member| !written_to.contains(&member.operation.volume))
     }
 
-    /// Lets the containers go before the operations are published. Gives `None` where their start has to
-    /// wait for a health check: they are let go at the end then.
+    /// Lets the containers go before the operations are published. Gives `None` where their start
+    /// has to wait for a health check: they are let go at the end then.
     pub(in crate::pool) fn release_early(&mut self) -> Result<Option<Released>, Error> {
         let waits =
             |held: &HeldContainer| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
@@ -191,7 +195,8 @@ impl<'p, T> Quiesced<'p, T> {
         }
     }
 
-    /// Holds the containers in `found`, shuts all gates, and waits for containers that are just starting.
+    /// Holds the containers in `found`, shuts all gates, and waits for containers that are just
+    /// starting.
     fn hold(&mut self, planner: &mut ContainerPlanner<'_>, found: &[HeldContainer]) -> Result<(), Error> {
         self.group.note(found)?;
         planner.run_before(found)?;
@@ -239,8 +244,9 @@ impl<T> Drop for Quiesced<'_, T> {
     }
 }
 
-/// Waits for a container that got through Mount before the gate was shut and that the engine does not
-/// list as running yet. Counts of mounts prove nothing, so the wait is short and is not an error.
+/// Waits for a container that got through Mount before the gate was shut and that the engine does
+/// not list as running yet. Counts of mounts prove nothing, so the wait is short and is not an
+/// error.
 fn await_starting(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let start = Instant::now();
     while start.elapsed() < START_LIMIT {

@@ -1,11 +1,15 @@
-//! Bringing the mounts that are on record in line with the engine.
+//! Reconciling the mounts on record with the engine.
 //!
-//! A driver that was down has missed mounts and unmounts, and an engine that was killed sent none. The engine says which
-//! containers run on which volume, but not which mount is whose. So of a volume with more mounts than containers
-//! that run on it the oldest are forgotten, unless, as the kernel tells, another engine's container is there; and where
-//! containers run on a volume without any mount, each gets one, by the container's id, until it stops or the engine mounts again.
-//! A record is read before the engine is asked and changed only if it is still the same afterwards; one that
-//! is young may be of a container that is just being started. An engine that does not answer changes nothing.
+//! A driver that was down has missed mounts and unmounts, and an engine that was killed sent none.
+//! The engine says which containers run on which volume, but not which mount belongs to which. So
+//! of a volume with more mounts than running containers, the oldest mounts are forgotten, unless
+//! the kernel shows that another engine's container is there. Where containers run on a volume
+//! without any mount, each gets one by the container's id, until it stops or the engine mounts
+//! again.
+//!
+//! A record is read before the engine is asked, and changed only if it is still the same
+//! afterwards. A young record may belong to a container that is just starting. If the engine does
+//! not answer, nothing changes.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +19,24 @@ use crate::model::{Binding, VolumeName};
 use crate::pool::Pool;
 use crate::store::Writer;
 
-/// A mount that is younger may be of a container that is just being started, in microseconds.
-const YOUNG: i64 = 10_000_000;
-/// Before the container's id in the record of a mount that the engine did not tell of.
-const SEEN: &str = "seen:";
+/// How old a mount must be not to belong to a container that is just starting, in microseconds.
+const YOUNG_MOUNT_MICROS: i64 = 10_000_000;
+/// Prefix of a mount's id, before the container's id, if the engine did not report the mount.
+const UNREPORTED: &str = "seen:";
 
-/// What was brought in line.
+/// What a reconciliation changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Mounts that were forgotten.
+    /// How many mounts were forgotten.
     pub forgotten: usize,
-    /// Mounts that were recorded for containers that run.
+    /// How many mounts were recorded for running containers.
     pub added: usize,
-    /// Whether to look again soon: something is young, or on record without the engine's telling, so that it will
-    /// not tell the end of it.
-    pub is_settling: bool,
+    /// Whether to look again soon: a mount is young, or on record without a report from the engine,
+    /// which will not report its end either.
+    pub look_again: bool,
 }
 
-/// What is to be changed.
+/// The changes to make.
 #[derive(Default)]
 struct Changes {
     forget: Vec<Binding>,
@@ -40,14 +44,15 @@ struct Changes {
 }
 
 impl Pool {
-    /// Brings the mounts of all volumes in line with the engine, if there is one.
+    /// Reconciles the mounts of all volumes with the engine, if there is one.
     ///
     /// # Errors
-    /// When the engine does not answer, or the metadata cannot be read or written. Nothing is changed then.
+    /// When the engine does not answer, or the metadata cannot be read or written. Nothing is
+    /// changed then.
     pub fn reconcile_mounts(&self) -> Result<Reconciled, Error> {
-        let mut alignment = Reconciled::default();
+        let mut reconciled = Reconciled::default();
         if !self.containers().is_enabled() || !self.store.is_there()? {
-            return Ok(alignment);
+            return Ok(reconciled);
         }
         let bindings = self.store.read(|rows| {
             let volumes = rows.volumes()?.into_iter();
@@ -58,12 +63,12 @@ impl Pool {
         let mut changes = Changes::default();
         for (bindings, volume) in &bindings {
             let running = running.get(volume.as_str()).map_or(&[][..], Vec::as_slice);
-            self.compare(volume, bindings, running, &mut changes, &mut alignment)?;
+            self.compare(volume, bindings, running, &mut changes, &mut reconciled)?;
         }
         if !changes.forget.is_empty() || !changes.add.is_empty() {
-            self.store.write(|writer| changes.make(writer, &mut alignment))?;
+            self.store.write(|writer| changes.make(writer, &mut reconciled))?;
         }
-        Ok(alignment)
+        Ok(reconciled)
     }
 
     fn compare(
@@ -72,24 +77,26 @@ impl Pool {
         bindings: &[Binding],
         running: &[Container],
         changes: &mut Changes,
-        alignment: &mut Reconciled,
+        reconciled: &mut Reconciled,
     ) -> Result<(), Error> {
-        let (seen, told): (Vec<_>, Vec<_>) =
-            bindings.iter().partition(|binding| binding.id.starts_with(SEEN));
+        let (unreported, reported): (Vec<_>, Vec<_>) =
+            bindings.iter().partition(|binding| binding.id.starts_with(UNREPORTED));
         let now = self.now();
-        let is_old = |binding: &&Binding| now.micros.saturating_sub(binding.since.micros) >= YOUNG;
-        let surplus = told.len().saturating_sub(running.len());
-        let mut old: Vec<&Binding> = told.iter().copied().filter(is_old).collect();
-        alignment.is_settling |= surplus > old.len();
+        let is_old =
+            |binding: &&Binding| now.micros.saturating_sub(binding.since.micros) >= YOUNG_MOUNT_MICROS;
+        let surplus = reported.len().saturating_sub(running.len());
+        let mut old: Vec<&Binding> = reported.iter().copied().filter(is_old).collect();
+        reconciled.look_again |= surplus > old.len();
         old.sort_by_key(|binding| binding.since);
         old.truncate(surplus);
         if !old.is_empty() && self.unmanaged_containers(&[volume], false)?.is_empty() {
             changes.forget.extend(old.into_iter().cloned());
         }
-        for binding in &seen {
-            let runs = running.iter().any(|container| binding.id.strip_prefix(SEEN) == Some(&container.id));
-            if runs && told.len() < running.len() {
-                alignment.is_settling = true;
+        for binding in &unreported {
+            let runs =
+                running.iter().any(|container| binding.id.strip_prefix(UNREPORTED) == Some(&container.id));
+            if runs && reported.len() < running.len() {
+                reconciled.look_again = true;
             } else {
                 changes.forget.push((*binding).clone());
             }
@@ -97,7 +104,7 @@ impl Pool {
         if bindings.is_empty() {
             changes.add.extend(running.iter().map(|container| Binding {
                 volume: volume.clone(),
-                id: format!("{SEEN}{}", container.id),
+                id: format!("{UNREPORTED}{}", container.id),
                 since: now,
             }));
         }
@@ -105,7 +112,7 @@ impl Pool {
     }
 }
 
-/// The containers that run, by volume.
+/// Keeps the containers that run, by volume.
 fn running(mut users: BTreeMap<String, Vec<Container>>) -> BTreeMap<String, Vec<Container>> {
     for containers in users.values_mut() {
         containers.retain(|container| container.state != State::Stopped);
@@ -114,12 +121,12 @@ fn running(mut users: BTreeMap<String, Vec<Container>>) -> BTreeMap<String, Vec<
 }
 
 impl Changes {
-    /// Makes those that nobody has made void meanwhile.
-    fn make(&self, writer: &Writer<'_>, alignment: &mut Reconciled) -> Result<(), Error> {
+    /// Makes the changes that other processes have not made void meanwhile.
+    fn make(&self, writer: &Writer<'_>, reconciled: &mut Reconciled) -> Result<(), Error> {
         for binding in &self.forget {
             if writer.bindings(&binding.volume)?.contains(binding) {
                 writer.unbind(&binding.volume, &binding.id)?;
-                alignment.forgotten += 1;
+                reconciled.forgotten += 1;
             }
         }
         let mut is_free = BTreeMap::new();
@@ -135,8 +142,8 @@ impl Changes {
             };
             if free {
                 writer.bind(binding)?;
-                alignment.added += 1;
-                alignment.is_settling = true;
+                reconciled.added += 1;
+                reconciled.look_again = true;
             }
         }
         Ok(())

@@ -36,8 +36,8 @@ impl Released {
         Released { held, problems, patience, downtime }
     }
 
-    /// Waits until the containers that have a health check are healthy, `patience` for all of them at most.
-    /// Gives a line for each that is not up or not healthy.
+    /// Waits until the containers that have a health check are healthy, `patience` for all of them
+    /// at most. Gives a line for each that is not up or not healthy.
     pub(in crate::pool) fn await_health(mut self, pool: &Pool) -> (Vec<HeldContainer>, Vec<String>) {
         if !self.patience.is_zero() {
             let until = Instant::now() + self.patience;
@@ -48,14 +48,15 @@ impl Released {
     }
 }
 
-/// Lets all containers go, even when one cannot be. Gives a line for each that is not up. A container that
-/// starts after another one is healthy waits for that one, `patience` at most.
+/// Lets all containers go, even when one cannot be. Gives a line for each that is not up. A
+/// container that starts after another one is healthy waits for that one, `patience` at most.
 pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Duration) -> Vec<String> {
     let mut problems = Vec::new();
     for one in held.iter().rev() {
         let until = Instant::now() + patience;
         for first in held.iter().filter(|other| other.has_health && one.after_healthy.contains(&other.id)) {
-            // If it does not become healthy, `one` is started anyway: no other process would start it.
+            // If it does not become healthy, `one` is started anyway: no other process would start
+            // it.
             let _ = await_health(pool, first, until);
         }
         match release_one(pool, one) {
@@ -79,7 +80,8 @@ pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Du
 
 fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> {
     let containers = pool.containers();
-    // A paused container was not touched yet, or is let go already; engines start no paused container.
+    // A paused container was not touched yet, or is let go already; engines start no paused
+    // container.
     if held.hold == HoldMode::Stop && held.was_paused && containers.pause(&held.id).is_ok() {
         return Ok(());
     }
@@ -95,8 +97,8 @@ fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> 
     if held.was_paused { containers.pause(&held.id) } else { Ok(()) }
 }
 
-/// How long to wait for the health checks of containers that were started: the longest that is set for one
-/// of the volumes.
+/// How long to wait for the health checks of containers that were started: the longest that is set
+/// for one of the volumes.
 fn patience(pool: &Pool, volumes: &[VolumeName], held: &[HeldContainer]) -> Result<Duration, Error> {
     if pool.options.wait == Some(false) || held.iter().all(|held| !held.has_health) {
         return Ok(Duration::ZERO);

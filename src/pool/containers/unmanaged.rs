@@ -1,5 +1,6 @@
-//! Containers on a volume that dvol's engine does not know to be there: on its directory by a bind mount, or run by
-//! another engine. They can be neither stopped nor frozen, so what needs that is refused.
+//! Containers that use a volume without the engine's knowing: through a bind mount of its
+//! directory, or run by another engine. dvol can neither stop nor freeze them, so operations that
+//! need that are refused.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -11,14 +12,15 @@ use crate::model::VolumeName;
 use crate::pool::Pool;
 use crate::sys::mounts::{Sharer, sharers};
 
-/// How long a container that is just starting or ending may be known to the engine or the kernel alone.
-const SETTLING: Duration = Duration::from_millis(500);
-/// Digits of an id that people are shown.
-const SHORT: usize = 12;
+/// How long a container that is just starting or ending may be known to the engine or to the kernel
+/// alone.
+const RECHECK_AFTER: Duration = Duration::from_millis(500);
+/// Number of digits of an id that people are shown.
+const SHORT_ID_DIGITS: usize = 12;
 
 impl Pool {
-    /// The names, as far as there are some, of the containers that have one of these volumes mounted and that
-    /// the engine does not list as users of one; with `writing` those alone that can write there. Nobody where no engine
+    /// Names the containers that have one of these volumes mounted and that the engine does not
+    /// list as users; with `writing`, only those that can write there. Gives none where no engine
     /// is asked.
     ///
     /// # Errors
@@ -27,16 +29,16 @@ impl Pool {
         if !self.containers().is_enabled() || volumes.is_empty() {
             return Ok(Vec::new());
         }
-        let mut found = self.look_for_outsiders(volumes, writing)?;
+        let mut found = self.find_unmanaged(volumes, writing)?;
         if !found.is_empty() {
-            sleep(SETTLING);
-            let again = self.look_for_outsiders(volumes, writing)?;
+            sleep(RECHECK_AFTER);
+            let again = self.find_unmanaged(volumes, writing)?;
             found.retain(|one| again.iter().any(|other| other.containers == one.containers));
         }
         Ok(found.iter().map(|one| self.name_of(one)).collect())
     }
 
-    fn look_for_outsiders(&self, volumes: &[&VolumeName], writing: bool) -> Result<Vec<Sharer>, Error> {
+    fn find_unmanaged(&self, volumes: &[&VolumeName], writing: bool) -> Result<Vec<Sharer>, Error> {
         let directories: Vec<_> =
             volumes.iter().map(|volume| self.layout.full(&layout::volume(volume))).collect();
         let directories: Vec<&Path> = directories.iter().map(AsRef::as_ref).collect();
@@ -53,11 +55,11 @@ impl Pool {
         Ok(found)
     }
 
-    fn name_of(&self, outsider: &Sharer) -> String {
-        let own = outsider.containers.iter().rev().find_map(|id| self.containers().name_of(id));
+    fn name_of(&self, unmanaged: &Sharer) -> String {
+        let own = unmanaged.containers.iter().rev().find_map(|id| self.containers().name_of(id));
         own.unwrap_or_else(|| {
-            let id = outsider.containers.last().map_or("", |id| id.get(..SHORT).unwrap_or(id));
-            format!("{id} (process {})", outsider.pid)
+            let id = unmanaged.containers.last().map_or("", |id| id.get(..SHORT_ID_DIGITS).unwrap_or(id));
+            format!("{id} (process {})", unmanaged.pid)
         })
     }
 }

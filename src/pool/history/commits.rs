@@ -14,7 +14,7 @@ use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 
 /// So far back the operation log is read.
-pub(in crate::pool) const PAST: usize = 10_000;
+pub(in crate::pool) const MAX_PAST_OPERATIONS: usize = 10_000;
 
 /// Where a commit has its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl<'r> Commits<'r> {
         if let Some(dropped) = self.dropped.get() {
             return Ok(dropped);
         }
-        let log = self.rows.operations(&self.volume, PAST)?;
+        let log = self.rows.operations(&self.volume, MAX_PAST_OPERATIONS)?;
         let mut found = HashMap::new();
         // What is older than a rename belongs to a volume that has another name now.
         for operation in log.iter().take_while(|operation| operation.verb != Verb::Rename) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::commits::{Commits, Found, PAST, kept};
+use super::commits::{Commits, Found, MAX_PAST_OPERATIONS, kept};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::model::{
@@ -217,7 +217,7 @@ fn operations(
     volume: &VolumeName,
     keep: impl Fn(&Operation) -> bool,
 ) -> Result<Vec<Operation>, StoreError> {
-    let mut found = rows.operations(volume, PAST)?;
+    let mut found = rows.operations(volume, MAX_PAST_OPERATIONS)?;
     found.retain(keep);
     Ok(found)
 }

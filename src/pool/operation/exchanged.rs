@@ -1,8 +1,8 @@
 //! Working trees that become another by an exchange of entries, and how undo makes them again.
 //!
-//! What a tree had otherwise stays in trash, and the list of the exchange steps beside it. Both are made
-//! after the journal entry, and are durable before the first step. Undo makes the tree from these and from
-//! the commit.
+//! What a tree had otherwise stays in trash, and the list of the exchange steps beside it. Both are
+//! made after the journal entry, and are durable before the first step. Undo makes the tree from
+//! these and from the commit.
 
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,8 @@ pub struct ExchangePaths {
 }
 
 impl ExchangePaths {
-    /// Makes the directory for the entries that the tree needs. In trash, so only once the journal knows of
-    /// it.
+    /// Makes the directory for the entries that the tree needs. In trash, so only once the journal
+    /// knows of it.
     ///
     /// # Errors
     /// When trash cannot be written to.
@@ -72,8 +72,9 @@ impl Pool {
         Ok(())
     }
 
-    /// Deletes what an operation that is undone has put into trash. Trees go there only when an operation
-    /// is published, so that is everything in its directory. The lists go first: they say what to undo.
+    /// Deletes what an operation that is undone has put into trash. Trees go there only when an
+    /// operation is published, so that is everything in its directory. The lists go first: they say
+    /// what to undo.
     pub(in crate::pool) fn forget_staged(&self, operation: &Operation) -> Result<(), DiskError> {
         let trash = self.layout.full(&layout::trash_of(&operation.id));
         for step in &operation.plan.install {
@@ -89,8 +90,8 @@ impl Pool {
 }
 
 impl<T> Member<'_, T> {
-    /// Plans to replace the whole tree at `tree` instead of exchanging entries of it. Gives the full path of
-    /// the empty directory that will take its place.
+    /// Plans to replace the whole tree at `tree` instead of exchanging entries of it. Gives the
+    /// full path of the empty directory that will take its place.
     ///
     /// # Errors
     /// When the directory cannot be made.

@@ -1,9 +1,9 @@
 //! Operations on one or several volumes that hold all together or not at all.
 //!
-//! Each volume has a journal entry of its own, so each operation is undone or finished as any other.
-//! They hold together because one transaction publishes them all. A container may be on several of the
-//! volumes, so the group owns the containers that are held. In the journal, the entry of the first
-//! volume lists them.
+//! Each volume has a journal entry of its own, so each operation is undone or finished as any
+//! other. They hold together because one transaction publishes them all. A container may be on
+//! several of the volumes, so the group owns the containers that are held. In the journal, the
+//! entry of the first volume lists them.
 
 use super::session::Session;
 use crate::error::Error;
@@ -12,8 +12,8 @@ use crate::pool::containers::gate::Gates;
 use crate::pool::trees::index::TreeIndex;
 use crate::pool::{Notice, Pool};
 
-/// Operations in the journal that do not hold yet, with what the verb knows of each volume. Dropping
-/// the group undoes all of them.
+/// Operations in the journal that do not hold yet, with what the verb knows of each volume.
+/// Dropping the group undoes all of them.
 #[must_use = "dropping a group undoes its operations"]
 pub struct Group<'p, T> {
     pub(in crate::pool) pool: &'p Pool,
@@ -128,8 +128,8 @@ impl<'p, T> Group<'p, T> {
         Ok(self.pool.store.write(|writer| writer.journal_put(&first))?)
     }
 
-    /// Undoes all operations. The first entry lists the containers, so it comes last: containers start
-    /// when all trees are back.
+    /// Undoes all operations. The first entry lists the containers, so it comes last: containers
+    /// start when all trees are back.
     pub(in crate::pool) fn roll_back(&mut self, gates: &mut Gates) {
         while let Some(member) = self.members.pop() {
             let Operation { number, volume, .. } = &member.operation;

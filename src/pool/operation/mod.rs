@@ -1,4 +1,5 @@
-//! An operation from its first lock to its end: lock, plan, publish, finish; and the way back from each step.
+//! An operation from its first lock to its end: lock, plan, publish, finish; and the way back from
+//! each step.
 //!
 //! | file | what it holds |
 //! | --- | --- |

@@ -1,5 +1,5 @@
-//! Doing and undoing the steps of a plan on disk. Each can be repeated: whether it was done is
-//! told by the inode that moves, not guessed.
+//! Doing and undoing the steps of a plan on disk. Each step can be repeated: the inode that moves
+//! tells whether it was done.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use crate::model::Move;
 use crate::sys::disk;
 use crate::sys::tree::{self, ListState};
 
-/// Does the steps that are not done yet. What moves must be at one end. They are durable when the file system is synced.
+/// Does the steps that are not done yet. What moves must be at one of the two ends. The steps are
+/// durable once the file system is synced.
 pub(in crate::pool) fn apply(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     run(layout, moves, false)
 }
 
-/// The same for what no record names any more: where it is at neither end, it was moved and
-/// deleted before.
+/// Does the steps for what no record names any more. What is at neither end was moved and deleted
+/// before.
 pub(in crate::pool) fn retire(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     run(layout, moves, true)
 }
@@ -51,7 +52,7 @@ fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> 
     Ok(())
 }
 
-/// What a [`Move::ExchangeEntries`] says, with full paths.
+/// A [`Move::ExchangeEntries`] with full paths.
 struct Entries {
     staged: PathBuf,
     place: PathBuf,
@@ -69,7 +70,7 @@ impl Entries {
         Some(Entries { staged, place, away, steps, lost_and_found, inode: *inode })
     }
 
-    /// What is staged and the list must be durable.
+    /// Exchanges the entries. What is staged and the list must be durable.
     fn apply(&self) -> Result<(), Error> {
         match tree::list_state(&self.steps)? {
             ListState::Empty => return Ok(()),
@@ -92,11 +93,11 @@ impl Entries {
         if disk::inode(&self.away)? == Some(self.inode) {
             self.come_back()?;
         }
-        // The list goes next, and without it nobody would know what to take back.
+        // The list is deleted next, and without it no process knows what to undo.
         if is_whole { Ok(tree::sync_filesystem(&self.place)?) } else { Ok(()) }
     }
 
-    /// Moves the tree away, where nobody looks.
+    /// Moves the tree away, so that no process that opens it by its path sees a mixture.
     fn leave(&self) -> Result<(), Error> {
         if disk::inode(&self.place)? == Some(self.inode) {
             disk::rename(&self.place, &self.away)?;
@@ -106,8 +107,8 @@ impl Entries {
         Ok(())
     }
 
-    /// Moves it back. What somebody has made in its place meanwhile, as an engine does for a path that it shall mount and does
-    /// not find, moves to lost+found.
+    /// Moves the tree back. What another process has made in its place, as engines do for a missing
+    /// mount path, moves to lost+found.
     fn come_back(&self) -> Result<(), Error> {
         if disk::inode(&self.place)?.is_some() {
             let name = self.place.file_name().unwrap_or_default().to_string_lossy();
@@ -117,8 +118,8 @@ impl Entries {
     }
 }
 
-/// Whether the steps are certainly undone: nothing is where it would be after them, nothing but what should be where it
-/// was before.
+/// Returns whether the steps are certainly undone: nothing is where it is after them, and nothing
+/// else is where it was before.
 pub(in crate::pool) fn are_reverted(layout: &Layout, moves: &[Move]) -> Result<bool, Error> {
     let at = |path: &Path| disk::inode(&layout.full(path));
     for step in moves {
@@ -129,7 +130,7 @@ pub(in crate::pool) fn are_reverted(layout: &Layout, moves: &[Move]) -> Result<b
             Move::Exchange { staged, place, inode } => {
                 at(place)? != Some(*inode) && at(staged)?.is_none_or(|there| there == *inode)
             }
-            // The list goes when it was taken back.
+            // The list is deleted when the step is undone.
             Move::ExchangeEntries { place, steps, inode, .. } => {
                 at(place)? == Some(*inode) && at(steps)?.is_none()
             }
@@ -148,7 +149,7 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Err
             Move::Rename { from, to, inode } => {
                 let (source, target) = (layout.full(from), layout.full(to));
                 if disk::inode(&target)? == Some(*inode) {
-                    // It may have come from an entry of trash that was deleted since.
+                    // It may have come from a trash entry that was deleted since.
                     if let Some(parent) = source.parent() {
                         disk::ensure_directory(parent, crate::layout::PRIVATE_MODE)?;
                     }
@@ -171,7 +172,7 @@ fn lost(a: &Path, b: &Path) -> Error {
     Error::Damaged(format!("what should be at {} or {} is at neither", a.display(), b.display()))
 }
 
-/// Makes the steps durable by the directories that they are in.
+/// Makes the steps durable by syncing the directories that they change.
 pub(in crate::pool) fn sync_parents(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
     let parents: BTreeSet<PathBuf> = moves
         .iter()
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_was_away_comes_back_also_where_somebody_made_another() {
+    fn a_tree_that_was_away_comes_back_also_where_another_process_made_one() {
         let (dir, layout, _) = setup();
         let inode = |name: &str| disk::inode(&layout.full(Path::new(name))).unwrap().unwrap();
         let moves = [Move::ExchangeEntries {

@@ -1,4 +1,4 @@
-//! Drafting a plan: what an operation will do, with places in staging for what it brings in.
+//! Building the plan of an operation, with places in staging for what it brings in.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use crate::layout::{self, Layout, Staged};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
 use crate::sys::disk;
 
-/// A plan in the making. It lives inside the transaction that writes it into the journal, so a
-/// staging directory without a journal entry has no owner.
+/// Builds a plan. Lives inside the transaction that writes the plan into the journal, so a staging
+/// directory without a journal entry has no owner.
 pub struct PlanBuilder<'d> {
     pub(in crate::pool) layout: &'d Layout,
     id: &'d OperationId,
@@ -18,7 +18,7 @@ pub struct PlanBuilder<'d> {
     count: u32,
 }
 
-/// The inode of what must be at `path`.
+/// Returns the inode of what must be at `path`.
 pub(in crate::pool) fn inode_at(path: &Path) -> Result<u64, Error> {
     disk::inode(path)?.ok_or_else(|| Error::Damaged(format!("{} is missing", path.display())))
 }
@@ -38,8 +38,8 @@ impl<'d> PlanBuilder<'d> {
         inode_at(&self.layout.full(relative))
     }
 
-    /// An empty directory that will be moved to `place` (relative to the pool), where nothing is.
-    /// Gives its full path, to be filled before the operation is published.
+    /// Plans to move an empty directory to `place` (relative to the pool), where nothing is. Gives
+    /// its full path, to be filled before the operation is published.
     pub fn bring_in(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
         let from = self.next_place(Staged::New);
         disk::make_directory(&self.layout.full(&from), layout::PRIVATE_MODE)?;
@@ -48,8 +48,8 @@ impl<'d> PlanBuilder<'d> {
         Ok(full)
     }
 
-    /// An empty directory that will take the place of the tree at `place`, which moves to trash.
-    /// Gives its full path.
+    /// Plans to exchange the tree at `place` with an empty directory; the old tree moves to trash.
+    /// Gives the full path of the directory.
     pub fn replace(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
         let staged = self.next_place(Staged::New);
         disk::make_directory(&self.layout.full(&staged), layout::PRIVATE_MODE)?;
@@ -59,8 +59,9 @@ impl<'d> PlanBuilder<'d> {
         Ok(full)
     }
 
-    /// Plans that the tree at `place` becomes another by an exchange of entries. What it had otherwise stays
-    /// in trash, where the entries that it needs are staged, and the list of the steps beside it.
+    /// Plans that the tree at `place` becomes another by an exchange of entries. What it had
+    /// otherwise stays in trash, where the entries that it needs are staged, and the list of the
+    /// steps beside it.
     pub fn retarget(&mut self, place: PathBuf) -> Result<ExchangePaths, Error> {
         let (staged, away) = (self.next_kept(), self.next_place(Staged::Away));
         let (steps, inode) = (layout::steps_of(&staged), self.inode_of(&place)?);
@@ -70,28 +71,28 @@ impl<'d> PlanBuilder<'d> {
         Ok(ExchangePaths { tree, staged: full_staged, list, first_pass })
     }
 
-    /// Lets what lies at `staged`, outside this operation's staging, and what lies at `place` change
-    /// places; what was at `place` moves to trash.
+    /// Plans to exchange what lies at `staged`, outside this operation's staging, with what lies at
+    /// `place`, which moves to trash.
     pub(in crate::pool) fn exchange(&mut self, staged: PathBuf, place: PathBuf) -> Result<(), Error> {
         self.keep_replaced(staged.clone(), &place)?;
         self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
         Ok(())
     }
 
-    /// Keeps the tree that an exchange will bring from `place` to `staged`, for undo: whole.
+    /// Plans to keep the whole tree that an exchange brings from `place` to `staged`, for undo.
     fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
         let (to, inode) = (self.next_kept(), self.inode_of(place)?);
         self.plan.retire.push(Move::Rename { from: staged, to, inode });
         Ok(())
     }
 
-    /// A place in trash.
+    /// Names a free place in trash.
     fn next_kept(&mut self) -> PathBuf {
         self.count += 1;
         layout::trashed(self.id, self.count)
     }
 
-    /// Makes the symlink at `place` say `target`.
+    /// Plans to replace the symlink at `place` by one with this target.
     pub fn point(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
         let staged = self.next_place(Staged::Link);
         disk::make_symlink(target, &self.layout.full(&staged))?;
@@ -99,19 +100,19 @@ impl<'d> PlanBuilder<'d> {
         Ok(())
     }
 
-    /// Moves what is at `from` to `to`, where nothing is.
+    /// Plans to move what is at `from` to `to`, where nothing is.
     pub fn relocate(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to });
         Ok(())
     }
 
-    /// Moves `place` to trash after the metadata has changed; nothing happens when it is not there.
+    /// Plans to move `place` to trash after the metadata has changed, if anything is there.
     pub fn retire(&mut self, place: PathBuf) -> Result<(), Error> {
         let to = self.next_kept();
         self.retire_to(place, to)
     }
 
-    /// Deletes `place` after the metadata has changed; nothing happens when it is not there.
+    /// Plans to delete `place` after the metadata has changed, if anything is there.
     pub fn delete(&mut self, place: PathBuf) -> Result<(), Error> {
         let to = self.next_place(Staged::Old);
         self.retire_to(place, to)
@@ -124,7 +125,7 @@ impl<'d> PlanBuilder<'d> {
         Ok(())
     }
 
-    /// Moves what is at `place` to lost+found. What comes to its place later is not in its way.
+    /// Plans to move what is at `place` to lost+found, so that something else can come to `place`.
     pub fn set_aside(&mut self, place: PathBuf) -> Result<(), Error> {
         self.count += 1;
         let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -133,7 +134,7 @@ impl<'d> PlanBuilder<'d> {
         self.relocate(place, to)
     }
 
-    /// A symlink that will be at `place`, where nothing is, and say `target`.
+    /// Plans to make a symlink at `place`, where nothing is, with this target.
     pub fn bring_link(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
         let from = self.next_place(Staged::Link);
         disk::make_symlink(target, &self.layout.full(&from))?;
@@ -141,27 +142,27 @@ impl<'d> PlanBuilder<'d> {
         Ok(())
     }
 
-    /// Says which operation this one takes back.
+    /// Records which operation this one undoes.
     pub(in crate::pool) fn undoes(&mut self, number: u64) {
         self.plan.undoes = Some(number);
     }
 
-    /// Says which commit the trees are made of that take the place of others, where HEAD will be another.
+    /// Records which commit the new trees are made of, if that is not the new HEAD.
     pub fn made_of(&mut self, commit: &CommitId) {
         self.plan.made_of = Some(commit.clone());
     }
 
-    /// Changes a row when the operation is published.
+    /// Plans to change a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);
     }
 
-    /// The rows that change when the operation is published.
+    /// Returns the rows that change when the operation is published.
     pub fn changes(&self) -> &[RowChange] {
         &self.plan.changes
     }
 
-    /// Says where HEAD will be afterwards, for the operation log.
+    /// Records where HEAD will be afterwards, for the operation log.
     pub fn move_head(&mut self, head: Option<CommitId>) {
         self.head_after = Some(head);
     }

@@ -81,8 +81,8 @@ impl<'p, T: Send> Quiesced<'p, T> {
         self.publish_known(|_| None)
     }
 
-    /// Publishes, and learns what `look` says of each working tree while trees become durable: no process
-    /// may write to them meanwhile.
+    /// Publishes, and learns what `look` says of each working tree while trees become durable: no
+    /// process may write to them meanwhile.
     ///
     /// # Errors
     /// As [`Quiesced::publish`].
@@ -94,8 +94,9 @@ impl<'p, T: Send> Quiesced<'p, T> {
         self.commit(None)
     }
 
-    /// Publishes operations that only read the working trees. What was copied need not be durable for
-    /// containers to go on, so they are let go first, unless their start has to wait for a health check.
+    /// Publishes operations that only read the working trees. What was copied need not be durable
+    /// for containers to go on, so they are let go first, unless their start has to wait for a
+    /// health check.
     ///
     /// `complete` adds rows when only the transaction is left to do.
     ///
@@ -125,7 +126,8 @@ impl<'p, T: Send> Quiesced<'p, T> {
         pool.check_interrupted()?;
         let is_by_list = |step: &Move| matches!(step, Move::ExchangeEntries { .. });
         if self.members.iter().any(|member| member.operation.plan.install.iter().any(is_by_list)) {
-            // From the first step of a list on, the list and what is staged must be there to undo it.
+            // From the first step of a list on, the list and what is staged must be there to undo
+            // it.
             tree::sync_filesystem(&pool.layout.staging())?;
         }
         for member in &self.members {
@@ -140,8 +142,8 @@ impl<'p, T: Send> Quiesced<'p, T> {
         })
     }
 
-    /// Looks at the working trees that no container writes to. Only speed depends on it, so a failure is
-    /// not an error.
+    /// Looks at the working trees that no container writes to. Only speed depends on it, so a
+    /// failure is not an error.
     fn look(&mut self, look: &LookAt<'_, T>) {
         let pool = self.pool;
         for member in self.quiet_members() {
@@ -188,7 +190,8 @@ impl<T> Member<'_, T> {
         writer.journal_remove(self.operation.number)
     }
 
-    /// Clears up and closes the operation. Containers that were not let go keep its entry in the journal.
+    /// Clears up and closes the operation. Containers that were not let go keep its entry in the
+    /// journal.
     fn clear_up(&self, pool: &Pool, is_released: bool) -> Result<(), Error> {
         let operation = &self.operation;
         pool.clear(operation)?;
@@ -207,8 +210,9 @@ impl<T> Member<'_, T> {
 }
 
 impl<T> Published<'_, T> {
-    /// Lets the containers go, clears up, and writes the operation log. The operations hold whatever fails
-    /// here: what cannot be cleared up now is reported, and the next operation on the volume does it.
+    /// Lets the containers go, clears up, and writes the operation log. The operations hold
+    /// whatever fails here: what cannot be cleared up now is reported, and the next operation on
+    /// the volume does it.
     ///
     /// # Errors
     /// [`Error::NotReleased`] when a container does not start again; recovery tries once more.
@@ -232,7 +236,8 @@ impl<T> Published<'_, T> {
             }
         }
         trash::expire(pool, members.iter().any(|member| trash::is_filled_by(&member.operation)));
-        // Dropping the rest of each member releases its lock: no other process has to wait for health.
+        // Dropping the rest of each member releases its lock: no other process has to wait for
+        // health.
         let each = members.into_iter().map(|member| member.work).collect();
         let downtime = released.downtime;
         let (held, problems) = released.await_health(pool);

@@ -1,8 +1,9 @@
-//! Finishing or undoing what dead operations left: before the commit point back, from there on.
+//! Finishing or undoing what dead operations left: back before the commit point, forward from there
+//! on.
 //!
 //! A dead operation is one in the journal whose volume's lock is free. Each step can be repeated,
-//! so a recovery that dies is itself recovered. Containers are let go last; while their engine
-//! cannot be reached their entry stays in the journal, settled, for whoever comes next.
+//! so a recovery that dies is itself recovered. Containers are let go last. While their engine does
+//! not answer, the entry stays in the journal as settled, for the next recovery.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -19,17 +20,17 @@ use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
 use crate::sys::tree;
 
-/// After so many tries a container that does not come up is left to its owner.
-const ATTEMPTS: u32 = 5;
+/// How many times recovery tries to start a container before it leaves it to its owner.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// What became of one dead operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
-    /// What it did, or would have done.
+    /// The verb of the operation.
     pub verb: Verb,
     /// The volume.
     pub volume: VolumeName,
-    /// Whether it was finished (else undone).
+    /// Whether it was finished; else it was undone.
     pub finished: bool,
 }
 
@@ -38,16 +39,16 @@ pub struct Recovered {
 pub struct Sweep {
     /// The operations that were finished or undone.
     pub recovered: Vec<Recovered>,
-    /// Staging directories that belonged to no operation and were cleared away.
+    /// How many staging directories belonged to no operation and were deleted.
     pub orphans: usize,
-    /// Such directories that hold a working tree, and are in lost+found now.
+    /// How many of them hold a working tree and were moved to lost+found.
     pub lost: usize,
-    /// What could not be recovered now, and why.
+    /// Volumes that could not be recovered now, and why.
     pub failed: Vec<(VolumeName, String)>,
 }
 
 impl Pool {
-    /// Recovers every volume whose lock is free, and empties staging of what no operation owns.
+    /// Recovers every volume whose lock is free, and deletes from staging what no operation owns.
     ///
     /// # Errors
     /// When the journal cannot be read. A volume that fails is in the report.
@@ -69,7 +70,7 @@ impl Pool {
     }
 
     /// Recovers the trees and metadata of every volume whose lock is free, but lets no container
-    /// go: for a driver that does not serve yet, whom the engine would ask to mount.
+    /// go: for a driver that does not serve yet, as the engine would call Mount.
     ///
     /// # Errors
     /// When the journal cannot be read. A volume that fails is in the report.
@@ -87,8 +88,8 @@ impl Pool {
         Ok(self.store.read(|rows| rows.journal())?.into_iter().map(|operation| operation.volume).collect())
     }
 
-    /// Recovers one volume's trees and metadata, if its lock is free, but lets no container go:
-    /// for Mount, whose caller the engine would wait for.
+    /// Recovers the trees and metadata of one volume if its lock is free, but lets no container go:
+    /// for Mount, as the engine waits for its answer.
     ///
     /// # Errors
     /// When the journal cannot be read or a step fails.
@@ -105,7 +106,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Recovers one volume, whose lock the caller holds.
+    /// Recovers one volume whose lock the caller holds.
     pub(in crate::pool) fn recover_locked(
         &self,
         volume: &VolumeName,
@@ -132,7 +133,8 @@ impl Pool {
         Ok(recovered)
     }
 
-    /// Containers that are let go may be on other volumes of the same joint operation, whose trees come first.
+    /// Recovers the trees of the other volumes of a joint operation: its containers may be on them
+    /// as well.
     fn recover_others(&self, operation: &Operation) -> Result<(), Error> {
         let others = operation.joint.iter().flat_map(|joint| &joint.volumes);
         let is_held = !operation.held.is_empty();
@@ -147,16 +149,17 @@ impl Pool {
         Ok(journal)
     }
 
-    /// Undoes an operation of this process that was not published. The process may hold its gate already.
+    /// Undoes an unpublished operation of this process, which may hold the gate already.
     pub(in crate::pool) fn roll_back(&self, number: u64, gate: Option<LockGuard>) -> Result<(), Error> {
-        // Whether the commit point was reached is the database's word, not this process's memory: what is
-        // not in the journal any more was published and left nothing to do.
+        // The database knows whether the commit point was reached, not this process's memory. What
+        // is no longer in the journal was published and left nothing to do.
         let Some(mut operation) = self.store.read(|rows| rows.journalled(number))? else { return Ok(()) };
         self.settle_operation(&mut operation, gate)?;
         self.let_go(&mut operation)
     }
 
-    /// Brings trees and metadata to the state before or after, and says so in the journal.
+    /// Brings trees and metadata to the state before or after the operation, and records that in
+    /// the journal.
     fn settle_operation(&self, operation: &mut Operation, gate: Option<LockGuard>) -> Result<(), Error> {
         match operation.phase {
             Phase::Intended => {
@@ -195,35 +198,40 @@ impl Pool {
         Ok(())
     }
 
-    /// Lets the containers of a settled operation go, and forgets it when that is done or hopeless.
+    /// Lets the containers of a settled operation go. Closes its entry once they run, or when
+    /// trying again is hopeless.
     fn let_go(&self, operation: &mut Operation) -> Result<(), Error> {
         if operation.held.is_empty() || !self.containers().is_enabled() {
             return Ok(());
         }
-        // An engine that is down is no fault of the containers: try again when it is back.
+        // An engine that does not answer is not the containers' failure: the next recovery tries
+        // again.
         if self.containers().users_of(&operation.volume).is_err() {
             return Ok(());
         }
-        // Restarting is right in both cases: nobody knows on which tree the container came up.
+        // It is unknown on which tree the containers started, so restarting them is right both
+        // ways.
         let problems = release(self, &operation.held, Duration::ZERO);
         operation.attempts += 1;
         let operation = &*operation;
-        let done = problems.is_empty() || operation.attempts >= ATTEMPTS;
+        let done = problems.is_empty() || operation.attempts >= MAX_ATTEMPTS;
         Ok(self.store.write(|writer| {
             if done { writer.journal_remove(operation.number) } else { writer.journal_put(operation) }
         })?)
     }
 
-    /// The same where there may be something. What cannot be removed now is left for the next one.
+    /// Clears staging if anything is there. What cannot be deleted now is left to the next
+    /// operation.
     pub(in crate::pool) fn clear_staging(&self) {
         if disk::names_in(&self.layout.staging()).is_ok_and(|names| !names.is_empty()) {
             let _ = self.clear_orphans();
         }
     }
 
-    /// Empties staging of what no journal entry owns; gives how many directories were cleared away, and how many
-    /// moved to lost+found, as they hold a working tree. Staging directories are made in the
-    /// transaction that writes their entry, so none can be on its way while the lock is held.
+    /// Deletes from staging what no journal entry owns. Gives how many directories were deleted,
+    /// and how many were moved to lost+found, as they hold a working tree. Staging directories are
+    /// made in the transaction that writes their entry, so none can appear while the metadata is
+    /// read.
     fn clear_orphans(&self) -> Result<(usize, usize), Error> {
         let orphans: Vec<OsString> = self.store.read(|rows| {
             let owned: Vec<OsString> =
@@ -236,7 +244,8 @@ impl Pool {
         for name in &orphans {
             let orphan = self.layout.staging().join(name);
             if holds_a_tree_that_is_away(&orphan) {
-                // The journal that knew it is lost, and there is no other.
+                // The journal entry that knew of the tree is lost, and there is no other copy of
+                // it.
                 let (folder, name) = (self.layout.lost_and_found(), name.to_string_lossy());
                 disk::rename_to_free(&orphan, &folder, layout::PRIVATE_MODE, &name)?;
                 lost += 1;
@@ -248,7 +257,7 @@ impl Pool {
     }
 }
 
-/// Copies that were made ahead stand beside such a tree, under a longer name.
+/// Copies of the first pass lie beside such a tree under a longer name.
 fn holds_a_tree_that_is_away(staging: &Path) -> bool {
     disk::names_in(staging).is_ok_and(|names| names.iter().any(|name| layout::is_away(name)))
 }

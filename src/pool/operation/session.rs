@@ -36,7 +36,8 @@ impl<'p> Sessions<'p> {
 }
 
 impl Pool {
-    /// Locks a volume, which need not exist, and finishes or undoes what a dead operation left on it.
+    /// Locks a volume, which need not exist, and finishes or undoes what a dead operation left on
+    /// it.
     ///
     /// # Errors
     /// When the wait for the lock exceeds its limit, or recovery fails.
@@ -54,8 +55,8 @@ impl Pool {
         Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })
     }
 
-    /// Locks several volumes in the order of their names, so that no two commands wait for each other.
-    /// With `project`, their operations are recorded as one of that compose project.
+    /// Locks several volumes in the order of their names, so that no two commands wait for each
+    /// other. With `project`, their operations are recorded as one of that compose project.
     ///
     /// # Errors
     /// As [`Pool::begin`].
@@ -77,11 +78,11 @@ impl Pool {
 }
 
 impl<'p> Session<'p> {
-    /// Writes the plan that `draft` makes into the journal. Gives the operation, alone in its group,
-    /// and what `draft` returned.
+    /// Writes the plan that `draft` makes into the journal. Gives the operation, alone in its
+    /// group, and what `draft` returned.
     ///
-    /// `draft` reads rows of the transaction that writes the plan, so what it checks still holds when
-    /// the plan is recorded.
+    /// `draft` reads rows of the transaction that writes the plan, so what it checks still holds
+    /// when the plan is recorded.
     ///
     /// # Errors
     /// What `draft` refuses, and failures of metadata or disk; nothing is left then.
@@ -135,8 +136,8 @@ impl<'p> Session<'p> {
 }
 
 impl<'p, T> Group<'p, T> {
-    /// Adds an operation on one more volume: writes the plan that `draft` makes into the journal, as
-    /// [`Session::intend`] does, and keeps what it returns with the volume.
+    /// Adds an operation on one more volume: writes the plan that `draft` makes into the journal,
+    /// as [`Session::intend`] does, and keeps what it returns with the volume.
     ///
     /// # Errors
     /// As [`Session::intend`].

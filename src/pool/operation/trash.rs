@@ -1,7 +1,8 @@
-//! Trash: what reset, `rm`, `branch -d` and undo dropped, one directory an operation, kept for a
-//! while so that the operation can be undone.
+//! Trash: what reset, `rm`, `branch -d` and undo dropped. Each operation has a directory there,
+//! kept for a while so that the operation can be undone.
 //!
-//! A directory leaves trash by one rename before it is deleted: an undo finds all of it or none.
+//! A directory leaves trash by one rename before it is deleted, so an undo finds all of it or
+//! nothing.
 
 use std::path::Path;
 
@@ -14,22 +15,22 @@ use crate::store::{Rows, TrashSchedule};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::{disk, tree};
 
-/// What one operation left in trash.
+/// The trash of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrashEntry {
     /// The operation.
     pub operation: OperationId,
     /// When it was put there, in microseconds since the epoch.
     pub since: i64,
-    /// What deleting it gives back, in bytes of disk.
+    /// How much deleting it gives back, in bytes of disk.
     pub bytes: u64,
 }
 
-/// What may be kept.
+/// The settings that limit trash.
 struct Limits {
-    /// Microseconds.
+    /// In microseconds.
     age: i64,
-    /// Bytes; none for no limit.
+    /// In bytes; `None` for no limit.
     size: Option<u64>,
 }
 
@@ -41,7 +42,7 @@ impl Limits {
     }
 }
 
-/// Whether the operation put something into trash.
+/// Returns whether the operation put anything into trash.
 pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
     let is_kept = |step: &Move| match step {
         Move::Rename { to, .. } => to.starts_with(layout::TRASH),
@@ -51,8 +52,8 @@ pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
     operation.plan.install.iter().chain(&operation.plan.retire).any(is_kept)
 }
 
-/// Deletes what is over the limits, after an operation that put something there if it `has_grown`. Only clears up, so a
-/// failure is left to the next time.
+/// Deletes what exceeds the limits, after an operation that put something there if trash
+/// `has_grown`. This only clears up, so failures are left to the next time.
 pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
     let schedule = TrashSchedule::read(&pool.layout).filter(|schedule| !schedule.is_due(pool.now().micros));
     if schedule.is_some() && !has_grown {
@@ -62,7 +63,7 @@ pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
     if schedule.is_some_and(|schedule| schedule.keep == limits.age) && limits.size.is_none() {
         return;
     }
-    // Before the look: what comes meanwhile is not older.
+    // Taken before the look: what comes meanwhile is younger.
     let now = pool.now().micros;
     let Ok((goes, oldest)) = pool.over(&limits, now) else { return };
     let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
@@ -72,8 +73,8 @@ pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
 }
 
 impl Pool {
-    /// All that is in trash of operations that are over, oldest first; with its sizes where they are asked for, which takes a
-    /// walk over all of it.
+    /// Lists the trash of operations that are over, oldest first. With `sizes`, measures it, which
+    /// takes a walk over all of it.
     ///
     /// # Errors
     /// When trash cannot be read.
@@ -84,7 +85,7 @@ impl Pool {
         if names.is_empty() {
             return Ok(entries);
         }
-        // Read behind the names: what is not in it by then is no operation's that is still under way.
+        // The journal is read after the names: an operation that is not in it by then is over.
         let journal = self.store.read(|rows| rows.journal())?;
         let under_way = |operation: &OperationId| journal.iter().any(|one| one.id == *operation);
         for name in names {
@@ -103,8 +104,8 @@ impl Pool {
         Ok(entries)
     }
 
-    /// What is in trash longer than `trash.keep`, or over `trash.max-size` with the oldest counted
-    /// out first. Sizes are told only when `trash.max-size` is set.
+    /// Lists what is in trash longer than `trash.keep`, or exceeds `trash.max-size`, oldest first.
+    /// Measures sizes only when `trash.max-size` is set.
     ///
     /// # Errors
     /// When trash or the settings cannot be read.
@@ -113,7 +114,7 @@ impl Pool {
         Ok(self.over(&limits, self.now().micros)?.0)
     }
 
-    /// The entries that are over these limits, and since when the oldest of the others is there.
+    /// Gives the entries that exceed these limits, and the age of the oldest other one.
     fn over(&self, limits: &Limits, now: i64) -> Result<(Vec<TrashEntry>, Option<i64>), Error> {
         let entries = self.trash(limits.size.is_some())?;
         let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
@@ -128,15 +129,15 @@ impl Pool {
         Ok((goes, stays.first().map(|entry| entry.since)))
     }
 
-    /// Deletes what an operation left there for good.
+    /// Deletes the trash of an operation.
     ///
     /// # Errors
-    /// When it cannot be moved out of trash: it stays there, whole. Or when it cannot be removed after that: what is
-    /// left of it goes with the next recovery.
+    /// When it cannot be moved out of trash: it stays there whole. Or when it cannot be deleted
+    /// after that: the next recovery deletes what is left.
     pub fn delete_trash(&self, operation: &OperationId) -> Result<(), DiskError> {
         let leaving = self.layout.trash_leaving(operation);
         match disk::rename(&self.layout.trash().join(operation.as_str()), &leaving) {
-            // Somebody else deletes it.
+            // Another process deletes it.
             Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
             other => other?,
         }
@@ -144,7 +145,7 @@ impl Pool {
     }
 }
 
-/// When something was last put into the directory, in microseconds since the epoch.
+/// Returns when something was last put into the directory, in microseconds since the epoch.
 fn changed(path: &Path) -> Result<i64, Error> {
     let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
     let time = metadata.modified().at("look at", path)?;

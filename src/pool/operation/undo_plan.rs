@@ -1,5 +1,5 @@
-//! The plan that takes an operation back: its rows reversed, its moves reversed with what trash
-//! holds. What cannot be had back is refused here, before anything changes.
+//! The plan that undoes an operation: its rows reversed, and its moves reversed with what trash
+//! has. What cannot be undone is refused here, before anything changes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,21 +10,22 @@ use crate::pool::{PlanBuilder, Pool, TreeUndo};
 use crate::store::Rows;
 use crate::sys::disk;
 
-/// What taking an operation back touches beside metadata.
+/// What an undo touches besides metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UndoPlan {
-    /// A working tree or the running point is swapped: containers must come up on the new one.
+    /// Whether a working tree or the running point is swapped: containers must come up on the new
+    /// one.
     pub swaps: bool,
-    /// A whole volume goes or changes its name: no container may use it.
+    /// Whether a whole volume goes or changes its name: no container may use it.
     pub removes_volume: bool,
-    /// The trees that are made of a commit and of what differed from it.
+    /// The trees to make again from a commit and what differed from it.
     pub remade: Vec<TreeUndo>,
 }
 
-/// Drafts the way back from `operation`.
+/// Plans to undo `operation`.
 ///
 /// # Errors
-/// [`Error::CannotUndo`] when a row was changed since, or trash does not hold what is needed.
+/// [`Error::CannotUndo`] when a row was changed since, or trash does not have what is needed.
 pub fn plan_undo(
     pool: &Pool,
     rows: &Rows<'_>,
@@ -43,7 +44,7 @@ pub fn plan_undo(
         let Some(row) = change.after.as_ref().or(change.before.as_ref()) else { continue };
         let now = rows.row_like(row)?;
         if matches!(row, Row::CurrentVolume(_)) {
-            // What is current was chosen anew since: that choice stays.
+            // The current volume was chosen again since: that choice stays.
             if now == back.before {
                 draft.change(back);
             }
@@ -54,7 +55,7 @@ pub fn plan_undo(
         }
         if let (Some(Row::Volume(volume)), None) = (&back.before, &back.after) {
             touched.removes_volume = true;
-            // What was set since is no operation's, and must not outlive the volume.
+            // Settings that were set since belong to no operation, and must not outlive the volume.
             let named = |change: &RowChange, wanted: &str| matches!(&change.after, Some(Row::Setting { volume: of, key, .. }) if *of == volume.name && key == wanted);
             for (key, value) in rows.settings(Some(&volume.name))? {
                 if !operation.plan.changes.iter().any(|change| named(change, &key)) {
@@ -80,7 +81,8 @@ pub fn plan_undo(
     let mut exchanged: Vec<&PathBuf> = Vec::new();
     for step in operation.plan.install.iter().rev() {
         match step {
-            // What came out of trash goes back there, so that the operation that dropped it can be undone still.
+            // What came out of trash goes back there, so that the operation that dropped it can
+            // still be undone.
             Move::Rename { from, to, .. } if is_private(from) && !from.starts_with(layout::TRASH) => {
                 draft.retire(to.clone())?;
             }
@@ -125,7 +127,7 @@ pub fn plan_undo(
     Ok(touched)
 }
 
-/// A running point is made anew: nobody keeps old links.
+/// Plans a new running point: the old link was not kept.
 fn point_back(
     draft: &mut PlanBuilder<'_>,
     operation: &Operation,
@@ -144,7 +146,7 @@ fn is_private(path: &Path) -> bool {
     path.starts_with(layout::PRIVATE)
 }
 
-/// The volumes that an operation made, changed or deleted.
+/// Lists the volumes that an operation made, changed or deleted.
 pub fn volumes_of(operation: &Operation) -> Vec<VolumeName> {
     let rows = operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]);
     let named = rows.filter_map(|row| match row {
