@@ -206,6 +206,14 @@ fn hint(error: &Error) -> Option<String> {
             let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
             format!("the settings are {}", keys.join(", "))
         }
+        Error::Extract(ExtractError::Endless) => {
+            "if it is whole, add an end to it: { cat FILE; head -c 1024 /dev/zero; } | dvol import - VOLUME".to_owned()
+        }
+        Error::Extract(ExtractError::Entry { source, .. })
+            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+        {
+            NO_SPACE.to_owned()
+        }
         Error::Extract(ExtractError::Compressed(how)) => {
             format!("unpack it on the way: {} FILE | dvol import - VOLUME", unpack(*how))
         }

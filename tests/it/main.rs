@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod archives;
 mod branches;
 mod command_line;
 mod commits;

@@ -49,7 +49,8 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-pub use archive::extract::{ArchiveReader, Compression, ExtractError};
+pub use archive::error::{Compression, ExtractError};
+pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter};
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;

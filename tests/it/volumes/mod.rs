@@ -1,5 +1,4 @@
-//! Whole volumes: cloning, renaming, archives and compose projects.
+//! Whole volumes: cloning, renaming and compose projects.
 
-mod archive;
 mod projects;
 mod whole;

@@ -29,6 +29,8 @@ pub(super) struct EntryAttributes {
     mode: Mode,
     times: Timestamps,
     extended: Vec<(CString, Vec<u8>)>,
+    /// Names of extended attributes that a directory got early.
+    early: Vec<CString>,
     access: Option<Vec<u8>>,
     default: Option<Vec<u8>>,
 }
@@ -55,7 +57,7 @@ impl EntryAttributes {
         let (access, default) = (list(extension.access.as_ref())?, list(extension.default.as_ref())?);
         let mut extended = std::mem::take(&mut extension.attributes);
         if access.is_some() || default.is_some() {
-            extended.retain(|(name, _)| ![access_list::ACCESS, access_list::DEFAULT].contains(&&**name));
+            extended.retain(|(name, _)| !is_access_list(name));
         }
         let last_access = extension.atime.unwrap_or(item.mtime);
         Ok(EntryAttributes {
@@ -64,6 +66,7 @@ impl EntryAttributes {
             mode: Mode::from_raw_mode(item.mode),
             times: Timestamps { last_access, last_modification: item.mtime },
             extended,
+            early: Vec::new(),
             access,
             default,
         })
@@ -71,8 +74,28 @@ impl EntryAttributes {
 
     /// Returns whether `other` has each extended attribute that these have.
     pub(super) fn are_named_by(&self, other: &EntryAttributes) -> bool {
-        let has = |name: &CString| other.extended.iter().any(|(there, _)| there == name);
-        self.extended.iter().all(|(name, _)| has(name))
+        let has = |name| other.names().any(|there| there == name);
+        self.names().all(has)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &CString> {
+        self.extended.iter().map(|(name, _)| name).chain(&self.early)
+    }
+
+    /// Puts the extended attributes on a directory but for access lists, which its entries would
+    /// get from it. The rest must wait for the entries; these may be long, and many directories
+    /// wait.
+    pub(super) fn apply_early(
+        &mut self,
+        directory: &OwnedFd,
+        name: &[u8],
+        stats: &mut ArchiveStats,
+    ) -> io::Result<()> {
+        let can_be_early = |(key, _): &mut (CString, Vec<u8>)| !is_access_list(key);
+        let early: Vec<_> = self.extended.extract_if(.., can_be_early).collect();
+        set_extended(&early, NewEntry::Open(directory), name, stats)?;
+        self.early.extend(early.into_iter().map(|(key, _)| key));
+        Ok(())
     }
 
     /// Puts them on `made`, called `name` in the archive.
@@ -85,19 +108,7 @@ impl EntryAttributes {
                 chownat(folder, name, owner, group, nofollow)?;
             }
         }
-        for (key, value) in &self.extended {
-            if is_host_label(key) {
-                stats.labels += 1;
-                continue;
-            }
-            match made.set(key, value) {
-                Ok(()) => {}
-                Err(errno) if is_impossible(key, errno, made) => {
-                    stats.leave_out(&key.to_string_lossy(), name);
-                }
-                Err(errno) => return Err(named(key, errno)),
-            }
-        }
+        set_extended(&self.extended, made, name, stats)?;
         match made {
             NewEntry::Open(file) => fchmod(file, self.mode)?,
             NewEntry::Special(folder, name) => chmodat(folder, name, self.mode, AtFlags::empty())?,
@@ -142,6 +153,32 @@ impl NewEntry<'_> {
     }
 }
 
+fn set_extended(
+    attributes: &[(CString, Vec<u8>)],
+    made: NewEntry<'_>,
+    name: &[u8],
+    stats: &mut ArchiveStats,
+) -> io::Result<()> {
+    for (key, value) in attributes {
+        if is_host_label(key) {
+            stats.labels += 1;
+            continue;
+        }
+        match made.set(key, value) {
+            Ok(()) => {}
+            Err(errno) if is_impossible(key, errno, made) => {
+                stats.leave_out(&key.to_string_lossy(), name);
+            }
+            Err(errno) => return Err(named(key, errno)),
+        }
+    }
+    Ok(())
+}
+
+fn is_access_list(key: &CStr) -> bool {
+    [access_list::ACCESS, access_list::DEFAULT].contains(&key)
+}
+
 fn known(kind: &str, name: &str) -> Option<u32> {
     let file = if kind == "user" { "/etc/passwd" } else { "/etc/group" };
     access_list::number_in(&std::fs::read_to_string(file).ok()?, name)
@@ -158,8 +195,7 @@ fn is_impossible(key: &CStr, errno: Errno, made: NewEntry<'_>) -> bool {
     if is_of(b"user.") && !matches!(made, NewEntry::Open(_)) {
         return errno == Errno::PERM;
     }
-    let is_list = [access_list::ACCESS, access_list::DEFAULT].contains(&key);
-    !(is_list || is_of(b"user.") || is_of(b"trusted.") || is_of(b"security."))
+    !(is_access_list(key) || is_of(b"user.") || is_of(b"trusted.") || is_of(b"security."))
 }
 
 fn named(key: &CStr, errno: Errno) -> io::Error {

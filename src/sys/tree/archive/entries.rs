@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use rustix::fs::{Dev, Timespec};
 
-use super::extract::{Compression, ExtractError};
+use super::error::{Compression, ExtractError};
 use super::header::{BLOCK, Format, HeaderBlock, bad, until_nul};
 use super::pax::{self, Extension, Record};
 use super::sparse::{Form, SparseMap, read_map};
@@ -102,7 +102,7 @@ impl<'r> Entries<'r> {
     pub(super) fn next(&mut self) -> Result<Option<Item>, ExtractError> {
         let mut before = Before::default();
         loop {
-            let Some(header) = self.header().map_err(ExtractError::Archive)? else {
+            let Some(header) = self.header()? else {
                 return match before {
                     Before { name: None, link: None, records: None } => Ok(None),
                     _ => Err(ExtractError::Archive(bad("it ends after a header without an entry"))),
@@ -128,31 +128,37 @@ impl<'r> Entries<'r> {
 
     /// Passes over what is left of the entry before and returns the next header, or `None` at the
     /// end.
-    fn header(&mut self) -> io::Result<Option<HeaderBlock>> {
+    fn header(&mut self) -> Result<Option<HeaderBlock>, ExtractError> {
         if self.is_over {
             return Ok(None);
         }
-        let rest = self.left + self.padding;
-        if io::copy(&mut (&mut *self.from).take(rest), &mut io::sink())? < rest {
-            return Err(cut_off());
-        }
-        self.start(0);
+        self.pass_over().map_err(ExtractError::Archive)?;
         let header = match self.first.take() {
             Some(header) => header,
-            None => self.block()?.ok_or_else(cut_off)?,
+            None => self.block().map_err(ExtractError::Archive)?.ok_or(ExtractError::Endless)?,
         };
+        let damaged = |how| ExtractError::Archive(bad(how));
         if header.is_zero() {
             self.is_over = true;
-            return match self.block()? {
-                Some(second) if !second.is_zero() => Err(bad("it is damaged: a header has only zeros")),
+            return match self.block().map_err(ExtractError::Archive)? {
+                Some(second) if !second.is_zero() => Err(damaged("it is damaged: a header has only zeros")),
                 _ => Ok(None),
             };
         }
         if header.has_right_checksum() {
             Ok(Some(header))
         } else {
-            Err(bad("it is damaged: the checksum of a header is wrong"))
+            Err(damaged("it is damaged: the checksum of a header is wrong"))
         }
+    }
+
+    fn pass_over(&mut self) -> io::Result<()> {
+        let rest = self.left + self.padding;
+        if io::copy(&mut (&mut *self.from).take(rest), &mut io::sink())? < rest {
+            return Err(cut_off());
+        }
+        self.start(0);
+        Ok(())
     }
 
     /// Takes a header that stands before an entry's own; false if `header` is the entry's own.

@@ -38,16 +38,19 @@
 //! | `places` | reaches the places of the new tree |
 //! | `attributes` | puts owner, mode, attributes and times on an entry |
 //! | `file_writer` | writes the content of a file |
-//! | `extract` | makes the tree |
+//! | `new_tree`, `extract` | make the tree |
+//! | `error` | says why not |
 //! | `write`, `write_header` | write an archive |
 
 mod access_list;
 mod attributes;
 mod entries;
+pub(super) mod error;
 pub(super) mod extract;
 mod file_writer;
 mod header;
 mod names;
+mod new_tree;
 mod pax;
 mod places;
 mod sparse;

@@ -21,7 +21,7 @@ pub(super) struct Entry {
     /// The runs of data of a file, and a hash of what is in them.
     data: Vec<(u64, u64)>,
     hash: blake3::Hash,
-    attributes: BTreeMap<OsString, Vec<u8>>,
+    pub(super) attributes: BTreeMap<OsString, Vec<u8>>,
     /// The first path of the inode.
     first: PathBuf,
     pub(super) modified: (i64, i64),

@@ -172,7 +172,7 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode='w|', format=tarfile.{format}_
 
 #[test]
 fn archives_of_every_program_become_what_tar_makes_of_them() {
-    if !can_run("archives_of_every_program_become_what_tar_makes_of_them", &PROGRAMS) {
+    if !can_run(&PROGRAMS) {
         return;
     }
     let arena = Arena::new();

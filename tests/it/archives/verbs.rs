@@ -208,6 +208,10 @@ fn what_is_no_archive_of_ours_is_refused_with_the_reason() {
     for (bytes, words) in [
         (newer, "this dvol reads 1"),
         (cut, "cannot"),
+        (
+            whole[..whole.len() - 1024].to_vec(),
+            "it has no end, so it may have been cut off\nhint: if it is whole, add",
+        ),
         (Vec::new(), "it is empty"),
         (b"\x1f\x8b and so on".to_vec(), "it is compressed with gzip\nhint: unpack it on the way: gunzip -c"),
         (b"\x28\xb5\x2f\xfd and so on".to_vec(), "zstd -dc FILE | dvol import - VOLUME"),
@@ -255,7 +259,7 @@ fn what_is_left_out_is_said() {
 #[test]
 fn a_reader_that_has_had_enough_is_no_error() {
     let pool = Pool::with_volume();
-    pool.write("big", &"x".repeat(1 << 20));
+    pool.write("db", "big", &"x".repeat(1 << 20));
     pool.ok(["commit", "-m", "Big"]);
     let mut command = pool.command(["export", "db", "-"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
