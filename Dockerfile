@@ -1,14 +1,15 @@
 # dvol's volume driver and command line as a container, for hosts that have Docker and nothing else.
 #
 #   docker build -t dvol .
-#   docker run -d --name dvol --restart always --network none --cap-add SYS_ADMIN \
-#       -v /var/lib/dvol:/var/lib/dvol \
+#   docker create -v /var/lib/dvol --name=dvol-volumes dvol
+#   docker run -d --name=dvol --restart=always --network=none --cap-add=SYS_ADMIN \
+#       --volumes-from dvol-volumes \
 #       -v /run/docker/plugins:/run/docker/plugins \
-#       -v /var/run/docker.sock:/var/run/docker.sock dvol
+#       -v /var/run/docker.sock:/var/run/docker.sock dvol dvol plugin
 #   docker cp dvol:/client /usr/local/bin/dvol
 #
-# The pool must have one path inside and outside, since the engine looks for volumes at the path
-# that the driver tells it.
+# The driver asks the engine where the host has the pool. To have it in a directory of the host
+# instead, write -v /var/lib/dvol:/var/lib/dvol in place of --volumes-from.
 #
 # A driver in a container starts after the engine: containers of other volumes that the engine
 # restarts by itself at boot may come up late, and those on dvol's volumes not at all until they
@@ -23,6 +24,7 @@ COPY . .
 RUN cp "$(tools/package/static)" /dvol
 
 FROM scratch
-COPY --from=build /dvol /src/tools/package/client /
-ENTRYPOINT ["/dvol"]
-CMD ["plugin"]
+COPY --from=build /dvol /usr/local/bin/dvol
+COPY --from=build /src/tools/package/client /client
+ENV PATH=/usr/local/bin
+CMD ["dvol", "plugin"]

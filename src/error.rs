@@ -1,6 +1,8 @@
 //! Why an operation was refused or failed. Whatever it says, the pool is as it was before, except
 //! where the message says what holds.
 
+use std::path::PathBuf;
+
 use crate::containers::ContainerError;
 use crate::model::{
     BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName, count,
@@ -334,6 +336,26 @@ pub enum Error {
         named("container", _0)
     )]
     OutOfReach(Vec<String>),
+    /// This process runs in a container, and no other container can reach the pool.
+    #[error(
+        "the pool {} lies in container {container} alone, where the engine cannot mount its volumes from",
+        pool.display()
+    )]
+    PoolInContainer {
+        /// The pool, as this process sees it.
+        pool: PathBuf,
+        /// The container's id, shortened.
+        container: String,
+    },
+    /// This process runs in a container, and the engine does not say where it has the pool from.
+    #[error("cannot find the pool {} on the host: {cause}", pool.display())]
+    PoolOnHost {
+        /// The pool, as this process sees it.
+        pool: PathBuf,
+        /// Why not.
+        #[source]
+        cause: ContainerError,
+    },
     /// A command that comes before a commit failed.
     #[error(
         "'{command}' failed in container {container}, so nothing is committed (exit code {code}): {output}"

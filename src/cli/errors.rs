@@ -8,6 +8,7 @@ use super::output::{Failure, say};
 use super::similar;
 use crate::containers::ContainerError;
 use crate::error::Error;
+use crate::ops::host_path_remedy;
 use crate::pool::{Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -125,13 +126,13 @@ fn is_interrupt(error: &Error) -> bool {
     kind == io::ErrorKind::Interrupted
 }
 
-/// Names the command that repairs what the error found in the pool, if one does.
+/// Names the command that makes good what the driver found wrong with the pool, if one does.
 pub(super) fn repair_hint(error: &Error) -> Option<String> {
     match error {
         Error::Store(StoreError::Damaged { .. } | StoreError::Missing { .. }) => {
             Some("dvol fsck --repair rebuilds it from its second copy".to_owned())
         }
-        _ => None,
+        _ => host_path_remedy(error),
     }
 }
 

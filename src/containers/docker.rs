@@ -8,12 +8,14 @@
 
 mod connection;
 mod exec;
+mod host_paths;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
@@ -28,7 +30,7 @@ use bollard::query_parameters::{
 use self::connection::{CallError, Connection};
 use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
-    Health, State, StopOutcome,
+    Health, HostMount, State, StopOutcome,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -301,6 +303,14 @@ impl ContainerRuntime for Docker {
 
     fn name_of(&self, id: &str) -> Option<String> {
         self.look(id).ok().flatten().map(|container| summary::name(&container))
+    }
+
+    fn mounts_of(&self, id: &str) -> Result<Option<Vec<HostMount>>, ContainerError> {
+        host_paths::mounts_of(self, id)
+    }
+
+    fn volume_directories(&self) -> Result<BTreeMap<String, PathBuf>, ContainerError> {
+        host_paths::volume_directories(self)
     }
 
     fn details(&self, id: &str) -> Result<Details, ContainerError> {

@@ -9,6 +9,7 @@ mod foreign;
 mod none;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::VolumeName;
@@ -64,6 +65,15 @@ pub struct Dependency {
     pub service: String,
     /// Whether it must be healthy first.
     pub healthy: bool,
+}
+
+/// A directory of the host that a container has mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostMount {
+    /// Its path on the host, as the engine says it.
+    pub source: PathBuf,
+    /// Its path in the container.
+    pub destination: PathBuf,
 }
 
 /// A volume's part in a compose project, as the labels of the volume or of a container on it tell.
@@ -177,6 +187,22 @@ pub trait ContainerRuntime: Send + Sync {
     /// What people call a container of this engine, running or not; none where it has none of that id.
     fn name_of(&self, _id: &str) -> Option<String> {
         None
+    }
+
+    /// Lists the mounts of a running container by its id; `None` if the engine has none of that id.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn mounts_of(&self, _id: &str) -> Result<Option<Vec<HostMount>>, ContainerError> {
+        Ok(None)
+    }
+
+    /// Lists where the engine's volumes of dvol's driver lie, by name, as the driver has told it.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn volume_directories(&self) -> Result<BTreeMap<String, PathBuf>, ContainerError> {
+        Ok(BTreeMap::new())
     }
 
     /// A closer look at one container. Only for one that runs or is paused.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::host_path::{PoolPath, host_path, host_path_remedy};
+use crate::error::Error;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
 
@@ -142,7 +144,9 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
         Ok(about) => about,
         Err(error) => {
             let remedy = "start the engine, name it with DOCKER_HOST, or use --disable-docker-integration";
-            return vec![check("engine", Health::Bad, error.to_string(), remedy)];
+            let mut checks = vec![check("engine", Health::Bad, error.to_string(), remedy)];
+            checks.extend(reach(&host_path(pool)));
+            return checks;
         }
     };
     let mut checks = vec![check("engine", Health::Good, about.version, "")];
@@ -151,6 +155,8 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
         checks.push(check("driver", Health::Good, format!("the engine runs it as the plugin {managed}"), ""));
         return checks;
     }
+    let host = host_path(pool);
+    checks.extend(reach(&host));
     let serving = UnixStream::connect(socket);
     checks.push(match &serving {
         Ok(_) => check("socket", Health::Good, format!("the driver answers at {}", socket.display()), ""),
@@ -185,5 +191,32 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
             "start dvol plugin",
         ),
     });
+    if let (Ok(host), Ok(_)) = (&host, &serving) {
+        checks.extend(other_pool(pool, host));
+    }
     checks
+}
+
+/// Whether the engine reaches the pool; nothing to say where both have it at one path.
+fn reach(host: &Result<PoolPath, Error>) -> Option<Check> {
+    match host {
+        Ok(path) if path.is_guess() || !path.differs() => None,
+        Ok(path) => {
+            let found = format!("the host has it at {}", path.host().display());
+            Some(check("pool", Health::Good, found, ""))
+        }
+        Err(error) => {
+            let remedy = host_path_remedy(error).unwrap_or_default();
+            Some(check("pool", Health::Bad, error.to_string(), &remedy))
+        }
+    }
+}
+
+/// Whether the driver serves another pool, as the places of its volumes tell.
+fn other_pool(pool: &Pool, host: &PoolPath) -> Option<Check> {
+    let volumes = pool.containers().volume_directories().ok()?;
+    let is_elsewhere = |place: &Path| place.is_absolute() && !place.starts_with(host.host());
+    let (name, place) = volumes.iter().find(|(_, place)| is_elsewhere(place))?;
+    let found = format!("the driver serves another pool: it has volume {name} at {}", place.display());
+    Some(check("driver", Health::Bad, found, "name the driver's pool with -p or DVOL_POOL"))
 }

@@ -6,6 +6,7 @@
 //! protocol   what stands in the bodies
 //! service    the trait behind which volumes are
 //! volumes    the trait over a pool
+//! host_view  the pool's path on the host, for a driver in a container
 //! socket     claiming a place for the socket, and giving it back
 //! ```
 //!
@@ -22,6 +23,7 @@
 //! * A call that waits (a Mount at a closed gate) delays no other.
 
 mod call;
+mod host_view;
 mod protocol;
 mod server;
 mod service;

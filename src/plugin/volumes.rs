@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::host_view::HostView;
 use super::service::{VolumeInfo, VolumeService};
 use crate::error::Error;
 use crate::model::VolumeName;
-use crate::ops::{self, Bytes, Description, Guard, QuickStatus, StatusCache};
+use crate::ops::{self, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
 use crate::pool::{Pool, Sweep};
 
 /// The nice value of what can wait.
@@ -25,6 +26,8 @@ pub type Advice = fn(&Error) -> Option<String>;
 /// A pool behind the driver.
 pub struct PoolService {
     pool: Pool,
+    /// Where the engine finds the pool.
+    host: HostView,
     /// Words for people, which the command line knows.
     advice: Advice,
     /// Locked while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
@@ -40,6 +43,7 @@ impl PoolService {
     pub fn new(pool: Pool, advice: Advice) -> Self {
         PoolService {
             pool,
+            host: HostView::default(),
             advice,
             glances: Mutex::default(),
             mounting: AtomicUsize::new(0),
@@ -49,6 +53,17 @@ impl PoolService {
 
     fn told<T>(&self, result: Result<T, Error>) -> Result<T, String> {
         result.map_err(|error| text_of(&error, self.advice))
+    }
+
+    /// Finds the pool where the engine mounts it from.
+    fn pool_on_host(&self) -> Result<PoolPath, String> {
+        self.host.find(&self.pool, |error| text_of(error, self.advice))
+    }
+
+    /// Translates the mount point of a description.
+    fn as_host_sees(&self, mut info: VolumeInfo) -> VolumeInfo {
+        info.mountpoint = self.host.shown(&info.mountpoint);
+        info
     }
 
     /// What a short look at a volume tells; nothing while another is looked at or mounted.
@@ -162,29 +177,34 @@ impl VolumeService for PoolService {
                 tracing::error!(%error, "the volumes are told from their directories");
                 let names = ops::volumes_on_disk(&self.pool);
                 let error = text_of(&error, self.advice);
-                Ok(names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error)).collect())
+                let found = names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error));
+                Ok(found.map(|info| self.as_host_sees(info)).collect())
             }
-            other => Ok(self.told(other)?.into_iter().map(info).collect()),
+            other => Ok(self.told(other)?.into_iter().map(|found| self.as_host_sees(info(found))).collect()),
         }
     }
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
-        match ops::describe(&self.pool, name) {
+        let found = match ops::describe(&self.pool, name) {
             Err(error) if is_damage(&error) => {
                 let error = text_of(&error, self.advice);
-                info_from_disk(&self.pool, name, &error).map(Some).ok_or(error)
+                Some(info_from_disk(&self.pool, name, &error).ok_or(error)?)
             }
-            other => Ok(self.told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name)))),
-        }
+            other => self.told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name))),
+        };
+        Ok(found.map(|info| self.as_host_sees(info)))
     }
 
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {
-        self.told(ops::path(&self.pool, name))
+        let pool = self.pool_on_host()?;
+        self.told(ops::path(&self.pool, name)).map(|directory| pool.to_host(&directory))
     }
 
     fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String> {
         let _mounting = Mounting::begin(&self.mounting);
-        self.told(ops::mount(&self.pool, name, id))
+        // First: a mount that the engine cannot make is not recorded.
+        let pool = self.pool_on_host()?;
+        self.told(ops::mount(&self.pool, name, id)).map(|directory| pool.to_host(&directory))
     }
 
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
@@ -196,6 +216,7 @@ impl VolumeService for PoolService {
     }
 
     fn align(&self) {
+        let _ = self.pool_on_host();
         // Set again by what happens meanwhile.
         if !self.needs_reconcile.swap(false, Ordering::Relaxed) {
             return;
@@ -222,6 +243,7 @@ impl VolumeService for PoolService {
 
     fn recover(&self) {
         report(self.pool.recover_all_trees());
+        let _ = self.pool_on_host();
     }
 
     fn idle(&self) {

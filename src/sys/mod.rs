@@ -10,6 +10,7 @@
 //! | `fault` | fault points for tests |
 //! | `locks` | kernel file locks |
 //! | `mounts` | mounts of containers, read from `/proc` |
+//! | `own_container` | the container that this process runs in, read from `/proc` |
 //! | `spool` | records that may outgrow memory |
 //! | `tree` | whole trees |
 
@@ -20,5 +21,6 @@ pub mod fault;
 pub mod ids;
 pub mod locks;
 pub mod mounts;
+pub mod own_container;
 pub mod spool;
 pub mod tree;

@@ -31,17 +31,17 @@ pub struct Sharer {
 
 /// A place in a file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     /// Major and minor number, as the kernel writes them.
     device: String,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// One line of `mountinfo`.
-struct Mount {
+pub(super) struct Mount {
     /// The part of the file system that is mounted.
-    root: Place,
-    at: PathBuf,
+    pub(super) root: Place,
+    pub(super) at: PathBuf,
     writes: bool,
 }
 
@@ -90,7 +90,8 @@ fn containers() -> Vec<(u32, Vec<String>)> {
     found.into_values().collect()
 }
 
-fn container_ids(pid: &str) -> Vec<String> {
+/// Extracts the ids of the containers around a process from its control groups, innermost last.
+pub(super) fn container_ids(pid: &str) -> Vec<String> {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     ids_of(&groups)
 }
@@ -103,8 +104,7 @@ fn ids_of(groups: &str) -> Vec<String> {
         for part in path.split('/') {
             let part = part.strip_suffix(".scope").unwrap_or(part);
             let id = part.rsplit('-').next().unwrap_or_default();
-            let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if is_id && !found.iter().any(|known| known == id) {
+            if is_id(id) && !found.iter().any(|known| known == id) {
                 found.push(id.to_owned());
             }
         }
@@ -112,7 +112,13 @@ fn ids_of(groups: &str) -> Vec<String> {
     found
 }
 
-fn mounts(process: &str) -> io::Result<Vec<Mount>> {
+/// Whether `text` is written as engines write a container's id.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Lists the mounts that a process sees.
+pub(super) fn mounts(process: &str) -> io::Result<Vec<Mount>> {
     Ok(fs::read(format!("/proc/{process}/mountinfo"))?
         .split(|byte| *byte == b'\n')
         .filter_map(mount)
@@ -121,7 +127,7 @@ fn mounts(process: &str) -> io::Result<Vec<Mount>> {
 
 /// Parses a line of `mountinfo`: `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root
 /// rw,errors=continue`.
-fn mount(line: &[u8]) -> Option<Mount> {
+pub(super) fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').skip(2);
     let device = String::from_utf8(fields.next()?.to_owned()).ok()?;
     let (path, at) = (unescaped(fields.next()?), unescaped(fields.next()?));
@@ -147,12 +153,17 @@ fn place(directory: &Path, own: &[Mount]) -> Result<Option<Place>, DiskError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.at("find", directory)?,
     };
-    // Of two mounts at one place, the later one hides the other.
-    let holds = own.iter().filter(|mount| directory.starts_with(&mount.at));
-    let mount = holds.max_by_key(|mount| mount.at.components().count());
+    let mount = holder(&directory, own);
     let mount = mount.ok_or(io::ErrorKind::NotFound).at("find the mount of", &directory)?;
     let inside = directory.strip_prefix(&mount.at).unwrap_or(&directory);
     Ok(Some(Place { device: mount.root.device.clone(), path: mount.root.path.join(inside) }))
+}
+
+/// Finds the mount that shows `directory`, which has no symlink in its path.
+pub(super) fn holder<'m>(directory: &Path, mounts: &'m [Mount]) -> Option<&'m Mount> {
+    // Of two mounts at one place, the later one hides the other.
+    let holds = mounts.iter().filter(|mount| directory.starts_with(&mount.at));
+    holds.max_by_key(|mount| mount.at.components().count())
 }
 
 impl Place {

@@ -1,6 +1,5 @@
 //! Ways to install the driver in which the engine runs it: as a container beside a script for the
-//! command line, and as a managed plugin. Both take the static dvol that tools/package/static
-//! builds.
+//! command line, and as a managed plugin. Both take the static dvol of tools/package/static.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The static dvol, or none where none was built.
 #[track_caller]
-fn static_dvol() -> Option<PathBuf> {
+pub(crate) fn static_dvol() -> Option<PathBuf> {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(ROOT).join("target"), PathBuf::from);
     let triple = format!("{}-unknown-linux-{}", std::env::consts::ARCH, env_of_libc());
@@ -29,10 +28,25 @@ fn env_of_libc() -> &'static str {
     if cfg!(target_env = "musl") { "musl" } else { "gnu" }
 }
 
-/// What a person does first, with the command line `dvol` and a driver that the engine runs.
+/// Makes the image `dvol` as the Dockerfile does, but for the build.
 #[track_caller]
-fn walk_through(engine: &Engine, dvol: &str) {
-    let pool = engine.dir().join("dvol/volumes");
+pub(crate) fn make_image(engine: &Engine, dvol: &Path) {
+    let image = engine.dir().join("image");
+    let bin = image.join("usr/local/bin");
+    fs::create_dir_all(&bin).expect("it can be made");
+    fs::copy(dvol, bin.join("dvol")).expect("it can be copied");
+    fs::copy(Path::new(ROOT).join("tools/package/client"), image.join("client")).expect("it can be copied");
+    let dockerfile = fs::read_to_string(Path::new(ROOT).join("Dockerfile")).expect("it can be read");
+    let last = dockerfile.rsplit("FROM scratch").next().expect("one part is the last");
+    let changes = last.lines().filter(|line| line.starts_with("ENV ") || line.starts_with("CMD "));
+    let changes: String = changes.map(|line| format!(" -c '{line}'")).collect();
+    engine.sh(&format!("tar -C {} -c . | docker import{changes} - dvol", image.display())).ok();
+}
+
+/// What a person does first, with the command line `dvol` and a driver that the engine runs. The
+/// engine's host has the pool at `pool`.
+#[track_caller]
+pub(crate) fn walk_through(engine: &Engine, dvol: &str, pool: &Path) {
     let sh = |line: &str| engine.sh(&format!("export DVOL_POOL={}; {line}", pool.display())).ok();
     let run = "docker run --network none -v shop:/data --volume-driver=dvol";
     sh(&format!("{dvol} init shop"));
@@ -44,8 +58,7 @@ fn walk_through(engine: &Engine, dvol: &str) {
     sh(&format!("{run} --rm busybox sh -c 'echo world > /data/file'"));
     sh(&format!("{dvol} reset --hard HEAD shop"));
     assert_eq!(sh(&format!("{run} --rm busybox cat /data/file")), "hello");
-    // Up when it was made and after both, of which the reset has taken the line of the second
-    // start.
+    // Started by the run, the commit and the reset, which took away the line of the second.
     assert_eq!(sh("docker exec server cat /data/starts | wc -l"), "2");
     sh(&format!("{dvol} checkout -b tests shop"));
     sh("docker exec server touch /data/on_tests");
@@ -63,16 +76,8 @@ fn walk_through(engine: &Engine, dvol: &str) {
 #[test]
 fn the_driver_in_a_container_with_a_script_for_the_command_line() {
     let (Some(dvol), Some(engine)) = (static_dvol(), Engine::without_driver()) else { return };
-    let (dir, image) = (engine.dir().display(), engine.dir().join("image"));
-    fs::create_dir(&image).expect("it can be made");
-    fs::copy(dvol, image.join("dvol")).expect("it can be copied");
-    fs::copy(Path::new(ROOT).join("tools/package/client"), image.join("client")).expect("it can be copied");
-    engine
-        .sh(&format!(
-            "tar -C {} -c . | docker import -c 'ENTRYPOINT [\"/dvol\"]' -c 'CMD [\"plugin\"]' - dvol",
-            image.display()
-        ))
-        .ok();
+    let dir = engine.dir().display();
+    make_image(&engine, &dvol);
     // As the Dockerfile says, but for where this engine and its pool are.
     engine
         .sh(&format!(
@@ -83,7 +88,7 @@ fn the_driver_in_a_container_with_a_script_for_the_command_line() {
         ))
         .ok();
     let client = format!("{dir}/client");
-    walk_through(&engine, &client);
+    walk_through(&engine, &client, &engine.dir().join("dvol/volumes"));
     // Files of the directory that it is called in are at hand, and exit codes are dvol's.
     let sh = |line: &str| engine.sh(&format!("export DVOL_POOL={dir}/dvol/volumes; cd {dir}/image; {line}"));
     sh(&format!("{client} export shop shop.tar && {client} import - copy < shop.tar")).ok();
@@ -183,7 +188,7 @@ fn the_driver_as_a_managed_plugin_keeps_data_and_containers_when_it_is_upgraded(
          && docker plugin set dvol pool.source={dir}/dvol engine.source={dir}/docker.sock && docker plugin enable dvol"
     );
     engine.sh(&install).ok();
-    walk_through(&engine, "dvol");
+    walk_through(&engine, "dvol", &engine.dir().join("dvol/volumes"));
 
     let upgrade = format!("docker plugin disable -f dvol && docker plugin rm -f dvol && {install}");
     engine.sh(&upgrade).ok();

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test stands outside the program and its doors")]
 
+mod as_specified;
 mod auto_remove;
 mod commit;
 mod compose;

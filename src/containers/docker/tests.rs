@@ -369,3 +369,24 @@ fn a_call_that_is_not_answered_ends_when_its_time_is_up() {
     assert!(matches!(answer, Err(CallError::TimedOut)), "{answer:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn a_containers_mounts_are_told_by_their_paths_on_the_host() {
+    let inspected = json!({"Mounts": [
+        {"Type": "volume", "Name": "x", "Source": "/volumes/x/_data", "Destination": "/var/lib/dvol"},
+        {"Type": "volume", "Name": "db", "Driver": "dvol", "Source": "", "Destination": "/data"},
+        {"Type": "bind", "Source": "/run/docker/plugins", "Destination": "/run/docker/plugins"},
+    ]});
+    let missing = json!({"message": format!("No such container: {}", id('b'))});
+    let engine = FakeEngine::new(vec![("aaaa/json", 200, inspected), ("bbbb/json", 404, missing)]);
+    let mount = |source: &str, destination: &str| HostMount {
+        source: source.into(),
+        destination: destination.into(),
+    };
+    let expected =
+        [mount("/volumes/x/_data", "/var/lib/dvol"), mount("/run/docker/plugins", "/run/docker/plugins")];
+    assert_eq!(engine.docker().mounts_of(&id('a')).unwrap().unwrap(), expected);
+    assert_eq!(engine.docker().mounts_of(&id('b')).unwrap(), None);
+    let nowhere = Docker::new(Some("unix:///nosuch.sock"));
+    assert!(matches!(nowhere.mounts_of(&id('a')), Err(ContainerError::Unreachable { .. })));
+}
