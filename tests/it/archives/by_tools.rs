@@ -68,6 +68,10 @@ pub(super) fn fill(root: &Path, reach: Reach) {
         let name = root.join("d".repeat(200)).join("f".repeat(200));
         fs::write(&name, "long").unwrap();
         fs::hard_link(&name, root.join("linked-to-long")).unwrap();
+        let not_text = OsStr::from_bytes(&[0xff; 120]);
+        symlink(not_text, root.join("link-to-bytes")).unwrap();
+        fs::write(root.join("d".repeat(200)).join(not_text), "x").unwrap();
+        fs::File::create(root.join(not_text)).unwrap().set_len(50_000).unwrap();
         chown(root.join("big"), Some(3_000_000_000), Some(4_000_000_000)).unwrap();
     }
     decorate(root);

@@ -122,9 +122,25 @@ pub(super) fn check_global(records: &[Record]) -> io::Result<()> {
 
 /// Records on their way into a pax header.
 #[derive(Default)]
-pub(super) struct Records(pub(super) Vec<u8>);
+pub(super) struct Records {
+    bytes: Vec<u8>,
+    has_bytes_for_names: bool,
+}
 
 impl Records {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds a name. Names are UTF-8 in pax unless a record before them says otherwise.
+    pub(super) fn put_name(&mut self, key: &[u8], name: &[u8]) {
+        if !self.has_bytes_for_names && std::str::from_utf8(name).is_err() {
+            self.put(b"hdrcharset", b"BINARY");
+            self.has_bytes_for_names = true;
+        }
+        self.put(key, name);
+    }
+
     pub(super) fn put(&mut self, key: &[u8], value: &[u8]) {
         let key = encode(key);
         let rest = key.len() + value.len() + 3;
@@ -132,11 +148,11 @@ impl Records {
         while length != rest + length.to_string().len() {
             length = rest + length.to_string().len();
         }
-        self.0.extend_from_slice(format!("{length} ").as_bytes());
-        self.0.extend_from_slice(&key);
-        self.0.push(b'=');
-        self.0.extend_from_slice(value);
-        self.0.push(b'\n');
+        self.bytes.extend_from_slice(format!("{length} ").as_bytes());
+        self.bytes.extend_from_slice(&key);
+        self.bytes.push(b'=');
+        self.bytes.extend_from_slice(value);
+        self.bytes.push(b'\n');
     }
 }
 
@@ -239,10 +255,11 @@ mod tests {
         for value in (0..20).chain(85..110).chain(980..1010) {
             let mut records = Records::default();
             records.put(b"SCHILY.xattr.user.%\xff=3D", &vec![b'\n'; value]);
-            records.put(b"path", b"a=b");
-            let parsed = parse(&records.0).unwrap();
+            records.put_name(b"path", b"a=\xff");
+            records.put_name(b"linkpath", b"\xfe");
+            let parsed = parse(records.as_bytes()).unwrap();
             let extension = Extension::read(parsed.iter()).unwrap();
-            assert_eq!(extension.name.unwrap(), b"a=b");
+            assert_eq!((extension.name.unwrap(), parsed.len()), (b"a=\xff".to_vec(), 4));
             let (name, read) = &extension.attributes[0];
             assert_eq!((name.to_bytes(), read.len()), (&b"user.%\xff=3D"[..], value));
         }

@@ -226,7 +226,7 @@ impl<'w> ArchiveWriter<'w> {
             map.resize(map.len().next_multiple_of(BLOCK as usize), 0);
             records.put(b"GNU.sparse.major", b"1");
             records.put(b"GNU.sparse.minor", b"0");
-            records.put(b"GNU.sparse.name", path);
+            records.put_name(b"GNU.sparse.name", path);
             records.put(b"GNU.sparse.realsize", stat.size.to_string().as_bytes());
             let shown = [b"GNUSparseFile.0/".as_slice(), path].concat();
             self.head(&shown, stat, b"", map.len() as u64 + data, records).at("write", archive)?;

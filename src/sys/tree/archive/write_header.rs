@@ -72,7 +72,7 @@ fn write(out: &mut dyn Write, mut entry: EntryHeader<'_>, mut header: Header) ->
     let names = [(entry.path, &mut old.name, "path"), (entry.link, &mut old.linkname, "linkpath")];
     for (bytes, field, key) in names {
         if bytes.len() > field.len() {
-            entry.records.put(key.as_bytes(), bytes);
+            entry.records.put_name(key.as_bytes(), bytes);
         }
         let length = bytes.len().min(field.len());
         field[..length].copy_from_slice(&bytes[..length]);
@@ -80,7 +80,7 @@ fn write(out: &mut dyn Write, mut entry: EntryHeader<'_>, mut header: Header) ->
     if entry.size > LONG_MAX {
         entry.records.put(b"size", entry.size.to_string().as_bytes());
     }
-    let records = &entry.records.0;
+    let records = entry.records.as_bytes();
     if !records.is_empty() {
         let mut extra = Header::new_ustar();
         extra.set_entry_type(EntryType::XHeader);
