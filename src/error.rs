@@ -1,12 +1,22 @@
-//! Why an operation was refused or failed. Whatever it says, the pool is as it was before, except
-//! where the message says what holds.
+//! Says why an operation was refused or failed. The pool is as it was before, except where the
+//! message says what was done.
+//!
+//! One enum serves the whole library, in blocks by concern. Rules for a message:
+//!
+//! * `cannot <verb> <thing>: <cause>`, in lower case; a refusal that names its cause alone (`volume
+//!   db already exists`) is as good. No advice: the command line adds hints (`cli/errors.rs`).
+//! * A name of something that exists stands bare. Text from outside that names nothing, or that
+//!   need not be a name at all, stands in 'single quotes'.
+//! * Sizes have binary units.
+//! * Words that users of an older tool know stay to the letter: `Volume 'x' does not exist`, `Volume
+//!   'x' does not exist, cannot remove it`, `You must provide a commit message`.
 
 use std::path::PathBuf;
 
 use crate::containers::ContainerError;
 use crate::model::{
     BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName, count,
-    named,
+    format_size, named,
 };
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -16,27 +26,28 @@ use crate::sys::tree::ExtractError;
 /// A refused or failed operation.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No such volume.
+    // ---- Volumes, branches and tags ----
+    /// The volume does not exist.
     #[error("Volume '{0}' does not exist")]
     NoVolume(VolumeName),
-    /// `rm` of no such volume.
+    /// The volume to remove does not exist.
     #[error("Volume '{0}' does not exist, cannot remove it")]
     NoVolumeToRemove(VolumeName),
-    /// No volume was named and none is current.
+    /// The command names no volume and none is current.
     #[error("no volume is chosen")]
     NoCurrentVolume,
-    /// The name is taken.
+    /// A volume of this name exists.
     #[error("volume {0} already exists")]
     VolumeExists(VolumeName),
-    /// No such branch.
+    /// The branch does not exist.
     #[error("branch '{branch}' does not exist in volume {volume}")]
     NoBranch {
         /// The volume.
         volume: VolumeName,
-        /// The name that was asked for.
+        /// The name as it was typed.
         branch: String,
     },
-    /// The name is taken.
+    /// A branch of this name exists.
     #[error("branch {branch} already exists in volume {volume}")]
     BranchExists {
         /// The volume.
@@ -44,15 +55,15 @@ pub enum Error {
         /// The branch.
         branch: BranchName,
     },
-    /// No such tag.
+    /// The tag does not exist.
     #[error("tag '{tag}' does not exist in volume {volume}")]
     NoTag {
         /// The volume.
         volume: VolumeName,
-        /// The name that was asked for.
+        /// The name as it was typed.
         tag: String,
     },
-    /// The name is taken.
+    /// A tag of this name exists.
     #[error("tag {tag} already exists in volume {volume}")]
     TagExists {
         /// The volume.
@@ -60,8 +71,8 @@ pub enum Error {
         /// The tag.
         tag: TagName,
     },
-    /// A branch and a tag of one name would be two meanings of one revision.
-    #[error("{name} is the name of a {kind} of volume {volume} already")]
+    /// A branch and a tag of one name would make a revision ambiguous.
+    #[error("cannot use the name {name}: volume {volume} has a {kind} of that name")]
     NameTaken {
         /// The volume.
         volume: VolumeName,
@@ -70,7 +81,52 @@ pub enum Error {
         /// "branch" or "tag".
         kind: &'static str,
     },
-    /// There is no commit where one is needed.
+    /// The current branch cannot be deleted.
+    #[error("cannot delete branch {branch} of volume {volume}: it is the current branch")]
+    CurrentBranch {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// Only this branch reaches some commits.
+    #[error(
+        "cannot delete branch {branch} of volume {volume}: {} would become unreachable",
+        count(*commits, "commit")
+    )]
+    Unmerged {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+        /// How many commits would be dropped.
+        commits: usize,
+    },
+    /// No volume belongs to the compose project.
+    #[error("no dvol volume belongs to the compose project '{0}'")]
+    NoProject(ProjectName),
+    /// Several volumes of a compose project have this short name.
+    #[error("'{name}' is ambiguous in the compose project {project}: it may be {}", names(candidates))]
+    AmbiguousVolume {
+        /// The name as it was typed.
+        name: VolumeName,
+        /// The project.
+        project: ProjectName,
+        /// The volumes that the project knows by that name.
+        candidates: Vec<VolumeName>,
+    },
+    /// A name breaks the rules for names.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An id is not one.
+    #[error(transparent)]
+    Id(#[from] IdError),
+
+    // ---- Revisions ----
+    /// A revision cannot be parsed.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+    /// The branch has no commit where one is needed.
     #[error("branch {branch} of volume {volume} has no commit yet")]
     NoCommits {
         /// The volume.
@@ -78,103 +134,94 @@ pub enum Error {
         /// The branch.
         branch: BranchName,
     },
-    /// Nothing has this name.
+    /// No commit has this name.
     #[error("'{revision}' names no commit in volume {volume}")]
     UnknownRevision {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
-        /// Where.
+        /// The volume.
         volume: VolumeName,
     },
-    /// Several ids begin so.
-    #[error("'{prefix}' is the beginning of more than one commit in volume {volume}")]
+    /// Several ids begin with this prefix.
+    #[error("'{prefix}' is ambiguous: several commits in volume {volume} begin with it")]
     AmbiguousRevision {
-        /// What was asked for.
+        /// The prefix as it was typed.
         prefix: String,
-        /// Where.
+        /// The volume.
         volume: VolumeName,
-        /// Some of the commits that begin so.
+        /// Some of the commits.
         candidates: Vec<CommitId>,
     },
-    /// A commit that an operation dropped and trash does not hold any more.
-    #[error("'{revision}' is commit {}, which operation {operation} of volume {volume} dropped ({summary}); it is gone from trash", id.short())]
+    /// An operation dropped the commit, and trash no longer holds it.
+    #[error(
+        "'{revision}' is gone: operation {operation} of volume {volume} ({summary}) dropped commit {}, and trash \
+         no longer holds it",
+        id.short()
+    )]
     Dropped {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
-        /// Where.
+        /// The volume.
         volume: VolumeName,
         /// The commit.
         id: CommitId,
         /// The number of the operation.
         operation: u64,
-        /// What it did.
+        /// What the operation did.
         summary: String,
     },
-    /// An id that names several commits in a compose project, or one in some of its volumes only.
+    /// An id names several commits in a compose project, or one in some of its volumes only.
     #[error("'{revision}' does not name the same commit in all volumes of the project: {}", candidates.join(", "))]
     NotJoint {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
-        /// What it names in which volume.
+        /// What the revision names in which volume.
         candidates: Vec<String>,
     },
-    /// No volume belongs to a compose project.
-    #[error("no volume of dvol's belongs to the compose project '{0}'")]
-    NoProject(ProjectName),
-    /// A short name that is one of several volumes'.
-    #[error(
-        "'{name}' may be one of several volumes of the compose project '{project}': {}",
-        names(candidates)
-    )]
-    AmbiguousVolume {
-        /// What was asked for.
-        name: VolumeName,
-        /// The project.
-        project: ProjectName,
-        /// The volumes that the project knows by that name.
-        candidates: Vec<VolumeName>,
-    },
-    /// More parents were asked for than there are.
-    #[error(
-        "'{revision}' goes past the root of volume {volume}: {}", before(start, *ancestors)
-    )]
+    /// The revision asks for more ancestors than there are.
+    #[error("'{revision}' goes past the root of volume {volume}: {}", before(start, *ancestors))]
     PastRoot {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
-        /// Where.
+        /// The volume.
         volume: VolumeName,
-        /// Where the steps began.
+        /// The commit that the steps begin at.
         start: CommitId,
-        /// How many commits come before that.
+        /// How many commits come before it.
         ancestors: u64,
     },
-    /// `^2`.
-    #[error("'{0}' asks for a second parent: a commit of dvol has one parent at most")]
+    /// The revision asks for a second parent, as `^2` does.
+    #[error("'{0}' asks for a second parent: a commit of dvol has at most one parent")]
     NoSuchParent(String),
-    /// A look back in the operation log that reaches nothing.
-    #[error("'{revision}' looks further back than the operations on volume {volume} go")]
+    /// The operation log does not reach back so far.
+    #[error("cannot resolve '{revision}': volume {volume} has no such operation in its log")]
     NoSuchPast {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
-        /// Where.
+        /// The volume.
         volume: VolumeName,
     },
-    /// A look back at the branches that were current reaches none.
-    #[error("volume {volume} was on no other branch {}", ago(*.checkouts))]
+    /// The operation log has no checkout so far back.
+    #[error("volume {volume} has no {}", previous(*.checkouts))]
     NoBranchBefore {
-        /// Where.
+        /// The volume.
         volume: VolumeName,
         /// How many checkouts back.
         checkouts: u32,
     },
-    /// The revision names another volume where that cannot be.
-    #[error("'{revision}' names a commit of another volume than {volume}")]
+    /// The revision names another volume than the command works on.
+    #[error("'{revision}' names a commit of another volume, not of {volume}")]
     OtherVolume {
-        /// What was asked for.
+        /// The revision as it was typed.
         revision: String,
         /// The volume that the command works on.
         volume: VolumeName,
     },
+
+    // ---- Working trees and commits ----
+    /// The commit has no message.
+    #[error("You must provide a commit message")]
+    NoMessage,
     /// A checkout would leave uncommitted changes behind.
     #[error("branch {branch} of volume {volume} has uncommitted changes")]
     Dirty {
@@ -183,59 +230,35 @@ pub enum Error {
         /// The branch.
         branch: BranchName,
     },
-    /// `checkout -B` would throw uncommitted changes away.
-    #[error("branch {branch} of volume {volume} has uncommitted changes, which -B would throw away")]
+    /// `checkout -B` would discard uncommitted changes.
+    #[error("branch {branch} of volume {volume} has uncommitted changes, which -B would discard")]
     DirtyTarget {
         /// The volume.
         volume: VolumeName,
         /// The branch.
         branch: BranchName,
     },
-    /// `reset` without `--hard`.
-    #[error("a reset replaces the working tree of volume {}, which only --hard may do", names(_0))]
+    /// `reset` was called without `--hard`.
+    #[error("cannot reset volume {} without --hard: a reset replaces the working tree", names(_0))]
     HardRequired(Vec<VolumeName>),
-    /// Containers use the volume.
-    #[error("volume {volume} is used by {}", named("container", containers))]
-    InUse {
-        /// The volume.
-        volume: VolumeName,
-        /// Their names.
-        containers: Vec<String>,
-    },
-    /// The current branch cannot go.
-    #[error("cannot delete branch {branch} of volume {volume}: it is the current branch")]
-    CurrentBranch {
-        /// The volume.
-        volume: VolumeName,
-        /// The branch.
-        branch: BranchName,
-    },
-    /// Only this branch holds some commits.
-    #[error(
-        "cannot delete branch {branch} of volume {volume}: nothing else holds its last {}",
-        count(*commits, "commit")
-    )]
-    Unmerged {
-        /// The volume.
-        volume: VolumeName,
-        /// The branch.
-        branch: BranchName,
-        /// How many commits would go.
-        commits: usize,
-    },
-    /// There is no operation to undo.
-    #[error("nothing was done to {0} that could be undone")]
+    /// Another operation changed the working tree while it was read.
+    #[error("volume {0} changed while it was being read; the output may mix two states")]
+    Disturbed(VolumeName),
+
+    // ---- Undo ----
+    /// The operation log has no operation to undo.
+    #[error("nothing to undo in {0}")]
     NothingToUndo(String),
-    /// An operation cannot be taken back any more.
+    /// The operation can no longer be undone.
     #[error("cannot undo operation {number} of volume {volume} ({summary}): {reason}")]
     CannotUndo {
         /// The volume.
         volume: VolumeName,
-        /// The operation.
+        /// The number of the operation.
         number: u64,
-        /// What it did.
+        /// What the operation did.
         summary: String,
-        /// Why not.
+        /// Why it cannot be undone.
         reason: String,
     },
     /// The snapshot of a `run --rollback` is needed until that run has put the volume back.
@@ -245,95 +268,113 @@ pub enum Error {
     StillTagged {
         /// The volume.
         volume: VolumeName,
-        /// The operation.
+        /// The number of the operation.
         number: u64,
-        /// What it did.
+        /// What the operation did.
         summary: String,
         /// The snapshot's tag.
         tag: TagName,
     },
-    /// No message for a commit.
-    #[error("You must provide a commit message")]
-    NoMessage,
-    /// `import --from-docker` of no such volume.
-    #[error("the container engine has no volume '{0}'")]
-    NoForeignVolume(String),
-    /// `import --from-docker` of what is ours already.
-    #[error("volume {0} is one of dvol's own")]
-    OwnVolume(VolumeName),
-    /// An archive that cannot be what it should.
-    #[error("cannot read the archive: {0}")]
-    BadArchive(String),
-    /// An archive that cannot be unpacked.
-    #[error(transparent)]
-    Extract(#[from] ExtractError),
+
+    // ---- Space ----
     /// The copy would not fit.
-    #[error("not enough space in the pool: the tree takes {needed} bytes, {free} are free")]
+    #[error("not enough space in the pool: the tree takes {}, {} is free", format_size(*needed), format_size(*free))]
     NoSpace {
-        /// Bytes that the copy takes.
+        /// How much the copy takes, in bytes.
         needed: u64,
-        /// Bytes that are free.
+        /// How much is free, in bytes.
         free: u64,
     },
-    /// More than the setting `volume.max-size` allows.
-    #[error("the tree takes {size} bytes, volume {volume} may take {limit}")]
+    /// The tree takes more than the setting `volume.max-size` allows.
+    #[error("the tree takes {}, volume {volume} may take {}", format_size(*.size), format_size(*limit))]
     TooLarge {
-        /// The volume that it is of, or would become.
+        /// The volume of the tree, or the one that would be made of it.
         volume: VolumeName,
-        /// Bytes that are allocated to it.
+        /// How much is allocated to the tree, in bytes.
         size: u64,
-        /// Bytes that it may take.
+        /// How much it may take, in bytes.
         limit: u64,
     },
-    /// No such setting.
+
+    // ---- Archives and volumes of other drivers ----
+    /// The archive is not one that dvol can import.
+    #[error("cannot read the archive: {0}")]
+    BadArchive(String),
+    /// The archive cannot be unpacked.
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
+    /// The engine has no volume of this name to import.
+    #[error("the container engine has no volume '{0}'")]
+    NoForeignVolume(String),
+    /// The volume to import is a dvol volume already.
+    #[error("cannot import volume {0}: it is a dvol volume already")]
+    OwnVolume(VolumeName),
+
+    // ---- Settings and options ----
+    /// No setting has this key.
     #[error("'{0}' is not a setting")]
     UnknownSetting(String),
-    /// A setting of the pool, to be set for one volume.
-    #[error("{0} is a setting of the whole pool: it cannot be set for one volume")]
+    /// A setting of the whole pool cannot be set for one volume.
+    #[error("cannot set {0} for one volume: it is a setting of the whole pool")]
     GlobalSetting(&'static str),
-    /// Not a value of this setting.
-    #[error("'{value}' is not a value of {key}: {rule}")]
+    /// The setting does not allow this value.
+    #[error("invalid value '{value}' for {key}: use {rule}")]
     BadSetting {
         /// The setting.
         key: &'static str,
-        /// What was given.
+        /// The value as it was typed.
         value: String,
-        /// What is allowed.
-        rule: &'static str,
+        /// Which values are allowed.
+        rule: String,
     },
-    /// An option of the driver that cannot be had.
-    #[error("the option {key}={value} cannot be had: {reason}")]
+    /// The driver does not support this option.
+    #[error("unsupported option {key}={value}: {reason}")]
     BadOption {
-        /// Its key.
+        /// The option's key.
         key: String,
-        /// Its value.
+        /// The option's value.
         value: String,
-        /// Why not, and what there is.
+        /// Why, and what is supported.
         reason: String,
     },
-    /// The driver is asked for a volume that is there and was made otherwise.
-    #[error("volume {volume} is there already, made with {with}")]
+    /// The driver is asked to create a volume that exists and was created with other options.
+    #[error("volume {volume} already exists, created with {with}")]
     OtherOptions {
         /// The volume.
         volume: VolumeName,
-        /// The options that it was made with.
+        /// The options that it was created with.
         with: String,
     },
-    /// Containers that cannot be stopped for a while.
-    #[error("{} cannot be stopped: run with --rm, {} would be deleted", named("container", containers), if containers.len() == 1 { "it" } else { "they" })]
-    Unstoppable {
-        /// Their names.
+
+    // ---- Containers ----
+    /// Containers use the volume.
+    #[error("volume {volume} is used by {}", named("container", containers))]
+    InUse {
+        /// The volume.
+        volume: VolumeName,
+        /// The names of the containers.
         containers: Vec<String>,
-        /// Whether freezing them instead would do.
+    },
+    /// The engine would delete these containers when they stop.
+    #[error(
+        "cannot stop {}: {} started with --rm and would be deleted",
+        named("container", containers),
+        if containers.len() == 1 { "it was" } else { "they were" }
+    )]
+    Unstoppable {
+        /// The names of the containers.
+        containers: Vec<String>,
+        /// Whether pausing them instead would do.
         freezable: bool,
     },
-    /// Containers would go on with a working tree that is another's by then.
-    #[error("{} would go on with the old working tree if not held", named("running container", _0))]
+    /// Containers that are not held would keep the tree that is replaced.
+    #[error("cannot replace the working tree: {} would keep the old one", named("running container", _0))]
     NotQuiesced(Vec<String>),
-    /// Containers that dvol's engine does not know to use the volume.
+    /// Containers use the volume without the driver, or belong to another engine.
     #[error(
-        "dvol can neither stop nor freeze {}, on the volume by its path or from another engine",
-        named("container", _0)
+        "cannot stop or pause {}: {} the volume by its path or from another engine",
+        named("container", _0),
+        if _0.len() == 1 { "it uses" } else { "they use" }
     )]
     OutOfReach(Vec<String>),
     /// This process runs in a container, and no other container can reach the pool.
@@ -356,21 +397,19 @@ pub enum Error {
         #[source]
         cause: ContainerError,
     },
-    /// A command that comes before a commit failed.
-    #[error(
-        "'{command}' failed in container {container}, so nothing is committed (exit code {code}): {output}"
-    )]
+    /// A command of `containers.pre-commit` failed.
+    #[error("cannot commit: '{command}' failed in container {container} with exit code {code}: {output}")]
     PreCommit {
         /// The container's name.
         container: String,
         /// The command.
         command: String,
-        /// Its exit code.
+        /// The command's exit code.
         code: i64,
-        /// What it said.
+        /// The command's output.
         output: String,
     },
-    /// All is done but a container does not start.
+    /// The operation is done, but a container does not start.
     #[error("the {verb} of volume {} is done, but {}", names(volumes), problems.join("; "))]
     NotReleased {
         /// What was done.
@@ -380,45 +419,37 @@ pub enum Error {
         /// What is wrong with which container.
         problems: Vec<String>,
     },
-    /// The records and the disk, or the records among themselves, do not fit.
-    #[error("the pool is damaged: {0}")]
-    Damaged(String),
-    /// Another process changed what an operation was about to change.
-    #[error("another process changed {0} meanwhile")]
-    Changed(String),
-    /// A working tree was changed while it was told of.
-    #[error(
-        "another operation has changed volume {0} meanwhile: what was told of its working tree may be of two states"
-    )]
-    Disturbed(VolumeName),
-    /// Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
-    /// A bad name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A bad id.
-    #[error(transparent)]
-    Id(#[from] IdError),
-    /// A bad revision.
-    #[error(transparent)]
-    Revision(#[from] RevisionError),
-    /// The metadata.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The disk.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// A lock.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The container engine.
+    /// A request to the container engine failed.
     #[error(transparent)]
     Container(#[from] ContainerError),
+
+    // ---- The pool ----
+    /// The records and the disk, or the records among themselves, contradict each other.
+    #[error("the pool is damaged: {0}")]
+    Damaged(String),
+    /// Another process changed what the operation was about to change.
+    #[error("another process changed {0} meanwhile")]
+    Changed(String),
+    /// Ctrl-C ended the operation.
+    #[error("interrupted")]
+    Interrupted,
+    /// A transaction on the metadata failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file or directory cannot be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A lock cannot be taken.
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
-fn ago(checkouts: u32) -> String {
-    if checkouts == 1 { "before".to_owned() } else { format!("{checkouts} checkouts ago") }
+fn previous(checkouts: u32) -> String {
+    if checkouts == 1 {
+        "previous branch".to_owned()
+    } else {
+        format!("branch from {checkouts} checkouts ago")
+    }
 }
 
 fn before(start: &CommitId, ancestors: u64) -> String {

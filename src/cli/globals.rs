@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::environment::DEFAULT_POOL;
 use crate::model::{Quiesce, VolumeName};
@@ -40,9 +41,8 @@ pub(super) struct Globals {
     /// How long a container may take to stop; without it, its own stop timeout
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
-    /// How to keep containers from writing: stop, pause (freeze them: what is copied is what a power cut
-    /// would have left) or none; without it, what containers.quiesce says
-    #[arg(long, global = true, hide_short_help = true, value_name = "MODE")]
+    /// How to keep containers from writing; without it, what containers.quiesce says
+    #[arg(long, global = true, hide_short_help = true, value_name = "MODE", value_parser = quiesce_modes())]
     quiesce: Option<Quiesce>,
     /// The same as --quiesce pause
     #[arg(long, global = true, hide_short_help = true, conflicts_with = "quiesce")]
@@ -63,6 +63,12 @@ pub(super) struct Globals {
     /// Say more on standard error; twice for everything
     #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
+}
+
+/// Reads a way to quiesce; clap's help and completion list them all.
+fn quiesce_modes() -> impl TypedValueParser<Value = Quiesce> {
+    let modes = Quiesce::CHOICES.map(|(word, _, about)| PossibleValue::new(word).help(about));
+    PossibleValuesParser::new(modes).try_map(|word| word.parse::<Quiesce>())
 }
 
 #[derive(Debug, Clone)]

@@ -23,4 +23,4 @@ pub use records::{
     VolumeRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};
-pub use words::{count, named};
+pub use words::{count, format_size, named, one_of};

@@ -3,41 +3,66 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How containers are kept from writing while a volume's trees are read or swapped; the later, the stricter.
+use super::words::one_of;
+
+/// A way to keep containers from writing while a volume's trees are read or exchanged. A later
+/// one is stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quiesce {
-    /// Not at all: somebody else sees to it.
+    /// Containers go on writing.
     None,
-    /// Frozen: what is copied is what a power cut would have left.
+    /// Containers are frozen: a copy holds what a power cut would leave.
     Pause,
-    /// Stopped, and started afterwards.
+    /// Containers are stopped, and started afterwards.
     Stop,
 }
 
-/// Not a way to quiesce.
+/// Says that a word names no way to quiesce.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no way to quiesce containers: use stop, pause or none")]
+#[error("'{0}' is not a way to quiesce containers: use {rule}", rule = Quiesce::rule())]
 pub struct QuiesceError(String);
+
+impl Quiesce {
+    /// Every way with its word and its explanation, the default first. The setting, the flag with
+    /// its help and completion, and the messages all read this list.
+    pub const CHOICES: [(&str, Quiesce, &str); 3] = [
+        ("stop", Quiesce::Stop, "stop them, and start them again afterwards"),
+        ("pause", Quiesce::Pause, "freeze them: a copy holds what a power cut would leave"),
+        ("none", Quiesce::None, "let them go on writing"),
+    ];
+
+    /// Lists the words: `stop, pause or none`.
+    pub fn rule() -> String {
+        one_of(&Quiesce::CHOICES.map(|(word, ..)| word))
+    }
+}
 
 impl FromStr for Quiesce {
     type Err = QuiesceError;
 
     fn from_str(text: &str) -> Result<Self, QuiesceError> {
-        match text {
-            "stop" => Ok(Quiesce::Stop),
-            "pause" => Ok(Quiesce::Pause),
-            "none" => Ok(Quiesce::None),
-            _ => Err(QuiesceError(text.to_owned())),
-        }
+        let found = Quiesce::CHOICES.iter().find(|(word, ..)| *word == text);
+        found.map(|(_, way, _)| *way).ok_or_else(|| QuiesceError(text.to_owned()))
     }
 }
 
 impl fmt::Display for Quiesce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Quiesce::Stop => "stop",
-            Quiesce::Pause => "pause",
-            Quiesce::None => "none",
-        })
+        let found = Quiesce::CHOICES.iter().find(|(_, way, _)| way == self);
+        f.pad(found.map_or("", |(word, ..)| word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_has_a_word_of_its_own() {
+        for way in [Quiesce::None, Quiesce::Pause, Quiesce::Stop] {
+            assert_eq!(way.to_string().parse(), Ok(way));
+        }
+        let error = "freeze".parse::<Quiesce>().unwrap_err().to_string();
+        assert_eq!(error, "'freeze' is not a way to quiesce containers: use stop, pause or none");
     }
 }

@@ -1,23 +1,55 @@
-//! Words with a number.
+//! Words with numbers, for messages.
 
-/// `1 commit`, `2 commits`: a noun whose plural has an s.
+/// Counts things: `1 commit`, `2 commits`. The plural must end in s.
 pub fn count(n: usize, what: &str) -> String {
     format!("{n} {}", plural(n, what))
 }
 
-/// The noun alone, as it stands beside so many.
+/// Puts a noun into the number that `n` wants.
 fn plural(n: usize, what: &str) -> String {
     format!("{what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `container web`, `containers web, db`: a noun with the names that it stands for.
+/// Names things: `container web`, `containers web, db`.
 pub fn named(what: &str, names: &[String]) -> String {
     format!("{} {}", plural(names.len(), what), names.join(", "))
+}
+
+/// Lists alternatives: `stop, pause or none`.
+pub fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [all @ .., last] => format!("{} or {last}", all.join(", ")),
+    }
+}
+
+/// Formats bytes in binary units: `1.5 GiB`.
+pub fn format_size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes;
+    let mut rest = 0;
+    let mut unit = 0;
+    while value >= 1024 && unit + 1 < units.len() {
+        rest = value % 1024;
+        value /= 1024;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{value} B"),
+        _ => format!("{value}.{} {}", rest * 10 / 1024, units[unit]),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_has_the_unit_that_people_read() {
+        let sizes = [0, 1023, 1024, 1_610_612_736, 5 << 50].map(format_size);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 GiB", "5120.0 TiB"]);
+    }
 
     #[test]
     fn one_has_no_s() {

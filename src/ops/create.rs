@@ -98,7 +98,7 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
                 let setting = Setting::find(MAX_SIZE)?;
                 setting.check(value)?;
                 if value.is_empty() {
-                    return Err(bad(setting.rule.to_owned()));
+                    return Err(bad("give a size such as 20G".to_owned()));
                 }
                 wanted.size = Some(value.clone());
             }

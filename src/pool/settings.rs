@@ -1,124 +1,130 @@
-//! The settings that `dvol config` knows: of the whole pool, or of one volume, which then wins.
+//! The settings of `dvol config`: of the whole pool, or of one volume, which takes precedence.
 
 use crate::error::Error;
-use crate::model::{Quiesce, VolumeName};
+use crate::model::{Quiesce, VolumeName, one_of};
 use crate::store::Rows;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Its key, as `dvol config` takes it.
+    /// Key, as `dvol config` takes it.
     pub key: &'static str,
-    /// What it does, in one line.
+    /// What the setting does, in one line.
     pub about: &'static str,
-    /// What it is when nobody set it.
+    /// Value that holds if none is set.
     pub default: &'static str,
-    /// What values are allowed, in words.
-    pub rule: &'static str,
-    /// Whether it is of the whole pool alone.
+    /// Whether the setting belongs to the whole pool alone.
     pub is_global: bool,
-    is_valid: fn(&str) -> bool,
+    values: Values,
 }
 
-const SIZE: &str = "a number of bytes, or with K, M, G or T, such as 20G; nothing for no limit";
+/// The values that a setting allows.
+#[derive(Debug, Clone, Copy)]
+enum Values {
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A way to quiesce containers.
+    Quiesce,
+    /// A text that fits a rule.
+    Text(&'static str, fn(&str) -> bool),
+}
+
+const SIZE: Values = Values::Text(
+    "a number of bytes, with or without K, M, G or T, such as 20G, or nothing for no limit",
+    is_size,
+);
+const LINE: Values = Values::Text("any text in one line", is_line);
+const COMMAND: Values = Values::Text("a command for sh -c in one line, or nothing", is_line);
 
 /// All settings, sorted by key.
 pub const SETTINGS: [Setting; 12] = [
     Setting {
         key: "checksums",
-        about: "when the checksums of a commit are taken, which fsck --deep compares",
+        about: "who takes the checksums of a commit for fsck --deep: the driver (background), or the \
+                command after containers run again (commit)",
         default: "background",
-        rule: "background (by the driver), commit (before the command ends, after containers run again) or off",
         is_global: false,
-        is_valid: |text| matches!(text, "background" | "commit" | "off"),
+        values: Values::Words(&["background", "commit", "off"]),
     },
     Setting {
         key: "containers.post-commit",
-        about: "command that is run inside each running container after a commit",
+        about: "command to run in each running container after a commit",
         default: "",
-        rule: "a command for sh -c, in one line, or nothing",
         is_global: false,
-        is_valid: is_line,
+        values: COMMAND,
     },
     Setting {
         key: "containers.pre-commit",
-        about: "command that is run inside each running container before a commit, which its failure refuses",
+        about: "command to run in each running container before a commit; if it fails, the commit is refused",
         default: "",
-        rule: "a command for sh -c, in one line, or nothing",
         is_global: false,
-        is_valid: is_line,
+        values: COMMAND,
     },
     Setting {
         key: "containers.quiesce",
-        about: "how containers are kept from writing",
+        about: "how to keep containers from writing",
         default: "stop",
-        rule: "stop, pause or none",
         is_global: false,
-        is_valid: |text| text.parse::<Quiesce>().is_ok(),
+        values: Values::Quiesce,
     },
     Setting {
         key: "containers.stop-timeout",
         about: "seconds that a container may take to stop before it is killed",
         default: "",
-        rule: "a number of seconds, or nothing for the container's own stop timeout",
         is_global: false,
-        is_valid: |text| text.is_empty() || text.parse::<u32>().is_ok(),
+        values: Values::Text(
+            "a number of seconds, or nothing for the container's own stop timeout",
+            |text| text.is_empty() || text.parse::<u32>().is_ok(),
+        ),
     },
     Setting {
         key: "containers.wait",
-        about: "seconds to wait for the health checks of containers that were started",
+        about: "seconds to wait for the health checks of started containers",
         default: "60",
-        rule: "a number of seconds; 0 for not at all",
         is_global: false,
-        is_valid: |text| text.parse::<u32>().is_ok(),
+        values: Values::Text("a number of seconds, 0 for no wait", |text| text.parse::<u32>().is_ok()),
     },
     Setting {
         key: "hook.enabled",
         about: "whether the hook of dvol hook install does anything",
         default: "on",
-        rule: "on or off",
         is_global: false,
-        is_valid: |text| matches!(text, "on" | "off"),
+        values: Values::Words(&["on", "off"]),
     },
     Setting {
         key: "trash.keep",
-        about: "how long what reset, rm and branch -d dropped is kept",
+        about: "how long to keep what reset, rm and branch -d dropped",
         default: "7d",
-        rule: "a number with d, h or m, such as 7d",
         is_global: true,
-        is_valid: |text| parse_age(text).is_some(),
+        values: Values::Text("a number with d, h or m, such as 7d", |text| parse_age(text).is_some()),
     },
     Setting {
         key: "trash.max-size",
-        about: "how much of it is kept, the newest first",
+        about: "how much trash to keep, the newest first",
         default: "",
-        rule: SIZE,
         is_global: true,
-        is_valid: is_size,
+        values: SIZE,
     },
     Setting {
         key: "user.email",
         about: "e-mail address of the author of commits",
         default: "",
-        rule: "any text in one line",
         is_global: false,
-        is_valid: is_line,
+        values: LINE,
     },
     Setting {
         key: "user.name",
         about: "name of the author of commits",
         default: "",
-        rule: "any text in one line",
         is_global: false,
-        is_valid: is_line,
+        values: LINE,
     },
     Setting {
         key: "volume.max-size",
-        about: "how much a working tree may take to be committed",
+        about: "how large a working tree may be to be committed",
         default: "",
-        rule: SIZE,
         is_global: false,
-        is_valid: is_size,
+        values: SIZE,
     },
 ];
 
@@ -130,7 +136,7 @@ fn is_size(text: &str) -> bool {
     text.is_empty() || parse_size(text).is_some()
 }
 
-/// `7d`, `36h`, `90m` in microseconds.
+/// Parses `7d`, `36h` or `90m`; returns microseconds.
 pub(super) fn parse_age(text: &str) -> Option<i64> {
     let unit = match text.chars().last()? {
         'd' => 86_400,
@@ -142,7 +148,8 @@ pub(super) fn parse_age(text: &str) -> Option<i64> {
     Some(i64::from(count) * unit * 1_000_000)
 }
 
-/// `20G`, `512M`, `4096` in bytes, or as Docker spells it: `20gb`, `512MiB`. Units are powers of 1024.
+/// Parses `20G`, `512M` or `4096`, also in Docker's spelling `20gb` or `512MiB`; returns bytes. Units
+/// are powers of 1024.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
@@ -158,10 +165,10 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 }
 
 impl Setting {
-    /// The setting of this key.
+    /// Finds the setting of this key.
     ///
     /// # Errors
-    /// When there is none.
+    /// [`Error::UnknownSetting`].
     pub fn find(key: &str) -> Result<&'static Setting, Error> {
         SETTINGS
             .iter()
@@ -169,18 +176,32 @@ impl Setting {
             .ok_or_else(|| Error::UnknownSetting(key.to_owned()))
     }
 
-    /// Refuses what is no value of this setting.
-    ///
-    /// # Errors
-    /// With the rule.
-    pub fn check(&self, value: &str) -> Result<(), Error> {
-        if (self.is_valid)(value) {
-            return Ok(());
+    /// Says which values are allowed, in words that continue `use`.
+    pub fn rule(&self) -> String {
+        match self.values {
+            Values::Words(words) => one_of(words),
+            Values::Quiesce => Quiesce::rule(),
+            Values::Text(rule, _) => rule.to_owned(),
         }
-        Err(Error::BadSetting { key: self.key, value: value.to_owned(), rule: self.rule })
     }
 
-    /// The value that holds for `volume`: its own, else the pool's, else the default.
+    /// Refuses a value that the setting does not allow.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`].
+    pub fn check(&self, value: &str) -> Result<(), Error> {
+        let is_valid = match self.values {
+            Values::Words(words) => words.contains(&value),
+            Values::Quiesce => value.parse::<Quiesce>().is_ok(),
+            Values::Text(_, is_valid) => is_valid(value),
+        };
+        if is_valid {
+            return Ok(());
+        }
+        Err(Error::BadSetting { key: self.key, value: value.to_owned(), rule: self.rule() })
+    }
+
+    /// Returns the value that holds for `volume`: its own, else the pool's, else the default.
     ///
     /// # Errors
     /// When the metadata cannot be read.
@@ -199,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_sorted_and_their_defaults_allowed() {
+    fn settings_are_sorted_and_their_defaults_are_allowed() {
         assert!(SETTINGS.windows(2).all(|pair| pair[0].key < pair[1].key));
         for setting in SETTINGS {
             setting.check(setting.default).unwrap();

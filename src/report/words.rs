@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+pub(super) use crate::model::format_size as size;
 use crate::model::{CommitId, Signature, count};
 
 /// Formats an author, safe for a terminal.
@@ -22,23 +23,6 @@ pub(super) fn plain_lines(text: &str) -> String {
 /// Counts entries: `1 entry`, `2 entries`.
 pub(super) fn entries(n: u64) -> String {
     format!("{n} {}", if n == 1 { "entry" } else { "entries" })
-}
-
-/// Formats bytes in binary units: `1.5 GiB`.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes;
-    let mut rest = 0;
-    let mut unit = 0;
-    while value >= 1024 && unit + 1 < units.len() {
-        rest = value % 1024;
-        value /= 1024;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{value} B"),
-        _ => format!("{value}.{} {}", rest * 10 / 1024, units[unit]),
-    }
 }
 
 /// Writes how many commits an operation dropped, if any.
