@@ -18,7 +18,8 @@
 //!     away-N                             working tree while its entries are exchanged
 //!     away-N.early                       files that the first pass copied for it
 //!     old-N                              will be deleted
-//! <pool>/.dvol/staging/<operation>.deleted/   trash that is being deleted
+//! <pool>/.dvol/staging/<operation>.deleted/  trash that is being deleted
+//! <pool>/.dvol/staging/<operation>.link  symlink that will replace another
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
 //!     old-N                              what the operation removed
 //!     old-N.steps                        list of the entries that were exchanged
@@ -189,6 +190,11 @@ impl Layout {
     /// Returns the directory of trees on their way out.
     pub fn trash(&self) -> PathBuf {
         self.root.join(TRASH)
+    }
+
+    /// Returns the place in staging where a symlink is made before it replaces another.
+    pub fn link_new(&self, operation: &OperationId) -> PathBuf {
+        self.staging().join(format!("{operation}.link"))
     }
 
     /// Returns the place in staging where an operation's trash lies while it is being deleted.

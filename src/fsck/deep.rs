@@ -24,7 +24,7 @@ pub(super) fn check(pool: &Pool, volumes: &[VolumeName], report: &mut Report) ->
         let commits = pool.store().read(|rows| rows.commits(volume))?;
         let mut unknown = false;
         for commit in &commits {
-            match pool.verify_checksums(volume, &commit.id, MOST) {
+            match pool.checksums().verify(volume, &commit.id, MOST) {
                 Ok(Verified::Compared(_, damaged)) => {
                     deep.verified += 1;
                     for (path, damage) in damaged {
@@ -59,10 +59,10 @@ pub(super) fn check(pool: &Pool, volumes: &[VolumeName], report: &mut Report) ->
             }
         }
         if unknown {
-            deep.taken += pool.take_checksums(Some(volume))?;
+            deep.taken += pool.checksums().take(Some(volume))?;
         }
     }
-    pool.forget_old_checksums()?;
+    pool.checksums().forget_dropped()?;
     report.deep = Some(deep);
     Ok(())
 }

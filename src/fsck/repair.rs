@@ -82,8 +82,8 @@ impl Repair {
                 Ok("recorded".to_owned())
             }
             Repair::Checksums(volume, id) => {
-                pool.forget_checksums_of(volume, id)?;
-                pool.take_checksums(None)?;
+                pool.checksums().forget(volume, id)?;
+                pool.checksums().take(None)?;
                 Ok("taken anew".to_owned())
             }
             Repair::Index => {

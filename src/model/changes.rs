@@ -1,4 +1,4 @@
-//! Changes of metadata as values, so that the journal can hold them and both directions are known.
+//! Changes of metadata as values: the journal stores them, and each can be reversed.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,53 +7,53 @@ use super::{BranchRecord, CommitRecord, TagRecord, VolumeName, VolumeRecord};
 /// One row of metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Row {
-    /// A volume, under its name.
+    /// A volume; its key is the name.
     Volume(VolumeRecord),
-    /// A branch, under its volume and name.
+    /// A branch; its key is volume and name.
     Branch(BranchRecord),
-    /// A commit, under its volume and id.
+    /// A commit; its key is volume and id.
     Commit(CommitRecord),
-    /// A tag, under its volume and name.
+    /// A tag; its key is volume and name.
     Tag(TagRecord),
-    /// The current volume; there is one such row at most.
+    /// The current volume; there is at most one such row.
     CurrentVolume(VolumeName),
     /// A setting of one volume.
     Setting {
         /// The volume.
         volume: VolumeName,
-        /// The setting.
+        /// The setting's key.
         key: String,
-        /// Its value.
+        /// The setting's value.
         value: String,
     },
 }
 
-/// What one row was and becomes. At least one side is there, and both name the same row.
+/// The change of one row. At least one side is present, and both name the same row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {
-    /// The row before; none where the change makes it.
+    /// The row before; `None` if the change makes it.
     pub before: Option<Row>,
-    /// The row after; none where the change deletes it.
+    /// The row after; `None` if the change deletes it.
     pub after: Option<Row>,
 }
 
 impl RowChange {
-    /// Makes a row.
+    /// Makes the change that inserts a row.
     pub fn insert(row: Row) -> Self {
         RowChange { before: None, after: Some(row) }
     }
 
-    /// Replaces a row.
+    /// Makes the change that replaces a row.
     pub fn update(before: Row, after: Row) -> Self {
         RowChange { before: Some(before), after: Some(after) }
     }
 
-    /// Deletes a row.
+    /// Makes the change that deletes a row.
     pub fn delete(row: Row) -> Self {
         RowChange { before: Some(row), after: None }
     }
 
-    /// The way back.
+    /// Makes the change that takes this one back.
     pub fn reversed(&self) -> Self {
         RowChange { before: self.after.clone(), after: self.before.clone() }
     }

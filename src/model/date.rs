@@ -10,25 +10,25 @@ use jiff::{Span, Zoned};
 
 use super::Instant;
 
-/// Why a text is no date.
+/// Says that a text is not a date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a date: use 2024-05-01, '2024-05-01 10:00', '2 weeks ago', yesterday or @SECONDS")]
 pub struct DateError(String);
 
-/// What stands for the time of day where a text names a day only.
+/// The time of day of a date that names only a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Daytime {
-    /// The first moment of the day.
+    /// First moment of the day.
     Start,
-    /// The last one.
+    /// Last moment of the day.
     End,
 }
 
 impl Instant {
-    /// Reads a date as seen at `now`, in whose offset it is where it names none.
+    /// Parses a date relative to `now`. A date without an offset has that of `now`.
     ///
     /// # Errors
-    /// When the text is no date.
+    /// When the text is not a date.
     pub fn parse(text: &str, now: Instant, daytime: Daytime) -> Result<Instant, DateError> {
         let wanted = text.trim().to_lowercase();
         let now = now.to_zoned();

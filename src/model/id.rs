@@ -5,18 +5,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is no id.
+/// Says that a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an id: 32 lowercase hex digits are (40 in older pools)")]
+#[error("'{0}' is not an id: an id has 32 lowercase hex digits (40 in older pools)")]
 pub struct IdError(String);
 
-/// The id of a commit: 32 lowercase hex digits (a version 4 UUID, RFC 9562); ids of 40 digits,
-/// which an older tool made, are read too.
+/// The id of a commit: 32 lowercase hex digits, a version 4 UUID (RFC 9562). An older tool's ids of 40
+/// digits are accepted too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);
 
-/// The id of an operation: 32 lowercase hex digits; it names its staging and trash directories.
+/// The id of an operation: 32 lowercase hex digits. Names its directories in staging and trash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OperationId(String);
@@ -26,7 +26,7 @@ fn is_hex(text: &str) -> bool {
 }
 
 impl CommitId {
-    /// The first eight digits, for people.
+    /// Returns the first eight digits, for people.
     pub fn short(&self) -> &str {
         &self.0[..8]
     }
@@ -35,7 +35,7 @@ impl CommitId {
 macro_rules! id_newtype {
     ($name:ident, $lengths:pat) => {
         impl $name {
-            /// All digits.
+            /// Returns all digits.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

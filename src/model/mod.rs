@@ -1,6 +1,7 @@
 //! Pure values: names, ids, revisions, records, operations. No file, no clock, no environment.
 //!
-//! A value that exists is valid: the border parses, everything behind it carries newtypes.
+//! A value that exists is valid: the code that reads input parses it once, and everything else
+//! carries the newtype.
 
 mod changes;
 mod date;

@@ -1,8 +1,8 @@
 //! Names of volumes, branches and tags.
 //!
-//! A name is 1 to 64 of `A-Z a-z 0-9 _ . -` and starts with a letter or digit, so that it can be
-//! a directory's name and can never leave the pool, hide, or look like an option. A branch or a
-//! tag may have `/` inside; each part then follows the rule, and on disk the slash is written `%2F`.
+//! A name has 1 to 64 of `A-Z a-z 0-9 _ . -` and starts with a letter or digit. So it can name a
+//! directory, and can never leave the pool, hide, or look like an option. The name of a branch or a
+//! tag may have `/` inside; then each part follows the rule, and on disk the slash is written `%2F`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,32 +10,32 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 const MAX_LENGTH: usize = 64;
-/// Words with a meaning of their own where a branch may be named.
+/// Words that have another meaning where a branch may be named.
 const RESERVED_BRANCHES: [&str; 2] = ["HEAD", "ORIG_HEAD"];
 
-/// Why a name was refused.
+/// Says why a name is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Not a volume's name.
+    /// The text is not a volume's name.
     #[error(
         "'{0}' is not a valid volume name: use 1 to 64 of A-Z a-z 0-9 _ . - and start with a letter or digit"
     )]
     Volume(String),
-    /// Not a branch's name.
+    /// The text is not a branch's name.
     #[error(
         "'{0}' is not a valid branch name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
     )]
     Branch(String),
-    /// Not a tag's name.
+    /// The text is not a tag's name.
     #[error(
         "'{0}' is not a valid tag name: use 1 to 64 of A-Z a-z 0-9 _ . - and / inside, each part starting with a letter or digit"
     )]
     Tag(String),
-    /// Not a compose project's name.
+    /// The text is not a compose project's name.
     #[error("'{0}' is not a valid project name: use a-z 0-9 _ and -, with a letter or digit among them")]
     Project(String),
-    /// A word that names a revision already.
-    #[error("'{0}' cannot name a branch or a tag: the word names a revision")]
+    /// The word names a revision.
+    #[error("'{0}' cannot name a branch or a tag: it names a revision")]
     Reserved(String),
 }
 
@@ -75,26 +75,26 @@ pub struct BranchName(String);
 pub struct TagName(String);
 
 impl TagName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ProjectName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The project that compose makes of a directory's name, or of what somebody calls it: in small letters, and
-    /// without what may not be in one.
+    /// Makes the name that compose makes of a directory's name or of `--project-name`: lower case,
+    /// without the characters that a project's name cannot have.
     pub fn normalized(text: &str) -> Option<Self> {
         let kept = text.to_lowercase().chars().filter(|c| is_project_char(*c)).collect::<String>();
         kept.parse().ok()
     }
 
-    /// What the name of a volume begins with that compose makes for this project.
+    /// Returns the beginning of the names of the volumes that compose makes for this project.
     pub fn volume_prefix(&self) -> String {
         format!("{}_", self.0.trim_start_matches(['-', '_']))
     }
@@ -117,37 +117,37 @@ impl FromStr for ProjectName {
 }
 
 impl VolumeName {
-    /// The name as text; also the name of the volume's directory.
+    /// Returns the name as text; also the name of the volume's directory.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether an engine made this name up for an anonymous volume (64 lowercase hex digits).
+    /// Returns whether an engine made this name for an anonymous volume: 64 lowercase hex digits.
     pub fn is_anonymous(&self) -> bool {
         self.0.len() == 64 && self.0.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     }
 }
 
 impl BranchName {
-    /// The first branch of every volume.
+    /// Returns the first branch of every volume.
     pub fn master() -> Self {
         BranchName("master".to_owned())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name of the branch's directory: each `/` as `%2F`.
+    /// Returns the name of the branch's directory: each `/` becomes `%2F`.
     pub fn to_directory(&self) -> String {
         self.0.replace('/', "%2F")
     }
 
-    /// Reads a directory's name back; the inverse of [`BranchName::to_directory`].
+    /// Parses the name of a branch's directory; the inverse of [`BranchName::to_directory`].
     ///
     /// # Errors
-    /// When no branch could have a directory of this name.
+    /// When no branch can have a directory of this name.
     pub fn from_directory(directory: &str) -> Result<Self, NameError> {
         let name: BranchName = directory.replace("%2F", "/").parse()?;
         if name.to_directory() == directory { Ok(name) } else { Err(NameError::Branch(directory.to_owned())) }

@@ -1,4 +1,4 @@
-//! An operation as the journal holds it: everything that finishing or undoing it needs.
+//! An operation as the journal stores it: everything that is needed to finish or undo it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommitId, Instant, OperationId, ProjectName, RowChange, VolumeName};
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
@@ -17,21 +17,21 @@ pub enum Verb {
     Commit,
     /// Makes a working tree equal to a commit.
     Reset,
-    /// Switches a volume to another branch, and may make it.
+    /// Switches a volume to another branch, which it may make.
     Checkout,
-    /// Makes a branch without a switch to it.
+    /// Makes a branch without switching to it.
     CreateBranch,
-    /// Gives a branch another name.
+    /// Renames a branch.
     RenameBranch,
     /// Deletes a branch.
     DeleteBranch,
     /// Makes, moves or deletes a tag.
     Tag,
-    /// Gives the newest commit other words.
+    /// Replaces the newest commit.
     Amend,
-    /// Gives a volume another name.
+    /// Renames a volume.
     Rename,
-    /// Makes a volume from a commit of another.
+    /// Makes a volume from a commit of another volume.
     Clone,
     /// Makes a volume from an archive or another driver's volume.
     Import,
@@ -39,11 +39,11 @@ pub enum Verb {
     Rollback,
     /// Deletes a volume.
     Remove,
-    /// Sets a setting of a volume; never in the journal.
+    /// Changes a setting of a volume; never in the journal.
     Config,
-    /// Takes another operation back.
+    /// Undoes another operation.
     Undo,
-    /// Puts right what fsck found.
+    /// Repairs what fsck found.
     Repair,
 }
 
@@ -71,19 +71,19 @@ impl fmt::Display for Verb {
     }
 }
 
-/// How far an operation is.
+/// The progress of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Nothing of it holds yet: a crash undoes it.
+    /// The commit point is not reached: recovery undoes the operation.
     Intended,
-    /// All of it holds: a crash finishes it.
+    /// The commit point is passed: recovery finishes the operation.
     Published,
-    /// Trees and metadata are as they shall be; only containers may still have to be let go.
+    /// Trees and metadata are in their final state; containers may still have to be released.
     Settled,
 }
 
-/// How one container is kept from writing.
+/// The way in which one container is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldMode {
@@ -91,100 +91,100 @@ pub enum HoldMode {
     Stop,
     /// Frozen, and thawed afterwards.
     Pause,
-    /// Frozen, and afterwards thawed and restarted: a container that its engine would delete when it stops.
+    /// Frozen, then thawed and restarted: for a container that its engine would delete if it stopped.
     Restart,
-    /// Left as it is; only its commands afterwards are owed to it.
+    /// Left running; only its post-commit commands are to be run.
     Leave,
 }
 
-/// A container that an operation took hold of, written down before it is touched.
+/// A container that an operation holds, recorded before the container is touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldContainer {
     /// The engine's id.
     pub id: String,
-    /// The name that people know it by.
+    /// The container's name.
     pub name: String,
-    /// What was done to it.
+    /// How it is held.
     pub hold: HoldMode,
-    /// Whether a person had paused it before.
+    /// Whether it was paused before the operation.
     #[serde(default)]
     pub was_paused: bool,
-    /// Seconds that it has to stop before it is killed, where somebody set them.
+    /// Seconds that it may take to stop before it is killed; `None` for its own stop timeout.
     #[serde(default)]
     pub stop_timeout: Option<u32>,
-    /// Whether its health check is worth waiting for afterwards.
+    /// Whether to wait for its health check afterwards.
     #[serde(default)]
     pub has_health: bool,
-    /// The ids of the containers that must be healthy before it is started.
+    /// Ids of the containers that must be healthy before it is started.
     #[serde(default)]
     pub after_healthy: Vec<String>,
-    /// What is to be run inside it afterwards, whatever becomes of the operation.
+    /// Commands to run in it afterwards, whether or not the operation succeeded.
     #[serde(default)]
     pub post: Vec<String>,
 }
 
-/// One step on disk. Paths are relative to the pool. Whether it was done already is told by the
-/// inode number of what moves, so that each step can be repeated and reversed after a crash.
+/// One step on disk. Paths are relative to the pool. The inode number of what moves tells whether
+/// the step was done, so that each step can be repeated and reversed after a crash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Move {
-    /// `from` is renamed to `to`, which is not there before.
+    /// Renames `from` to `to`, which does not exist.
     Rename {
-        /// Where it is before.
+        /// The place before.
         from: PathBuf,
-        /// Where it is after.
+        /// The place after.
         to: PathBuf,
         /// The inode that moves.
         inode: u64,
     },
-    /// `staged` and `place` change places in one step.
+    /// Exchanges `staged` and `place` in one step.
     Exchange {
-        /// Where the new one is before and the old one after.
+        /// Place of the new tree before, and of the old one after.
         staged: PathBuf,
-        /// Where the old one is before and the new one after.
+        /// Place of the old tree before, and of the new one after.
         place: PathBuf,
-        /// The inode of the new one.
+        /// The inode of the new tree.
         inode: u64,
     },
-    /// The directories at `staged` and `place` exchange the entries that differ, as a list has it; a list that is not
-    /// whole says that none has. `place` is away meanwhile: nobody finds a mixture there. `staged` and the list are where
-    /// they stay.
+    /// Exchanges the entries that differ between the directories at `staged` and `place`, as a list
+    /// says. If the list is not whole, no entry was exchanged. Meanwhile the tree is moved away, so
+    /// that no reader finds a mixture at `place`. `staged` and the list stay where they are.
     ExchangeEntries {
-        /// Where the new entries are before and the old ones after.
+        /// Directory of the new entries before, and of the old ones after.
         staged: PathBuf,
-        /// The directory that keeps its place.
+        /// The working tree.
         place: PathBuf,
-        /// Where it is while they are exchanged.
+        /// Place of the working tree during the exchange.
         away: PathBuf,
         /// The list.
         steps: PathBuf,
-        /// The inode of the directory.
+        /// The inode of the working tree.
         inode: u64,
     },
 }
 
-/// What an operation will do, decided before it begins.
+/// The plan of an operation, made before it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// Steps on disk before the metadata changes; reversible.
     pub install: Vec<Move>,
-    /// The metadata, changed in one transaction: the commit point.
+    /// Changes of metadata, made in one transaction: the commit point.
     pub changes: Vec<RowChange>,
-    /// Steps on disk after it: what no record names any more moves out of the way.
+    /// Steps on disk after the commit point: what no record names any more moves to trash.
     pub retire: Vec<Move>,
-    /// The number of the operation that this one takes back.
+    /// Number of the operation that this one undoes.
     #[serde(default)]
     pub undoes: Option<u64>,
-    /// The commit that the working trees were made of which take the place of others, where that is not HEAD after it.
+    /// The commit that the new working trees were made from, if it is not HEAD afterwards.
     #[serde(default)]
     pub made_of: Option<CommitId>,
 }
 
-/// What an operation is part of, when it was made together with others: all of them hold, or none.
+/// A group of operations that were made together: all of them are published, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joint {
-    /// The same in all of them.
+    /// Id of the group.
     pub id: OperationId,
-    /// The compose project whose volumes they are on.
+    /// The compose project of the volumes.
     pub project: ProjectName,
     /// All volumes, sorted.
     pub volumes: Vec<VolumeName>,
@@ -193,19 +193,19 @@ pub struct Joint {
 /// An operation in the journal, and later in the operation log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Position in the journal: operations are numbered as they begin.
+    /// Number in the journal: operations are numbered as they begin.
     pub number: u64,
-    /// Names its staging and trash directories.
+    /// Id, which names its directories in staging and trash.
     pub id: OperationId,
-    /// What it does.
+    /// The kind of the operation.
     pub verb: Verb,
-    /// The volume that it does it to.
+    /// The volume that the operation works on.
     pub volume: VolumeName,
     /// One line for people: "reset: moving to HEAD~1".
     pub summary: String,
-    /// The process that runs it.
+    /// Id of the process that runs it.
     pub pid: u32,
-    /// When it began.
+    /// Time when it began.
     pub started: Instant,
     /// HEAD before it.
     #[serde(default)]
@@ -213,22 +213,23 @@ pub struct Operation {
     /// HEAD after it.
     #[serde(default)]
     pub head_after: Option<CommitId>,
-    /// How far it is.
+    /// Progress.
     pub phase: Phase,
-    /// What it does, step by step.
+    /// The plan.
     pub plan: Plan,
-    /// The containers to be let go at its end, in the order in which they were taken hold of.
+    /// Containers to release at its end, in the order in which they were held.
     pub held: Vec<HeldContainer>,
-    /// How often recovery has tried to let containers go.
+    /// How many times recovery has tried to release the containers.
     #[serde(default)]
     pub attempts: u32,
-    /// What it is part of.
+    /// The group that the operation belongs to.
     #[serde(default)]
     pub joint: Option<Joint>,
 }
 
 impl Operation {
-    /// Whether nothing is left to do once all of it holds: no tree is to be moved away and no container to be let go.
+    /// Returns whether nothing is left to do after the commit point: no tree to move to trash, no
+    /// container to release.
     pub fn leaves_nothing(&self) -> bool {
         self.plan.retire.is_empty() && self.held.is_empty()
     }

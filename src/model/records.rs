@@ -1,5 +1,5 @@
-//! The records that metadata consists of. Each is stored as a map with named fields, so that a
-//! field can be added; a field that came later has a default.
+//! The records of the metadata. Each is stored as a map with named fields, so that a field can be
+//! added later; an added field has a default.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,24 +10,23 @@ use serde::{Deserialize, Serialize};
 
 use super::{BranchName, CommitId, TagName, VolumeName};
 
-/// A point in time as a person saw it: microseconds since 1970-01-01T00:00:00Z, and how many
-/// seconds east of UTC the clock on the wall stood.
+/// A point in time with the offset from UTC that the clock on the wall had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Instant {
-    /// Microseconds since the epoch.
+    /// Microseconds since 1970-01-01T00:00:00Z.
     pub micros: i64,
-    /// Offset from UTC in seconds, east is positive.
+    /// Offset from UTC in seconds, positive in the east.
     pub offset: i32,
 }
 
 impl Instant {
-    /// The point in time with the offset that it was seen at.
+    /// Returns the time in its own offset.
     pub fn to_zoned(self) -> Zoned {
         let timestamp = Timestamp::from_microsecond(self.micros).unwrap_or_default();
         timestamp.to_zoned(Offset::from_seconds(self.offset).unwrap_or(Offset::UTC).to_time_zone())
     }
 
-    /// As RFC 3339 has it: `2024-05-01T10:00:00+02:00`, to the second.
+    /// Formats the time by RFC 3339, to the second: `2024-05-01T10:00:00+02:00`.
     pub fn to_rfc3339(self) -> String {
         let zoned = self.to_zoned();
         let (date, offset) = (zoned.strftime("%Y-%m-%dT%H:%M:%S"), zoned.offset().seconds());
@@ -38,12 +37,12 @@ impl Instant {
     }
 }
 
-/// Who made a commit.
+/// The author of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
-    /// A person's name.
+    /// Name of the person.
     pub name: String,
-    /// An e-mail address; may be empty.
+    /// E-mail address; may be empty.
     pub email: String,
 }
 
@@ -56,12 +55,12 @@ impl fmt::Display for Signature {
     }
 }
 
-/// The state of the code that a commit was made beside.
+/// The state of the code in the work tree where a commit was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeState {
-    /// The URL of the remote, where there is one.
+    /// URL of the remote, if there is one.
     pub remote: Option<String>,
-    /// The branch, unless HEAD was detached.
+    /// The branch; `None` if HEAD was detached.
     pub branch: Option<String>,
     /// The commit, in hex.
     pub commit: String,
@@ -72,13 +71,13 @@ pub struct CodeState {
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeRecord {
-    /// Its name.
+    /// Name of the volume.
     pub name: VolumeName,
-    /// When it was made.
+    /// Time when it was made.
     pub created: Instant,
-    /// The branch that its running point names.
+    /// The current branch, which the running point names.
     pub branch: BranchName,
-    /// The options that the driver was given when it made the volume.
+    /// The options that the driver got when it created the volume.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
 }
@@ -88,11 +87,11 @@ pub struct VolumeRecord {
 pub struct BranchRecord {
     /// The volume that it belongs to.
     pub volume: VolumeName,
-    /// Its name.
+    /// Name of the branch.
     pub name: BranchName,
-    /// The newest commit; none at first.
+    /// The newest commit; `None` at first.
     pub head: Option<CommitId>,
-    /// When it was made.
+    /// Time when it was made.
     pub created: Instant,
 }
 
@@ -101,59 +100,59 @@ pub struct BranchRecord {
 pub struct CommitRecord {
     /// The volume that it belongs to.
     pub volume: VolumeName,
-    /// Its id; also the name of its tree's directory.
+    /// Id, which also names the directory of its tree.
     pub id: CommitId,
-    /// The commit before it on its branch.
+    /// The commit before it; `None` for a first commit.
     pub parent: Option<CommitId>,
-    /// What the author said.
+    /// The author's message.
     pub message: String,
-    /// Who made it.
+    /// The person who made it.
     pub author: Signature,
-    /// When it was made.
+    /// Time when it was made.
     pub date: Instant,
-    /// The code that it was made beside, where that was known.
+    /// The state of the code, if it was known.
     #[serde(default)]
     pub code: Option<CodeState>,
 }
 
-/// A name for one commit, which holds it: no reset and no deleted branch drops it.
+/// A name for one commit, which keeps the commit reachable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagRecord {
     /// The volume that it belongs to.
     pub volume: VolumeName,
-    /// Its name.
+    /// Name of the tag.
     pub name: TagName,
     /// The commit.
     pub commit: CommitId,
-    /// When it was made.
+    /// Time when it was made.
     pub created: Instant,
-    /// Who made it.
+    /// The person who made it.
     pub tagger: Signature,
-    /// What that person said of it; may be empty.
+    /// That person's message; may be empty.
     #[serde(default)]
     pub message: String,
 }
 
-/// One live mount of a volume, as the driver was told by Mount.
+/// A live mount of a volume, as the engine reported it to the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// The volume.
     pub volume: VolumeName,
     /// The engine's id for this mount.
     pub id: String,
-    /// When it was mounted.
+    /// Time of the mount.
     pub since: Instant,
 }
 
-/// What the stat index of a working tree says: its entries with these marks have the content of this
-/// commit's. Times are seconds since the epoch and nanoseconds, of the file system's clock.
+/// The head of a stat index: which commit the indexed entries of a working tree equal. Times are
+/// seconds since the epoch and nanoseconds, by the file system's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeIndexRecord {
     /// The commit.
     pub commit: CommitId,
-    /// Entries modified from here on are not to be trusted.
+    /// Entries that were modified at this time or later are not trusted.
     pub modified: (i64, u32),
-    /// Entries changed from here on are not to be trusted.
+    /// Entries that were changed at this time or later are not trusted.
     pub changed: (i64, u32),
 }
 
@@ -184,7 +183,7 @@ mod tests {
         let micros = 1_714_550_400_000_000;
         assert_eq!(Instant { micros, offset: 0 }.to_rfc3339(), "2024-05-01T08:00:00Z");
         assert_eq!(Instant { micros, offset: 7200 }.to_rfc3339(), "2024-05-01T10:00:00+02:00");
-        // A damaged record is shown wrong, but shown.
+        // A damaged record is shown with a wrong date, but it is shown.
         assert!(!Instant { micros: i64::MAX, offset: i32::MAX }.to_rfc3339().is_empty());
     }
 

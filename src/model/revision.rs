@@ -1,4 +1,4 @@
-//! Revisions: how a person names a commit.
+//! Revisions: the ways in which a person names a commit.
 //!
 //! `[VOLUME:]BASE[STEPS]`, where BASE is `HEAD`, `@`, a branch or tag, an id or a prefix of at
 //! least 4 digits, and STEPS is a run of `^`, `^N`, `~`, `~N` as in gitrevisions(7). A commit of
@@ -10,39 +10,39 @@ use std::str::FromStr;
 
 use super::{NameError, VolumeName};
 
-/// The fewest digits that are taken for the prefix of an id.
+/// Length of the shortest prefix of an id, in digits.
 const MIN_PREFIX: usize = 4;
 
-/// Why a text names no revision.
+/// Says why a text is not a revision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    /// Nothing stands where the commit should be named.
+    /// The text names no commit.
     #[error("a revision is missing: use HEAD, a branch, or an id and its ^ and ~N")]
     Empty,
-    /// The part behind the base is not a run of `^` and `~`.
-    #[error("'{0}' is not a revision: after the name only ^, ^N, ~ and ~N may follow")]
+    /// The part after the base is not a run of `^` and `~`.
+    #[error("'{0}' is not a revision: only ^, ^N, ~ and ~N may follow the name")]
     Steps(String),
     /// A count that no chain of commits can reach.
     #[error("'{0}' is not a revision: the number is too large")]
     TooLarge(String),
-    /// Not `A..B`.
-    #[error("'{0}' is not a range: use A..B for what B has and A has not")]
+    /// The text is not `A..B`.
+    #[error("'{0}' is not a range: use A..B for the commits of B that A does not have")]
     Range(String),
-    /// The part before `:` is no volume's name.
+    /// The part before `:` is not a volume's name.
     #[error(transparent)]
     Volume(#[from] NameError),
 }
 
-/// Where a revision starts.
+/// The commit that a revision starts at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// The head of the current branch: `HEAD` or `@`.
     Head,
-    /// `HEAD@{N}`: where HEAD was N operations ago.
+    /// `HEAD@{N}`: HEAD as it was N operations ago.
     HeadBefore(u32),
     /// `@{-N}`: the branch that was current N checkouts ago.
     BranchBefore(u32),
-    /// `ORIG_HEAD`: where HEAD was before the last reset.
+    /// `ORIG_HEAD`: HEAD as it was before the last reset.
     OrigHead,
     /// A branch, a tag, an id or the prefix of one.
     Name(String),
@@ -57,12 +57,12 @@ pub enum Step {
     Ancestor(u32),
 }
 
-/// `A..B`: what B has and A has not. An empty side is HEAD.
+/// A range `A..B`: the commits of B that A does not have. An empty side is HEAD.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// What is left out, with all before it.
+    /// A, which is left out with all its ancestors.
     pub from: Revision,
-    /// Where to begin.
+    /// B, where the walk begins.
     pub to: Revision,
 }
 
@@ -90,9 +90,9 @@ impl FromStr for Range {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
-    /// The volume, where the text names one.
+    /// The volume, if the text names one.
     pub volume: Option<VolumeName>,
-    /// Where to start.
+    /// The commit to start at.
     pub base: Base,
     /// The steps from there, in order.
     pub steps: Vec<Step>,
@@ -100,12 +100,12 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// `HEAD`.
+    /// Makes the revision `HEAD`.
     pub fn head() -> Self {
         Revision { volume: None, base: Base::Head, steps: Vec::new(), text: "HEAD".to_owned() }
     }
 
-    /// How many parents up the steps lead, all taken together.
+    /// Counts the parents that all steps together lead up.
     pub fn generations(&self) -> u64 {
         self.steps
             .iter()
@@ -117,7 +117,7 @@ impl Revision {
             .sum()
     }
 
-    /// Whether `text` could be an id or the prefix of one.
+    /// Returns whether `text` can be an id or the prefix of one.
     pub fn is_prefix(text: &str) -> bool {
         (MIN_PREFIX..=40).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_revision_is_refused() {
+    fn a_text_that_is_not_a_revision_is_refused() {
         for text in
             ["", "^", "~2", "db:", "HEAD^x", "HEAD~2x", "HEAD~99999999999", "HEAD@{x}", "a@{1}", "../x:HEAD"]
         {
@@ -234,7 +234,7 @@ mod tests {
         }
     }
 
-    /// A cheap stand-in for a fuzzer: many texts of the characters that mean something here.
+    /// Tries many texts made of the characters that have a meaning here, as a fuzzer would.
     #[test]
     fn no_mix_of_what_means_something_panics() {
         let pieces = [

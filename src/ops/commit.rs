@@ -140,7 +140,7 @@ fn commit_all(
     for volume in volumes {
         if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
             // The commit holds; checksums that cannot be taken now are taken later.
-            let _ = pool.take_checksums(Some(volume));
+            let _ = pool.checksums().take(Some(volume));
         }
     }
     let downtime_ms = outcome.downtime_ms();

@@ -251,7 +251,7 @@ impl VolumeService for PoolService {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = rustix::process::setpriority_process(None, LEAST);
-                if let Err(error) = self.pool.take_checksums_behind() {
+                if let Err(error) = self.pool.checksums().take_wanted() {
                     tracing::warn!(%error, "the checksums of commits cannot be taken now");
                 }
             });

@@ -1,5 +1,5 @@
-//! Taking over the volumes of an older tool: nothing but metadata is made, its files stay, and a
-//! crash leaves either no metadata or all of it.
+//! Importing the volumes of an older tool: dvol makes metadata and leaves the older tool's files
+//! where they are. A crash leaves either no metadata or all of it.
 
 use super::{Notice, Pool, Setting};
 use crate::error::Error;
@@ -10,24 +10,24 @@ use crate::model::{
 use crate::store::{Legacy, LegacyVolume, Writer, read_legacy};
 use crate::sys::disk;
 
-/// Who made a commit that says nothing of it.
-const NOBODY: &str = "unknown";
+/// Author of commits whose author is not recorded.
+const UNKNOWN_AUTHOR: &str = "unknown";
 
 impl Pool {
-    /// Takes over all that an older tool left, where the pool has no metadata yet. Gives the volumes.
+    /// Imports all volumes of an older tool, if the pool has no metadata yet. Returns their names.
     ///
     /// # Errors
-    /// When the pool cannot be read or written; nothing is taken over then.
+    /// When the pool cannot be read or written; then nothing is imported.
     pub fn import_legacy(&self) -> Result<Vec<VolumeName>, Error> {
-        // Metadata that is lost is for fsck to find.
+        // Lost metadata is reported by fsck.
         if !matches!(self.store.is_there(), Ok(false)) {
             return Ok(Vec::new());
         }
         let Some(older) = read_legacy(&self.layout)? else { return Ok(Vec::new()) };
         self.prepare_directories()?;
-        // The older tool left the pool open to all.
+        // The older tool left the pool open to all users.
         disk::set_mode(self.layout.root(), layout::POOL_MODE)?;
-        // Under the lock of the metadata, so that of two that come at once only one does it.
+        // Under the lock of the metadata, so that of two processes only one imports.
         let adopted = self.store.create_with(|writer| {
             older.volumes.iter().try_for_each(|volume| self.furnish_older(volume))?;
             self.insert_older(writer, &older)
@@ -40,7 +40,7 @@ impl Pool {
         Ok(adopted)
     }
 
-    /// Takes over the volumes of an older tool that could not be taken over before. Gives them.
+    /// Imports the volumes of an older tool that could not be imported before. Returns their names.
     ///
     /// # Errors
     /// When the pool cannot be read or written.
@@ -62,7 +62,7 @@ impl Pool {
         Ok(all)
     }
 
-    /// Makes what a volume must have and an older tool may not have left.
+    /// Makes the directories and links that an older tool's volume may lack.
     fn furnish_older(&self, volume: &LegacyVolume) -> Result<(), Error> {
         let directory = self.layout.full(&layout::volume(&volume.name));
         disk::ensure_directory(&directory.join(layout::COMMITS), layout::VOLUME_MODE)?;
@@ -88,8 +88,8 @@ impl Pool {
         if disk::inode(&point)?.is_none() {
             disk::make_symlink(&target, &point)?;
         } else {
-            // The older tool's is absolute, and holds in its own place only.
-            let staged = self.layout.staging().join(format!("{}.link", self.new_operation_id().as_str()));
+            // The older tool's link is absolute, so it holds only where the pool was made.
+            let staged = self.layout.link_new(&self.new_operation_id());
             disk::make_symlink(&target, &staged)?;
             disk::exchange(&staged, &point)?;
             disk::remove_file(&staged)?;
@@ -105,14 +105,14 @@ impl Pool {
                     writer.set_setting(None, setting.key, Some(value))?;
                 }
                 _ => self.tell(&Notice::Flawed {
-                    flaw: format!("the setting {key} is left out: there is no such one here"),
+                    flaw: format!("ignored setting {key}: dvol has no such setting or allows no such value"),
                 }),
             }
         }
         let of = |key: &str| Ok::<_, Error>(writer.setting(None, key)?.unwrap_or_default());
         let mut author = Signature { name: of("user.name")?, email: of("user.email")? };
         if author.name.is_empty() {
-            NOBODY.clone_into(&mut author.name);
+            UNKNOWN_AUTHOR.clone_into(&mut author.name);
         }
         for volume in &older.volumes {
             if writer.volume(&volume.name)?.is_some() {

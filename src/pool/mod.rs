@@ -58,7 +58,7 @@ pub use operation::session::{Session, Sessions};
 pub use operation::trash::TrashEntry;
 pub use operation::undo_plan::{UndoPlan, plan_undo, volumes_of};
 pub use settings::{SETTINGS, Setting};
-pub use trees::checksums::{Damage, Verified};
+pub use trees::checksums::{Checksums, Damage, Verified};
 pub use trees::copy::{Fill, Watcher};
 pub use trees::index::{Exchanged, Look, StoredIndex};
 pub use trees::limit::{MAX_SIZE, max_size};
@@ -69,7 +69,7 @@ const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 /// What a pool is opened with.
 #[derive(Clone)]
 pub struct Options {
-    /// The containers on its volumes.
+    /// Engine of the containers on its volumes.
     pub containers: Arc<dyn ContainerRuntime>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -174,7 +174,10 @@ impl Pool {
         if self.options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Makes the pool's own directories where they are missing.
+    /// Makes the pool's own directories that are missing.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
     pub fn prepare_directories(&self) -> Result<(), DiskError> {
         let own = self.layout.own_directories();
         if own.last().is_some_and(|last| last.is_dir()) {

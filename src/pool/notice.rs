@@ -1,65 +1,66 @@
-//! What a person should hear while an operation runs. The library says it, the command line words it.
+//! What a person should hear while an operation runs. The library sends notices; the command line
+//! and the driver put them into words.
 
 use crate::model::{BranchName, Verb, VolumeName};
 
-/// Something worth a line on standard error.
+/// An event worth a line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A lock is held by somebody else for long.
+    /// The operation waits for a lock that another process holds.
     Waiting {
         /// What the lock guards.
         what: String,
-        /// Who holds it: pid and verb.
+        /// The other process: pid and verb.
         holder: String,
     },
-    /// A container did not end after its stop signal and had to be killed.
+    /// A container did not stop in time and was killed.
     Killed {
-        /// Its name.
+        /// The container's name.
         container: String,
     },
-    /// A dead operation was finished.
+    /// The operation of a dead process was finished.
     Finished {
-        /// What it did.
+        /// What the operation did.
         verb: Verb,
         /// The volume.
         volume: String,
     },
-    /// A dead operation was undone.
+    /// The operation of a dead process was undone.
     Undone {
-        /// What it would have done.
+        /// What the operation would have done.
         verb: Verb,
         /// The volume.
         volume: String,
     },
-    /// Undoing or finishing failed; whoever comes next tries again.
+    /// An operation could not be finished or undone; the next recovery tries again.
     NotRecovered {
         /// The volume.
         volume: String,
-        /// Why.
+        /// Why it failed.
         reason: String,
     },
-    /// A command that comes after a commit failed inside a container.
+    /// A command of `containers.post-commit` failed in a container.
     PostFailed {
         /// The container's name.
         container: String,
         /// The command.
         command: String,
-        /// Its exit code and what it said, or why it did not run.
+        /// The command's exit code and output, or why it did not run.
         reason: String,
     },
-    /// A volume of an older tool was taken over.
+    /// A volume of an older tool was imported.
     Adopted {
         /// The volume.
         volume: VolumeName,
     },
-    /// A volume of an older tool could not be taken over.
+    /// A volume of an older tool could not be imported.
     NotAdopted {
-        /// The name of its directory.
+        /// The name of the volume's directory.
         volume: String,
-        /// Why.
+        /// Why it failed.
         reason: String,
     },
-    /// An empty working tree was made where an older tool left none.
+    /// An older tool's volume had no working tree for a branch, so an empty one was made.
     EmptyTree {
         /// The volume.
         volume: VolumeName,
@@ -68,16 +69,16 @@ pub enum Notice {
         /// Whether the branch has a commit to fill the tree from.
         has_commit: bool,
     },
-    /// Something that an older tool left is missing or wrong.
+    /// A file of an older tool is missing or wrong.
     Flawed {
-        /// What.
+        /// Which file, and what is wrong.
         flaw: String,
     },
-    /// A container could not be let go.
+    /// A container that the operation held does not run again.
     NotReleased {
-        /// Its name.
+        /// The container's name.
         container: String,
-        /// Why.
+        /// Why it does not run.
         reason: String,
     },
 }

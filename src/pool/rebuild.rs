@@ -1,4 +1,4 @@
-//! Metadata made anew from its second copy, and what of that the disk knows better.
+//! Repairs that concern the whole pool: rebuilding the metadata, and moving things to lost+found.
 
 use std::path::{Path, PathBuf};
 
@@ -12,40 +12,41 @@ use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
 
 impl Pool {
-    /// Makes the metadata anew from its second copy. What was lost with the end of that copy is on disk still: fsck
-    /// makes records for it.
+    /// Rebuilds the metadata from its second copy. Commits whose records are missing there are still on
+    /// disk; fsck makes records for them. Can be repeated after a crash.
     ///
     /// # Errors
-    /// When the copy cannot be read or the metadata not be written; it can be repeated.
+    /// When the copy cannot be read or the metadata cannot be written.
     pub fn rebuild_metadata(&self) -> Result<Rebuildable, Error> {
         self.prepare_directories()?;
         let rebuilt = self.store.rebuild()?;
-        // The copy may say of an operation that it holds although its transaction never was: then its process took it
-        // back, and it is to be undone.
+        // The copy may say that an operation was published although its transaction never committed:
+        // then its process reverted the moves, and its rows must be reverted too.
         for operation in self.store.read(|rows| rows.journal())? {
             if operation.phase == Phase::Published
                 && moves::are_reverted(&self.layout, &operation.plan.install)?
             {
-                self.take_back_publication(&operation)?;
+                self.unpublish(&operation)?;
             }
         }
         self.store.renew_second_copy()?;
         Ok(rebuilt)
     }
 
-    /// The lock of a volume that no operation works on.
+    /// Takes the lock of a volume, unless an operation holds it.
     ///
     /// # Errors
-    /// When the lock's file cannot be opened.
+    /// When the lock file cannot be opened.
     pub fn try_lock(&self, volume: &VolumeName) -> Result<Option<LockGuard>, Error> {
         self.prepare_directories()?;
         Ok(LockFile::new(self.layout.volume_lock(volume)).try_exclusive("fsck")?)
     }
 
-    /// Moves `path`, which is in the pool and which no record names, to lost+found; gives where it is then.
+    /// Moves `path`, which lies in the pool and which no record names, to lost+found. Returns its new
+    /// place.
     ///
     /// # Errors
-    /// When a record names it meanwhile, or it cannot be moved.
+    /// [`Error::BecameVolume`] when a record names it meanwhile; and when it cannot be moved.
     pub fn set_aside(&self, path: &Path) -> Result<PathBuf, Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let _lock = match name.parse::<VolumeName>() {
@@ -65,7 +66,8 @@ impl Pool {
         Ok(place)
     }
 
-    fn take_back_publication(&self, operation: &Operation) -> Result<(), Error> {
+    /// Reverts the rows of an operation that only the second copy says was published.
+    fn unpublish(&self, operation: &Operation) -> Result<(), Error> {
         self.store.write(|writer| {
             for change in operation.plan.changes.iter().rev() {
                 let back = change.reversed();

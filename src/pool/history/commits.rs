@@ -1,5 +1,5 @@
-//! The commits of a volume: those that it has, and those that an operation dropped while trash still holds
-//! their trees. The operation log has the records of the latter, so they can be named, read and had back.
+//! The commits of a volume: those that have a record, and dropped ones whose trees trash still holds.
+//! The operation log keeps the records of dropped commits, so they can be named, read and restored.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,28 +13,28 @@ use crate::pool::{Fill, PlanBuilder};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 
-/// So far back the operation log is read.
+/// How many operations of the operation log are read.
 pub(in crate::pool) const MAX_PAST_OPERATIONS: usize = 10_000;
 
-/// Where a commit has its tree.
+/// The place of a commit's tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
-    /// Where the trees of the volume's commits are.
+    /// The volume's directory of commits.
     Volume,
-    /// In trash: an operation dropped the commit.
+    /// Trash, because an operation dropped the commit.
     Trash,
-    /// With the commit that took its place when it was amended.
+    /// The tree of the commit that replaced it when it was amended.
     Amended,
 }
 
-/// A commit that was found.
+/// A commit and its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its record.
+    /// The commit's record.
     pub commit: CommitRecord,
-    /// Its tree, relative to the pool.
+    /// The commit's tree, relative to the pool.
     pub tree: PathBuf,
-    /// Where that is.
+    /// What kind of place that is.
     pub home: Home,
 }
 
@@ -42,25 +42,27 @@ pub struct Found {
 pub(crate) struct Commits<'r> {
     pub(in crate::pool) rows: Rows<'r>,
     pub(in crate::pool) volume: VolumeName,
-    /// Read when a commit is asked for that the volume does not have.
+    /// Read when a commit is wanted that has no record.
     dropped: OnceCell<HashMap<CommitId, Dropped>>,
 }
 
 /// A commit that an operation dropped.
 struct Dropped {
     commit: CommitRecord,
-    /// Where its tree went, relative to the pool; none when the whole volume went.
+    /// Place of its tree, relative to the pool; `None` if the whole volume was removed.
     tree: Option<PathBuf>,
+    /// Number of the operation that dropped it.
     operation: u64,
     summary: String,
 }
 
 impl<'r> Commits<'r> {
+    /// Looks at the commits of `volume` in one transaction.
     pub(crate) fn new(rows: Rows<'r>, volume: &VolumeName) -> Self {
         Commits { rows, volume: volume.clone(), dropped: OnceCell::new() }
     }
 
-    /// The record of a commit, whether its tree is still there or not.
+    /// Returns the record of a commit, dropped or not, with or without a tree.
     pub(crate) fn record(&self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
         match self.rows.commit(&self.volume, id)? {
             Some(commit) => Ok(Some(commit)),
@@ -68,15 +70,15 @@ impl<'r> Commits<'r> {
         }
     }
 
-    /// The record of a commit that the volume has not got any more.
+    /// Returns the record of a dropped commit.
     pub(crate) fn dropped_record(&self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
         Ok(self.dropped()?.get(id).map(|dropped| dropped.commit.clone()))
     }
 
-    /// A commit and its tree. `named` is what a person called it.
+    /// Finds a commit and its tree. `named` is what the caller called it, for errors.
     ///
     /// # Errors
-    /// [`Error::Dropped`] when its tree is not in trash any more; when the metadata cannot be read.
+    /// [`Error::Dropped`] when trash no longer holds its tree; and when the metadata cannot be read.
     pub(crate) fn find(
         &self,
         layout: &Layout,
@@ -101,7 +103,7 @@ impl<'r> Commits<'r> {
         }
     }
 
-    /// The ids of dropped commits that begin with `prefix`, sorted, `most` of them.
+    /// Lists at most `most` ids of dropped commits that begin with `prefix`, sorted.
     pub(crate) fn dropped_like(&self, prefix: &str, most: usize) -> Result<Vec<CommitId>, StoreError> {
         let mut found: Vec<CommitId> = Vec::new();
         for id in self.dropped()?.keys().filter(|id| id.as_str().starts_with(prefix)) {
@@ -114,10 +116,11 @@ impl<'r> Commits<'r> {
         Ok(found)
     }
 
-    /// Follows a tree to where it is now: an amended commit's went to the one that took its place.
+    /// Follows a tree to its present place: an amended commit's tree went to the commit that replaced
+    /// it.
     fn tree_of(&self, dropped: &Dropped) -> Result<Option<(PathBuf, Home)>, StoreError> {
         let (mut tree, mut home) = (dropped.tree.clone(), Home::Trash);
-        // Each step is one commit on, so there are not more steps than commits.
+        // Each step leads to another commit, so there are no more steps than commits.
         for _ in 0..=self.dropped()?.len() {
             let Some(place) = tree else { return Ok(None) };
             if place.starts_with(layout::TRASH) {
@@ -133,19 +136,20 @@ impl<'r> Commits<'r> {
         Ok(None)
     }
 
-    /// The commit whose place in the volume this is.
+    /// Returns the commit whose place in the volume this is.
     fn commit_at(&self, place: &Path) -> Option<CommitId> {
         let id: CommitId = place.file_name()?.to_str()?.parse().ok()?;
         (layout::commit_tree(&self.volume, &id) == place).then_some(id)
     }
 
+    /// Reads the dropped commits out of the operation log, once.
     fn dropped(&self) -> Result<&HashMap<CommitId, Dropped>, StoreError> {
         if let Some(dropped) = self.dropped.get() {
             return Ok(dropped);
         }
         let log = self.rows.operations(&self.volume, MAX_PAST_OPERATIONS)?;
         let mut found = HashMap::new();
-        // What is older than a rename belongs to a volume that has another name now.
+        // Trash of operations before a rename names places under the volume's old name.
         for operation in log.iter().take_while(|operation| operation.verb != Verb::Rename) {
             for change in &operation.plan.changes {
                 let (Some(Row::Commit(commit)), None) = (&change.before, &change.after) else { continue };
@@ -157,7 +161,7 @@ impl<'r> Commits<'r> {
                 });
             }
             if begins(operation) {
-                // What is older was another volume of this name.
+                // Older operations were on another volume of this name.
                 break;
             }
         }
@@ -165,8 +169,8 @@ impl<'r> Commits<'r> {
     }
 }
 
-/// Plans that a dropped commit, and those before it that were dropped too, are its volume's again. Gives the trees
-/// to be copied before the operation is published.
+/// Plans to restore a dropped commit and its dropped ancestors. Returns the trees that must be
+/// copied before the operation is published.
 pub(crate) fn bring_back(
     rows: &Rows<'_>,
     draft: &mut PlanBuilder<'_>,
@@ -196,12 +200,13 @@ pub(crate) fn bring_back(
     Ok(fills)
 }
 
-/// A commit that the volume has.
+/// Finds the tree of a commit that has a record.
 pub(in crate::pool) fn kept(commit: CommitRecord) -> Found {
     let tree = layout::commit_tree(&commit.volume, &commit.id);
     Found { commit, tree, home: Home::Volume }
 }
 
+/// Returns where an operation moved what was at `place`.
 fn moved_to(operation: &Operation, place: &Path) -> Option<PathBuf> {
     operation.plan.install.iter().chain(&operation.plan.retire).find_map(|step| match step {
         Move::Rename { from, to, .. } if from == place => Some(to.clone()),
@@ -209,7 +214,7 @@ fn moved_to(operation: &Operation, place: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Whether the operation made the volume, out of nothing.
+/// Returns whether the operation made the volume.
 fn begins(operation: &Operation) -> bool {
     let makes = |change: &RowChange| matches!((&change.before, &change.after), (None, Some(Row::Volume(volume))) if volume.name == operation.volume);
     operation.verb != Verb::Undo && operation.plan.changes.iter().any(makes)

@@ -1,4 +1,4 @@
-//! The commits of a volume: finding one, walking back from one, choosing the volume and the branch.
+//! The commits of a volume: resolving a revision, walking to the root, choosing volume and branch.
 
 pub(super) mod commits;
 pub(super) mod project;

@@ -1,9 +1,9 @@
-//! Compose projects: which volumes are theirs, and by which short names they know them.
+//! Compose projects: their volumes, and the short names of these.
 //!
-//! A volume is a project's when compose made it for that project, when a container of the project uses it, or,
-//! where the engine knows of no project for it (or is not asked), when its name begins as compose would have it:
-//! `PROJECT_`. In its project a volume goes by the name that stands in the compose file; its full name always
-//! wins.
+//! A volume belongs to a project if compose made it for that project or a container of the project
+//! uses it. If the engine knows no project for a volume, or is not asked, the volume belongs to the
+//! project whose prefix `PROJECT_` its name has. Its short name is the one in the compose file. A
+//! full name takes precedence over a short one.
 
 use crate::containers::ComposeVolume;
 use crate::error::Error;
@@ -11,10 +11,10 @@ use crate::model::{ProjectName, VolumeName};
 use crate::pool::Pool;
 
 impl Pool {
-    /// The volumes of a compose project, sorted.
+    /// Lists the volumes of a compose project, sorted.
     ///
     /// # Errors
-    /// When there are none, the engine does not answer, or the metadata cannot be read.
+    /// [`Error::NoProject`]; and when the engine does not answer or the metadata cannot be read.
     pub fn volumes_of_project(&self, project: &ProjectName) -> Result<Vec<VolumeName>, Error> {
         let known = self.containers().compose_volumes()?;
         let mut found = self.volume_names()?;
@@ -22,11 +22,11 @@ impl Pool {
         if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
     }
 
-    /// The volume that `project` knows by this short name.
+    /// Finds the volume that `project` knows by this short name. If the engine does not answer, names
+    /// alone decide.
     ///
     /// # Errors
-    /// When it is several volumes' short name, or the metadata cannot be read. An engine that does not answer is
-    /// no failure: names alone decide then.
+    /// [`Error::AmbiguousVolume`]; and when the metadata cannot be read.
     pub fn short_name(&self, name: &VolumeName, project: &ProjectName) -> Result<Option<VolumeName>, Error> {
         let mut candidates = self.volume_names()?;
         if candidates.is_empty() {
@@ -46,6 +46,7 @@ impl Pool {
     }
 }
 
+/// Returns whether a volume belongs to a project.
 fn is_member(volume: &VolumeName, project: &ProjectName, known: &[ComposeVolume]) -> bool {
     let mut owners = known.iter().filter(|one| one.volume == volume.as_str()).peekable();
     if owners.peek().is_none() {
@@ -54,6 +55,7 @@ fn is_member(volume: &VolumeName, project: &ProjectName, known: &[ComposeVolume]
     owners.any(|owner| owner.project == project.as_str())
 }
 
+/// Returns whether a project knows a volume by this short name.
 fn is_called(volume: &VolumeName, name: &VolumeName, project: &ProjectName, known: &[ComposeVolume]) -> bool {
     let by_label = known.iter().any(|one| {
         one.volume == volume.as_str()
@@ -89,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_says_wins_over_the_name() {
+    fn the_engines_answer_takes_precedence_over_the_name() {
         assert_eq!(members("shop", &known()), ["frob_mysql", "shared", "shop_db", "shop_old"]);
         assert_eq!(members("blog", &known()), ["shared"]);
         assert_eq!(members("shop", &[]), ["shop_db", "shop_old", "shop_test_db"]);
     }
 
     #[test]
-    fn a_short_name_is_that_of_the_compose_file_or_what_follows_the_prefix() {
+    fn a_short_name_comes_from_the_compose_file_or_follows_the_prefix() {
         let is_called = |volume: &str, name: &str| {
             let (volume, name) = (volume.parse().unwrap(), name.parse().unwrap());
             is_called(&volume, &name, &"shop".parse().unwrap(), &known())

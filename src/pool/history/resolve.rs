@@ -1,4 +1,4 @@
-//! From a revision as a person wrote it to a commit.
+//! Resolving a revision, as a person types it, to a commit.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ use crate::model::{
 use crate::pool::Pool;
 use crate::store::{Rows, StoreError};
 
-/// So many candidates are named when a prefix is ambiguous.
-const CANDIDATES: usize = 5;
+/// How many commits are named if a prefix is ambiguous.
+const MAX_CANDIDATES: usize = 5;
 
 impl Pool {
-    /// The commit that `revision` names in `volume`: one that it has, or one that an operation dropped and trash
-    /// still holds.
+    /// Resolves `revision` in `volume` to a commit, which may be a dropped one that trash still holds.
     ///
     /// # Errors
-    /// When it names none or several, or goes past the root; or the metadata cannot be read.
+    /// When the revision names none or several, or goes past the root; and when the metadata cannot be
+    /// read.
     pub fn resolve(
         &self,
         rows: &Rows<'_>,
@@ -33,7 +33,7 @@ impl Pool {
         Lookup { layout: &self.layout, rows, volume: other.as_ref().unwrap_or(volume), revision }.resolve()
     }
 
-    /// The record of a commit of `volume`, dropped or not.
+    /// Returns the record of a commit of `volume`, dropped or not.
     ///
     /// # Errors
     /// When the metadata cannot be read.
@@ -41,7 +41,7 @@ impl Pool {
         Ok(self.store.read(|rows| Commits::new(rows, volume).record(id))?)
     }
 
-    /// Where a commit's tree is, in full.
+    /// Returns the full path of a commit's tree.
     ///
     /// # Errors
     /// When there is no such commit, or its tree is not in trash any more.
@@ -84,7 +84,7 @@ impl Pool {
     }
 }
 
-/// Refuses a revision that names a commit of another volume than this.
+/// Refuses a revision that names a commit of another volume.
 pub(crate) fn refuse_other(revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
     match &revision.volume {
         Some(other) if other != volume => {
@@ -111,6 +111,7 @@ impl Lookup<'_> {
         Error::UnknownRevision { revision: self.revision.to_string(), volume: self.volume.name.clone() }
     }
 
+    /// Resolves the whole revision.
     fn resolve(&self) -> Result<Found, Error> {
         let start = self.base()?;
         if self.revision.generations() == 0 {
@@ -137,6 +138,7 @@ impl Lookup<'_> {
         self.find(&commit.id)
     }
 
+    /// Resolves the revision without its steps.
     fn base(&self) -> Result<Found, Error> {
         let Lookup { rows, volume, .. } = *self;
         let past = || Error::NoSuchPast { revision: self.revision.to_string(), volume: volume.name.clone() };
@@ -166,7 +168,7 @@ impl Lookup<'_> {
         self.commits().find(self.layout, id, self.revision)?.ok_or_else(|| self.unknown())
     }
 
-    /// The commit of a branch or a tag.
+    /// Finds the commit of a branch or a tag.
     fn by_name(&self, name: &str) -> Result<Option<Found>, Error> {
         let Lookup { rows, volume, .. } = *self;
         if let Ok(branch) = name.parse::<BranchName>()
@@ -178,16 +180,16 @@ impl Lookup<'_> {
         tag.map(|tag| self.find(&tag.commit)).transpose()
     }
 
-    /// The commit whose id begins so; one that was dropped only where the volume has none.
+    /// Finds the commit whose id begins with `text`. Dropped commits count only if no other matches.
     fn by_prefix(&self, text: &str) -> Result<Option<Found>, Error> {
         if !Revision::is_prefix(text) {
             return Ok(None);
         }
         let volume = &self.volume.name;
-        let found = self.rows.commits_like(volume, text, CANDIDATES)?;
+        let found = self.rows.commits_like(volume, text, MAX_CANDIDATES)?;
         let mut ids: Vec<CommitId> = found.into_iter().map(|commit| commit.id).collect();
         if ids.is_empty() {
-            ids = self.commits().dropped_like(text, CANDIDATES)?;
+            ids = self.commits().dropped_like(text, MAX_CANDIDATES)?;
         }
         match ids.as_slice() {
             [] => Ok(None),
@@ -201,17 +203,19 @@ impl Lookup<'_> {
     }
 }
 
-/// The head of a volume's current branch.
+/// Returns the head of a volume's current branch.
 pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<CommitRecord, Error> {
     head_of(rows, &volume.name, &volume.branch)
 }
 
+/// Returns the head of a branch.
 fn head_of(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<CommitRecord, Error> {
     let none = || Error::NoCommits { volume: volume.clone(), branch: branch.clone() };
     let head = rows.branch(volume, branch)?.and_then(|record| record.head).ok_or_else(none)?;
     rows.commit(volume, &head)?.ok_or_else(|| Error::Damaged(format!("commit {head} has no record")))
 }
 
+/// Lists the done operations on a volume that `keep` selects, newest first.
 fn operations(
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -222,7 +226,7 @@ fn operations(
     Ok(found)
 }
 
-/// The branch that was current `n` checkouts ago.
+/// Returns the branch that was current `n` checkouts ago.
 pub(crate) fn branch_before(
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -237,7 +241,7 @@ pub(crate) fn branch_before(
     Ok(left.into_iter().nth((n as usize).saturating_sub(1)))
 }
 
-/// The chain of commits from `head` to the root, newest first, `most` of them.
+/// Lists at most `most` commits from `head` towards the root, newest first.
 ///
 /// # Errors
 /// When the metadata cannot be read.

@@ -1,4 +1,4 @@
-//! Which volume a command means.
+//! Choosing the volume and the branch that a command means.
 
 use crate::error::Error;
 use crate::model::{BranchRecord, VolumeName, VolumeRecord};
@@ -6,10 +6,10 @@ use crate::pool::Pool;
 use crate::store::Rows;
 
 impl Pool {
-    /// The volume that is named, or the current one.
+    /// Returns the named volume, or the current one if none is named.
     ///
     /// # Errors
-    /// When none is named and none current, or there is no such volume.
+    /// [`Error::NoVolume`] or [`Error::NoCurrentVolume`]; and when the metadata cannot be read.
     pub fn select(&self, name: Option<&VolumeName>) -> Result<VolumeName, Error> {
         self.store.read(|rows| match name {
             Some(name) => Ok(existing(&rows, name)?.name),
@@ -18,12 +18,12 @@ impl Pool {
     }
 }
 
-/// The record of a volume that must be there.
+/// Returns the record of a volume that must exist.
 pub(crate) fn existing(rows: &Rows<'_>, name: &VolumeName) -> Result<VolumeRecord, Error> {
     rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))
 }
 
-/// The record of a volume's current branch.
+/// Returns the record of a volume's current branch.
 pub(crate) fn current_branch(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<BranchRecord, Error> {
     let branch = rows.branch(&volume.name, &volume.branch)?;
     branch.ok_or_else(|| Error::Damaged(format!("branch {} has no record", volume.branch)))

@@ -1,7 +1,7 @@
-//! The commits of a volume, walked from some of them towards the root.
+//! Walking over the commits of a volume towards the root.
 //!
-//! A walk that shows the newest few asks for these alone, so it does not grow with the history;
-//! one that goes on reads all records of the volume in one scan.
+//! A walk that shows only the newest commits reads only their records, so its cost does not grow
+//! with the history. A walk that goes on reads all records of the volume in one scan.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -11,26 +11,30 @@ use crate::model::{CommitId, CommitRecord, VolumeName};
 use crate::pool::Commits;
 use crate::store::{Rows, StoreError};
 
-/// After so many single questions the whole volume is read.
-const SINGLE: usize = 256;
+/// How many records are read one by one before all of the volume are read.
+const MAX_SINGLE_READS: usize = 256;
 
-/// The commits of one volume as one transaction sees them.
+/// Walks over the commits of one volume, as one transaction sees them.
 pub(crate) struct History<'r> {
     commits: Commits<'r>,
+    /// The dropped commits met so far.
     dropped: BTreeSet<CommitId>,
-    asked: usize,
+    /// How many records were read one by one.
+    single_reads: usize,
+    /// All records of the volume, once they were read.
     all: Option<HashMap<CommitId, CommitRecord>>,
 }
 
 impl<'r> History<'r> {
+    /// Begins a walk.
     pub(crate) fn new(rows: Rows<'r>, volume: &VolumeName) -> Self {
-        History { commits: Commits::new(rows, volume), dropped: BTreeSet::new(), asked: 0, all: None }
+        History { commits: Commits::new(rows, volume), dropped: BTreeSet::new(), single_reads: 0, all: None }
     }
 
     fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
-        self.asked += 1;
+        self.single_reads += 1;
         let Commits { rows, volume, .. } = &self.commits;
-        if self.all.is_none() && self.asked > SINGLE {
+        if self.all.is_none() && self.single_reads > MAX_SINGLE_READS {
             let commits = rows.commits(volume)?;
             self.all = Some(commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect());
         }
@@ -46,12 +50,12 @@ impl<'r> History<'r> {
         Ok(dropped)
     }
 
-    /// Whether a commit that was walked over is one that an operation dropped: no branch and no tag leads to it.
+    /// Returns whether a commit that was visited is a dropped one.
     pub(crate) fn is_dropped(&self, id: &CommitId) -> bool {
         self.dropped.contains(id)
     }
 
-    /// `start` and all before it.
+    /// Collects `start` and its ancestors.
     pub(crate) fn ancestors(&mut self, start: &CommitId) -> Result<BTreeSet<CommitId>, StoreError> {
         let mut found = BTreeSet::new();
         let mut next = Some(start.clone());
@@ -61,9 +65,9 @@ impl<'r> History<'r> {
         Ok(found)
     }
 
-    /// Shows `visit` each commit that `starts` lead to and `hidden` has not, newest first, until it
-    /// breaks. A commit comes before its parent; with `topological` before the parents of all
-    /// others too, whatever the dates say, which takes reading them all first.
+    /// Passes each commit that is reachable from `starts` and not in `hidden` to `visit`, newest
+    /// first, until it breaks. A commit comes before its parent. With `topological`, no commit comes
+    /// before all of its children, whatever the dates say; that reads all commits first.
     pub(crate) fn walk(
         &mut self,
         starts: &[CommitId],
@@ -85,10 +89,10 @@ impl<'r> History<'r> {
                 }
                 if let Some(commit) = self.get(&id)? {
                     order += 1;
-                    heap.push((commit.date.micros, Reverse(order), HeldContainer(commit)));
+                    heap.push((commit.date.micros, Reverse(order), Unordered(commit)));
                 }
             }
-            let Some((_, _, HeldContainer(commit))) = heap.pop() else { return Ok(()) };
+            let Some((_, _, Unordered(commit))) = heap.pop() else { return Ok(()) };
             if let Some(parent) = &commit.parent {
                 if let Some(count) = children.get_mut(parent) {
                     *count -= 1;
@@ -101,7 +105,7 @@ impl<'r> History<'r> {
         }
     }
 
-    /// How many children each commit has among those that will be shown.
+    /// Counts the children that each commit has among those to be visited.
     fn children(
         &mut self,
         starts: &[CommitId],
@@ -122,21 +126,21 @@ impl<'r> History<'r> {
     }
 }
 
-/// A commit on the heap, which is ordered by what stands beside it.
-struct HeldContainer(CommitRecord);
+/// A commit on the heap, which orders it by the values beside it.
+struct Unordered(CommitRecord);
 
-impl PartialEq for HeldContainer {
+impl PartialEq for Unordered {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
-impl Eq for HeldContainer {}
-impl PartialOrd for HeldContainer {
+impl Eq for Unordered {}
+impl PartialOrd for Unordered {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for HeldContainer {
+impl Ord for Unordered {
     fn cmp(&self, _: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }

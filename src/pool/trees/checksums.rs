@@ -73,20 +73,32 @@ impl ParentSums {
     }
 }
 
+/// Takes, compares and deletes the checksums of a pool's commits.
+pub struct Checksums<'p> {
+    pool: &'p Pool,
+}
+
 impl Pool {
+    /// Returns the checksums of the pool's commits.
+    pub fn checksums(&self) -> Checksums<'_> {
+        Checksums { pool: self }
+    }
+}
+
+impl Checksums<'_> {
     /// Takes the checksums of all commits that have none yet, of one volume or the whole pool.
     /// Returns the number of commits; 0 if another process is taking checksums.
     ///
     /// # Errors
     /// When the metadata or a tree cannot be read, or the checksums cannot be written.
-    pub fn take_checksums(&self, volume: Option<&VolumeName>) -> Result<usize, Error> {
-        if !self.store.is_there()? {
+    pub fn take(&self, volume: Option<&VolumeName>) -> Result<usize, Error> {
+        if !self.pool.store.is_there()? {
             return Ok(0);
         }
-        self.prepare_directories()?;
-        let lock = LockFile::new(self.layout.checksums_lock());
+        self.pool.prepare_directories()?;
+        let lock = LockFile::new(self.pool.layout.checksums_lock());
         let Some(_guard) = lock.try_exclusive("checksums")? else { return Ok(0) };
-        let commits = self.store.read(|rows| {
+        let commits = self.pool.store.read(|rows| {
             let volumes = match volume {
                 Some(volume) => vec![volume.clone()],
                 None => rows.volumes()?.into_iter().map(|volume| volume.name).collect(),
@@ -99,25 +111,25 @@ impl Pool {
         })?;
         let mut missing: Vec<CommitRecord> = commits
             .iter()
-            .filter(|commit| !self.layout.checksums_of(&commit.volume, &commit.id).exists())
+            .filter(|commit| !self.pool.layout.checksums_of(&commit.volume, &commit.id).exists())
             .cloned()
             .collect();
         // Parents first, as far as dates tell, so that children can take over their checksums.
         missing.sort_by_key(|commit| commit.date);
         let mut taken = 0;
         for commit in &missing {
-            self.check_interrupted()?;
-            taken += usize::from(self.take_checksums_of(commit)?);
+            self.pool.check_interrupted()?;
+            taken += usize::from(self.take_one(commit)?);
         }
         Ok(taken)
     }
 
     /// Takes the checksums of one commit. Returns `false` if the commit is dropped meanwhile.
-    fn take_checksums_of(&self, commit: &CommitRecord) -> Result<bool, Error> {
-        let tree = self.layout.full(&layout::commit_tree(&commit.volume, &commit.id));
-        let place = self.layout.checksums_of(&commit.volume, &commit.id);
-        let fresh = self.layout.checksums_new(&commit.volume, &commit.id);
-        disk::ensure_directory(&self.layout.checksums(), layout::PRIVATE_MODE)?;
+    fn take_one(&self, commit: &CommitRecord) -> Result<bool, Error> {
+        let tree = self.pool.layout.full(&layout::commit_tree(&commit.volume, &commit.id));
+        let place = self.pool.layout.checksums_of(&commit.volume, &commit.id);
+        let fresh = self.pool.layout.checksums_new(&commit.volume, &commit.id);
+        disk::ensure_directory(&self.pool.layout.checksums(), layout::PRIVATE_MODE)?;
         if fresh.exists() {
             disk::remove_file(&fresh)?;
         }
@@ -127,15 +139,15 @@ impl Pool {
             Some(parent) => parent.content(key).at("read the checksums of the parent of", &tree),
             None => Ok(None),
         };
-        let cancel = self.interrupted();
+        let cancel = self.pool.interrupted();
         let summed =
             sum_tree(&tree, &cancel, &mut known, &mut |entry| writer.push(entry).at("write", &fresh));
         let is_there = |commit: &CommitRecord| {
-            self.store.read(|rows| Ok::<_, Error>(rows.commit(&commit.volume, &commit.id)?.is_some()))
+            self.pool.store.read(|rows| Ok::<_, Error>(rows.commit(&commit.volume, &commit.id)?.is_some()))
         };
         if summed.is_err() || cancel.load(std::sync::atomic::Ordering::Relaxed) || !is_there(commit)? {
             disk::remove_file(&fresh)?;
-            self.check_interrupted()?;
+            self.pool.check_interrupted()?;
             return match summed {
                 Err(error) if is_there(commit)? => Err(error.into()),
                 _ => Ok(false),
@@ -151,9 +163,9 @@ impl Pool {
     /// the commit changed.
     fn parent_sums(&self, commit: &CommitRecord) -> Result<Option<ParentSums>, Error> {
         let Some(id) = &commit.parent else { return Ok(None) };
-        let changed = self.store.read(|rows| rows.changed(&commit.volume, &commit.id))?;
+        let changed = self.pool.store.read(|rows| rows.changed(&commit.volume, &commit.id))?;
         let (Some(changed), Ok(Some(mut reader))) =
-            (changed, ChecksumReader::open(&self.layout.checksums_of(&commit.volume, id)))
+            (changed, ChecksumReader::open(&self.pool.layout.checksums_of(&commit.volume, id)))
         else {
             return Ok(None);
         };
@@ -168,7 +180,7 @@ impl Pool {
 
     /// Returns whether a commit has checksums; fails if their file is damaged.
     fn verify_file(&self, volume: &VolumeName, id: &CommitId) -> io::Result<bool> {
-        let Some(mut reader) = ChecksumReader::open(&self.layout.checksums_of(volume, id))? else {
+        let Some(mut reader) = ChecksumReader::open(&self.pool.layout.checksums_of(volume, id))? else {
             return Ok(false);
         };
         while reader.next_entry()?.is_some() {}
@@ -179,13 +191,8 @@ impl Pool {
     ///
     /// # Errors
     /// When the tree cannot be read.
-    pub fn verify_checksums(
-        &self,
-        volume: &VolumeName,
-        id: &CommitId,
-        most: usize,
-    ) -> Result<Verified, Error> {
-        let place = self.layout.checksums_of(volume, id);
+    pub fn verify(&self, volume: &VolumeName, id: &CommitId, most: usize) -> Result<Verified, Error> {
+        let place = self.pool.layout.checksums_of(volume, id);
         match self.verify_file(volume, id) {
             Ok(true) => {}
             Ok(false) => return Ok(Verified::Unknown),
@@ -196,8 +203,8 @@ impl Pool {
         };
         let mut expected = stored.next_entry().at("read", &place)?;
         let (mut same, mut damaged) = (0, Vec::new());
-        let tree = self.layout.full(&layout::commit_tree(volume, id));
-        let cancel = self.interrupted();
+        let tree = self.pool.layout.full(&layout::commit_tree(volume, id));
+        let cancel = self.pool.interrupted();
         let mut note = |key: &[u8], damage| {
             if damaged.len() < most {
                 damaged.push((path_of(key), damage));
@@ -224,7 +231,7 @@ impl Pool {
             Ok(())
         };
         sum_tree(&tree, &cancel, &mut |_| Ok(None), &mut each)?;
-        self.check_interrupted()?;
+        self.pool.check_interrupted()?;
         while let Some(before) = expected {
             note(&before.key, Damage::Missing);
             expected = stored.next_entry().at("read", &place)?;
@@ -236,26 +243,26 @@ impl Pool {
     ///
     /// # Errors
     /// When the file cannot be deleted.
-    pub fn forget_checksums_of(&self, volume: &VolumeName, id: &CommitId) -> Result<(), Error> {
-        Ok(disk::remove_file(&self.layout.checksums_of(volume, id))?)
+    pub fn forget(&self, volume: &VolumeName, id: &CommitId) -> Result<(), Error> {
+        Ok(disk::remove_file(&self.pool.layout.checksums_of(volume, id))?)
     }
 
     /// Deletes the checksums of commits that no record names and trash does not hold.
     ///
     /// # Errors
     /// When the metadata cannot be read or a file cannot be deleted.
-    pub fn forget_old_checksums(&self) -> Result<(), Error> {
-        let folder = self.layout.checksums();
+    pub fn forget_dropped(&self) -> Result<(), Error> {
+        let folder = self.pool.layout.checksums();
         let names = disk::names_in(&folder)?;
-        let lock = LockFile::new(self.layout.checksums_lock());
+        let lock = LockFile::new(self.pool.layout.checksums_lock());
         if names.is_empty() {
             return Ok(());
         }
         let Some(_guard) = lock.try_exclusive("checksums")? else { return Ok(()) };
-        let file = |commit: &CommitRecord| self.layout.checksums_of(&commit.volume, &commit.id);
+        let file = |commit: &CommitRecord| self.pool.layout.checksums_of(&commit.volume, &commit.id);
         let is_known = |known: &BTreeSet<PathBuf>, name: &OsString| known.contains(&folder.join(name));
-        let trash = self.layout.trash();
-        let known = self.store.read(|rows| {
+        let trash = self.pool.layout.trash();
+        let known = self.pool.store.read(|rows| {
             let mut known = BTreeSet::new();
             for volume in rows.volumes()? {
                 known.extend(rows.commits(&volume.name)?.iter().map(file));
@@ -285,13 +292,13 @@ impl Pool {
     /// Takes the checksums of the volumes whose setting `checksums` is not `off`.
     ///
     /// # Errors
-    /// As [`Pool::take_checksums`].
-    pub fn take_checksums_behind(&self) -> Result<(), Error> {
-        if !self.store.is_there()? {
+    /// As [`Checksums::take`].
+    pub fn take_wanted(&self) -> Result<(), Error> {
+        if !self.pool.store.is_there()? {
             return Ok(());
         }
         let setting = Setting::find("checksums")?;
-        let volumes = self.store.read(|rows| {
+        let volumes = self.pool.store.read(|rows| {
             let mut wanted = Vec::new();
             for volume in rows.volumes()? {
                 if setting.value(&rows, Some(&volume.name))? != "off" {
@@ -300,7 +307,7 @@ impl Pool {
             }
             Ok::<_, Error>(wanted)
         })?;
-        volumes.iter().try_for_each(|volume| self.take_checksums(Some(volume)).map(drop))?;
-        self.forget_old_checksums()
+        volumes.iter().try_for_each(|volume| self.take(Some(volume)).map(drop))?;
+        self.forget_dropped()
     }
 }

@@ -1,4 +1,4 @@
-//! Copying a tree for an operation: stopped by an interrupt, measured for who wants to watch.
+//! Copying a tree for an operation: an interrupt ends it, and a watcher sees its progress.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use crate::pool::Pool;
 use crate::sys::error::DiskError;
 use crate::sys::tree::{self, Bounds, CopyOptions, CopyStats, FileTime, Progress, Usage};
 
-/// Nobody needs to watch what is over sooner.
-const SOON: Duration = Duration::from_millis(500);
+/// How long a copy runs before its watcher hears of it.
+const WATCH_AFTER: Duration = Duration::from_millis(500);
 
-/// Somebody who watches copies.
+/// Watches long copies.
 pub trait Watcher: Send + Sync {
-    /// A copy has been going on for half a second; so much is to be done in all, where it could be measured.
+    /// Reports a copy that has been running for half a second, and its size if it could be measured.
     fn start(&self, total: Option<Usage>);
-    /// So many bytes and entries are done; told now and then, from several threads, also before `start`.
+    /// Reports how much has been copied so far. Called from several threads, also before `start`.
     fn at(&self, bytes: u64, entries: u64);
-    /// It is over.
+    /// Reports the end of a copy.
     fn end(&self);
 }
 
-/// A tree to be copied into staging.
+/// A tree that is to be copied into staging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fill {
-    /// The tree, in full.
+    /// Full path of the tree.
     pub source: PathBuf,
-    /// The empty directory that becomes its copy, in full.
+    /// Full path of the empty directory that becomes the copy.
     pub staged: PathBuf,
 }
 
 impl Pool {
-    /// What a copy should be made with: it ends when the run is interrupted.
+    /// Makes the options of a copy, so that an interrupt ends it.
     pub fn copy_options(&self) -> CopyOptions {
         let progress = self.options.watcher.clone().map(|watcher| {
             let told: Progress = Arc::new(move |bytes, entries| watcher.at(bytes, entries));
@@ -42,9 +42,9 @@ impl Pool {
         CopyOptions { cancel: Some(self.interrupted()), progress, ..CopyOptions::default() }
     }
 
-    /// Syncs the file system, and gives the bounds of what is known from here on: a store through an old mapping leaves its
-    /// mark on a file only after its page was written out. Done before an operation writes anything, it costs
-    /// what others have written, and nothing where they have not.
+    /// Syncs the file system, and returns bounds from which on an index can trust times: a store
+    /// through an old mapping changes a file's times only after its page was written out. Called
+    /// before an operation writes, this costs only what other processes have written.
     ///
     /// # Errors
     /// When the kernel reports an earlier or present failure to write.
@@ -62,7 +62,8 @@ impl Pool {
         self.watched(source, || tree::copy_tree(source, target, &self.copy_options()))
     }
 
-    /// Copies `source` into the empty directory `target`, and gives the bounds of what is known of the copy.
+    /// Copies `source` into the empty directory `target`, and returns the bounds up to which an index
+    /// can trust the copy.
     ///
     /// # Errors
     /// As [`Pool::copy_tree`].
@@ -72,7 +73,7 @@ impl Pool {
         Ok(Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun })
     }
 
-    /// Copies trees into staging, when there is space for all of them.
+    /// Copies trees into staging, if there is space for all of them.
     ///
     /// # Errors
     /// When the space does not suffice or a copy fails.
@@ -85,20 +86,20 @@ impl Pool {
         Ok(())
     }
 
-    /// Runs `copy`, which copies the tree `source`, and lets the watcher see it.
+    /// Runs `copy`, which copies the tree `source`, and reports it to the watcher.
     pub fn watched<T>(&self, source: &Path, copy: impl FnOnce() -> T) -> T {
         let Some(watcher) = &self.options.watcher else { return copy() };
         let (over, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
             let starter = scope.spawn(move || {
-                if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SOON) {
+                if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(WATCH_AFTER) {
                     // A walk beside the copy costs little, and a bar needs an end.
                     watcher.start(tree::measure_tree(source).ok());
                 }
             });
             let result = copy();
             drop(over);
-            // Else it might begin to be shown after its end.
+            // Otherwise the watcher could hear of the start after the end.
             let _ = starter.join();
             watcher.end();
             result

@@ -1,7 +1,9 @@
-//! `volume.max-size`: what a working tree may take to be committed, and a tree to become a volume's.
+//! The limit `volume.max-size`: how large a working tree may be to be committed, and a tree to become
+//! a volume.
 //!
-//! It is kept where trees are copied. Who writes into a working tree is stopped by nobody but the file system. A tree is
-//! measured only where there is a limit; nothing is locked for it, so what is written meanwhile may not count.
+//! The limit holds where dvol copies trees. It does not stop a container from writing: only the file
+//! system can. A tree is measured only if there is a limit. Nothing is locked meanwhile, so what is
+//! written during the measurement may not count.
 
 use std::path::Path;
 
@@ -12,10 +14,10 @@ use crate::pool::settings::{Setting, parse_size};
 use crate::store::Rows;
 use crate::sys::tree;
 
-/// The key of the setting.
+/// Key of the setting.
 pub const MAX_SIZE: &str = "volume.max-size";
 
-/// The limit in bytes of `volume`, which need not be there yet; none for no limit.
+/// Returns the limit of `volume`, in bytes, or `None` for no limit. The volume need not exist yet.
 ///
 /// # Errors
 /// When the metadata cannot be read.
@@ -24,10 +26,11 @@ pub fn max_size(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<u64>, Err
 }
 
 impl Pool {
-    /// Refuses the tree at `tree` if it takes more than `volume` may; `own` is the limit that a new volume will have.
+    /// Refuses the tree at `tree` if it is larger than `volume` may be. `own` is the limit that a new
+    /// volume will have.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], or a tree or metadata that cannot be read.
+    /// [`Error::TooLarge`]; and when the tree or the metadata cannot be read.
     pub fn check_size(&self, volume: &VolumeName, own: Option<&str>, tree: &Path) -> Result<(), Error> {
         let limit = match own {
             Some(own) => parse_size(own),

@@ -1,4 +1,4 @@
-//! The trees of a pool beside what is recorded about them: stat indexes, checksums, copies, space.
+//! What a pool does with whole trees: stat indexes, checksums, copies, space, consistent reads.
 
 pub(super) mod checksums;
 pub(super) mod consistent_read;

@@ -1,4 +1,4 @@
-//! Whether a copy will fit, asked before anything is touched.
+//! Checking that copies will fit, before anything is touched.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use crate::pool::Pool;
 use crate::sys::{disk, tree};
 
 impl Pool {
-    /// Refuses copies of these trees into the pool that cannot fit all. Where the file system shares blocks
-    /// a copy takes next to none.
+    /// Refuses to copy these trees into the pool if they do not all fit. If the file system shares
+    /// blocks, a copy takes next to no space.
     ///
     /// # Errors
-    /// [`Error::NoSpace`], or a tree that cannot be read.
+    /// [`Error::NoSpace`]; and when a tree cannot be read.
     pub fn check_space<'s>(&self, sources: impl IntoIterator<Item = &'s Path>) -> Result<(), Error> {
         let staging = self.layout.staging();
         if disk::can_clone(&staging) {
             return Ok(());
         }
         let free = tree::free_space(&staging)?;
-        // Trees are not larger than all that is there, so an emptier file system need not be asked further.
+        // The trees cannot be larger than all that the file system holds, so measuring them is not needed.
         if tree::used_space(&staging)? <= free {
             return Ok(());
         }
