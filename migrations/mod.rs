@@ -1,14 +1,15 @@
-//! The steps from each schema to the next. Append-only: a step that was released never changes,
-//! and uses only definitions that are frozen in its own file.
+//! The steps from each schema to the next. Append-only: a step that was released never changes, and
+//! uses only table definitions that are frozen in its own file.
 //!
-//! All pending steps and the new schema number go into one write transaction, so a store is at
-//! one schema or at the next, never between.
+//! All pending steps and the new schema number go into one write transaction, so a store is at one
+//! schema or at the next, never between. A new schema needs a file here with a line in [`STEPS`],
+//! and what `src/store/tables.rs` lists.
 
 mod step_0001_first_tables;
 
 use redb::{Error, WriteTransaction};
 
-/// One step: brings a store from the schema below to its own.
+/// A step, which brings a store from the schema below to its own.
 pub(super) type Step = fn(&WriteTransaction) -> Result<(), Error>;
 
 /// The steps in order: the first one leads from an empty file to schema 1.

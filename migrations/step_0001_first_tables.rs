@@ -1,4 +1,4 @@
-//! Schema 1: the first tables, empty. Keys and values are described in `src/store/tables.rs`.
+//! Schema 1: the first tables, empty. `src/store/tables.rs` describes keys and values.
 
 use redb::{Error, TableDefinition, WriteTransaction};
 
@@ -17,7 +17,7 @@ const CHANGED: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("
 const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
 const OPERATIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("operations");
 
-/// Makes the tables.
+/// Makes the tables of schema 1.
 pub(super) fn run(transaction: &WriteTransaction) -> Result<(), Error> {
     transaction.open_table(META)?.insert("next_operation", 1)?;
     transaction.open_table(STATE)?;
