@@ -8,8 +8,8 @@
 //! * A name of something that exists stands bare. Text from outside that names nothing, or that
 //!   need not be a name at all, stands in 'single quotes'.
 //! * Sizes have binary units.
-//! * Words that users of an older tool know stay to the letter: `Volume 'x' does not exist`, `Volume
-//!   'x' does not exist, cannot remove it`, `You must provide a commit message`.
+//! * Words that users of an older tool know stay to the letter: `Volume 'x' does not exist`,
+//!   `Volume 'x' does not exist, cannot remove it`, `You must provide a commit message`.
 
 use std::path::PathBuf;
 

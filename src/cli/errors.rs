@@ -132,6 +132,7 @@ pub(super) fn repair_hint(error: &Error) -> Option<String> {
         Error::Store(StoreError::Damaged { .. } | StoreError::Missing { .. }) => {
             Some("dvol fsck --repair rebuilds it from its second copy".to_owned())
         }
+        Error::Store(StoreError::Newer { .. }) => Some("use the newer dvol that wrote it".to_owned()),
         _ => host_path_remedy(error),
     }
 }

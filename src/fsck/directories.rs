@@ -1,4 +1,4 @@
-//! The pool's own directories: their modes, and what lies about in them.
+//! Checking the pool's own directories: their modes, and entries that no record names.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,17 +11,17 @@ use crate::pool::Pool;
 use crate::store::{is_legacy_volume, legacy_files};
 use crate::sys::disk;
 
-/// Checks the pool's directory. What no record names has a record made for it with `adopt`, where it has the look of a
-/// volume.
+/// Checks the pool's directory. With `adopt`, the plan makes records for directories that look like
+/// volumes.
 pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(), Error> {
     if !pool.layout().root().exists() {
         return Ok(());
     }
     modes(pool, report);
-    // Names first: what is made after that is in neither.
+    // Names first, so that a volume made after this look is not missed in the records.
     let names = disk::names_in(pool.layout().root())?;
     let known: BTreeSet<String> = pool.store().read(|rows| {
-        // What a volume is being made or deleted while we look is in the journal.
+        // The journal names volumes that are being made or removed meanwhile.
         let busy = rows.journal()?.into_iter().map(|operation| operation.volume.to_string());
         Ok::<_, Error>(rows.volumes()?.into_iter().map(|v| v.name.to_string()).chain(busy).collect())
     })?;
@@ -32,8 +32,8 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
             continue;
         }
         if !adopt && !known.contains(&*text) && is_legacy_volume(&path) {
-            let what = "a volume of the older layout that was not taken over";
-            let remedy = "dvol import --older-layout takes it over, or says what is to be mended";
+            let what = "a volume of the older layout that was not imported";
+            let remedy = "dvol import --older-layout imports it, or says what to correct first";
             report.add(Severity::Warning, None, &text, what, remedy);
             continue;
         }
@@ -46,7 +46,7 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
                 super::records::check(pool, &volume, true, report)?;
             }
             _ => {
-                let what = "an entry that is no volume: no record names it";
+                let what = "no record names it, and it is no volume";
                 report.add_repairable(Severity::Warning, None, &text, what, Repair::SetAside(path));
             }
         }
@@ -54,6 +54,7 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
     trash(pool, report)
 }
 
+/// Checks the modes of the pool and of what lies in `.dvol`.
 fn modes(pool: &Pool, report: &mut Report) {
     let layout = pool.layout();
     let owned = [layout.staging(), layout.trash(), layout.locks(), layout.lost_and_found(), layout.private()];
@@ -66,14 +67,14 @@ fn modes(pool: &Pool, report: &mut Report) {
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & !allowed != 0 {
-            let what = format!("its mode is {mode:04o}: more than {allowed:04o}");
+            let what = format!("its mode {mode:04o} allows more than {allowed:04o}");
             let subject = path.display().to_string();
             report.add_repairable(Severity::Error, None, &subject, &what, Repair::Mode(path, allowed));
         }
     }
 }
 
-/// What is in trash and no operation has put there.
+/// Checks that an operation put each entry of trash there.
 fn trash(pool: &Pool, report: &mut Report) -> Result<(), Error> {
     let trash = pool.layout().trash();
     let names = disk::names_in(&trash)?;
@@ -86,7 +87,7 @@ fn trash(pool: &Pool, report: &mut Report) -> Result<(), Error> {
         let is_known = name.to_str().is_some_and(|name| known.contains(name));
         if !is_known && disk::inode(&path)?.is_some() {
             let subject = format!("trash/{}", name.to_string_lossy());
-            let what = "no operation put this into trash";
+            let what = "no operation put it there";
             report.add_repairable(Severity::Warning, None, &subject, what, Repair::SetAside(path));
         }
     }

@@ -1,11 +1,11 @@
-//! One operation that puts a volume right: journalled as any other, so a crash leaves all of it or nothing, and `dvol undo`
-//! takes it back.
+//! Repairing a volume in one operation, which is journalled as any other: a crash leaves all of it
+//! or nothing, and `dvol undo` takes it back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::survey::{Records, find_loop, strangers};
+use super::survey::{VolumeRecords, find_loop, strangers};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -15,19 +15,19 @@ use crate::model::{
 use crate::pool::{PlanBuilder, Pool};
 use crate::sys::disk;
 
-/// What the author of a commit is called whose words are lost.
-const UNKNOWN: &str = "unknown";
-/// Its message.
-const LOST: &str = "Found by fsck; its message is lost";
+/// Author of a commit whose record is lost.
+const UNKNOWN_AUTHOR: &str = "unknown";
+/// Message of a commit whose record is lost.
+const LOST_MESSAGE: &str = "Found by fsck; its message is lost";
 
-/// A working tree that is made anew.
-struct Fresh {
+/// A missing working tree, to be made again.
+struct MissingTree {
     place: PathBuf,
     head: Option<CommitId>,
 }
 
-/// Puts the volume right. With `adopt`, what has the look of a branch or a commit gets a record; else it goes to
-/// lost+found, as all else does that no record names.
+/// Repairs the volume. With `adopt`, makes records for directories that look like branches or
+/// commits. All else that no record names moves to lost+found.
 pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Error> {
     let session = pool.begin(Verb::Repair, name)?;
     let root = pool.layout().full(&layout::volume(name));
@@ -39,7 +39,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
         }
     }
     let (group, fresh) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
-        let before = Records::of(rows, name)?;
+        let before = VolumeRecords::of(rows, name)?;
         if is_gone {
             if rows.current_volume()?.as_ref() == Some(name) {
                 draft.change(RowChange::delete(Row::CurrentVolume(name.clone())));
@@ -47,7 +47,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
             for (key, value) in rows.settings(Some(name))? {
                 draft.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
             }
-            change(draft, &before, &Records::default());
+            change(draft, &before, &VolumeRecords::default());
             draft.move_head(None);
             return Ok(Vec::new());
         }
@@ -64,7 +64,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
         draft.move_head(current.and_then(|branch| branch.head.clone()));
         Ok(fresh)
     })?;
-    for Fresh { place, head } in fresh {
+    for MissingTree { place, head } in fresh {
         match head {
             Some(head) => {
                 let source = pool.layout().full(&layout::commit_tree(name, &head));
@@ -77,22 +77,24 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
     Ok(())
 }
 
-/// When a tree was put where it is.
+/// Returns when a tree was moved to its place.
 fn since(path: &Path) -> Instant {
     let changed = std::fs::symlink_metadata(path)
         .map_or(0, |found| found.ctime() * 1_000_000 + found.ctime_nsec() / 1000);
     Instant { micros: changed, offset: 0 }
 }
 
+/// Works out the records that the volume should have.
 struct Mender<'m> {
     pool: &'m Pool,
     name: &'m VolumeName,
     root: &'m Path,
-    now: Records,
+    now: VolumeRecords,
 }
 
 impl Mender<'_> {
-    /// Makes records for what lies about, where that is wanted; gives what stays without one.
+    /// Makes records for entries that have none, if `adopt` is set. Returns those that stay
+    /// without.
     fn adopt(&mut self, adopt: bool) -> Result<Vec<PathBuf>, Error> {
         let mut strange = strangers(self.root, &self.now)?;
         if !adopt {
@@ -124,20 +126,20 @@ impl Mender<'_> {
         commits.sort();
         let mut parent = None;
         for (date, id) in commits {
-            let author = Signature { name: UNKNOWN.to_owned(), email: String::new() };
-            let (volume, message) = (self.name.clone(), LOST.to_owned());
+            let author = Signature { name: UNKNOWN_AUTHOR.to_owned(), email: String::new() };
+            let (volume, message) = (self.name.clone(), LOST_MESSAGE.to_owned());
             let record = CommitRecord { volume, id: id.clone(), parent, message, author, date, code: None };
             self.now.commits.insert(id.clone(), record);
             parent = Some(id);
         }
         if let Some(newest) = parent {
-            self.hold(newest);
+            self.keep_reachable(newest);
         }
         Ok(strange)
     }
 
-    /// Names the newest of the found commits, so that no reset drops it.
-    fn hold(&mut self, newest: CommitId) {
+    /// Keeps the newest of the found commits reachable, by a branch or a tag.
+    fn keep_reachable(&mut self, newest: CommitId) {
         let mut branches = self.now.branches.values_mut();
         if let (Some(only), None) = (branches.next(), branches.next())
             && only.head.is_none()
@@ -162,7 +164,7 @@ impl Mender<'_> {
         self.now.tags.insert(name, tag);
     }
 
-    /// Forgets commits without a tree, and parents without a record.
+    /// Forgets commits that have no tree, and parents that have no record.
     fn commits(&mut self) -> Result<(), Error> {
         let mut gone: BTreeMap<CommitId, Option<CommitId>> = BTreeMap::new();
         for commit in self.now.commits.values() {
@@ -172,7 +174,7 @@ impl Mender<'_> {
         }
         self.now.commits.retain(|id, _| !gone.contains_key(id));
         let recorded: BTreeSet<CommitId> = self.now.commits.keys().cloned().collect();
-        // The nearest before it that is there.
+        // Finds the nearest ancestor that exists.
         let nearest = |mut id: Option<CommitId>| {
             let mut seen = BTreeSet::new();
             while let Some(lost) = id.as_ref().filter(|id| !recorded.contains(*id)) {
@@ -201,7 +203,7 @@ impl Mender<'_> {
         Ok(())
     }
 
-    /// Sees to it that there is a volume with a current branch.
+    /// Makes a record of the volume and of its current branch, if they are missing.
     fn heads(&mut self) {
         let pointed = disk::read_symlink(&self.root.join(layout::RUNNING_POINT)).ok().flatten();
         let pointed =
@@ -226,7 +228,7 @@ impl Mender<'_> {
     }
 
     /// Plans the missing working trees and the running point.
-    fn branches(&self, draft: &mut PlanBuilder<'_>) -> Result<Vec<Fresh>, Error> {
+    fn branches(&self, draft: &mut PlanBuilder<'_>) -> Result<Vec<MissingTree>, Error> {
         let mut fresh = Vec::new();
         for branch in self.now.branches.values() {
             let place = layout::working_tree(self.name, &branch.name);
@@ -237,7 +239,7 @@ impl Mender<'_> {
             if disk::inode(&full)?.is_some() {
                 draft.set_aside(place.clone())?;
             }
-            fresh.push(Fresh { place: draft.bring_in(place)?, head: branch.head.clone() });
+            fresh.push(MissingTree { place: draft.bring_in(place)?, head: branch.head.clone() });
         }
         let Some(volume) = &self.now.volume else { return Ok(fresh) };
         let (place, target) =
@@ -257,8 +259,8 @@ impl Mender<'_> {
     }
 }
 
-/// The changes that lead from `before` to `after`.
-fn change(draft: &mut PlanBuilder<'_>, before: &Records, after: &Records) {
+/// Plans the changes that lead from `before` to `after`.
+fn change(draft: &mut PlanBuilder<'_>, before: &VolumeRecords, after: &VolumeRecords) {
     fn each<K: Ord + Clone, R: Clone + PartialEq>(
         before: &BTreeMap<K, R>,
         after: &BTreeMap<K, R>,

@@ -1,8 +1,18 @@
-//! `fsck`: is the pool what its metadata says?
+//! Checking that a pool is as its metadata says, and repairing what is not.
 //!
-//! What dead operations left is finished or undone first. Then everything is looked at, and all findings are collected
-//! before any is reported. A finding that can be mended carries its repair; together these are the plan, which
-//! [`repair`] carries out. No repair deletes data that no record explains.
+//! fsck first recovers the operations of dead processes. Then it checks everything and collects all
+//! findings before it reports any. A finding that can be repaired carries its repair. All repairs
+//! together are the plan, which [`repair`] carries out. No repair deletes data that no record
+//! names: such data moves to lost+found.
+//!
+//! | file | what it checks |
+//! | --- | --- |
+//! | `metadata` | the database and its second copy |
+//! | `records`, `survey` | a volume's records against its directories |
+//! | `mounts` | recorded mounts against running containers; the stat index |
+//! | `directories` | the pool's own directories: modes, and entries that no record names |
+//! | `deep` | the contents of commits against their checksums |
+//! | `repair`, `mend` | carrying out the plan; repairing a volume in one operation |
 
 mod deep;
 mod directories;
@@ -24,15 +34,15 @@ use crate::pool::Pool;
 pub use deep::Deep;
 pub use repair::{Repair, repair};
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// It was put right.
+    /// The fault was repaired.
     Corrected,
-    /// Something lies about that no record names; nothing is lost.
+    /// An entry has no record; nothing is lost.
     Warning,
-    /// Something that a record names is missing or wrong.
+    /// A recorded thing is missing or wrong.
     Error,
 }
 
@@ -46,37 +56,37 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that is not as it should be.
+/// A fault that fsck found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// The volume, where it belongs to one.
+    /// The volume, if the fault concerns one.
     pub volume: Option<VolumeName>,
     /// The commit, branch or path.
     pub subject: String,
-    /// What is wrong with it.
+    /// What is wrong with the subject.
     pub what: String,
     /// What to do, or what was done.
     pub remedy: String,
-    /// What `--repair` does about it.
+    /// The repair that `--repair` carries out.
     #[serde(skip)]
     pub repair: Option<Repair>,
 }
 
-/// All findings.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// How many volumes were looked at.
+    /// Number of volumes checked.
     pub volumes: usize,
-    /// In the order in which they were found.
+    /// All findings, in the order in which they were found.
     pub findings: Vec<Finding>,
-    /// What was compared with checksums, where that was asked for.
+    /// The result of comparing contents, if the caller asked for that.
     pub deep: Option<Deep>,
 }
 
 impl Report {
-    /// The exit code as fsck(8) has it: 0 clean, 1 errors corrected, 4 errors left.
+    /// Returns the exit code, as fsck(8) defines it: 0 clean, 1 errors corrected, 4 errors left.
     pub fn exit_code(&self) -> u8 {
         let has = |severity| self.findings.iter().any(|finding| finding.severity == severity);
         match (has(Severity::Error) || has(Severity::Warning), has(Severity::Corrected)) {
@@ -86,11 +96,12 @@ impl Report {
         }
     }
 
-    /// The findings that [`repair`] would mend.
+    /// Lists the findings that [`repair`] would repair.
     pub fn plan(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.repair.is_some())
     }
 
+    /// Adds a finding that cannot be repaired.
     fn add(
         &mut self,
         severity: Severity,
@@ -109,7 +120,7 @@ impl Report {
         });
     }
 
-    /// Adds one that can be mended.
+    /// Adds a finding that can be repaired.
     fn add_repairable(
         &mut self,
         severity: Severity,
@@ -126,10 +137,10 @@ impl Report {
     }
 }
 
-/// Checks the whole pool, or one volume of it; `deep` reads the contents of all commits too.
+/// Checks the whole pool, or one volume of it. With `deep`, reads the contents of all commits too.
 ///
 /// # Errors
-/// When there is no such volume, or it cannot be looked at.
+/// When the volume does not exist, or the pool cannot be read.
 pub fn check(pool: &Pool, volume: Option<&VolumeName>, deep: bool) -> Result<Report, Error> {
     let mut report = Report::default();
     if !metadata::check(pool, &mut report)? {
@@ -159,38 +170,42 @@ pub fn check(pool: &Pool, volume: Option<&VolumeName>, deep: bool) -> Result<Rep
         directories::check(pool, adopt, &mut report)?;
         mounts::index(pool, &mut report)?;
         if adopt && report.plan().next().is_none() {
-            // Nothing is left that only the directories show.
+            // All that only the directories showed has records by now.
             pool.store().write(|writer| writer.set_rebuilt(false))?;
         }
     }
     Ok(report)
 }
 
+/// Recovers the operations of dead processes.
 fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
     let sweep = pool.recover()?;
     for operation in &sweep.recovered {
         let what = if operation.finished {
-            "had died after its commit point and was finished"
+            "its process died after the commit point; it was finished"
         } else {
-            "had died before its commit point and was undone"
+            "its process died before the commit point; it was undone"
         };
         let subject = operation.verb.to_string();
         report.add(Severity::Corrected, Some(&operation.volume), &subject, what, "nothing is left to do");
     }
     if sweep.orphans > 0 {
-        let what = format!("{} director(ies) that no operation owned were deleted", sweep.orphans);
+        let what = format!("deleted what no operation owned: {}", entries(sweep.orphans));
         report.add(Severity::Corrected, None, "staging", &what, "nothing is left to do");
     }
     if sweep.lost > 0 {
-        let what = format!(
-            "{} that an operation had away when its record was lost",
-            count(sweep.lost, "working tree")
-        );
-        report.add(Severity::Corrected, None, "staging", &what, "is in .dvol/lost+found now");
+        let what =
+            format!("holds {} of an operation whose record is lost", count(sweep.lost, "working tree"));
+        report.add(Severity::Corrected, None, "staging", &what, "moved to .dvol/lost+found");
     }
     for (volume, reason) in &sweep.failed {
-        let what = format!("a dead operation cannot be finished or undone: {reason}");
-        report.add(Severity::Error, Some(volume), "journal", &what, "mend the cause and run fsck again");
+        let what = format!("cannot finish or undo the operation of a dead process: {reason}");
+        report.add(Severity::Error, Some(volume), "journal", &what, "remove the cause and run fsck again");
     }
     Ok(())
+}
+
+/// Counts directory entries.
+fn entries(n: usize) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }
 }

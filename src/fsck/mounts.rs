@@ -1,4 +1,4 @@
-//! What the driver was told, against what the engine says; and rows of what is gone.
+//! Checking recorded mounts against the engine's containers, and the rows of the stat index.
 
 use super::{Repair, Report, Severity};
 use crate::containers::State;
@@ -6,23 +6,24 @@ use crate::error::Error;
 use crate::model::{VolumeName, count};
 use crate::pool::Pool;
 
-/// A mount that is younger may be of a container that is just being started, in microseconds.
-const YOUNG: i64 = 60_000_000;
+/// Age from which on a mount must have a running container, in microseconds: the container of a
+/// younger one may still be starting.
+const MIN_AGE_MICROS: i64 = 60_000_000;
 
-/// Checks the mounts of a volume: some container must run on it where there is one, and there must be one where a
-/// container runs.
+/// Checks the mounts of a volume: a recorded mount needs a running container, and a running
+/// container needs a recorded mount.
 pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Result<(), Error> {
     if !pool.containers().is_enabled() {
         return Ok(());
     }
     let bindings = pool.store().read(|rows| rows.bindings(volume))?;
-    // An engine that is down says nothing of its containers.
+    // An engine that is down does not tell.
     let Ok(users) = pool.containers().users_of(volume) else { return Ok(()) };
     if bindings.is_empty() {
-        // Its mount, or its end, may have come between the two questions.
+        // A mount may have been recorded between the two questions.
         if pool.store().read(|rows| rows.bindings(volume))?.is_empty() {
             for user in users.iter().filter(|user| user.state != State::Stopped) {
-                let what = "runs on the volume, but no mount is on record";
+                let what = "runs on the volume, but its mount is not recorded";
                 report.add_repairable(Severity::Warning, Some(volume), &user.name, what, Repair::Mounts);
             }
         }
@@ -34,20 +35,22 @@ pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Re
         return Ok(());
     }
     let now = pool.now().micros;
-    for binding in bindings.into_iter().filter(|binding| now.saturating_sub(binding.since.micros) > YOUNG) {
-        let what = "is mounted by the records, but no container runs on the volume";
+    for binding in
+        bindings.into_iter().filter(|binding| now.saturating_sub(binding.since.micros) > MIN_AGE_MICROS)
+    {
+        let what = "is a recorded mount, but no container runs on the volume";
         let repair = Repair::Binding(volume.clone(), binding.id.clone());
         report.add_repairable(Severity::Warning, Some(volume), &binding.id, what, repair);
     }
     Ok(())
 }
 
-/// Checks that the stat index knows nothing of what is gone.
+/// Checks that every row of the stat index belongs to a branch or a commit.
 pub(super) fn index(pool: &Pool, report: &mut Report) -> Result<(), Error> {
     let stale = pool.store().read(|rows| rows.stale_index())?;
     if stale > 0 {
-        let what = format!("the stat index has {} of branches or commits that are gone", count(stale, "row"));
-        report.add_repairable(Severity::Warning, None, "index", &what, Repair::Index);
+        let what = format!("has {} of branches or commits that are gone", count(stale, "row"));
+        report.add_repairable(Severity::Warning, None, "stat index", &what, Repair::Index);
     }
     Ok(())
 }

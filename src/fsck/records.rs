@@ -1,17 +1,18 @@
-//! The findings about one volume.
+//! Checking one volume's records against its directories.
 
-use super::survey::{Fault, Records, survey};
+use super::survey::{Fault, VolumeRecords, survey};
 use super::{Repair, Report};
 use crate::error::Error;
 use crate::model::{Phase, VolumeName};
 use crate::pool::Pool;
 
-/// Checks one volume. What an operation that runs on it meanwhile is about to change is left out.
+/// Checks one volume, unless an operation is working on it.
 pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Report) -> Result<(), Error> {
     if faults(pool, name)?.is_empty() {
         return Ok(());
     }
-    // Somebody may have been at work between our look at the records and the one at the disk.
+    // An operation may have come between the look at the records and the look at the disk, so look
+    // again under the lock.
     let Some(_lock) = pool.try_lock(name)? else { return Ok(()) };
     for fault in faults(pool, name)? {
         let repair = Repair::Volume { name: name.clone(), about: fault.remedy(adopt), adopt };
@@ -20,10 +21,11 @@ pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Re
     Ok(())
 }
 
+/// Finds the faults of a volume; none while an operation works on it.
 fn faults(pool: &Pool, name: &VolumeName) -> Result<Vec<Fault>, Error> {
     let (records, busy) = pool.store().read(|rows| {
         let busy = rows.journal()?.iter().any(|o| o.volume == *name && o.phase != Phase::Settled);
-        Ok::<_, Error>((Records::of(&rows, name)?, busy))
+        Ok::<_, Error>((VolumeRecords::of(&rows, name)?, busy))
     })?;
     if busy { Ok(Vec::new()) } else { survey(pool, name, &records) }
 }

@@ -1,4 +1,5 @@
-//! What is done about findings. Each repair can be repeated, and a crash in one leaves it to be found again.
+//! Carrying out the plan. Each repair can be repeated; after a crash in one, fsck finds the fault
+//! again.
 
 use std::path::PathBuf;
 
@@ -8,51 +9,52 @@ use crate::model::{CommitId, VolumeName, count};
 use crate::pool::Pool;
 use crate::sys::disk;
 
-/// What is done about one finding.
+/// The repair of one finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repair {
-    /// The database is made anew from its second copy.
+    /// Rebuild the database from its second copy.
     Metadata,
-    /// The second copy is written anew from the database.
+    /// Write the second copy again from the database.
     SecondCopy,
-    /// All that is wrong with one volume is put right, in one operation.
+    /// Repair all faults of one volume, in one operation.
     Volume {
         /// The volume.
         name: VolumeName,
         /// What that does about this finding.
         about: &'static str,
-        /// Whether what has the look of a commit or a branch gets a record.
+        /// Whether to make records for directories that look like commits or branches.
         adopt: bool,
     },
-    /// A file or directory of the pool's own gets the mode that it should have.
+    /// Give a file or directory of the pool this mode.
     Mode(PathBuf, u32),
-    /// Something that no record names moves to lost+found.
+    /// Move an entry that no record names to lost+found.
     SetAside(PathBuf),
-    /// A mount that has ended is forgotten.
+    /// Forget a mount that has ended.
     Binding(VolumeName, String),
-    /// Containers that run without a mount on record get one.
+    /// Record the mounts of running containers.
     Mounts,
-    /// Damaged checksums of a commit are taken anew.
+    /// Take the damaged checksums of a commit again.
     Checksums(VolumeName, CommitId),
-    /// Rows of the stat index whose branch or commit is gone are forgotten.
+    /// Forget the rows of the stat index whose branch or commit is gone.
     Index,
 }
 
 impl Repair {
-    /// What it does, in words that go on after "fsck --repair".
+    /// Says what the repair does, in words that follow "dvol fsck --repair".
     pub(super) fn about(&self) -> String {
         match self {
-            Repair::Metadata => "rebuilds it, and keeps what is there in .dvol/lost+found".to_owned(),
-            Repair::SecondCopy => "writes it anew".to_owned(),
+            Repair::Metadata => "rebuilds it and keeps the old file in .dvol/lost+found".to_owned(),
+            Repair::SecondCopy => "writes it again".to_owned(),
             Repair::Volume { about, .. } => (*about).to_owned(),
             Repair::Mode(path, mode) => format!("does chmod {mode:04o} {}", path.display()),
             Repair::SetAside(_) => "moves it to .dvol/lost+found".to_owned(),
-            Repair::Checksums(..) => "takes them anew, from what the commit holds now".to_owned(),
-            Repair::Mounts => "records one".to_owned(),
+            Repair::Checksums(..) => "takes them again, from what the commit holds now".to_owned(),
+            Repair::Mounts => "records it".to_owned(),
             Repair::Binding(..) | Repair::Index => "forgets it".to_owned(),
         }
     }
 
+    /// Carries the repair out, and says what was done.
     fn run(&self, pool: &Pool) -> Result<String, Error> {
         match self {
             Repair::Metadata => {
@@ -62,7 +64,7 @@ impl Repair {
             }
             Repair::SecondCopy => {
                 pool.store().renew_second_copy()?;
-                Ok("written anew".to_owned())
+                Ok("written again".to_owned())
             }
             Repair::Volume { name, about, adopt } => {
                 mend::mend(pool, name, *adopt)?;
@@ -72,7 +74,7 @@ impl Repair {
                 disk::set_mode(path, *mode)?;
                 Ok(format!("has mode {mode:04o} now"))
             }
-            Repair::SetAside(path) => Ok(format!("is {} now", pool.set_aside(path)?.display())),
+            Repair::SetAside(path) => Ok(format!("moved to {}", pool.set_aside(path)?.display())),
             Repair::Binding(volume, id) => {
                 pool.store().write(|writer| writer.unbind(volume, id))?;
                 Ok("forgotten".to_owned())
@@ -84,7 +86,7 @@ impl Repair {
             Repair::Checksums(volume, id) => {
                 pool.checksums().forget(volume, id)?;
                 pool.checksums().take(None)?;
-                Ok("taken anew".to_owned())
+                Ok("taken again".to_owned())
             }
             Repair::Index => {
                 pool.store().write(|writer| Ok::<_, Error>(writer.forget_stale_index()?))?;
@@ -94,13 +96,13 @@ impl Repair {
     }
 }
 
-/// Carries out the plan of `report`. The findings say afterwards what became of them.
+/// Carries out the plan of `report`, and notes in each finding what was done.
 pub fn repair(pool: &Pool, report: &mut Report) {
     let mut mended: Vec<VolumeName> = Vec::new();
     for finding in &mut report.findings {
         let Some(repair) = finding.repair.take() else { continue };
         let result = match &repair {
-            // One operation mends all of a volume.
+            // One operation repairs all faults of a volume.
             Repair::Volume { name, about, .. } if mended.contains(name) => Ok(format!("done: {about}")),
             other => other.run(pool),
         };
@@ -114,7 +116,7 @@ pub fn repair(pool: &Pool, report: &mut Report) {
             }
             Err(error) => {
                 finding.severity = Severity::Error;
-                finding.remedy = format!("could not be repaired: {error}");
+                finding.remedy = format!("cannot repair it: {error}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One volume's records against its directories, and back.
+//! Comparing one volume's records with its directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -17,17 +17,18 @@ use crate::sys::disk;
 
 /// The records of one volume.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Records {
-    /// None for a directory that no record names.
+pub(super) struct VolumeRecords {
+    /// `None` for a directory that no record names.
     pub(super) volume: Option<VolumeRecord>,
     pub(super) branches: BTreeMap<BranchName, BranchRecord>,
     pub(super) commits: BTreeMap<CommitId, CommitRecord>,
     pub(super) tags: BTreeMap<TagName, TagRecord>,
 }
 
-impl Records {
+impl VolumeRecords {
+    /// Reads the records of a volume.
     pub(super) fn of(rows: &Rows<'_>, name: &VolumeName) -> Result<Self, Error> {
-        Ok(Records {
+        Ok(VolumeRecords {
             volume: rows.volume(name)?,
             branches: rows.branches(name)?.into_iter().map(|branch| (branch.name.clone(), branch)).collect(),
             commits: rows.commits(name)?.into_iter().map(|commit| (commit.id.clone(), commit)).collect(),
@@ -36,12 +37,12 @@ impl Records {
     }
 }
 
-/// One thing that is wrong with a volume.
+/// A fault of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A directory that no record names, though it is a volume by the look of it.
+    /// A directory looks like a volume and has no record.
     Unrecorded,
-    /// The whole directory is missing.
+    /// The volume's directory is missing.
     Gone,
     /// `branches` or `commits` is missing.
     Folder(PathBuf),
@@ -61,13 +62,14 @@ pub(super) enum Fault {
     Loop(CommitId),
     /// The running point does not name the current branch.
     RunningPoint,
-    /// Something that no record names, relative to the volume.
+    /// An entry has no record. The path is relative to the volume.
     Stranger(PathBuf),
-    /// A directory of the volume has another mode, relative to it.
+    /// A directory has this wrong mode. The path is relative to the volume.
     Mode(PathBuf, u32),
 }
 
 impl Fault {
+    /// Returns the severity of the fault.
     pub(super) fn severity(&self) -> Severity {
         match self {
             Fault::Unrecorded | Fault::Stranger(_) => Severity::Warning,
@@ -75,6 +77,7 @@ impl Fault {
         }
     }
 
+    /// Names what is at fault.
     pub(super) fn subject(&self) -> String {
         match self {
             Fault::Unrecorded | Fault::Gone => "volume".to_owned(),
@@ -88,10 +91,11 @@ impl Fault {
         }
     }
 
+    /// Says what is wrong with the subject.
     pub(super) fn what(&self) -> String {
         match self {
-            Fault::Unrecorded => "a volume without a record".to_owned(),
-            Fault::Gone => "its directory is missing with all that was in it".to_owned(),
+            Fault::Unrecorded => "this volume has no record".to_owned(),
+            Fault::Gone => "its directory is missing, with all its commits".to_owned(),
             Fault::Folder(_) => "this directory is missing".to_owned(),
             Fault::Current(_) => "the current branch has no record".to_owned(),
             Fault::WorkingTree(_) => "the working tree of this branch is missing".to_owned(),
@@ -102,20 +106,20 @@ impl Fault {
             Fault::Loop(_) => "its parents lead back to itself".to_owned(),
             Fault::RunningPoint => "the running point does not name the current branch".to_owned(),
             Fault::Stranger(_) => "no record names it".to_owned(),
-            Fault::Mode(_, mode) => format!("its mode is {mode:04o} and not {:04o}", layout::VOLUME_MODE),
+            Fault::Mode(_, mode) => format!("its mode is {mode:04o} instead of {:04o}", layout::VOLUME_MODE),
         }
     }
 
-    /// What `--repair` does about it.
+    /// Says what the repair does, in words that follow "dvol fsck --repair".
     pub(super) fn remedy(&self, adopt: bool) -> &'static str {
         match self {
-            Fault::Unrecorded => "makes records for what is in it",
-            Fault::Gone => "forgets it; restore it from a backup of the pool before, if there is one",
+            Fault::Unrecorded => "makes records for what it holds",
+            Fault::Gone => "forgets it; if there is a backup of the pool, restore it first",
             Fault::Folder(_) => "makes it",
-            Fault::Current(_) => "makes the branch of the running point, else the first one, the current one",
-            Fault::WorkingTree(_) => "makes one from the head of the branch, or an empty one",
-            Fault::Head(..) | Fault::Tag(..) => "names the nearest commit before it that is there, or none",
-            Fault::Tree(_) => "forgets the commit; restore its tree from a backup before, if there is one",
+            Fault::Current(_) => "makes the branch of the running point current, or else the first branch",
+            Fault::WorkingTree(_) => "makes it from the head of the branch, or empty",
+            Fault::Head(..) | Fault::Tag(..) => "sets it to the nearest ancestor that exists, or to none",
+            Fault::Tree(_) => "forgets the commit; if there is a backup of the pool, restore the tree first",
             Fault::Parent(..) | Fault::Loop(_) => "makes it a commit without a parent",
             Fault::RunningPoint => "makes it name that branch",
             Fault::Stranger(_) if adopt => "makes a record for it, or moves it to .dvol/lost+found",
@@ -125,8 +129,8 @@ impl Fault {
     }
 }
 
-/// All that is wrong with the volume `name`.
-pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &Records) -> Result<Vec<Fault>, Error> {
+/// Finds all faults of the volume `name`.
+pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) -> Result<Vec<Fault>, Error> {
     let root = pool.layout().full(&layout::volume(name));
     let Some(volume) = &records.volume else { return Ok(vec![Fault::Unrecorded]) };
     if !root.is_dir() {
@@ -178,7 +182,7 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &Records) -> Resul
     Ok(faults)
 }
 
-/// A commit that is among its own ancestors.
+/// Finds a commit that is among its own ancestors.
 pub(super) fn find_loop(commits: &BTreeMap<CommitId, CommitRecord>) -> Option<CommitId> {
     let mut cleared = BTreeSet::new();
     for start in commits.keys() {
@@ -195,8 +199,8 @@ pub(super) fn find_loop(commits: &BTreeMap<CommitId, CommitRecord>) -> Option<Co
     None
 }
 
-/// What lies in a volume's directory and no record names.
-pub(super) fn strangers(root: &Path, records: &Records) -> Result<Vec<PathBuf>, Error> {
+/// Lists what lies in a volume's directory and has no record.
+pub(super) fn strangers(root: &Path, records: &VolumeRecords) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     let mut look = |folder: &str, is_known: &dyn Fn(&str) -> bool| {
         for name in disk::names_in(&root.join(folder))? {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[error("'{0}' is not an id: an id has 32 lowercase hex digits (40 in older pools)")]
 pub struct IdError(String);
 
-/// The id of a commit: 32 lowercase hex digits, a version 4 UUID (RFC 9562). An older tool's ids of 40
-/// digits are accepted too.
+/// The id of a commit: 32 lowercase hex digits, a version 4 UUID (RFC 9562). An older tool's ids of
+/// 40 digits are accepted too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);

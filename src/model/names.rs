@@ -2,7 +2,8 @@
 //!
 //! A name has 1 to 64 of `A-Z a-z 0-9 _ . -` and starts with a letter or digit. So it can name a
 //! directory, and can never leave the pool, hide, or look like an option. The name of a branch or a
-//! tag may have `/` inside; then each part follows the rule, and on disk the slash is written `%2F`.
+//! tag may have `/` inside; then each part follows the rule, and on disk the slash is written
+//! `%2F`.
 
 use std::fmt;
 use std::str::FromStr;

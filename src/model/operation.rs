@@ -91,7 +91,8 @@ pub enum HoldMode {
     Stop,
     /// Frozen, and thawed afterwards.
     Pause,
-    /// Frozen, then thawed and restarted: for a container that its engine would delete if it stopped.
+    /// Frozen, then thawed and restarted: for a container that its engine would delete if it
+    /// stopped.
     Restart,
     /// Left running; only its post-commit commands are to be run.
     Leave,

@@ -1,4 +1,4 @@
-//! How containers are kept from writing.
+//! Ways to keep containers from writing.
 
 use std::fmt;
 use std::str::FromStr;

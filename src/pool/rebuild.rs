@@ -12,16 +12,16 @@ use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
 
 impl Pool {
-    /// Rebuilds the metadata from its second copy. Commits whose records are missing there are still on
-    /// disk; fsck makes records for them. Can be repeated after a crash.
+    /// Rebuilds the metadata from its second copy. Commits whose records are missing there are
+    /// still on disk; fsck makes records for them. Can be repeated after a crash.
     ///
     /// # Errors
     /// When the copy cannot be read or the metadata cannot be written.
     pub fn rebuild_metadata(&self) -> Result<Rebuildable, Error> {
         self.prepare_directories()?;
         let rebuilt = self.store.rebuild()?;
-        // The copy may say that an operation was published although its transaction never committed:
-        // then its process reverted the moves, and its rows must be reverted too.
+        // The copy may say that an operation was published although its transaction never
+        // committed: then its process reverted the moves, and its rows must be reverted too.
         for operation in self.store.read(|rows| rows.journal())? {
             if operation.phase == Phase::Published
                 && moves::are_reverted(&self.layout, &operation.plan.install)?
@@ -42,8 +42,8 @@ impl Pool {
         Ok(LockFile::new(self.layout.volume_lock(volume)).try_exclusive("fsck")?)
     }
 
-    /// Moves `path`, which lies in the pool and which no record names, to lost+found. Returns its new
-    /// place.
+    /// Moves `path`, which lies in the pool and which no record names, to lost+found. Returns its
+    /// new place.
     ///
     /// # Errors
     /// [`Error::BecameVolume`] when a record names it meanwhile; and when it cannot be moved.

@@ -1,4 +1,4 @@
-//! What can go wrong with the metadata.
+//! Errors of the metadata.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -6,65 +6,65 @@ use std::path::{Path, PathBuf};
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
 
-/// A failed transaction. Nothing of it holds.
+/// A failed transaction; none of its changes were committed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// redb refused or failed.
+    /// A call of redb failed.
     #[error("cannot {action} the metadata {}: {source}", path.display())]
     Database {
         /// "open", "read", "write", "commit".
         action: &'static str,
         /// The database file.
         path: PathBuf,
-        /// redb's answer.
+        /// redb's error.
         source: Box<redb::Error>,
     },
-    /// What is in the file is not what was written there.
+    /// The file differs from what was written.
     #[error("the metadata {} is damaged ({reason})", path.display())]
     Damaged {
         /// The database file.
         path: PathBuf,
-        /// How that was noticed.
+        /// How the damage was noticed.
         reason: String,
     },
-    /// There is no database where one must have been.
+    /// The database is missing, and the pool shows that there was one.
     #[error("the metadata {} is missing, and {} shows that there was one", path.display(), trace.display())]
     Missing {
         /// The database file.
         path: PathBuf,
-        /// What would not be there without it.
+        /// A file that exists only beside a database.
         trace: PathBuf,
     },
-    /// The bytes of a record are not what this program wrote.
-    #[error("the record {key} in table {table} cannot be read: {reason}")]
+    /// A record cannot be decoded.
+    #[error("cannot read the record {key} in table {table}: {reason}")]
     Record {
         /// The table.
         table: String,
         /// The record's key.
         key: String,
-        /// What was wrong with it.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Written by a later version.
+    /// A newer dvol wrote the database.
     #[error(
-        "the metadata {} has schema {found}, this dvol knows {known} and older: use the newer dvol that wrote it",
+        "cannot use the metadata {}: a newer dvol wrote it (schema {found}; this dvol knows {known} and older)",
         path.display()
     )]
     Newer {
         /// The database file.
         path: PathBuf,
-        /// Its schema.
+        /// The database's schema.
         found: u64,
-        /// The newest schema that is known here.
+        /// The newest schema that this program knows.
         known: u64,
     },
-    /// A row is not what the operation found when it was planned.
-    #[error("the metadata changed meanwhile: {0}")]
+    /// Another process changed a row after the operation was planned.
+    #[error("another process has changed {0} meanwhile")]
     Conflict(String),
-    /// `metadata.lock` was not had.
+    /// The lock of the metadata cannot be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A file beside the database.
+    /// A file beside the database cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -93,7 +93,7 @@ impl StoreError {
         StoreError::Database { action, path: path.to_path_buf(), source: Box::new(error) }
     }
 
-    /// Whether the metadata has to be rebuilt.
+    /// Returns whether the metadata must be rebuilt.
     pub fn is_damage(&self) -> bool {
         matches!(self, StoreError::Damaged { .. } | StoreError::Missing { .. } | StoreError::Record { .. })
     }

@@ -1,14 +1,15 @@
 //! The metadata of an older tool, which had the same trees but kept its records in files:
 //!
 //! ```text
-//! <pool>/<volume>/branches/<branch>.json    [{"id": 40 hex digits, "message": text}, …], oldest first
-//! <pool>/<volume>/current_branch.json       {"current_branch": name}
-//! <pool>/current_volume.json                {"current_volume": name}; or beside the pool
-//! <pool>/config.yml                         settings, such as user: {name, email}; or beside the pool
+//! <pool>/<volume>/branches/<branch>.json  [{"id": <40 digits>, "message": <text>}, …], oldest first
+//! <pool>/<volume>/current_branch.json     {"current_branch": <name>}
+//! <pool>/current_volume.json              {"current_volume": <name>}; or beside the pool
+//! <pool>/config.yml                       settings, as user: {name, email}; or beside the pool
 //! ```
 //!
-//! Only reads, and tells what it could not read. A volume whose files can be mended is not read by half; what
-//! nobody can bring back (a missing tree, the name of the current branch) is gone without.
+//! This module only reads, and reports what it cannot read. A volume is refused if its files can be
+//! corrected by hand. What no correction can bring back (a missing tree, the name of the current
+//! branch) is reported, and the volume is imported without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -23,62 +24,63 @@ use crate::model::{BranchName, CommitId, Instant, VolumeName};
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 
-/// All that an older tool left in a pool.
+/// Everything that an older tool left in a pool.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Legacy {
-    /// The volumes that can be taken over.
+    /// The volumes that can be imported.
     pub volumes: Vec<LegacyVolume>,
-    /// The volume that was current, if it is one of these.
+    /// The current volume, if it is one of these.
     pub current: Option<VolumeName>,
-    /// Its settings: keys with dots, and values.
+    /// The settings: keys with dots, and values.
     pub settings: Vec<(String, String)>,
-    /// The volumes that cannot be taken over as they are, and why.
+    /// The volumes that cannot be imported as they are, and why.
     pub refused: Vec<(String, String)>,
-    /// What is missing or wrong and does no harm to the rest.
+    /// Missing or wrong things that do not keep the rest from being imported.
     pub flaws: Vec<String>,
 }
 
 /// A volume of an older tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyVolume {
-    /// Its name.
+    /// Name.
     pub name: VolumeName,
-    /// The branch that is current.
+    /// The current branch.
     pub branch: BranchName,
-    /// When it was made, as far as its directory tells.
+    /// Time when it was made, as far as its directory tells.
     pub created: Instant,
-    /// Its branches, each with its newest commit.
+    /// The branches, each with its newest commit.
     pub branches: Vec<(BranchName, Option<CommitId>)>,
     /// The commits of all branches, each once.
     pub commits: Vec<LegacyCommit>,
 }
 
-/// A commit of an older tool. It had no author, and no date but that of its tree.
+/// A commit of an older tool, which recorded neither author nor date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyCommit {
-    /// Its id.
+    /// Id.
     pub id: CommitId,
     /// The commit before it.
     pub parent: Option<CommitId>,
-    /// What its author said.
+    /// Message.
     pub message: String,
-    /// When its tree was made.
+    /// Time when its tree was made.
     pub date: Instant,
 }
 
+/// A commit in an older tool's list of a branch's commits.
 #[derive(Deserialize)]
-struct Entry {
+struct ListedCommit {
     id: String,
     #[serde(default)]
     message: String,
 }
 
-/// Whether a directory is a volume of an older tool.
+/// Returns whether a directory is a volume of an older tool.
 pub fn is_legacy_volume(directory: &Path) -> bool {
     directory.join(layout::OLDER_CURRENT_BRANCH).exists() || !lists(directory).is_empty()
 }
 
-/// The names of a volume's lists of commits, without their ending.
+/// Lists the names of a volume's lists of commits, without their ending.
 fn lists(directory: &Path) -> Vec<String> {
     let branches = directory.join(layout::BRANCHES);
     let names = disk::names_in(&branches).unwrap_or_default();
@@ -86,7 +88,7 @@ fn lists(directory: &Path) -> Vec<String> {
     names.filter_map(|name| Some(name.to_str()?.strip_suffix(layout::OLDER_COMMITS)?.to_owned())).collect()
 }
 
-/// Reads what an older tool left in the pool; none where it left no volume.
+/// Reads what an older tool left in the pool; returns `None` if it left no volume.
 ///
 /// # Errors
 /// When the pool's directory cannot be read.
@@ -113,9 +115,12 @@ pub fn read_legacy(layout: &Layout) -> Result<Option<Legacy>, DiskError> {
         let known = |name: &String| older.volumes.iter().find(|volume| volume.name.as_str() == name);
         older.current = named.as_ref().ok().and_then(known).map(|volume| volume.name.clone());
         match named {
-            Err(why) => older.flaws.push(format!("{}: {why}: no volume is current", path.display())),
+            Err(why) => older.flaws.push(format!("{}: {why}; no volume is current now", path.display())),
             Ok(name) if older.current.is_none() => {
-                older.flaws.push(format!("{}: there is no volume '{name}': none is current", path.display()));
+                older.flaws.push(format!(
+                    "{}: volume '{name}' does not exist; no volume is current now",
+                    path.display()
+                ));
             }
             Ok(_) => {}
         }
@@ -123,14 +128,15 @@ pub fn read_legacy(layout: &Layout) -> Result<Option<Legacy>, DiskError> {
     if let Some(path) = find(layout::OLDER_SETTINGS) {
         match text_of(&path).and_then(|text| settings(&text)) {
             Ok(settings) => older.settings = settings,
-            Err(why) => older.flaws.push(format!("{}: {why}: its settings are left out", path.display())),
+            Err(why) => older.flaws.push(format!("{}: {why}; its settings are ignored", path.display())),
         }
     }
     Ok(Some(older))
 }
 
+/// Reads one volume.
 fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<LegacyVolume, String> {
-    let name: VolumeName = name.parse().map_err(|error| format!("{error}: rename its directory"))?;
+    let name: VolumeName = name.parse().map_err(|error| format!("{error}; rename its directory"))?;
     let directories = disk::names_in(&directory.join(layout::BRANCHES)).map_err(|error| error.to_string())?;
     let directories = directories.iter().filter(|name| directory.join(layout::BRANCHES).join(name).is_dir());
     let mut names: BTreeSet<String> = lists(directory).into_iter().collect();
@@ -140,7 +146,7 @@ fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<Legac
     let mut branches = Vec::new();
     for text in names {
         let branch = BranchName::from_directory(&text)
-            .map_err(|error| format!("{error}: rename branches/{text} and branches/{text}.json"))?;
+            .map_err(|error| format!("{error}; rename branches/{text} and branches/{text}.json"))?;
         let list = directory.join(layout::BRANCHES).join(format!("{text}{}", layout::OLDER_COMMITS));
         let mut head: Option<CommitId> = None;
         let mut chain = BTreeSet::new();
@@ -148,16 +154,16 @@ fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<Legac
             let id: CommitId = entry.id.parse().map_err(|error| format!("{}: {error}", list.display()))?;
             let tree = directory.join(layout::COMMITS).join(id.as_str());
             if !tree.is_dir() {
-                flaws.push(format!("commit {id} of {name}/{branch} has no tree any more and is left out"));
+                flaws.push(format!("ignored commit {id} of {name}/{branch}: its tree is missing"));
                 continue;
             }
             if !chain.insert(id.clone()) {
-                flaws.push(format!("{}: it lists commit {id} twice", list.display()));
+                flaws.push(format!("{}: commit {id} is listed twice", list.display()));
                 continue;
             }
             match commits.get(&id) {
                 Some(known) if known.parent != head => flaws.push(format!(
-                    "commit {id} of {name}/{branch} comes after another commit on another branch: it is kept as there"
+                    "commit {id} of {name}/{branch} has another parent on another branch, which it keeps"
                 )),
                 Some(_) => {}
                 None => {
@@ -179,7 +185,8 @@ fn volume(directory: &Path, name: &str, flaws: &mut Vec<String>) -> Result<Legac
     Ok(LegacyVolume { name, branch, created: changed(directory)?, branches, commits })
 }
 
-fn entries(list: &Path) -> Result<Vec<Entry>, String> {
+/// Reads the list of a branch's commits; a missing or empty file has none.
+fn entries(list: &Path) -> Result<Vec<ListedCommit>, String> {
     if !list.exists() {
         return Ok(Vec::new());
     }
@@ -188,11 +195,12 @@ fn entries(list: &Path) -> Result<Vec<Entry>, String> {
         return Ok(Vec::new());
     }
     serde_json::from_str(&text).map_err(|error| {
-        format!("{}: {error}: a list of {{\"id\": …, \"message\": …}} is expected", list.display())
+        format!("{}: {error}; expected a list of {{\"id\": …, \"message\": …}}", list.display())
     })
 }
 
-/// What is written down, else what the running point says, else master, else the first there is.
+/// Finds the current branch: the recorded one, else the running point's, else master, else the
+/// first.
 fn current_branch(
     directory: &Path,
     name: &VolumeName,
@@ -203,7 +211,7 @@ fn current_branch(
         |text: &str| branches.iter().map(|(branch, _)| branch).find(|branch| branch.to_directory() == text);
     let written = text_of(&directory.join(layout::OLDER_CURRENT_BRANCH))
         .and_then(|text| word(&text, "current_branch"))
-        .and_then(|name| known(&name).cloned().ok_or_else(|| format!("there is no branch '{name}'")));
+        .and_then(|name| known(&name).cloned().ok_or_else(|| format!("branch '{name}' does not exist")));
     let why = match written {
         Ok(branch) => return branch,
         Err(why) => why,
@@ -212,24 +220,24 @@ fn current_branch(
     let pointed = point.and_then(|path| known(path.file_name()?.to_str()?).cloned());
     let branch = pointed.or_else(|| known(BranchName::master().as_str()).cloned());
     let branch = branch.unwrap_or_else(|| branches[0].0.clone());
-    flaws.push(format!("the current branch of {name} is not known ({why}): {branch} is taken for it"));
+    flaws.push(format!("the current branch of {name} is unknown ({why}); {branch} is current now"));
     branch
 }
 
-/// The text of a file.
+/// Reads the text of a file.
 fn text_of(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path).at("read", path);
     text.map_err(|error: DiskError| error.to_string())
 }
 
-/// A name in JSON: alone, or as `key` of an object.
+/// Reads a name in JSON: alone, or as `key` of an object.
 fn word(text: &str, key: &str) -> Result<String, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let named = value.get(key).unwrap_or(&value).as_str();
-    named.map(str::to_owned).ok_or_else(|| format!("it does not say {key}"))
+    named.map(str::to_owned).ok_or_else(|| format!("it has no {key}"))
 }
 
-/// The settings of a YAML file, as keys with dots.
+/// Reads the settings of a YAML file, as keys with dots.
 fn settings(text: &str) -> Result<Vec<(String, String)>, String> {
     let documents = YamlLoader::load_from_str(text).map_err(|error| error.to_string())?;
     let mut found = BTreeMap::new();
@@ -241,7 +249,7 @@ fn settings(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(found.into_iter().collect())
 }
 
-/// Adds the values below `key`, by their whole keys; one that is there already stays.
+/// Adds the values below `key` under their whole keys; keeps a value that is set already.
 fn flatten(key: &str, value: &Yaml, found: &mut BTreeMap<String, String>) {
     let Some(fields) = value.as_hash() else {
         if let Some(text) = scalar(value) {
@@ -255,14 +263,14 @@ fn flatten(key: &str, value: &Yaml, found: &mut BTreeMap<String, String>) {
         let key = if key.is_empty() { name } else { format!("{key}.{name}") };
         flatten(&key, value, found);
     }
-    // What a field says itself goes before what is merged in, and an earlier source before a later.
+    // A field takes precedence over merged ones, and an earlier source over a later one.
     for (_, merged) in fields.iter().filter(|(name, _)| is_merge(name)) {
         let sources = merged.as_vec().map_or(std::slice::from_ref(merged), Vec::as_slice);
         sources.iter().filter(|source| source.is_hash()).for_each(|source| flatten(key, source, found));
     }
 }
 
-/// The text of a value that is no mapping; none for null.
+/// Formats a value that is no mapping; returns `None` for null.
 fn scalar(value: &Yaml) -> Option<String> {
     match value {
         Yaml::String(text) | Yaml::Real(text) => Some(text.clone()),
@@ -276,14 +284,14 @@ fn scalar(value: &Yaml) -> Option<String> {
     }
 }
 
-/// When a directory itself was last changed: a copy of it was made no later.
+/// Returns when a directory was last changed; the commit was made no later.
 fn changed(path: &Path) -> Result<Instant, String> {
     let metadata = std::fs::symlink_metadata(path).at("look at", path);
     let metadata = metadata.map_err(|error: DiskError| error.to_string())?;
     Ok(Instant { micros: metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1000, offset: 0 })
 }
 
-/// The paths in the pool's directory that are not volumes.
+/// Lists the older tool's files in the pool's directory.
 pub fn legacy_files(layout: &Layout) -> [PathBuf; 2] {
     [layout::OLDER_CURRENT_VOLUME, layout::OLDER_SETTINGS].map(|name| layout.root().join(name))
 }

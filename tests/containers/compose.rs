@@ -104,7 +104,7 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     let labels = "--label com.docker.compose.project=shop --label com.docker.compose.volume=db";
     engine.sh(&format!("docker volume create -d dvol {labels} second")).ok();
     let said = shop.sh("dvol log db").refused();
-    let both = "'db' may be one of several volumes of the compose project 'shop': second, shop_db";
+    let both = "'db' is ambiguous in the compose project shop: it may be second, shop_db";
     assert!(said.contains(both), "{said}");
     shop.sh("docker volume rm second").ok();
 

@@ -20,7 +20,7 @@ fn containers_on_the_directory_itself_are_named_and_nothing_is_touched() {
 
     bind("");
     let words =
-        "can neither stop nor freeze container byway_bind, on the volume by its path or from another engine";
+        "cannot stop or pause container byway_bind: it uses the volume by its path or from another engine";
     for verb in ["commit -m two", "--pause commit -m two", "reset --hard HEAD", "checkout -b other -C"] {
         let said = engine.sh(&format!("dvol {verb} byway")).refused();
         assert!(said.contains(words) && said.contains("--disable-docker-integration"), "{verb}: {said}");

@@ -1,5 +1,6 @@
-//! The commits of a volume: those that have a record, and dropped ones whose trees trash still holds.
-//! The operation log keeps the records of dropped commits, so they can be named, read and restored.
+//! The commits of a volume: those that have a record, and dropped ones whose trees trash still
+//! holds. The operation log keeps the records of dropped commits, so they can be named, read and
+//! restored.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -78,7 +79,8 @@ impl<'r> Commits<'r> {
     /// Finds a commit and its tree. `named` is what the caller called it, for errors.
     ///
     /// # Errors
-    /// [`Error::Dropped`] when trash no longer holds its tree; and when the metadata cannot be read.
+    /// [`Error::Dropped`] when trash no longer holds its tree; and when the metadata cannot be
+    /// read.
     pub(crate) fn find(
         &self,
         layout: &Layout,
@@ -116,8 +118,8 @@ impl<'r> Commits<'r> {
         Ok(found)
     }
 
-    /// Follows a tree to its present place: an amended commit's tree went to the commit that replaced
-    /// it.
+    /// Follows a tree to its present place: an amended commit's tree went to the commit that
+    /// replaced it.
     fn tree_of(&self, dropped: &Dropped) -> Result<Option<(PathBuf, Home)>, StoreError> {
         let (mut tree, mut home) = (dropped.tree.clone(), Home::Trash);
         // Each step leads to another commit, so there are no more steps than commits.

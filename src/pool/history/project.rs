@@ -22,8 +22,8 @@ impl Pool {
         if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
     }
 
-    /// Finds the volume that `project` knows by this short name. If the engine does not answer, names
-    /// alone decide.
+    /// Finds the volume that `project` knows by this short name. If the engine does not answer,
+    /// names alone decide.
     ///
     /// # Errors
     /// [`Error::AmbiguousVolume`]; and when the metadata cannot be read.

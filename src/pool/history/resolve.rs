@@ -16,11 +16,12 @@ use crate::store::{Rows, StoreError};
 const MAX_CANDIDATES: usize = 5;
 
 impl Pool {
-    /// Resolves `revision` in `volume` to a commit, which may be a dropped one that trash still holds.
+    /// Resolves `revision` in `volume` to a commit, which may be a dropped one that trash still
+    /// holds.
     ///
     /// # Errors
-    /// When the revision names none or several, or goes past the root; and when the metadata cannot be
-    /// read.
+    /// When the revision names none or several, or goes past the root; and when the metadata cannot
+    /// be read.
     pub fn resolve(
         &self,
         rows: &Rows<'_>,
@@ -51,8 +52,8 @@ impl Pool {
         Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
     }
 
-    /// Refuses a revision that means different commits in these volumes. An id, or the prefix of one, must
-    /// name the same commit in all of them: one that was made of all at once.
+    /// Refuses a revision that means different commits in these volumes. An id, or a prefix of one,
+    /// must name the same commit in all of them: one that was made of all at once.
     ///
     /// # Errors
     /// [`Error::NotJoint`]; and as [`Pool::resolve`].
@@ -180,7 +181,8 @@ impl Lookup<'_> {
         tag.map(|tag| self.find(&tag.commit)).transpose()
     }
 
-    /// Finds the commit whose id begins with `text`. Dropped commits count only if no other matches.
+    /// Finds the commit whose id begins with `text`. Dropped commits count only if no other
+    /// matches.
     fn by_prefix(&self, text: &str) -> Result<Option<Found>, Error> {
         if !Revision::is_prefix(text) {
             return Ok(None);

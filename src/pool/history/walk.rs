@@ -66,8 +66,8 @@ impl<'r> History<'r> {
     }
 
     /// Passes each commit that is reachable from `starts` and not in `hidden` to `visit`, newest
-    /// first, until it breaks. A commit comes before its parent. With `topological`, no commit comes
-    /// before all of its children, whatever the dates say; that reads all commits first.
+    /// first, until it breaks. A commit comes before its parent. With `topological`, no commit
+    /// comes before all of its children, whatever the dates say; that reads all commits first.
     pub(crate) fn walk(
         &mut self,
         starts: &[CommitId],

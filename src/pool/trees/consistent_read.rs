@@ -1,7 +1,7 @@
 //! Reading a working tree that an operation may change meanwhile.
 //!
-//! An operation that exchanges entries moves the working tree away for a moment, which grows with the
-//! number of differences. A reader takes no lock: it waits until the tree is back, and
+//! An operation that exchanges entries moves the working tree away for a moment, which grows with
+//! the number of differences. A reader takes no lock: it waits until the tree is back, and
 //! afterwards checks whether an operation came in between. If so, it reads again.
 
 use std::fs;
@@ -57,7 +57,8 @@ impl Pool {
         }
     }
 
-    /// Reads the working tree of a branch with `read`, and again if an operation changed it meanwhile.
+    /// Reads the working tree of a branch with `read`, and again if an operation changed it
+    /// meanwhile.
     ///
     /// # Errors
     /// Those of `read`; and when the metadata cannot be read.

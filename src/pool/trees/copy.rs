@@ -15,7 +15,8 @@ const WATCH_AFTER: Duration = Duration::from_millis(500);
 
 /// Watches long copies.
 pub trait Watcher: Send + Sync {
-    /// Reports a copy that has been running for half a second, and its size if it could be measured.
+    /// Reports a copy that has been running for half a second, and its size if it could be
+    /// measured.
     fn start(&self, total: Option<Usage>);
     /// Reports how much has been copied so far. Called from several threads, also before `start`.
     fn at(&self, bytes: u64, entries: u64);

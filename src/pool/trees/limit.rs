@@ -1,9 +1,9 @@
-//! The limit `volume.max-size`: how large a working tree may be to be committed, and a tree to become
-//! a volume.
+//! The limit `volume.max-size`: how large a working tree may be to be committed, and a tree to
+//! become a volume.
 //!
-//! The limit holds where dvol copies trees. It does not stop a container from writing: only the file
-//! system can. A tree is measured only if there is a limit. Nothing is locked meanwhile, so what is
-//! written during the measurement may not count.
+//! The limit holds where dvol copies trees. It does not stop a container from writing: only the
+//! file system can. A tree is measured only if there is a limit. Nothing is locked meanwhile, so
+//! what is written during the measurement may not count.
 
 use std::path::Path;
 
@@ -26,8 +26,8 @@ pub fn max_size(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<u64>, Err
 }
 
 impl Pool {
-    /// Refuses the tree at `tree` if it is larger than `volume` may be. `own` is the limit that a new
-    /// volume will have.
+    /// Refuses the tree at `tree` if it is larger than `volume` may be. `own` is the limit that a
+    /// new volume will have.
     ///
     /// # Errors
     /// [`Error::TooLarge`]; and when the tree or the metadata cannot be read.

@@ -18,7 +18,8 @@ impl Pool {
             return Ok(());
         }
         let free = tree::free_space(&staging)?;
-        // The trees cannot be larger than all that the file system holds, so measuring them is not needed.
+        // The trees cannot be larger than all that the file system holds, so measuring them is not
+        // needed.
         if tree::used_space(&staging)? <= free {
             return Ok(());
         }

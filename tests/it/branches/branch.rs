@@ -48,8 +48,8 @@ fn a_branch_gets_another_name_and_the_current_one_stays_mounted() {
 #[test]
 fn checkout_dash_goes_back_and_forth() {
     let pool = Pool::with_commits(&["one"]);
-    pool.fails(1, ["checkout", "-"], "on no other branch before");
-    pool.fails(1, ["checkout", "@{-2}"], "on no other branch 2 checkouts ago");
+    pool.fails(1, ["checkout", "-"], "volume db has no previous branch");
+    pool.fails(1, ["checkout", "@{-2}"], "has no branch from 2 checkouts ago");
     pool.ok(["checkout", "-b", "side"]);
     assert_eq!(pool.ok(["checkout", "-"]), "Switched to branch 'master'\n");
     assert_eq!(pool.ok(["checkout", "-"]), "Switched to branch 'side'\n");

@@ -64,7 +64,7 @@ fn a_branch_that_alone_holds_commits_wants_a_capital_d() {
     pool.ok(["checkout", "-b", "exp"]);
     pool.ok(["commit", "-m", "Only here"]);
     pool.ok(["checkout", "master"]);
-    pool.fails(1, ["branch", "-d", "exp"], "nothing else holds");
+    pool.fails(1, ["branch", "-d", "exp"], "would become unreachable");
     pool.ok(["branch", "-D", "exp"]);
     assert_eq!(pool.ok(["branch"]), "* master\n");
     assert!(!pool.root().join("db/branches/exp").exists());

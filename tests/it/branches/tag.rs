@@ -35,9 +35,9 @@ fn a_tag_holds_what_a_reset_leaves_and_a_deleted_branch_had() {
 #[test]
 fn a_name_is_a_branchs_or_a_tags_and_a_tag_moves_only_by_force() {
     let pool = Pool::with_commits(&["one", "two"]);
-    pool.fails(1, ["tag", "master"], "branch of volume db already");
+    pool.fails(1, ["tag", "master"], "volume db has a branch of that name");
     pool.ok(["tag", "v1"]);
-    pool.fails(1, ["checkout", "-b", "v1"], "tag of volume db already");
+    pool.fails(1, ["checkout", "-b", "v1"], "volume db has a tag of that name");
     pool.fails(1, ["tag", "v1", "HEAD~1"], "-f moves it");
     assert!(pool.ok(["tag", "-f", "v1", "HEAD~1"]).starts_with("Updated tag 'v1'"));
     pool.fails(2, ["tag", "HEAD"], "names a revision");

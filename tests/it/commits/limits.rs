@@ -26,7 +26,7 @@ fn a_tree_over_the_limit_is_not_committed_and_the_engine_is_not_asked() {
     let said = crate::harness::Said::from(command.output().unwrap());
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.starts_with("error: the tree takes 2"), "{said:?}");
-    assert!(said.err.contains(" bytes, volume db may take 102400\n"), "{said:?}");
+    assert!(said.err.contains(" KiB, volume db may take 100.0 KiB\n"), "{said:?}");
     assert!(said.err.contains("hint: ") && said.err.contains("dvol config -C db volume.max-size SIZE"));
     nothing_is_left(&pool);
     assert_eq!(pool.ok(["log", "--format", "%s"]), "small\n");
@@ -39,7 +39,7 @@ fn a_tree_over_the_limit_is_not_committed_and_the_engine_is_not_asked() {
     pool.ok(["config", "-C", "db", "volume.max-size", "100K"]);
     pool.ok(["reset", "--hard", "HEAD^"]);
     pool.ok(["reset", "--hard", "HEAD@{1}"]);
-    pool.fails(1, ["commit", "-m", "again"], "may take 102400");
+    pool.fails(1, ["commit", "-m", "again"], "may take 100.0 KiB");
     // None is no limit.
     pool.ok(["config", "-C", "db", "volume.max-size", ""]);
     pool.ok(["commit", "-m", "again"]);
@@ -55,7 +55,7 @@ fn a_project_is_committed_as_a_whole_or_not_at_all() {
     // The last one; the first has no limit of its own and keeps that of the pool.
     pool.ok(["config", "volume.max-size", "1T"]);
     pool.ok(["config", "-C", "shop_db", "volume.max-size", "10K"]);
-    pool.fails(1, ["commit", "--project", "shop", "-m", "one"], "volume shop_db may take 10240");
+    pool.fails(1, ["commit", "--project", "shop", "-m", "one"], "volume shop_db may take 10.0 KiB");
     for volume in ["shop_cache", "shop_db"] {
         assert_eq!(pool.ok(["log", "-C", volume]), "");
     }
@@ -73,7 +73,7 @@ fn what_is_too_large_becomes_no_volume() {
     pool.ok(["clone", "db", "copy"]);
     pool.ok(["config", "volume.max-size", "100K"]);
     for words in [&["clone", "db", "other"][..], &["import", "db.tar", "other"]] {
-        pool.fails(1, words, "volume other may take 102400");
+        pool.fails(1, words, "volume other may take 100.0 KiB");
         assert!(!pool.root().join("other").exists());
         nothing_is_left(&pool);
     }

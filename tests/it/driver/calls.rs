@@ -69,9 +69,9 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
 
     for (opts, reason) in [
         (json!({"form": "db"}), "only from=VOLUME[:REVISION], branch=NAME and size=SIZE"),
-        (json!({"size": "much"}), "'much' is not a value of volume.max-size"),
+        (json!({"size": "much"}), "invalid value 'much' for volume.max-size"),
         (json!({"size": ""}), "such as 20G"),
-        (json!({"from": "db", "size": "1K"}), "volume refused may take 1024"),
+        (json!({"from": "db", "size": "1K"}), "volume refused may take 1.0 KiB"),
         (json!({"from": "nosuch"}), "'nosuch' does not exist"),
         (json!({"from": "db:HEAD~7"}), "past the root"),
         (json!({"from": "db:^"}), "from=db:^"),
@@ -106,7 +106,7 @@ fn a_size_is_a_limit_to_what_is_committed() {
         thread::sleep(Duration::from_millis(100));
     };
     assert!(limit["allocated"].as_u64() > Some(200 << 10), "{limit}");
-    pool.fails(1, ["commit", "-C", "db", "-m", "large"], "may take 102400");
+    pool.fails(1, ["commit", "-C", "db", "-m", "large"], "may take 100.0 KiB");
     // Whoever is over it can go on all the same.
     assert_eq!(driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "a1"}))["Err"], "");
     // A copy of it has no limit, nor has one that is made anew once it is gone.

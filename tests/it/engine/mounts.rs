@@ -114,7 +114,7 @@ fn fsck_records_the_mounts_of_containers_that_run_without_one() {
     let (code, found) = fsck(&["fsck"]);
     assert_eq!(code, 4, "{found}");
     assert!(
-        found.contains("runs") && found.contains("no mount is on record") && !found.contains("ended"),
+        found.contains("runs") && found.contains("its mount is not recorded") && !found.contains("ended"),
         "{found}"
     );
     assert_eq!(fsck(&["fsck", "--repair", "--yes"]).0, 1);

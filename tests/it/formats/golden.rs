@@ -348,8 +348,8 @@ fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
         &["fsck"],
         &["fsck", "--repair", "--yes"],
     ] {
-        let told = pool.fails(if words[0] == "fsck" { 8 } else { 1 }, words, "has schema 2");
-        assert!(told.contains("use the newer dvol"), "{words:?}: {told}");
+        let told = pool.fails(if words[0] == "fsck" { 8 } else { 1 }, words, "schema 2");
+        assert!(told.contains("a newer dvol wrote it"), "{words:?}: {told}");
         assert_eq!(numbers(), before, "{words:?} changed it");
     }
     assert!(!layout.full(&layout::volume(&"more".parse().unwrap())).exists());

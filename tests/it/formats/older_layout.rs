@@ -126,12 +126,12 @@ fn what_nobody_can_bring_back_is_told_and_the_rest_is_taken_over() {
     write(&pool, "config.yml", "user: [");
     let run = pool.run(["list"]);
     for told in [
-        &format!("commit {} of shop/master has no tree any more", id(2)),
-        "there is no branch 'gone'",
-        "master is taken for it",
+        &format!("ignored commit {} of shop/master: its tree is missing", id(2)),
+        "branch 'gone' does not exist",
+        "master is current now",
         "working tree of shop/master is missing",
         "no volume is current",
-        "its settings are left out",
+        "its settings are ignored",
     ] {
         assert!(run.err.contains(told), "{told:?} is not in {}", run.err);
     }
@@ -160,8 +160,8 @@ fn an_id_on_several_branches_is_one_commit_and_lists_that_disagree_are_told() {
     shop(&pool);
     list(&pool, "shop", "odd", &[3, 1, 1]);
     let run = pool.run(["list"]);
-    assert!(run.err.contains("comes after another commit on another branch"), "{}", run.err);
-    assert!(run.err.contains(&format!("lists commit {} twice", id(1))), "{}", run.err);
+    assert!(run.err.contains("has another parent on another branch"), "{}", run.err);
+    assert!(run.err.contains(&format!("commit {} is listed twice", id(1))), "{}", run.err);
     run.ok();
     let all = pool.ok(["log", "--all", "shop", "--format", "json"]);
     assert_eq!(all.lines().count(), 3, "{all}");

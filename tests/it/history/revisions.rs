@@ -5,7 +5,7 @@ use crate::harness::{Pool, json_lines};
 #[test]
 fn an_ambiguous_prefix_lists_its_candidates() {
     let pool = Pool::with_commits(&["one", "two"]);
-    let error = pool.fails(1, ["reset", "--hard", "0000"], "more than one commit");
+    let error = pool.fails(1, ["reset", "--hard", "0000"], "is ambiguous: several commits");
     for line in ["the candidates are", " 2024-05-01 - one", " 2024-05-01 - two"] {
         assert!(error.contains(line), "{error}");
     }
@@ -67,7 +67,7 @@ fn every_form_of_a_revision_names_its_commit() {
         ("nosuch", 1, "names no commit"),
         ("HEAD^x", 2, "is not a revision"),
         ("other:HEAD", 1, "Volume 'other' does not exist"),
-        ("HEAD@{99}", 1, "further back"),
+        ("HEAD@{99}", 1, "no such operation"),
     ] {
         pool.fails(code, ["rev-parse", revision], words);
     }

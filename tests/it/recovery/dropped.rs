@@ -122,7 +122,7 @@ fn what_trash_has_lost_is_refused_and_nothing_changes() {
         &["reset", "--hard", &ids[3]],
         &["tag", "back", "HEAD@{1}"],
     ] {
-        let error = pool.fails(1, words, "gone from trash");
+        let error = pool.fails(1, words, "trash no longer holds it");
         assert!(error.contains("trash.keep"), "{error}");
     }
     assert_eq!(subjects(&pool, &["--all"]), "one ");

@@ -101,7 +101,7 @@ fn a_reset_takes_all_volumes_to_the_commit_that_was_made_of_all_or_none_at_all()
         assert_eq!(both(&pool), ["3", "2"]);
     }
 
-    pool.fails(1, ["reset", "--project", "shop"], "volume shop_cache, shop_db, which only --hard may do");
+    pool.fails(1, ["reset", "--project", "shop"], "cannot reset volume shop_cache, shop_db without --hard");
     // HEAD is each volume's own.
     pool.ok(["reset", "--hard", "--project", "shop"]);
     assert_eq!(both(&pool), ["1", "2"]);
@@ -158,7 +158,7 @@ fn an_undo_of_one_volume_leaves_the_others_and_says_so() {
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "one\n".to_owned()));
     let fresh = Pool::empty();
     fresh.ok(["init", "blog_db"]);
-    fresh.fails(1, ["undo", "--project", "blog"], "nothing was done to compose project blog");
+    fresh.fails(1, ["undo", "--project", "blog"], "nothing to undo in compose project blog");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_project_that_is_none_is_refused() {
     pool.fails(
         1,
         ["commit", "--project", "blog", "-m", "x"],
-        "no volume of dvol's belongs to the compose project 'blog'",
+        "no dvol volume belongs to the compose project 'blog'",
     );
 
     pool.fails(2, ["commit", "--project", "Shop", "-m", "x"], "'Shop' is not a valid project name");
