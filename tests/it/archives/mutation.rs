@@ -17,7 +17,8 @@ impl Series {
     }
 }
 
-const NAMES: [&[u8]; 16] = [
+/// Not among them is `a/.`, under which GNU tar loses attributes of a new directory.
+const NAMES: [&[u8]; 15] = [
     b"a",
     b"f",
     b"d/",
@@ -29,7 +30,6 @@ const NAMES: [&[u8]; 16] = [
     b"a/../b",
     b"",
     b".",
-    b"a/.",
     b"a//b",
     b"d/f",
     b"l/x",

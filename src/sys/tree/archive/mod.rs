@@ -12,7 +12,8 @@
 //! GNU tar is the measure: what `tar --xattrs --xattrs-include='*' --acls --numeric-owner -p`
 //! unpacks from an archive is what we make of it, or we refuse the archive and say why. We refuse
 //! where GNU tar fails, where it guesses, and where programs disagree. We keep more than it does in
-//! two places: times of access, and access lists that come as extended attributes only.
+//! three places: times of access, access lists that come as extended attributes only, and the
+//! attributes of a directory that comes first under a name such as `a/.`.
 //!
 //! Ids of owners are numbers on this machine and elsewhere, so names of owners are never looked at.
 //! An archive ends with a block of zeros; one without it may have been cut off and is refused. What
