@@ -1,17 +1,19 @@
 //! The tree engine on file systems that share blocks between files, and between file systems.
 #![allow(missing_docs, clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "tests write files of their own")]
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dvol::sys::tree::{
     CopyOptions, CopyStats, CopyWay, FileTime, FirstPass, Rung, Update, compare_trees, copy_first_pass,
     copy_tree, free_space, sync_filesystem, update_tree,
 };
-use support::LoopImage;
+use mmarinus::{Map, Shared, perms};
+use support::{LoopImage, skip};
 
 const FILES: u64 = 20;
 const EACH: u64 = 1_000_003;
@@ -186,19 +188,17 @@ fn from_one_file_system_to_another() {
 }
 
 /// How many files a reset of a pool in `image` took over, of three that were not touched.
-fn taken_over(image: &LoopImage) -> u64 {
+fn taken_over(image: &Path) -> u64 {
     let dvol = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dvol"));
-        command
-            .args(["--disable-docker-integration", "--format", "json", "-p"])
-            .arg(image.path().join("pool"));
+        command.args(["--disable-docker-integration", "--format", "json", "-p"]).arg(image.join("pool"));
         let output = command.args(words).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         output.stdout
     };
     dvol(&["init", "v"]);
     for name in ["a", "b", "c"] {
-        let file = fs::File::create(image.path().join("pool/v/running_point").join(name)).unwrap();
+        let file = fs::File::create(image.join("pool/v/running_point").join(name)).unwrap();
         file.write_all_at(name.as_bytes(), 0).unwrap();
     }
     // Older than a tick of the clock, by the time that the commit looks.
@@ -214,9 +214,9 @@ fn taken_over(image: &LoopImage) -> u64 {
 #[test]
 fn what_is_in_memory_is_never_taken_over_unread() {
     let Some(memory) = LoopImage::in_memory() else { return };
-    assert_eq!(taken_over(&memory), 0);
+    assert_eq!(taken_over(&memory.path()), 0);
     let Some(disk) = LoopImage::new("xfs", &["-q"], 400) else { return };
-    assert_eq!(taken_over(&disk), 3);
+    assert_eq!(taken_over(&disk.path()), 3);
 }
 
 /// On a file system that no other test makes files on, so that the number is free when it is
@@ -225,7 +225,7 @@ fn what_is_in_memory_is_never_taken_over_unread() {
 fn an_inode_number_that_is_used_again_is_another_file() {
     for kind in ["ext4", "xfs"] {
         let Some(image) = LoopImage::new(kind, &["-q"], 400) else { return };
-        assert_eq!(taken_over(&image), 3);
+        assert_eq!(taken_over(&image.path()), 3);
         let pool = image.path().join("pool");
         let data = pool.join("v/running_point/a");
         let before = fs::metadata(&data).unwrap();
@@ -251,7 +251,7 @@ fn an_inode_number_that_is_used_again_is_another_file() {
 fn each_reset_keeps_the_times_of_the_root_and_takes_files_over() {
     for kind in ["ext4", "xfs", "btrfs"] {
         let Some(image) = LoopImage::new(kind, &["-q"], 400) else { return };
-        assert_eq!(taken_over(&image), 3, "{kind}");
+        assert_eq!(taken_over(&image.path()), 3, "{kind}");
         let pool = image.path().join("pool");
         let root = fs::canonicalize(pool.join("v/running_point")).unwrap();
         let commit = fs::read_dir(pool.join("v/commits")).unwrap().next().unwrap().unwrap().path();
@@ -322,7 +322,7 @@ fn a_write_in_the_second_of_a_commit_is_seen_where_times_are_whole_seconds() {
 fn a_reset_copies_nothing_that_has_not_changed_where_times_are_whole_seconds() {
     for (kind, options) in WHOLE_SECONDS {
         let Some(image) = LoopImage::new(kind, options, 200) else { return };
-        taken_over(&image);
+        taken_over(&image.path());
         let pool = image.path().join("pool");
         let reset = || {
             std::thread::sleep(std::time::Duration::from_millis(2100));
@@ -348,11 +348,109 @@ fn the_second_pass_sees_a_write_in_the_second_of_the_first_one() {
             fs::write(src.join("f"), "old").unwrap();
             std::thread::sleep(std::time::Duration::from_millis(20));
             let options = CopyOptions::default();
-            let (copies, _) = copy_first_pass(&src, &dst, &options, FileTime::now()).unwrap();
+            let copied = copy_first_pass(&src, &dst, &options, FileTime::now()).unwrap();
+            let (copies, _) = copied.unwrap();
             write_over(&src.join("f"), "new");
             let update = Update { first_pass: FirstPass::ByMark(&copies), ..Update::default() };
             update_tree(&src, &dst, &options, &update).unwrap();
             assert_eq!(fs::read_to_string(dst.join("f")).unwrap(), "new", "{kind}, round {round}");
         }
     }
+}
+
+/// An overlay whose upper directory is on another file system, mounted until it is dropped.
+struct Overlay<'u> {
+    upper: &'u LoopImage,
+}
+
+impl<'u> Overlay<'u> {
+    /// Mounts it with further options. Skips the test where the kernel cannot.
+    fn new(upper: &'u LoopImage, options: &str) -> Option<Self> {
+        let [lower, above, work, at] =
+            ["lower", "upper", "work", "overlay"].map(|name| upper.directory(name));
+        let (lower, above, work) = (lower.display(), above.display(), work.display());
+        let options = format!("lowerdir={lower},upperdir={above},workdir={work}{options}");
+        let mounted =
+            Command::new("mount").args(["-t", "overlay", "-o", &options, "overlay"]).arg(&at).output();
+        let mounted = mounted.unwrap();
+        if !mounted.status.success() {
+            skip(&format!("there is no overlayfs: {}", String::from_utf8_lossy(&mounted.stderr)));
+            return None;
+        }
+        Some(Overlay { upper })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.upper.path().join("overlay")
+    }
+}
+
+impl Drop for Overlay<'_> {
+    fn drop(&mut self) {
+        Command::new("umount").arg(self.path()).status().unwrap();
+    }
+}
+
+/// A file that is mapped into this process, as a database maps its files.
+struct Mapped {
+    map: Map<perms::ReadWrite, Shared>,
+    memory: fs::File,
+}
+
+impl Mapped {
+    fn new(path: &Path) -> Self {
+        let mut file = fs::File::options().read(true).write(true).open(path).unwrap();
+        let map = Map::bytes(file.metadata().unwrap().len() as usize).anywhere().from(&mut file, 0);
+        let map = map.with_kind(Shared).with(perms::ReadWrite).unwrap();
+        Mapped { map, memory: fs::File::options().write(true).open("/proc/self/mem").unwrap() }
+    }
+
+    fn store(&self, bytes: &[u8]) {
+        self.memory.write_all_at(bytes, self.map.addr() as u64).unwrap();
+    }
+}
+
+/// Stores through a mapping that was there before the commit, and asks whether it shows.
+fn a_mapped_store_shows(at: &Path) {
+    let pool = at.join("pool");
+    dvol(&pool, &["init", "w"]);
+    let file = fs::canonicalize(pool.join("w/running_point")).unwrap().join("f");
+    fs::write(&file, "before").unwrap();
+    let mapped = Mapped::new(&file);
+    mapped.store(b"commit");
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    dvol(&pool, &["commit", "-m", "one", "-C", "w"]);
+    mapped.store(b"AFTER!");
+    assert_eq!(dvol(&pool, &["status", "--short", "-C", "w"]), "M f\n");
+    dvol(&pool, &["reset", "--hard", "HEAD", "-C", "w"]);
+    assert_eq!(fs::read(&file).unwrap(), b"commit");
+}
+
+#[test]
+fn a_store_through_a_mapping_shows_on_an_overlay_whatever_is_beneath() {
+    let Some(memory) = LoopImage::in_memory() else { return };
+    let Some(overlay) = Overlay::new(&memory, "") else { return };
+    assert_eq!(taken_over(&overlay.path()), 0, "the upper directory is in memory");
+    a_mapped_store_shows(&overlay.path());
+
+    for kind in ["ext4", "xfs"] {
+        let Some(disk) = LoopImage::new(kind, &["-q"], 400) else { return };
+        let Some(overlay) = Overlay::new(&disk, ",volatile") else { return };
+        assert_eq!(taken_over(&overlay.path()), 0, "a volatile overlay writes nothing back");
+        a_mapped_store_shows(&overlay.path());
+    }
+    let Some(disk) = LoopImage::new("ext4", &["-q"], 400) else { return };
+    let Some(overlay) = Overlay::new(&disk, "") else { return };
+    assert_eq!(taken_over(&overlay.path()), 3);
+    a_mapped_store_shows(&overlay.path());
+}
+
+#[test]
+fn a_store_through_a_mapping_shows_on_every_file_system() {
+    for kind in ["ext4", "xfs", "btrfs", "ext3"] {
+        let Some(image) = LoopImage::new(kind, &["-q"], 400) else { return };
+        a_mapped_store_shows(&image.path());
+    }
+    let Some(memory) = LoopImage::in_memory() else { return };
+    a_mapped_store_shows(&memory.path());
 }

@@ -85,9 +85,6 @@ impl<V> Capture<V> {
     /// Makes the first pass. If much of what it copied changes later, the two passes need more
     /// space than one: when space runs out, the copy is made in one pass.
     fn copy_first(&mut self, pool: &Pool) -> Result<(), Error> {
-        if !tree::marks_mapped_stores(&self.working_tree) {
-            return Ok(());
-        }
         let (options, quiet) = (pool.copy_options(), FileTime::now().earlier(QUIET_AFTER));
         let copied = pool.watched(&self.working_tree, || {
             tree::copy_first_pass(&self.working_tree, &self.staged, &options, quiet)
@@ -95,8 +92,9 @@ impl<V> Capture<V> {
         match copied {
             Err(error) if error.is_no_space() => Ok(tree::discard_first_pass(&self.staged)?),
             other => {
-                let (copies, copied) = other?;
-                (self.first_pass, self.copied) = (Some(copies), copied);
+                if let Some((copies, copied)) = other? {
+                    (self.first_pass, self.copied) = (Some(copies), copied);
+                }
                 Ok(())
             }
         }

@@ -133,13 +133,18 @@ impl<'p, T: Send> Quiesced<'p, T> {
         for member in &self.members {
             moves::apply(&pool.layout, &member.operation.plan.install)?;
         }
-        thread::scope(|scope| {
+        let shows_stores = thread::scope(|scope| {
             let looking = look.map(|look| scope.spawn(|| self.look(look)));
             // Of the trees and of the moves at once: until now the journal says how to undo them.
-            tree::sync_filesystem(&pool.layout.staging())?;
+            let shows_stores = tree::sync_and_test_stores(&pool.layout.staging())?;
             let _ = looking.map(ScopedJoinHandle::join);
-            Ok(())
-        })
+            Ok::<_, Error>(shows_stores)
+        })?;
+        if !shows_stores {
+            // The index would miss what is stored through a mapping later.
+            self.members.iter_mut().for_each(|member| member.index = None);
+        }
+        Ok(())
     }
 
     /// Looks at the working trees that no container writes to. Only speed depends on it, so a

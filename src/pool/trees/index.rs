@@ -109,10 +109,6 @@ impl Pool {
         branch: &BranchName,
         commit: &CommitId,
     ) -> Result<Option<StoredIndex<'_>>, Error> {
-        // There, a store through a mapping may leave the times as they were.
-        if !tree::marks_mapped_stores(&self.layout.full(&layout::working_tree(volume, branch))) {
-            return Ok(None);
-        }
         let found = self.store.read(|rows| {
             let Some(record) = rows.tree_index(volume, branch)? else { return Ok::<_, Error>(None) };
             Ok(between(&rows, volume, &record.commit, commit)?.map(|except| (record, except)))

@@ -99,7 +99,7 @@ impl FileTime {
             return COARSEST;
         }
         let mut nanos = 1;
-        while self.1 % (nanos * 10) == 0 {
+        while self.1.is_multiple_of(nanos * 10) {
             nanos *= 10;
         }
         Duration::from_nanos(nanos.into())

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, openat, statfs, statvfs, syncfs};
+use rustix::fs::{CWD, FileType, Mode, OFlags, openat, statvfs, syncfs};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -203,16 +203,6 @@ pub fn sync_filesystem(path: &Path) -> Result<(), DiskError> {
     let handle = openat(CWD, path, flags, Mode::empty()).at("open", path)?;
     fault::point("tree.sync").at("sync the file system of", path)?;
     syncfs(&handle).at("sync the file system of", path)
-}
-
-/// Returns whether, after [`sync_filesystem`], a store through a shared mapping leaves its mark on
-/// the file. File systems in memory write nothing back, so they never notice a store through a page
-/// that was written to before.
-pub fn marks_mapped_stores(path: &Path) -> bool {
-    // linux/magic.h: tmpfs, ramfs, hugetlbfs.
-    const IN_MEMORY: [i128; 3] = [0x0102_1994, 0x8584_58f6, 0x9584_58f6];
-    // The kernel's number has 32 bits, in a field whose width and sign depend on the machine.
-    statfs(path).is_ok_and(|stat| !IN_MEMORY.contains(&(i128::from(stat.f_type) & 0xffff_ffff)))
 }
 
 /// Returns the bytes that everything on the file system of `path` takes.

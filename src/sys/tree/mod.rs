@@ -31,6 +31,7 @@
 //! | `index` | recognizes entries that nothing has touched, without reading them |
 //! | `sums` | takes checksums of all entries |
 //! | `measure`, `extents` | measures space: of a tree, of a file system, shared between files |
+//! | `mapped_stores` | tests whether stores through mappings show in times |
 //! | `remove` | removes a tree |
 //! | `beside` | names the temporary directories beside a tree |
 
@@ -42,6 +43,7 @@ mod entry;
 mod exchange;
 mod extents;
 mod index;
+mod mapped_stores;
 mod measure;
 mod remove;
 mod sums;
@@ -63,8 +65,7 @@ pub use exchange::apply::{ListState, exchange_entries, list_state, return_entrie
 pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
 pub use exchange::stage::{Retarget, copy_before};
 pub use index::{Bounds, DirectoryIndex, FileTime, Index, ScanEvent, ScanVisitor, scan_tree};
-pub use measure::{
-    Usage, free_space, marks_mapped_stores, measure_tree, measure_unshared, sync_filesystem, used_space,
-};
+pub use mapped_stores::sync_and_test_stores;
+pub use measure::{Usage, free_space, measure_tree, measure_unshared, sync_filesystem, used_space};
 pub use remove::remove_tree;
 pub use sums::{EntrySums, Sum, sum_tree};

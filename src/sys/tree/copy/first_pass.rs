@@ -35,7 +35,6 @@ use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
 use crate::sys::tree::index::{Bounds, FileTime};
-use crate::sys::tree::measure::sync_filesystem;
 use crate::sys::{disk, fault};
 
 /// Size in bytes from which on a file gets a draft; copying a smaller one anew takes no longer.
@@ -74,6 +73,9 @@ pub struct MarkedCopies {
     has_drafts: bool,
 }
 
+/// Syncs the file system, and tells whether stores through mappings show in the times of files.
+pub(in crate::sys::tree) type SyncAndTest = fn(&Path) -> Result<bool, DiskError>;
+
 /// A copy that may mix several moments; its owner is alone with it.
 pub(in crate::sys::tree) struct Draft {
     name: CString,
@@ -82,16 +84,22 @@ pub(in crate::sys::tree) struct Draft {
 
 impl MarkedCopies {
     /// Makes the directory `path` for the copies. From here on each change to a file leaves a mark
-    /// on it.
-    pub(in crate::sys::tree) fn new(path: &Path, settled: FileTime) -> Result<Self, DiskError> {
+    /// on it, unless `sync`, which syncs the file system, says no: then this returns `None`.
+    pub(in crate::sys::tree) fn new(
+        path: &Path,
+        settled: FileTime,
+        sync: SyncAndTest,
+    ) -> Result<Option<Self>, DiskError> {
         fault::point("tree.mkdir").at("create", path)?;
         mkdirat(CWD, path, Mode::RWXU).at("create", path)?;
         let handle = open_root(path)?;
         attributes::clear_inherited(&handle, &mut Scratch::default()).at("clear the attributes of", path)?;
         let settled = settled.min(FileTime::now());
         // A store through a mapping marks its file only after the page was written back.
-        sync_filesystem(path)?;
-        Ok(MarkedCopies { handle, settled, has_drafts: !disk::can_clone(path) })
+        if !sync(path)? {
+            return Ok(None);
+        }
+        Ok(Some(MarkedCopies { handle, settled, has_drafts: !disk::can_clone(path) }))
     }
 
     pub(in crate::sys::tree) fn handle(&self) -> &OwnedFd {

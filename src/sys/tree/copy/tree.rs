@@ -10,7 +10,7 @@ use rustix::fs::{Mode, fchmod};
 
 use super::content::Ladder;
 use super::directory::Directory;
-use super::first_pass::MarkedCopies;
+use super::first_pass::{MarkedCopies, SyncAndTest};
 use super::options::{CopyOptions, CopyStats};
 use super::queue::workers;
 use super::reuse::{Beside, Keep, Update};
@@ -25,6 +25,7 @@ use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
 use crate::sys::tree::entry::names::DirectoryReader;
 use crate::sys::tree::index::FileTime;
+use crate::sys::tree::mapped_stores::sync_and_test_stores;
 use crate::sys::tree::remove::remove_tree;
 
 /// Makes `dst`, an empty directory that no other process uses, an exact copy of the directory
@@ -55,10 +56,11 @@ pub fn update_tree(
     run(src, dst, options, Ladder::new(true, true), update)
 }
 
-/// Copies, before a copy of `src` into `dst`, files that last changed before `settled`, a time in
-/// the past. Other processes may write to `src`. The result goes into [`Update::first_pass`] of
-/// that copy, which leaves copies that it does not take in their directory beside `dst`; that
-/// directory must not exist before.
+/// Copies, before a copy of `src` into `dst`, files that last changed before `settled`, a time in the
+/// past. Other processes may write to `src`. The result goes into [`Update::first_pass`] of that copy,
+/// which leaves copies that it does not take in their directory beside `dst`; that directory must not
+/// exist before. Returns `None`, and leaves no directory, where stores through shared mappings do not
+/// show in the times of files.
 ///
 /// # Errors
 /// As [`copy_tree`].
@@ -67,9 +69,22 @@ pub fn copy_first_pass(
     dst: &Path,
     options: &CopyOptions,
     settled: FileTime,
-) -> Result<(MarkedCopies, CopyStats), DiskError> {
+) -> Result<Option<(MarkedCopies, CopyStats)>, DiskError> {
+    first_pass_after(sync_and_test_stores, src, dst, options, settled)
+}
+
+pub(in crate::sys::tree) fn first_pass_after(
+    sync: SyncAndTest,
+    src: &Path,
+    dst: &Path,
+    options: &CopyOptions,
+    settled: FileTime,
+) -> Result<Option<(MarkedCopies, CopyStats)>, DiskError> {
     let place = beside::first_pass(dst);
-    let copies = MarkedCopies::new(&place, settled)?;
+    let Some(copies) = MarkedCopies::new(&place, settled, sync)? else {
+        remove_tree(&place)?;
+        return Ok(None);
+    };
     let from = open_root(src)?;
     let stat = Stat::of(from.as_fd()).at("read the attributes of", src)?;
     let to = copies.handle().try_clone().at("open", &place)?;
@@ -85,7 +100,7 @@ pub fn copy_first_pass(
     let update = Update::default();
     let run = CopyRun::new(src, &place, options, Ladder::new(true, true), &update)?.first_pass(&copies);
     let stats = finish(run, root)?;
-    Ok((copies, stats))
+    Ok(Some((copies, stats)))
 }
 
 /// Removes what a first pass for `dst` left: the copies that were not taken.

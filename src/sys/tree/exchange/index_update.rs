@@ -84,7 +84,7 @@ fn tidy(
         let more = reader.chunk(handle.as_fd(), |name, _| {
             match Stat::of_name(handle.as_fd(), name) {
                 Ok(stat) if known.judge(name, &stat) != Verdict::Unknown => {
-                    hashes.extend_from_slice(&hash(name, &stat))
+                    hashes.extend_from_slice(&hash(name, &stat));
                 }
                 Ok(_) | Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),

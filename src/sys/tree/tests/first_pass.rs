@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
 use super::*;
+use crate::sys::tree::copy::tree::first_pass_after;
 
 /// Makes names with contents of one size, in directories of the same names.
 fn quiet_tree() -> Pair {
@@ -37,7 +38,9 @@ fn both_passes_by(
     meanwhile: impl FnOnce(&Path),
 ) -> (CopyStats, CopyStats) {
     let options = CopyOptions::default();
-    let (mut early, first) = copy_first_pass(&pair.src, &pair.dst, &options, FileTime::now()).unwrap();
+    let sync = |path: &Path| sync_filesystem(path).map(|()| true);
+    let copied = first_pass_after(sync, &pair.src, &pair.dst, &options, FileTime::now()).unwrap();
+    let (mut early, first) = copied.unwrap();
     early.settled = settled.unwrap_or(early.settled);
     meanwhile(&pair.src);
     let update = Update { first_pass: FirstPass::ByMark(&early), ..Update::default() };
@@ -182,7 +185,8 @@ fn a_mount_point_is_refused_before_anything_is_held() {
     let inside = pair.src.join("a/mnt");
     make_dir(&inside);
     let _mount = Mount::new(&inside, &["-t", "tmpfs", "tmpfs"].map(OsStr::new));
-    let error = copy_first_pass(&pair.src, &pair.dst, &CopyOptions::default(), FileTime::now()).unwrap_err();
+    let copied = copy_first_pass(&pair.src, &pair.dst, &CopyOptions::default(), FileTime::now());
+    let error = copied.map(drop).unwrap_err();
     assert_eq!(error.source.kind(), std::io::ErrorKind::CrossesDevices);
 }
 
