@@ -54,6 +54,20 @@ pub(super) fn check(pool: &Pool, adopt: bool, report: &mut Report) -> Result<(),
     trash(pool, report)
 }
 
+/// Makes the pool's own directories again that are missing, as a backup may leave them out.
+pub(super) fn restore(pool: &Pool, report: &mut Report) -> Result<(), Error> {
+    if !pool.layout().private().is_dir() || disk::is_read_only(&pool.layout().private()) {
+        return Ok(());
+    }
+    let missing = pool.missing_directories();
+    pool.prepare_directories()?;
+    for path in missing {
+        let subject = path.display().to_string();
+        report.add(Severity::Corrected, None, &subject, "was missing", "made again");
+    }
+    Ok(())
+}
+
 /// Checks the modes of the pool and of what lies in `.dvol`.
 fn modes(pool: &Pool, report: &mut Report) {
     let layout = pool.layout();

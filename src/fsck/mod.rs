@@ -143,6 +143,7 @@ impl Report {
 /// When the volume does not exist, or the pool cannot be read.
 pub fn check(pool: &Pool, volume: Option<&VolumeName>, deep: bool) -> Result<Report, Error> {
     let mut report = Report::default();
+    directories::restore(pool, &mut report)?;
     if !metadata::check(pool, &mut report)? {
         return Ok(report);
     }

@@ -147,10 +147,6 @@ fn info_from_disk(pool: &Pool, name: &VolumeName, error: &str) -> Option<VolumeI
     Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
 }
 
-fn is_damage(error: &Error) -> bool {
-    matches!(error, Error::Store(error) if error.is_damage())
-}
-
 fn report(sweep: Result<Sweep, Error>) {
     match sweep {
         Ok(sweep) => {
@@ -173,7 +169,7 @@ impl VolumeService for PoolService {
 
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
         match ops::describe_all(&self.pool) {
-            Err(error) if is_damage(&error) => {
+            Err(error) => {
                 tracing::error!(%error, "the volumes are told from their directories");
                 let names = ops::volumes_on_disk(&self.pool);
                 let error = text_of(&error, self.advice);
@@ -186,7 +182,7 @@ impl VolumeService for PoolService {
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
         let found = match ops::describe(&self.pool, name) {
-            Err(error) if is_damage(&error) => {
+            Err(error) => {
                 let error = text_of(&error, self.advice);
                 Some(info_from_disk(&self.pool, name, &error).ok_or(error)?)
             }

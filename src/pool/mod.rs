@@ -24,6 +24,7 @@ mod rebuild;
 mod settings;
 mod trees;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -174,19 +175,35 @@ impl Pool {
         if self.options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Makes the pool's own directories that are missing.
+    /// Lists the pool's own directories that are missing, or whose name another file has.
+    pub fn missing_directories(&self) -> Vec<PathBuf> {
+        let own = self.layout.own_directories().into_iter();
+        own.filter(|path| !path.symlink_metadata().is_ok_and(|found| found.is_dir())).collect()
+    }
+
+    /// Makes the pool's own directories that are missing. A file in the place of one moves to
+    /// lost+found. A pool that was a plain directory before gets the mode of a pool.
     ///
     /// # Errors
     /// When a directory cannot be made.
     pub fn prepare_directories(&self) -> Result<(), DiskError> {
-        let own = self.layout.own_directories();
-        if own.last().is_some_and(|last| last.is_dir()) {
+        let missing = self.missing_directories();
+        if missing.is_empty() {
             return Ok(());
         }
-        disk::ensure_directory(self.layout.root(), layout::POOL_MODE)?;
-        for directory in &own {
+        let root = self.layout.root();
+        if root.is_dir() && !self.layout.private().exists() {
+            disk::set_mode(root, layout::POOL_MODE)?;
+        }
+        disk::ensure_directory(root, layout::POOL_MODE)?;
+        for directory in &missing {
+            if disk::inode(directory)?.is_some() && *directory != self.layout.private() && !directory.is_dir()
+            {
+                let name = directory.file_name().unwrap_or_default().to_string_lossy();
+                disk::rename_to_free(directory, &self.layout.lost_and_found(), layout::PRIVATE_MODE, &name)?;
+            }
             disk::ensure_directory(directory, layout::PRIVATE_MODE)?;
         }
-        disk::sync_directory(self.layout.root())
+        disk::sync_directory(root)
     }
 }

@@ -3,7 +3,8 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase as _};
+use redb::backends::InMemoryBackend;
+use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase as _, StorageBackend as _};
 
 use super::backend::{Backend, State};
 use super::blocks::Blocks;
@@ -50,6 +51,19 @@ impl Store {
             Err(DatabaseError::RepairAborted) => Ok(None),
             Err(error) => Err(self.failed("open", error)),
         }
+    }
+
+    /// Opens a copy of the database in memory, and repairs that: for a read-only file system.
+    pub(super) fn open_copy(&self) -> Result<Database, StoreError> {
+        let bytes = std::fs::read(&self.path).at("read", &self.path)?;
+        let memory = InMemoryBackend::new();
+        let filled = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
+        filled.map_err(|e| self.failed("open", redb::Error::Io(e)))?;
+        let mut builder = builder();
+        builder.set_check_integrity_on_open(true);
+        let database = builder.create_with_backend(memory).map_err(|e| self.failed("open", e))?;
+        self.migrate(&database)?;
+        Ok(database)
     }
 
     /// Refuses a database that is older than its second copy.

@@ -13,6 +13,7 @@ use super::rows::{AnyTransaction, Rows};
 use super::schema::run_steps;
 use super::tables::{GENERATION_KEY, LOG_SCHEMA, SCHEMA, SCHEMA_KEY};
 use super::write::Writer;
+use crate::sys::disk;
 use crate::sys::error::At as _;
 use crate::sys::fault;
 
@@ -69,7 +70,7 @@ impl Store {
         body: impl FnOnce(Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _guard = self.exclusive()?;
-        let database = self.open(state)?;
+        let database = if disk::is_read_only(&self.path) { self.open_copy()? } else { self.open(state)? };
         let transaction = database.begin_read().map_err(|e| self.failed("read", e))?;
         body(Rows { transaction: AnyTransaction::Read(&transaction), path: &self.path })
     }
@@ -155,7 +156,6 @@ mod tests {
     use super::*;
     use crate::layout::Layout;
     use crate::model::{Instant, Row, RowChange, VolumeRecord};
-    use crate::sys::disk;
 
     fn store(dir: &Path) -> Store {
         let layout = Layout::new(dir);

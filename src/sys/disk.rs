@@ -273,6 +273,11 @@ pub fn can_clone(path: &Path) -> bool {
     attempt().is_ok()
 }
 
+/// Returns whether the file system that holds `path` is mounted read-only.
+pub fn is_read_only(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

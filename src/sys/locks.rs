@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::disk;
 use super::error::{At as _, DiskError};
 
+/// Mode of a folder of lock files that is made again.
+const FOLDER_MODE: u32 = 0o700;
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 /// Time of waiting after which the waiter is notified.
@@ -109,7 +112,28 @@ impl LockFile {
     fn open(&self) -> Result<File, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        Ok(options.open(&self.path).at("open the lock file", &self.path)?)
+        let folder = self.path.parent().unwrap_or(&self.path);
+        let opened = match options.open(&self.path) {
+            // A backup may leave out directories that are empty.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk::ensure_directory(folder, FOLDER_MODE)?;
+                options.open(&self.path)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy();
+                let beside = folder.parent().unwrap_or(folder);
+                disk::rename_to_free(folder, beside, FOLDER_MODE, &name)?;
+                disk::ensure_directory(folder, FOLDER_MODE)?;
+                options.open(&self.path)
+            }
+            // On a read-only file system a lock needs no write access; where its file was never made,
+            // the directory serves.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                File::open(&self.path).or_else(|_| File::open(folder))
+            }
+            other => other,
+        };
+        Ok(opened.at("open the lock file", &self.path)?)
     }
 
     fn wait(&self, file: &File, mode: Mode, wait: &Wait<'_>) -> Result<(), LockError> {

@@ -57,7 +57,8 @@ impl Store {
         let _guard = self.exclusive()?;
         let state = State::default();
         caught(|| {
-            let mut database = self.open(&state)?;
+            let is_read_only = disk::is_read_only(&self.path);
+            let mut database = if is_read_only { self.open_copy()? } else { self.open(&state)? };
             if !database.check_integrity().map_err(|e| self.failed("check", e))? {
                 return Err(self.damaged("redb had to repair it"));
             }
@@ -74,7 +75,7 @@ impl Store {
                 return Ok(SecondCopy::Bad("it is missing".to_owned()));
             }
             let generation = rows.number(GENERATION_KEY)?;
-            if copy.is_torn(generation) {
+            if copy.is_torn(generation) && !is_read_only {
                 self.log.replace(LOG_SCHEMA, generation, |snapshot| rows.copy_all(snapshot))?;
                 return Ok(SecondCopy::Mended);
             }

@@ -181,3 +181,31 @@ fn a_killed_operation_is_undone_or_finished_by_the_next_one() {
         }
     }
 }
+
+#[test]
+fn internal_directories_that_are_missing_or_a_file_are_made_again() {
+    for name in ["staging", "trash", "locks"] {
+        let pool = Pool::with_commits(&["one"]);
+        let path = pool.root().join(".dvol").join(name);
+        std::fs::remove_dir_all(&path).unwrap();
+        pool.ok(["list"]);
+        pool.ok(["commit", "-m", "two"]);
+        std::fs::remove_dir_all(&path).unwrap();
+        let said = pool.run(["fsck"]);
+        assert!(said.code == 1 && said.out.contains("was missing"), "{name}: {said:?}");
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::write(&path, "in its place").unwrap();
+        pool.ok(["list"]);
+        pool.ok(["commit", "-m", "three"]);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o7777, 0o700, "{name}");
+    }
+}
+
+#[test]
+fn a_pool_directory_made_by_hand_is_tightened_by_the_first_init() {
+    let pool = Pool::empty();
+    std::fs::create_dir(pool.root()).unwrap();
+    pool.ok(["init", "db"]);
+    pool.ok(["fsck"]);
+}

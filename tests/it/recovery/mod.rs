@@ -4,6 +4,7 @@ mod dropped;
 mod failure;
 mod fsck;
 mod locks;
+mod read_only;
 mod rollback;
 mod trash;
 mod undo;

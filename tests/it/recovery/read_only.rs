@@ -1,0 +1,48 @@
+//! A pool whose disk went read-only, as ext4 remounts a failing one.
+
+use std::process::Command;
+
+use serde_json::json;
+use support::LoopImage;
+
+use crate::harness::{Driver, Pool};
+
+#[test]
+fn on_a_read_only_pool_every_verb_that_reads_works_and_the_driver_knows_its_volumes() {
+    let Some(image) = LoopImage::new("ext4", &[], 64) else { return };
+    // The driver's log and socket stay outside.
+    let pool = Pool::empty();
+    std::os::unix::fs::symlink(image.directory("pool"), pool.root()).unwrap();
+    pool.ok(["init", "db"]);
+    pool.write("db", "state", "one");
+    pool.ok(["commit", "-m", "one"]);
+    let driver = Driver::start(&pool);
+    let remount = |how: &str| {
+        assert!(Command::new("mount").args(["-o", how]).arg(image.path()).status().unwrap().success());
+    };
+    remount("remount,ro");
+    for words in [
+        &["log"][..],
+        &["list"],
+        &["status"],
+        &["branch"],
+        &["reflog"],
+        &["diff"],
+        &["du"],
+        &["inspect"],
+        &["export", "db", "/dev/null"],
+        &["fsck"],
+    ] {
+        pool.ok(words);
+    }
+    let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
+    let mount = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "m1"}));
+    let listed = driver.call("VolumeDriver.List", &json!({}));
+    pool.fails(1, ["commit", "-m", "two"], "Read-only file system");
+    remount("remount,rw");
+    assert_eq!(got["Err"], "", "{got}");
+    assert_eq!(listed["Volumes"][0]["Name"], "db", "{listed}");
+    assert_ne!(mount["Err"], "", "{mount}");
+    pool.ok(["commit", "-m", "two"]);
+    driver.stop();
+}
