@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{Advice, FileType, fadvise, readlinkat};
 use rustix::io::{Errno, pread};
 
-use super::copy::content::BUFFER_BYTES;
+use super::copy::content::{BUFFER_BYTES, next_data};
 use super::entry::attributes::{XattrHolder, is_label, names};
 use super::entry::handle::{Node, Stat, magic_path, open_root, refusal};
 use super::entry::names::{DirectoryReader, SortedNames};
@@ -25,6 +25,11 @@ pub type Sum = [u8; 16];
 
 /// Size in bytes from which on a file does not stay in the page cache after it was read.
 const UNCACHED_MIN_BYTES: u64 = 1 << 20;
+
+/// Bytes to read between two looks whether the tree is still in its place.
+const CHECK_BYTES: u64 = 64 << 20;
+/// Stands before what is summed of a file with holes.
+const SPARSE: &[u8] = b"dvol: runs of data of a file with holes";
 
 /// The checksums of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +60,7 @@ pub fn sum_tree(
     each: &mut Each<'_>,
 ) -> Result<(), DiskError> {
     let handle = open_root(path)?;
-    let mut sums = Sums { root: path, cancel, known, buffer: Vec::new(), value: Vec::new() };
+    let mut sums = Sums { root: path, cancel, known, buffer: Vec::new(), value: Vec::new(), unchecked: 0 };
     let stat = Stat::of(handle.as_fd()).at("read the attributes of", path)?;
     let attributes = sums.attributes(&stat, handle.as_fd(), path)?;
     each(EntrySums { key: Vec::new(), attributes, content: Sum::default() })?;
@@ -99,6 +104,8 @@ struct Sums<'s, 'k> {
     known: &'s mut Known<'k>,
     buffer: Vec<u8>,
     value: Vec<u8>,
+    /// Bytes read since the last look whether the tree is there.
+    unchecked: u64,
 }
 
 impl Sums<'_, '_> {
@@ -111,10 +118,7 @@ impl Sums<'_, '_> {
         at: &Path,
         key: &[u8],
     ) -> Result<Option<(EntrySums, Option<OwnedFd>)>, DiskError> {
-        if self.cancel.load(Ordering::Relaxed) {
-            let stopped = std::io::Error::from(std::io::ErrorKind::Interrupted);
-            return Err(DiskError::new("read", self.root, stopped));
-        }
+        self.check_stop()?;
         let full = self.root.join(at).join(OsStr::from_bytes(name.to_bytes()));
         let node = match Node::open(directory.handle.as_fd(), name) {
             Err(Errno::NOENT) => return Ok(None),
@@ -141,29 +145,71 @@ impl Sums<'_, '_> {
         Ok(Some((EntrySums { key, attributes, content }, below)))
     }
 
+    /// Sums the bytes of a file. Holes are not read: a file that has some is summed by its runs of
+    /// data, each with its place, so that a hole that became zeros shows.
     fn content(&mut self, node: &Node, full: &Path) -> Result<Sum, DiskError> {
-        if node.stat.size == 0 {
+        let size = node.stat.size;
+        if size == 0 {
             return Ok(short(blake3::hash(&[])));
         }
         let file = node.reopen().at("open", full)?;
-        self.buffer.resize(BUFFER_BYTES, 0);
-        let (mut hasher, mut offset) = (blake3::Hasher::new(), 0);
-        loop {
-            let read = match pread(&file, &mut self.buffer[..], offset) {
-                Err(Errno::INTR) => continue,
-                other => other.at("read", full)?,
-            };
-            if read == 0 || self.cancel.load(Ordering::Relaxed) {
-                break;
+        let mut run = next_data(&file, 0, size).at("read", full)?;
+        let mut hasher = blake3::Hasher::new();
+        if run.is_some_and(|(start, end)| start == 0 && end >= size) {
+            self.run(&file, &mut hasher, (0, u64::MAX), full)?;
+        } else {
+            hasher.update(SPARSE).update(&size.to_le_bytes());
+            while let Some((start, end)) = run {
+                hasher.update(&start.to_le_bytes()).update(&end.to_le_bytes());
+                self.run(&file, &mut hasher, (start, end), full)?;
+                run = next_data(&file, end, size).at("read", full)?;
             }
-            hasher.update(&self.buffer[..read]);
-            offset += read as u64;
         }
-        if node.stat.size >= UNCACHED_MIN_BYTES {
+        if size >= UNCACHED_MIN_BYTES {
             // No other process is likely to read it soon.
             let _ = fadvise(&file, 0, None, Advice::DontNeed);
         }
         Ok(short(hasher.finalize()))
+    }
+
+    /// Reads a run of data up to its end or that of the file.
+    fn run(
+        &mut self,
+        file: &OwnedFd,
+        hasher: &mut blake3::Hasher,
+        (mut offset, end): (u64, u64),
+        full: &Path,
+    ) -> Result<(), DiskError> {
+        self.buffer.resize(BUFFER_BYTES, 0);
+        while offset < end {
+            self.check_stop()?;
+            let wanted = (end - offset).min(BUFFER_BYTES as u64) as usize;
+            let read = match pread(file, &mut self.buffer[..wanted], offset) {
+                Err(Errno::INTR) => continue,
+                other => other.at("read", full)?,
+            };
+            if read == 0 {
+                break;
+            }
+            hasher.update(&self.buffer[..read]);
+            offset += read as u64;
+            self.unchecked += read as u64;
+        }
+        Ok(())
+    }
+
+    /// Fails when the caller wants to stop, or the tree has gone from its place: what an open handle
+    /// still reads then is of no use.
+    fn check_stop(&mut self) -> Result<(), DiskError> {
+        let is_gone = self.unchecked >= CHECK_BYTES && {
+            self.unchecked = 0;
+            std::fs::symlink_metadata(self.root).is_err()
+        };
+        if self.cancel.load(Ordering::Relaxed) || is_gone {
+            let stopped = std::io::Error::from(std::io::ErrorKind::Interrupted);
+            return Err(DiskError::new("read", self.root, stopped));
+        }
+        Ok(())
     }
 
     fn attributes(&mut self, stat: &Stat, handle: BorrowedFd<'_>, full: &Path) -> Result<Sum, DiskError> {
@@ -233,5 +279,42 @@ mod tests {
         assert_eq!(differ, [4, 6]);
         assert!(before[6].attributes == after[6].attributes && before[6].content != after[6].content);
         assert!(before[4].attributes != after[4].attributes && before[4].content == after[4].content);
+    }
+
+    #[test]
+    fn holes_cost_nothing_and_a_hole_that_was_filled_shows() {
+        use std::os::unix::fs::FileExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let file = fs::File::create(home.path().join("f")).unwrap();
+        // Read through, this would take a minute and more.
+        let size = 500 << 30;
+        file.set_len(size).unwrap();
+        let sum = || {
+            rustix::fs::fsync(&file).unwrap();
+            sums(home.path())[1].content
+        };
+        let mut met = vec![sum()];
+        assert_eq!(sum(), met[0]);
+        for (at, bytes) in
+            [(1 << 20, [7; 4096]), (2 << 20, [0; 4096]), (size - 4096, [0; 4096]), (1 << 20, [8; 4096])]
+        {
+            file.write_all_at(&bytes, at).unwrap();
+            let now = sum();
+            assert!(!met.contains(&now), "{at}");
+            assert_eq!(sum(), now);
+            met.push(now);
+        }
+        // The same bytes in another place.
+        file.set_len(0).unwrap();
+        file.set_len(size).unwrap();
+        file.write_all_at(&[7; 4096], 3 << 20).unwrap();
+        assert!(!met.contains(&sum()));
+    }
+
+    #[test]
+    fn a_file_without_holes_has_the_sum_of_its_bytes() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("f"), [3; 100_000]).unwrap();
+        assert_eq!(sums(home.path())[1].content, short(blake3::hash(&[3; 100_000])));
     }
 }
