@@ -5,7 +5,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, fchmod, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, IFlags, Mode, OFlags, chmodat, fchmod, ioctl_getflags, ioctl_setflags, openat,
+    unlinkat,
+};
 use rustix::io::Errno;
 
 use super::entry::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
@@ -18,7 +21,8 @@ const EMPTYING_TRIES: u32 = 16;
 
 /// Removes `path` and everything beneath it. An absent path is no error.
 ///
-/// Opens up directories without permissions first, where this user owns them. Ignores entries that
+/// Opens up directories without permissions first, where this user owns them, and clears immutable
+/// and append-only flags, where root may. Ignores entries that
 /// another process removes meanwhile.
 ///
 /// # Errors
@@ -145,12 +149,28 @@ impl Removal {
     }
 }
 
-/// Unlinks an entry. If the directory does not let us write, opens it up and tries again.
+/// Unlinks an entry. If the directory does not let us write, opens it up and tries again; if flags
+/// as of chattr(1) are in the way, clears them first.
 fn unlink(directory: &OwnedFd, name: &CStr, flags: AtFlags) -> rustix::io::Result<()> {
     match unlinkat(directory, name, flags) {
         Err(Errno::ACCESS) if fchmod(directory, Mode::RWXU).is_ok() => unlinkat(directory, name, flags),
+        Err(Errno::PERM) => {
+            // Of an append-only or immutable directory no entry can be removed.
+            let of_directory = clear_flags(directory);
+            let of_entry = Node::open(directory.as_fd(), name)
+                .and_then(|node| node.reopen())
+                .is_ok_and(|entry| clear_flags(&entry));
+            if of_directory || of_entry { unlinkat(directory, name, flags) } else { Err(Errno::PERM) }
+        }
         other => other,
     }
+}
+
+/// Clears the flags that keep an inode from being removed; returns whether it had and lost some.
+fn clear_flags(handle: &OwnedFd) -> bool {
+    let kept = IFlags::IMMUTABLE | IFlags::APPEND;
+    ioctl_getflags(handle)
+        .is_ok_and(|flags| flags.intersects(kept) && ioctl_setflags(handle, flags - kept).is_ok())
 }
 
 /// Opens the directory `name`, and makes it readable first if need be.

@@ -61,3 +61,24 @@ fn an_ordinary_user_opens_up_what_is_his() {
         (pair.src.join("of-root"), std::io::ErrorKind::PermissionDenied)
     );
 }
+
+#[test]
+fn immutable_and_append_only_entries_go() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = Pair::new();
+    fill(&pair.src);
+    let flag = |flag: &str, name: &str| {
+        let path = pair.src.join(name);
+        Command::new("chattr").arg(flag).arg(&path).stderr(Stdio::null()).status().unwrap().success()
+    };
+    // Not on every file system.
+    if !flag("+i", "small") {
+        return;
+    }
+    assert!(flag("+a", "setuid") && flag("+i", "sub/deeper") && flag("+a", "sub") && flag("+i", "empty"));
+    assert!(flag("+i", ""));
+    remove_tree(&pair.src).unwrap();
+    assert!(pair.src.symlink_metadata().is_err());
+}
