@@ -230,6 +230,10 @@ fn hint(error: &Error) -> Option<String> {
             "start the engine, or use --disable-docker-integration when no container uses the volume"
                 .to_owned()
         }
+        Error::Container(ContainerError::Denied { .. }) => {
+            "run it with sudo, or join the docker group: sudo usermod -aG docker $USER, then log in again"
+                .to_owned()
+        }
         Error::Container(ContainerError::WillNotStop { .. }) => {
             "nothing was changed; --stop-timeout SECONDS gives it another limit".to_owned()
         }

@@ -10,6 +10,7 @@ mod connection;
 mod exec;
 mod host_paths;
 mod summary;
+mod tcp;
 #[cfg(test)]
 mod tests;
 
@@ -92,7 +93,11 @@ impl Docker {
     }
 
     fn unreachable(&self, reason: String) -> ContainerError {
-        ContainerError::Unreachable { endpoint: self.connection.endpoint().to_owned(), reason }
+        let endpoint = self.connection.endpoint().to_owned();
+        if self.connection.is_denied() {
+            return ContainerError::Denied { endpoint, reason };
+        }
+        ContainerError::Unreachable { endpoint, reason }
     }
 
     /// One list call over all containers, running or not, that match `filter`.

@@ -11,6 +11,14 @@ pub enum ContainerError {
         /// Why that failed.
         reason: String,
     },
+    /// This user may not open the engine's socket.
+    #[error("cannot reach the container engine at {endpoint}: {reason}")]
+    Denied {
+        /// The address that was tried.
+        endpoint: String,
+        /// The kernel's words.
+        reason: String,
+    },
     /// There is no such container (any more).
     #[error("container {name} is gone")]
     Gone {

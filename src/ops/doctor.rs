@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::host_path::{PoolPath, host_path, host_path_remedy};
+use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
@@ -143,7 +144,11 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
     let about = match pool.containers().about() {
         Ok(about) => about,
         Err(error) => {
-            let remedy = "start the engine, name it with DOCKER_HOST, or use --disable-docker-integration";
+            let remedy = if matches!(error, ContainerError::Denied { .. }) {
+                "run it with sudo, or join the docker group: sudo usermod -aG docker $USER, then log in again"
+            } else {
+                "start the engine, name it with DOCKER_HOST, or use --disable-docker-integration"
+            };
             let mut checks = vec![check("engine", Health::Bad, error.to_string(), remedy)];
             checks.extend(reach(&host_path(pool)));
             return checks;

@@ -11,6 +11,7 @@
 //! | `locks` | kernel file locks |
 //! | `mounts` | mounts of containers, read from `/proc` |
 //! | `own_container` | the container that this process runs in, read from `/proc` |
+//! | `resolve` | the addresses of hosts |
 //! | `spool` | records that may outgrow memory |
 //! | `tree` | whole trees |
 
@@ -22,5 +23,6 @@ pub mod ids;
 pub mod locks;
 pub mod mounts;
 pub mod own_container;
+pub mod resolve;
 pub mod spool;
 pub mod tree;

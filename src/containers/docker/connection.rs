@@ -16,6 +16,8 @@ use bollard::API_DEFAULT_VERSION;
 use bollard::errors::Error as BollardError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::tcp;
+
 /// A call that failed, before it is known what it was for.
 #[derive(Debug)]
 pub(super) enum CallError {
@@ -76,6 +78,12 @@ impl Connection {
 
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Returns whether this user may not open the engine's socket.
+    pub(super) fn is_denied(&self) -> bool {
+        let tried = socket_path(&self.endpoint).map(UnixStream::connect);
+        tried.is_some_and(|tried| tried.is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied))
     }
 
     /// Makes one call and waits for its answer, `limit` at most.
@@ -140,7 +148,7 @@ fn connect(endpoint: &str) -> Result<bollard::Docker, CallError> {
     let client = if let Some(path) = socket_path(endpoint) {
         bollard::Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
     } else if let Some(address) = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://")) {
-        bollard::Docker::connect_with_http(address.trim_end_matches('/'), seconds, API_DEFAULT_VERSION)
+        tcp::client(address, seconds)
     } else if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") {
         return Err(CallError::Unreachable("TLS and ssh are not supported".to_owned()));
     } else {
