@@ -18,8 +18,7 @@ use crate::sys::tree::{Compression, ExtractError};
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const LOCKED: u8 = 3;
-const NO_SPACE: &str =
-    "free space on the pool's file system: dvol gc empties the trash, dvol rm deletes volumes";
+const NO_SPACE: &str = "free space on the pool's file system: dvol rm VOLUME moves a volume to trash, dvol gc --all deletes all trash for good";
 /// As a shell counts a death by SIGINT.
 const INTERRUPTED: u8 = 130;
 

@@ -83,7 +83,9 @@ fn modes(pool: &Pool, report: &mut Report) {
         if mode & !allowed != 0 {
             let what = format!("its mode {mode:04o} allows more than {allowed:04o}");
             let subject = path.display().to_string();
-            report.add_repairable(Severity::Error, None, &subject, &what, Repair::Mode(path, allowed));
+            // `mkdir` makes a pool directory like this; nothing is wrong with what is in it.
+            let severity = if path == layout.root() { Severity::Note } else { Severity::Error };
+            report.add_repairable(severity, None, &subject, &what, Repair::Mode(path, allowed));
         }
     }
 }

@@ -38,6 +38,8 @@ pub use repair::{Repair, repair};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Worth knowing; the exit code is as without it.
+    Note,
     /// The fault was repaired.
     Corrected,
     /// An entry has no record; nothing is lost.
@@ -49,6 +51,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Severity::Note => "note",
             Severity::Corrected => "corrected",
             Severity::Warning => "warning",
             Severity::Error => "error",

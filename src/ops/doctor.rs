@@ -100,7 +100,7 @@ fn storage(pool: &Pool) -> Vec<Check> {
             check("space", Health::Good, format!("{} MiB free", free >> 20), "")
         }
         Ok(free) => {
-            let remedy = "dvol gc empties the trash; dvol rm deletes volumes";
+            let remedy = "dvol rm VOLUME moves a volume to trash; dvol gc --all deletes all trash for good";
             check("space", Health::Poor, format!("{} MiB free", free >> 20), remedy)
         }
         Err(error) => check("space", Health::Bad, error.to_string(), "check the file system"),
