@@ -255,6 +255,15 @@ pub(super) fn tell(notice: &Notice) {
         Notice::Undone { verb, volume } => {
             say("note", &format!("undid the {verb} of volume {volume} that had died"));
         }
+        Notice::SetAside { volume, entries, place } => {
+            let place = place.display();
+            say(
+                "warning",
+                &format!(
+                    "another process moved entries of volume {volume}; those without a place ({entries}) are in {place}"
+                ),
+            );
+        }
         Notice::NotRecovered { volume, reason } => {
             say("warning", &format!("volume {volume} is left for the next dvol to clear up: {reason}"));
         }

@@ -1,6 +1,8 @@
 //! What a person should hear while an operation runs. The library sends notices; the command line
 //! and the driver put them into words.
 
+use std::path::PathBuf;
+
 use crate::model::{BranchName, Verb, VolumeName};
 
 /// An event worth a line on standard error.
@@ -24,6 +26,16 @@ pub enum Notice {
         verb: Verb,
         /// The volume.
         volume: String,
+    },
+    /// Other processes moved entries of a tree during an operation that is undone. What has no place
+    /// in the tree any more was moved to lost+found.
+    SetAside {
+        /// The volume.
+        volume: String,
+        /// How many entries.
+        entries: u64,
+        /// The directory that they are in now.
+        place: PathBuf,
     },
     /// The operation of a dead process was undone.
     Undone {

@@ -71,6 +71,9 @@ fn log(notice: &Notice) {
             tracing::warn!(%verb, volume, "finished an operation that had died");
         }
         Notice::Undone { verb, volume } => tracing::warn!(%verb, volume, "undid an operation that had died"),
+        Notice::SetAside { volume, entries, place } => {
+            tracing::warn!(volume, entries, place = %place.display(), "moved entries without a place");
+        }
         Notice::NotRecovered { volume, reason } => tracing::warn!(volume, reason, "could not clear up"),
         Notice::PostFailed { container, command, reason } => {
             tracing::warn!(container, command, reason, "the command after the commit failed");

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::model::Move;
 use crate::sys::disk;
+use crate::sys::error::DiskError;
 use crate::sys::tree::{self, ListState};
 
 /// Does the steps that are not done yet. What moves must be at one of the two ends. The steps are
@@ -80,21 +81,36 @@ impl Entries {
             }
         }
         self.leave()?;
-        tree::exchange_entries(&self.away, &self.staged, &self.steps)?;
+        tree::exchange_entries(&self.away, &self.staged, &self.steps)
+            .map_err(|error| self.in_place(error))?;
         self.come_back()
     }
 
-    fn revert(&self) -> Result<(), Error> {
+    fn revert(&self, lost_and_found: &Path) -> Result<u64, Error> {
         let is_whole = tree::list_state(&self.steps)? == ListState::Whole;
-        if is_whole {
+        let mut lost = 0;
+        // Where nothing was moved, the tree need not be: it may be a mount point by now.
+        if is_whole && !tree::is_untouched(&self.away, &self.staged, &self.steps)? {
             self.leave()?;
-            tree::return_entries(&self.away, &self.staged, &self.steps)?;
+            let returned = tree::return_entries(&self.away, &self.staged, &self.steps, lost_and_found);
+            lost = returned.map_err(|error| self.in_place(error))?;
         }
         if disk::inode(&self.away)? == Some(self.inode) {
             self.come_back()?;
         }
         // The list is deleted next, and without it no process knows what to undo.
-        if is_whole { Ok(tree::sync_filesystem(&self.place)?) } else { Ok(()) }
+        if is_whole {
+            tree::sync_filesystem(&self.staged)?;
+        }
+        Ok(lost)
+    }
+
+    /// Names the entry of an error where people know it: the tree is only away for a moment.
+    fn in_place(&self, error: DiskError) -> DiskError {
+        match error.path.strip_prefix(&self.away) {
+            Ok(inside) => DiskError { path: self.place.join(inside), ..error },
+            Err(_) => error,
+        }
     }
 
     /// Moves the tree away, so that no process that opens it by its path sees a mixture.
@@ -142,8 +158,10 @@ pub(in crate::pool) fn are_reverted(layout: &Layout, moves: &[Move]) -> Result<b
     Ok(!moves.is_empty())
 }
 
-/// Undoes the steps that were done, last first.
-pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
+/// Undoes the steps that were done, last first. Entries that other processes have made homeless
+/// meanwhile go to `lost_and_found`; gives how many.
+pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move], lost_and_found: &Path) -> Result<u64, Error> {
+    let mut lost = 0;
     for step in moves.iter().rev() {
         match step {
             Move::Rename { from, to, inode } => {
@@ -162,10 +180,13 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move]) -> Result<(), Err
                     disk::exchange(&staged, &place)?;
                 }
             }
-            Move::ExchangeEntries { .. } => Entries::of(layout, step).map_or(Ok(()), |it| it.revert())?,
+            Move::ExchangeEntries { .. } => {
+                lost += Entries::of(layout, step).map_or(Ok(0), |it| it.revert(lost_and_found))?;
+            }
         }
     }
-    sync_parents(layout, moves)
+    sync_parents(layout, moves)?;
+    Ok(lost)
 }
 
 fn lost(a: &Path, b: &Path) -> Error {
@@ -232,8 +253,8 @@ mod tests {
 
             let (dir, layout, moves) = setup();
             apply(&layout, &moves[..done]).unwrap();
-            revert(&layout, &moves).unwrap();
-            revert(&layout, &moves).unwrap();
+            revert(&layout, &moves, &layout.lost_and_found()).unwrap();
+            revert(&layout, &moves, &layout.lost_and_found()).unwrap();
             assert_eq!(mark(dir.path()), "old");
             assert!(dir.path().join("staging/new").is_dir() && !dir.path().join("volume/new").exists());
         }
@@ -259,14 +280,14 @@ mod tests {
         disk::make_directory(&at("volume/tree"), 0o755).unwrap();
         fs::write(at("volume/tree/theirs"), "").unwrap();
         for _ in 0..2 {
-            revert(&layout, &moves).unwrap();
+            revert(&layout, &moves, &layout.lost_and_found()).unwrap();
             assert_eq!(mark(dir.path()), "old");
             assert!(layout.lost_and_found().join("tree.1/theirs").exists());
         }
         // So does the next one that is in its way, wherever the first has gone.
         disk::rename(&at("volume/tree"), &at("staging/away")).unwrap();
         disk::make_directory(&at("volume/tree"), 0o755).unwrap();
-        revert(&layout, &moves).unwrap();
+        revert(&layout, &moves, &layout.lost_and_found()).unwrap();
         assert_eq!(mark(dir.path()), "old");
         assert!(layout.lost_and_found().join("tree.2").exists());
     }

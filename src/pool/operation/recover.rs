@@ -167,7 +167,12 @@ impl Pool {
                     Some(gate) => gate,
                     None => self.shut_gate(&operation.volume, "recovery")?,
                 };
-                moves::revert(&self.layout, &operation.plan.install)?;
+                let lost = self.layout.full(&layout::lost_and_found_of(&operation.id));
+                let entries = moves::revert(&self.layout, &operation.plan.install, &lost)?;
+                if entries > 0 {
+                    let volume = operation.volume.to_string();
+                    self.tell(&Notice::SetAside { volume, entries, place: lost });
+                }
                 self.forget_staged(operation)?;
                 tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?;
                 drop(gate);

@@ -172,13 +172,14 @@ impl Pool {
         commit: &CommitId,
         bounds: Bounds,
     ) -> Result<TreeIndex, Error> {
+        let staged = bounds;
         // The exchange itself changed the entries that arrived.
         let bounds = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..bounds };
         let staging = self.layout.staging();
         let mut changes = Spool::new(&staging);
         let StoredIndex { volume, branch, .. } = before;
         let root = self.layout.full(&layout::working_tree(volume, branch));
-        tree::scan_exchanged(&root, list, bounds, before, &mut |learnt| {
+        tree::scan_exchanged(&root, list, staged, before, &mut |learnt| {
             let (change, directory, hashes) = match learnt {
                 IndexDelta::More(directory, hashes) => (IndexChange::AppendPiece, directory, hashes),
                 IndexDelta::Nothing(directory) => (IndexChange::DeleteBelow, directory, &[][..]),

@@ -8,3 +8,4 @@ mod read_only;
 mod rollback;
 mod trash;
 mod undo;
+mod writers;

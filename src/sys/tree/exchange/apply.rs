@@ -1,10 +1,13 @@
-//! Takes the steps by which a tree and a staged one exchange what differs between them, or takes
-//! them back.
+//! Takes the steps by which a tree and a staged one exchange what differs between them.
 //!
-//! Inodes show whether a step was taken, so each step can be repeated, and taken back from wherever
-//! a dead process stopped. Two files exchange places in one call. If a directory takes part, the
-//! old entry is set aside first: XFS gives an exchanged directory a new modification time. In the
+//! Inodes show whether a step was taken, so each step can be repeated, and `undo` takes it back from
+//! wherever a dead process stopped. Two files exchange places in one call. If a directory takes part,
+//! the old entry is set aside first: XFS gives an exchanged directory a new modification time. In the
 //! end the staged tree is what the other tree was where the two differed.
+//!
+//! Other processes may go on writing to the tree. An exchange is refused when it finds another entry
+//! than the one that was to leave; what slips in between the look and the exchange leaves the tree
+//! like the entry that it replaced.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -49,29 +52,13 @@ pub fn list_state(list: &Path) -> Result<ListState, DiskError> {
 /// When an entry is not what the list says, or cannot be moved. Some steps may have been taken
 /// then.
 pub fn exchange_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
-    Exchange::new(tree, staged).run(list, Direction::Forth)
-}
-
-/// Takes back all steps that were taken, also those of a return that did not finish.
-///
-/// # Errors
-/// When an entry is neither as it was before nor as it is afterwards, or cannot be moved.
-pub fn return_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
-    Exchange::new(tree, staged).run(list, Direction::Back)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Forth,
-    Back,
+    Exchange { tree, staged, aside: Aside::of(tree), scratch: Scratch::default() }.run(list)
 }
 
 struct Exchange<'a> {
     tree: &'a Path,
     staged: &'a Path,
-    /// Beside the tree: where an old entry waits for the new one to leave.
-    aside: PathBuf,
-    waiting: Option<OwnedFd>,
+    aside: Aside,
     scratch: Scratch,
 }
 
@@ -83,12 +70,7 @@ struct Both<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(tree: &'a Path, staged: &'a Path) -> Self {
-        let aside = beside::aside(tree);
-        Exchange { tree, staged, aside, waiting: None, scratch: Scratch::default() }
-    }
-
-    fn run(&mut self, list: &Path, way: Direction) -> Result<(), DiskError> {
+    fn run(&mut self, list: &Path) -> Result<(), DiskError> {
         let whole = ListReader::open(list)?;
         let mut steps = whole.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
         while let Some(record) = steps.take()? {
@@ -96,153 +78,163 @@ impl<'a> Exchange<'a> {
                 ListRecord::Steps(directory, steps) => {
                     let both = self.open(&directory)?;
                     for step in &steps {
-                        self.step(&both, step, way)?;
+                        self.step(&both, step)?;
                     }
                 }
-                ListRecord::Directory(place) => self.place(&place, way)?,
+                ListRecord::Directory(place) => self.place(&place)?,
             }
         }
         Ok(())
     }
 
     fn open<'p>(&self, path: &'p Path) -> Result<Both<'p>, DiskError> {
-        let open = |root: &Path| {
-            let handle = descend(root, path)?;
-            let full = || root.join(path);
-            let mode = Stat::of(handle.as_fd()).at("read the attributes of", &full())?.mode;
-            // The directory's owner may have closed it to itself.
-            if !mode.contains(Mode::WUSR | Mode::XUSR) {
-                fchmod(&handle, mode | Mode::RWXU).at("set the mode of", &full())?;
-            }
-            Ok::<_, DiskError>(handle)
-        };
-        Ok(Both { tree: open(self.tree)?, staged: open(self.staged)?, path })
+        let tree = open_writable(self.tree, path)
+            .map_err(|error| if is_gone(&error.source) { replaced(error.path) } else { error })?;
+        Ok(Both { tree, staged: open_writable(self.staged, path)?, path })
     }
 
     /// Sets the attributes of a directory, and those that it had on its counterpart.
-    fn place(&mut self, place: &ListedDirectory, way: Direction) -> Result<(), DiskError> {
-        let Some(after) = &place.after else {
-            return if way == Direction::Forth {
-                self.put(self.staged, &place.path, &place.before)
-            } else {
-                Ok(())
-            };
-        };
-        if way == Direction::Back {
-            return self.put(self.tree, &place.path, &place.before);
+    fn place(&mut self, place: &ListedDirectory) -> Result<(), DiskError> {
+        if let Some(after) = &place.after {
+            put(self.tree, &place.path, after, &mut self.scratch)?;
         }
-        self.put(self.tree, &place.path, after)?;
-        self.put(self.staged, &place.path, &place.before)
+        put(self.staged, &place.path, &place.before, &mut self.scratch)
     }
 
-    fn put(&mut self, root: &Path, path: &Path, metadata: &DirectoryAttributes) -> Result<(), DiskError> {
-        let handle = descend(root, path)?;
-        metadata.put(&handle, &mut self.scratch).at("set the attributes of", &root.join(path))
-    }
-
-    fn step(&mut self, both: &Both<'_>, step: &Step, way: Direction) -> Result<(), DiskError> {
+    fn step(&mut self, both: &Both<'_>, step: &Step) -> Result<(), DiskError> {
         let full = || self.tree.join(both.path).join(OsStr::from_bytes(step.name.to_bytes()));
-        let inode = |directory: &OwnedFd, name: &CStr| match Stat::of_name(directory.as_fd(), name) {
-            Err(Errno::NOENT) => Ok(None),
-            other => other.map(|stat| Some(stat.inode.number)),
-        };
         let here = |directory| {
             inode(directory, &step.name).map_err(|errno| refusal("read the attributes of", full(), errno))
         };
-        // The inodes to reach, and those of the other side, as (tree, staged).
-        let (wanted, other) = match way {
-            Direction::Forth => ((step.new, step.old), (step.old, step.new)),
-            Direction::Back => ((step.old, step.new), (step.new, step.old)),
-        };
         let now = (here(&both.tree)?, here(&both.staged)?);
-        if now == wanted {
+        if now == (step.new, step.old) {
             return Ok(());
         }
-        let is_whole = !step.new_is_directory && !step.old_is_directory;
-        if now == other && is_whole && wanted.0.is_some() && wanted.1.is_some() {
-            fault::point("tree.exchange").at("exchange", &full())?;
-            let flags = RenameFlags::EXCHANGE;
-            return renameat_with(&both.tree, &step.name, &both.staged, &step.name, flags)
-                .at("exchange", &full());
-        }
-        // One after the other: move what does not belong there out of the tree, what does belong
-        // into it, and what waits into the staged tree.
         let failed = |error| DiskError::new("move", full(), error);
-        if now.0 != wanted.0 {
+        if let (Some(_), Some(_), false) =
+            (step.new, step.old, step.new_is_directory || step.old_is_directory)
+            && now == (step.old, step.new)
+        {
+            return exchange(&both.tree, &both.staged, &step.name).at("exchange", &full());
+        }
+        // One after the other: move what leaves out of the tree, what comes into it, and what waits
+        // into the staged tree.
+        if now.0 != step.new {
             if let Some(there) = now.0 {
-                let is_known = Some(there) == wanted.1;
-                if !is_known && way == Direction::Forth {
-                    return Err(failed(io::Error::other("another process has replaced it")));
+                if Some(there) != step.old {
+                    return Err(replaced(full()));
                 }
-                // Another process deleted the entry and made a new one in its place: that stays.
-                if !is_known && !self.has(wanted.0, now.1)? {
-                    return Ok(());
-                }
-                if is_known && now.1.is_none() {
+                if now.1.is_none() {
                     rename(&both.tree, &step.name, &both.staged, &step.name).map_err(failed)?;
                 } else {
-                    rename(&both.tree, &step.name, self.side()?, &aside(there)).map_err(failed)?;
+                    rename(&both.tree, &step.name, self.aside.make()?, &Aside::name(there))
+                        .map_err(failed)?;
                 }
             }
-            if let Some(comes) = wanted.0 {
-                if now.1 == Some(comes) {
-                    rename(&both.staged, &step.name, &both.tree, &step.name).map_err(failed)?;
-                } else {
-                    self.fetch(comes, &both.tree, &step.name, way).map_err(failed)?;
-                }
+            if step.new.is_some() {
+                rename(&both.staged, &step.name, &both.tree, &step.name).map_err(failed)?;
             }
         }
-        match wanted.1 {
-            Some(goes) if inode(&both.staged, &step.name).ok().flatten() != Some(goes) => {
-                self.fetch(goes, &both.staged, &step.name, way).map_err(failed)
+        match step.old {
+            Some(old) if inode(&both.staged, &step.name).ok().flatten() != Some(old) => {
+                let Some(aside) = self.aside.get()? else { return Err(replaced(full())) };
+                rename(aside, &Aside::name(old), &both.staged, &step.name).map_err(failed)
             }
             _ => Ok(()),
         }
     }
+}
 
-    /// Returns whether the inode that comes is at hand; `staged` is the one in the staged tree.
-    fn has(&mut self, comes: Option<u64>, staged: Option<u64>) -> Result<bool, DiskError> {
-        let Some(comes) = comes else { return Ok(false) };
-        let waits = |side: &OwnedFd| Stat::of_name(side.as_fd(), &aside(comes)).is_ok();
-        Ok(staged == Some(comes) || self.side_if_any()?.is_some_and(waits))
+/// Where an entry waits for another to leave its place, beside the tree.
+pub(super) struct Aside {
+    path: PathBuf,
+    open: Option<OwnedFd>,
+}
+
+impl Aside {
+    pub(super) fn of(tree: &Path) -> Self {
+        Aside { path: beside::aside(tree), open: None }
     }
 
-    /// Moves what was set aside to its place. On the way back, what another process deleted stays
-    /// away.
-    fn fetch(&mut self, inode: u64, to: &OwnedFd, name: &CStr, way: Direction) -> io::Result<()> {
-        let found = match self.side_if_any().map_err(|error| error.source)? {
-            Some(side) => rename(side, &aside(inode), to, name),
-            None => Err(io::ErrorKind::NotFound.into()),
-        };
-        match found {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && way == Direction::Back => Ok(()),
-            other => other,
-        }
+    /// Returns the name of a waiting inode.
+    pub(super) fn name(inode: u64) -> CString {
+        CString::new(format!("{inode:x}")).expect("digits hold no NUL")
     }
 
-    fn side(&mut self) -> Result<&OwnedFd, DiskError> {
-        if self.side_if_any()?.is_none() {
-            fault::point("tree.mkdir").at("create", &self.aside)?;
-            mkdirat(CWD, &self.aside, Mode::RWXU).at("create", &self.aside)?;
-            self.waiting = Some(open_root(&self.aside)?);
-        }
-        Ok(self.waiting.as_ref().expect("it was just opened"))
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
-    fn side_if_any(&mut self) -> Result<Option<&OwnedFd>, DiskError> {
-        if self.waiting.is_none() && self.aside.is_dir() {
-            self.waiting = Some(open_root(&self.aside)?);
+    /// Opens the directory, and makes it if it is missing.
+    pub(super) fn make(&mut self) -> Result<&OwnedFd, DiskError> {
+        if self.get()?.is_none() {
+            fault::point("tree.mkdir").at("create", &self.path)?;
+            mkdirat(CWD, &self.path, Mode::RWXU).at("create", &self.path)?;
+            self.open = Some(open_root(&self.path)?);
         }
-        Ok(self.waiting.as_ref())
+        Ok(self.open.as_ref().expect("it was just opened"))
+    }
+
+    /// Opens the directory if there is one.
+    pub(super) fn get(&mut self) -> Result<Option<&OwnedFd>, DiskError> {
+        if self.open.is_none() && self.path.is_dir() {
+            self.open = Some(open_root(&self.path)?);
+        }
+        Ok(self.open.as_ref())
     }
 }
 
-/// Returns the name of a waiting inode.
-fn aside(inode: u64) -> CString {
-    CString::new(format!("{inode:x}")).expect("digits hold no NUL")
+/// Opens the directory `path` beneath `root`, and lets its owner write to it.
+pub(super) fn open_writable(root: &Path, path: &Path) -> Result<OwnedFd, DiskError> {
+    let handle = descend(root, path)?;
+    let full = || root.join(path);
+    let mode = Stat::of(handle.as_fd()).at("read the attributes of", &full())?.mode;
+    // The directory's owner may have closed it to itself.
+    if !mode.contains(Mode::WUSR | Mode::XUSR) {
+        fchmod(&handle, mode | Mode::RWXU).at("set the mode of", &full())?;
+    }
+    Ok(handle)
 }
 
-fn rename(from: &OwnedFd, name: &CStr, to: &OwnedFd, as_name: &CStr) -> io::Result<()> {
+/// Sets the attributes of the directory `path` beneath `root`.
+pub(super) fn put(
+    root: &Path,
+    path: &Path,
+    attributes: &DirectoryAttributes,
+    scratch: &mut Scratch,
+) -> Result<(), DiskError> {
+    let handle = descend(root, path)?;
+    attributes.put(&handle, scratch).at("set the attributes of", &root.join(path))
+}
+
+/// Returns the inode of an entry, or `None` if there is no such entry.
+pub(super) fn inode(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<Option<u64>> {
+    match Stat::of_name(directory.as_fd(), name) {
+        Err(Errno::NOENT) => Ok(None),
+        other => other.map(|stat| Some(stat.inode.number)),
+    }
+}
+
+/// Exchanges the entries of two directories.
+pub(super) fn exchange(one: &OwnedFd, other: &OwnedFd, name: &CStr) -> io::Result<()> {
+    fault::point("tree.exchange")?;
+    Ok(renameat_with(one, name, other, name, RenameFlags::EXCHANGE)?)
+}
+
+/// Renames an entry; refuses to replace another.
+pub(super) fn rename(from: &OwnedFd, name: &CStr, to: &OwnedFd, as_name: &CStr) -> io::Result<()> {
     fault::point("tree.rename")?;
     Ok(renameat_with(from, name, to, as_name, RenameFlags::NOREPLACE)?)
+}
+
+/// Returns whether an error means that a directory is not where it was.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw_os_error),
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+    )
+}
+
+fn replaced(path: PathBuf) -> DiskError {
+    DiskError::new("exchange", path, io::Error::other("another process has moved or replaced it"))
 }

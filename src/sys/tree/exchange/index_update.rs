@@ -4,7 +4,7 @@
 //! left do no harm: an inode that was moved has another time of change. But inodes beneath a
 //! directory that was moved as a whole keep theirs, so their hashes are dropped.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -38,15 +38,16 @@ pub enum IndexDelta<'s> {
 pub type IndexScan<'l> = dyn FnMut(IndexDelta<'_>) -> Result<(), DiskError> + 'l;
 
 /// Looks at what came into `tree` by the steps of the list at `list`, and reports the changes to
-/// the index to `learn`. `before` is the index by which the steps were found; for `bounds` see
-/// [`scan_tree`](crate::sys::tree::scan_tree).
+/// the index to `learn`. `before` is the index by which the steps were found, and `staged` are the
+/// bounds from before the exchange: what is younger beneath a directory that came as a whole was
+/// changed by another process.
 ///
 /// # Errors
 /// When an entry cannot be looked at, or `learn` fails.
 pub fn scan_exchanged(
     tree: &Path,
     list: &Path,
-    bounds: Bounds,
+    staged: Bounds,
     before: &dyn Index,
     learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
@@ -60,7 +61,7 @@ pub fn scan_exchanged(
     steps.rewind()?;
     while let Some(record) = steps.take()? {
         if let ListRecord::Steps(directory, steps) = record {
-            come(tree, &directory, &steps, bounds, learn)?;
+            come(tree, &directory, &steps, staged, learn)?;
         }
     }
     Ok(())
@@ -108,7 +109,7 @@ fn come(
     tree: &Path,
     directory: &Path,
     steps: &[Step],
-    bounds: Bounds,
+    staged: Bounds,
     learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
     let handle = descend(tree, directory)?;
@@ -120,7 +121,7 @@ fn come(
         }
         let Some(new) = step.new else { continue };
         if step.new_is_directory {
-            scan_new(tree, path(), &handle, step, bounds, learn)?;
+            scan_new(tree, path(), &handle, (&step.name, new), staged, learn)?;
             continue;
         }
         match Stat::of_name(handle.as_fd(), &step.name) {
@@ -139,13 +140,20 @@ fn scan_new(
     tree: &Path,
     path: PathBuf,
     parent: &OwnedFd,
-    step: &Step,
-    bounds: Bounds,
+    (name, new): (&CStr, u64),
+    staged: Bounds,
     learn: &mut IndexScan<'_>,
 ) -> Result<(), DiskError> {
-    let handle = open_directory(parent.as_fd(), &step.name)
-        .map_err(|errno| refusal("open", tree.join(&path), errno))?;
-    scan_from(tree, path, handle, bounds, None, &mut |seen| match seen {
+    let handle = match open_directory(parent.as_fd(), name) {
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        other => other.map_err(|errno| refusal("open", tree.join(&path), errno))?,
+    };
+    let stat = Stat::of(handle.as_fd()).at("read the attributes of", &tree.join(&path))?;
+    if stat.inode.number != new {
+        // Another process has put another directory in its place.
+        return Ok(());
+    }
+    scan_from(tree, path, handle, staged, None, &mut |seen| match seen {
         ScanEvent::Piece(directory, _, hashes) => learn(IndexDelta::More(directory, hashes)),
         ScanEvent::Changed(..) => Ok(()),
     })

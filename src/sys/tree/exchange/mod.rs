@@ -10,7 +10,8 @@
 //! | `stage` | copies the entries that differ, writes the list; makes the old tree for an undo |
 //! | `list` | reads and writes the list of steps, and draws its format |
 //! | `list_filter` | asks a list which entries it brings |
-//! | `apply` | takes the steps, or takes them back |
+//! | `apply` | takes the steps |
+//! | `undo` | takes them back, whatever other processes did meanwhile |
 //! | `index_update` | updates the stat index afterwards |
 
 pub(super) mod apply;
@@ -18,3 +19,4 @@ pub(super) mod index_update;
 pub(super) mod list;
 pub(super) mod list_filter;
 pub(super) mod stage;
+pub(super) mod undo;

@@ -198,7 +198,7 @@ fn each_record(
 }
 
 /// Opens the directory at `path` beneath `root`, and makes directories that are missing on the way.
-fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<OwnedFd, DiskError> {
+pub(super) fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<OwnedFd, DiskError> {
     let mut at = PathBuf::new();
     let mut handle = root.try_clone().at("open", staged)?;
     for name in path {

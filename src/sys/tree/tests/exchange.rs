@@ -76,7 +76,8 @@ impl Scene {
     }
 
     fn give_back(&self) {
-        return_entries(&self.pair.dst, &self.staged, &self.list).unwrap();
+        let lost = self.pair.dst.with_file_name("lost");
+        assert_eq!(return_entries(&self.pair.dst, &self.staged, &self.list, &lost).unwrap(), 0);
     }
 
     /// Makes the old tree again.
@@ -416,11 +417,11 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     change.stage(&list, &CopyOptions::default()).unwrap();
     exchange_entries(&pair.dst, &staged, &list).unwrap();
     assert_eq!(pair.changes(), []);
-    return_entries(&pair.dst, &staged, &list).unwrap();
+    return_entries(&pair.dst, &staged, &list, &pair.dst.with_file_name("lost")).unwrap();
     let before = pair.dst.with_file_name("before");
     make_dir(&before);
     exchange_entries(&pair.dst, &staged, &list).unwrap();
     copy_before(&pair.src, &staged, &list, &before, &CopyOptions::default()).unwrap();
-    return_entries(&pair.dst, &staged, &list).unwrap();
+    return_entries(&pair.dst, &staged, &list, &pair.dst.with_file_name("lost")).unwrap();
     assert_eq!(changes(&pair.dst, &before), []);
 }
