@@ -13,6 +13,7 @@ use crate::pool::{Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
+use crate::sys::obstacle::Obstacle;
 use crate::sys::tree::{Compression, ExtractError};
 
 const FAILED: u8 = 1;
@@ -136,9 +137,24 @@ pub(super) fn repair_hint(error: &Error) -> Option<String> {
     }
 }
 
+/// Says how to clear what keeps an entry from being moved.
+fn obstacle(error: &DiskError) -> Option<String> {
+    let path = error.path.display();
+    Some(match Obstacle::of(error)? {
+        Obstacle::Mount => format!("umount {path}"),
+        Obstacle::MountIn(mount) => format!("umount {}", mount.display()),
+        Obstacle::Immutable => format!("chattr -i {path}"),
+        Obstacle::AppendOnly => format!("chattr -a {path}"),
+        Obstacle::Symlink | Obstacle::NotADirectory => {
+            "dvol fsck --repair moves it to .dvol/lost+found and makes a tree from the head".to_owned()
+        }
+    })
+}
+
 /// What to do next, where there is something.
 fn hint(error: &Error) -> Option<String> {
     let disk = |error: &DiskError| match error.source.kind() {
+        _ if Obstacle::of(error).is_some() => obstacle(error),
         io::ErrorKind::PermissionDenied => {
             Some("dvol needs root, as the files of containers have many owners; try sudo".to_owned())
         }

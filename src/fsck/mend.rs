@@ -168,7 +168,7 @@ impl Mender<'_> {
     fn commits(&mut self) -> Result<(), Error> {
         let mut gone: BTreeMap<CommitId, Option<CommitId>> = BTreeMap::new();
         for commit in self.now.commits.values() {
-            if !self.pool.layout().full(&layout::commit_tree(self.name, &commit.id)).is_dir() {
+            if !disk::is_directory(&self.pool.layout().full(&layout::commit_tree(self.name, &commit.id)))? {
                 gone.insert(commit.id.clone(), commit.parent.clone());
             }
         }
@@ -233,7 +233,7 @@ impl Mender<'_> {
         for branch in self.now.branches.values() {
             let place = layout::working_tree(self.name, &branch.name);
             let full = self.pool.layout().full(&place);
-            if full.is_dir() {
+            if disk::is_directory(&full)? {
                 continue;
             }
             if disk::inode(&full)?.is_some() {

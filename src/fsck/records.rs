@@ -1,6 +1,6 @@
 //! Checking one volume's records against its directories.
 
-use super::survey::{Fault, VolumeRecords, survey};
+use super::survey::{Fault, VolumeRecords, advice, survey};
 use super::{Repair, Report};
 use crate::error::Error;
 use crate::model::{Phase, VolumeName};
@@ -15,8 +15,14 @@ pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Re
     // again under the lock.
     let Some(_lock) = pool.try_lock(name)? else { return Ok(()) };
     for fault in faults(pool, name)? {
-        let repair = Repair::Volume { name: name.clone(), about: fault.remedy(adopt), adopt };
-        report.add_repairable(fault.severity(), Some(name), &fault.subject(), &fault.what(), repair);
+        let (severity, subject, what) = (fault.severity(), fault.subject(), fault.what());
+        let Some(about) = fault.remedy(adopt) else {
+            let advice = if let Fault::Obstacle(_, obstacle) = &fault { advice(obstacle) } else { "" };
+            report.add(severity, Some(name), &subject, &what, advice);
+            continue;
+        };
+        let repair = Repair::Volume { name: name.clone(), about, adopt };
+        report.add_repairable(severity, Some(name), &subject, &what, repair);
     }
     Ok(())
 }

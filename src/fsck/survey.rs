@@ -14,6 +14,7 @@ use crate::model::{
 use crate::pool::Pool;
 use crate::store::Rows;
 use crate::sys::disk;
+use crate::sys::obstacle::{self, Obstacle};
 
 /// The records of one volume.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,8 @@ pub(super) enum Fault {
     Current(BranchName),
     /// A working tree is missing.
     WorkingTree(BranchName),
+    /// A working tree cannot be moved, or is no directory.
+    Obstacle(BranchName, Obstacle),
     /// A branch's head has no record.
     Head(BranchName, CommitId),
     /// A tag's commit has no record.
@@ -73,6 +76,7 @@ impl Fault {
     pub(super) fn severity(&self) -> Severity {
         match self {
             Fault::Unrecorded | Fault::Stranger(_) => Severity::Warning,
+            Fault::Obstacle(..) if self.remedy(false).is_none() => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -82,9 +86,10 @@ impl Fault {
         match self {
             Fault::Unrecorded | Fault::Gone => "volume".to_owned(),
             Fault::Folder(path) | Fault::Stranger(path) | Fault::Mode(path, _) => path.display().to_string(),
-            Fault::Current(branch) | Fault::WorkingTree(branch) | Fault::Head(branch, _) => {
-                branch.to_string()
-            }
+            Fault::Current(branch)
+            | Fault::WorkingTree(branch)
+            | Fault::Obstacle(branch, _)
+            | Fault::Head(branch, _) => branch.to_string(),
             Fault::Tag(tag, _) => tag.to_string(),
             Fault::Tree(id) | Fault::Parent(id, _) | Fault::Loop(id) => id.to_string(),
             Fault::RunningPoint => layout::RUNNING_POINT.to_owned(),
@@ -99,6 +104,15 @@ impl Fault {
             Fault::Folder(_) => "this directory is missing".to_owned(),
             Fault::Current(_) => "the current branch has no record".to_owned(),
             Fault::WorkingTree(_) => "the working tree of this branch is missing".to_owned(),
+            Fault::Obstacle(_, Obstacle::Symlink) => {
+                "the working tree of this branch is a symlink, and dvol follows none".to_owned()
+            }
+            Fault::Obstacle(_, Obstacle::NotADirectory) => {
+                "the working tree of this branch is not a directory".to_owned()
+            }
+            Fault::Obstacle(_, obstacle) => {
+                format!("the working tree of this branch cannot be moved: {obstacle}")
+            }
             Fault::Head(_, head) => format!("its head {head} has no record"),
             Fault::Tag(_, commit) => format!("its commit {commit} has no record"),
             Fault::Tree(_) => "the tree of this commit is missing".to_owned(),
@@ -110,13 +124,18 @@ impl Fault {
         }
     }
 
-    /// Says what the repair does, in words that follow "dvol fsck --repair".
-    pub(super) fn remedy(&self, adopt: bool) -> &'static str {
-        match self {
+    /// Says what the repair does, in words that follow "dvol fsck --repair"; `None` if only a person
+    /// can do something.
+    pub(super) fn remedy(&self, adopt: bool) -> Option<&'static str> {
+        Some(match self {
             Fault::Unrecorded => "makes records for what it holds",
             Fault::Gone => "forgets it; if there is a backup of the pool, restore it first",
             Fault::Folder(_) => "makes it",
             Fault::Current(_) => "makes the branch of the running point current, or else the first branch",
+            Fault::Obstacle(_, Obstacle::Symlink | Obstacle::NotADirectory) => {
+                "moves it to .dvol/lost+found and makes a tree from the head of the branch, or empty"
+            }
+            Fault::Obstacle(..) => return None,
             Fault::WorkingTree(_) => "makes it from the head of the branch, or empty",
             Fault::Head(..) | Fault::Tag(..) => "sets it to the nearest ancestor that exists, or to none",
             Fault::Tree(_) => "forgets the commit; if there is a backup of the pool, restore the tree first",
@@ -125,7 +144,16 @@ impl Fault {
             Fault::Stranger(_) if adopt => "makes a record for it, or moves it to .dvol/lost+found",
             Fault::Stranger(_) => "moves it to .dvol/lost+found",
             Fault::Mode(..) => "gives it the right one",
-        }
+        })
+    }
+}
+
+/// Says what a person can do about a working tree that only a person can free.
+pub(super) fn advice(obstacle: &Obstacle) -> &'static str {
+    match obstacle {
+        Obstacle::Immutable => "chattr -i lets dvol move it",
+        Obstacle::AppendOnly => "chattr -a lets dvol move it",
+        _ => "umount lets dvol move it",
     }
 }
 
@@ -155,8 +183,11 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
         faults.push(Fault::Current(volume.branch.clone()));
     }
     for branch in records.branches.values() {
-        if !full(&layout::working_tree(name, &branch.name)).is_dir() {
+        let tree = full(&layout::working_tree(name, &branch.name));
+        if disk::inode(&tree)?.is_none() {
             faults.push(Fault::WorkingTree(branch.name.clone()));
+        } else if let Some(obstacle) = obstacle::of_directory(&tree)? {
+            faults.push(Fault::Obstacle(branch.name.clone(), obstacle));
         }
         if let Some(head) = branch.head.as_ref().filter(|head| !is_recorded(head)) {
             faults.push(Fault::Head(branch.name.clone(), head.clone()));
@@ -166,7 +197,7 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
         faults.push(Fault::Tag(tag.name.clone(), tag.commit.clone()));
     }
     for commit in records.commits.values() {
-        if !full(&layout::commit_tree(name, &commit.id)).is_dir() {
+        if !disk::is_directory(&full(&layout::commit_tree(name, &commit.id)))? {
             faults.push(Fault::Tree(commit.id.clone()));
         }
         if let Some(parent) = commit.parent.as_ref().filter(|parent| !is_recorded(parent)) {

@@ -204,6 +204,18 @@ pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
     }
 }
 
+/// Returns whether `path` itself is a directory. Follows no symlink.
+///
+/// # Errors
+/// When the kernel refuses to tell.
+pub fn is_directory(path: &Path) -> Result<bool, DiskError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::new("read the attributes of", path, error)),
+    }
+}
+
 /// Returns the target of the symlink `path`, or `None` when there is no symlink.
 ///
 /// # Errors

@@ -9,7 +9,8 @@
 //! | `error` | disk errors |
 //! | `fault` | fault points for tests |
 //! | `locks` | kernel file locks |
-//! | `mounts` | mounts of containers, read from `/proc` |
+//! | `mounts` | mounts, read from `/proc` |
+//! | `obstacle` | why an entry cannot be moved |
 //! | `own_container` | the container that this process runs in, read from `/proc` |
 //! | `resolve` | the addresses of hosts |
 //! | `spool` | records that may outgrow memory |
@@ -22,6 +23,7 @@ pub mod fault;
 pub mod ids;
 pub mod locks;
 pub mod mounts;
+pub mod obstacle;
 pub mod own_container;
 pub mod resolve;
 pub mod spool;

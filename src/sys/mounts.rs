@@ -69,6 +69,18 @@ pub fn sharers(directories: &[&Path]) -> Result<Vec<Vec<Sharer>>, DiskError> {
     Ok(found)
 }
 
+/// Returns a place at or beneath `path` where this process sees something mounted. Without `/proc`
+/// there is none.
+pub fn mounted_in(path: &Path) -> Option<PathBuf> {
+    let (folder, name) = (fs::canonicalize(path.parent()?).ok()?, path.file_name()?);
+    let real = folder.join(name);
+    let inside = mounts("self")
+        .ok()?
+        .into_iter()
+        .find_map(|mount| Some(mount.at.strip_prefix(&real).ok()?.to_owned()))?;
+    Some(if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) })
+}
+
 /// Lists one process of each mount namespace that belongs to a container.
 fn containers() -> Vec<(u32, Vec<String>)> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();

@@ -6,7 +6,7 @@ use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
-use crate::sys::disk;
+use crate::sys::{disk, obstacle};
 
 /// Builds a plan. Lives inside the transaction that writes the plan into the journal, so a staging
 /// directory without a journal entry has no owner.
@@ -38,9 +38,18 @@ impl<'d> PlanBuilder<'d> {
         inode_at(&self.layout.full(relative))
     }
 
+    /// Returns the inode of a tree that will move. A tree that cannot move is refused here, before a
+    /// container is touched.
+    fn inode_of_tree(&self, relative: &Path) -> Result<u64, Error> {
+        let full = self.layout.full(relative);
+        obstacle::check_move_of_tree(&full)?;
+        inode_at(&full)
+    }
+
     /// Plans to move an empty directory to `place` (relative to the pool), where nothing is. Gives
     /// its full path, to be filled before the operation is published.
     pub fn bring_in(&mut self, place: PathBuf) -> Result<PathBuf, Error> {
+        obstacle::check_arrival(&self.layout.full(&place))?;
         let from = self.next_place(Staged::New);
         disk::make_directory(&self.layout.full(&from), layout::PRIVATE_MODE)?;
         let full = self.layout.full(&from);
@@ -64,7 +73,7 @@ impl<'d> PlanBuilder<'d> {
     /// steps beside it.
     pub fn retarget(&mut self, place: PathBuf) -> Result<ExchangePaths, Error> {
         let (staged, away) = (self.next_kept(), self.next_place(Staged::Away));
-        let (steps, inode) = (layout::steps_of(&staged), self.inode_of(&place)?);
+        let (steps, inode) = (layout::steps_of(&staged), self.inode_of_tree(&place)?);
         let [tree, full_staged, list, first_pass] =
             [&place, &staged, &steps, &layout::first_pass_of(&away)].map(|path| self.layout.full(path));
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
@@ -81,7 +90,7 @@ impl<'d> PlanBuilder<'d> {
 
     /// Plans to keep the whole tree that an exchange brings from `place` to `staged`, for undo.
     fn keep_replaced(&mut self, staged: PathBuf, place: &Path) -> Result<(), Error> {
-        let (to, inode) = (self.next_kept(), self.inode_of(place)?);
+        let (to, inode) = (self.next_kept(), self.inode_of_tree(place)?);
         self.plan.retire.push(Move::Rename { from: staged, to, inode });
         Ok(())
     }
@@ -94,6 +103,7 @@ impl<'d> PlanBuilder<'d> {
 
     /// Plans to replace the symlink at `place` by one with this target.
     pub fn point(&mut self, place: PathBuf, target: &Path) -> Result<(), Error> {
+        obstacle::check_arrival(&self.layout.full(&place))?;
         let staged = self.next_place(Staged::Link);
         disk::make_symlink(target, &self.layout.full(&staged))?;
         self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
@@ -102,6 +112,8 @@ impl<'d> PlanBuilder<'d> {
 
     /// Plans to move what is at `from` to `to`, where nothing is.
     pub fn relocate(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
+        obstacle::check_move(&self.layout.full(&from))?;
+        obstacle::check_arrival(&self.layout.full(&to))?;
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to });
         Ok(())
     }
@@ -119,7 +131,9 @@ impl<'d> PlanBuilder<'d> {
     }
 
     fn retire_to(&mut self, place: PathBuf, to: PathBuf) -> Result<(), Error> {
-        if let Some(inode) = disk::inode(&self.layout.full(&place))? {
+        let full = self.layout.full(&place);
+        if let Some(inode) = disk::inode(&full)? {
+            obstacle::check_move(&full)?;
             self.plan.retire.push(Move::Rename { from: place, to, inode });
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod dropped;
 mod failure;
 mod fsck;
+mod immovable;
 mod locks;
 mod read_only;
 mod rollback;

@@ -335,10 +335,12 @@ impl IndexDiff<'_> {
                 unchanged.files += u64::from(stat.kind == FileType::RegularFile);
                 continue;
             }
+            self.check_flags(&pair, name, there.as_ref())?;
             steps.push(step(name, Some(0), new_is_directory, there.as_ref()));
         }
         for name in (0..extra.len()).filter_map(|index| extra.get(index)) {
             if let Some(stat) = self.stat(&pair, name)? {
+                self.check_flags(&pair, name, Some(&stat))?;
                 steps.push(step(name, None, false, Some(&stat)));
             }
         }
@@ -358,6 +360,17 @@ impl IndexDiff<'_> {
             Err(Errno::NOENT) => Ok(None),
             Ok(stat) if !stat.same_mount(&pair.stats[0]) => Err(mounted(full())),
             other => other.map(Some).map_err(|errno| refusal("read the attributes of", full(), errno)),
+        }
+    }
+
+    /// Refuses an entry that cannot leave the tree, while nothing is moved yet.
+    fn check_flags(&self, pair: &DirectoryPair, name: &CStr, entry: Option<&Stat>) -> Result<(), DiskError> {
+        if let Some(obstacle) = entry.and_then(Stat::flag) {
+            return Err(obstacle.refuse("replace", &self.full(0, pair, name)));
+        }
+        match pair.stats[0].flag() {
+            Some(obstacle) => Err(obstacle.refuse("change", &self.roots[0].join(&pair.path))),
+            None => Ok(()),
         }
     }
 

@@ -19,6 +19,7 @@ use rustix::io::{Errno, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::obstacle::Obstacle;
 
 /// The kernel's answer about an entry.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ pub(in crate::sys::tree) struct Stat {
     /// When the inode last changed; no process can set it.
     pub(in crate::sys::tree) changed: Timespec,
     mount: Option<u64>,
-    mount_root: bool,
+    attributes: StatxAttributes,
 }
 
 /// Identifies an inode, and tells it from a later one with the same number where the file system
@@ -69,12 +70,20 @@ impl Stat {
         Ok(Stat::from(&raw))
     }
 
+    /// Returns the flag that keeps the entry from being moved, if one is set.
+    pub(in crate::sys::tree) fn flag(&self) -> Option<Obstacle> {
+        Obstacle::flag(self.attributes)
+    }
+
     /// Returns whether this entry and `parent` are certainly on one mount. Without mount ids and
     /// mount marks (before Linux 5.8), the device decides.
     pub(in crate::sys::tree) fn same_mount(&self, parent: &Stat) -> bool {
         match (self.mount, parent.mount) {
             (Some(own), Some(of_parent)) => own == of_parent,
-            _ => !self.mount_root && self.inode.device == parent.inode.device,
+            _ => {
+                !self.attributes.contains(StatxAttributes::MOUNT_ROOT)
+                    && self.inode.device == parent.inode.device
+            }
         }
     }
 }
@@ -105,7 +114,7 @@ impl From<&Statx> for Stat {
             times: Timestamps { last_access: time(&raw.stx_atime), last_modification: time(&raw.stx_mtime) },
             changed: time(&raw.stx_ctime),
             mount: mask.contains(StatxFlags::MNT_ID).then_some(raw.stx_mnt_id),
-            mount_root: raw.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
+            attributes: raw.stx_attributes,
         }
     }
 }
