@@ -1,6 +1,5 @@
 //! `diff`: compare two commits, or a commit with the working tree.
 
-use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +19,11 @@ use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, En
 const SHORTEST_DIFF_LIMIT: Duration = Duration::from_secs(2);
 /// Lines of context around each change.
 const CONTEXT_LINES: usize = 3;
+
+/// How many differences are held back at most until it is certain that they are of one state.
+const MAX_HELD_BACK: usize = 10_000;
+/// How many bytes of their texts are held back at most.
+const MAX_HELD_BACK_BYTES: usize = 16 << 20;
 
 /// A request to compare two sides.
 #[derive(Debug, Clone, Default)]
@@ -125,9 +129,34 @@ pub fn diff(
         (None, Some(_), Some(Revision { volume: Some(named), .. })) => named.clone(),
         (volume, ..) => pool.select(volume.as_ref())?,
     };
-    let sides = pool.store().read(|rows| Sides::of(pool, &rows, vec![existing(&rows, &volume)?], request))?;
-    sides.iter().try_for_each(|sides| compare(pool, sides, request.texts, visit).map(drop))
+    repeat_until_told(pool, &volume, visit, &mut |visit| {
+        let sides =
+            pool.store().read(|rows| Sides::of(pool, &rows, vec![existing(&rows, &volume)?], request))?;
+        sides.iter().try_for_each(|sides| compare(pool, sides, request.texts, visit).map(drop))
+    })
 }
+
+/// Compares by `compare`, again as long as an operation moves a tree before a difference was told.
+fn repeat_until_told(
+    pool: &Pool,
+    volume: &VolumeName,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+    compare: &mut Comparison<'_>,
+) -> Result<(), Error> {
+    let mut has_told = false;
+    pool.read_again_if_moved(volume, || {
+        if has_told {
+            return Err(Error::Disturbed(volume.clone()));
+        }
+        compare(&mut |entry| {
+            has_told = true;
+            visit(entry)
+        })
+    })
+}
+
+/// A comparison that passes what it finds to a visitor.
+type Comparison<'c> = dyn FnMut(&mut dyn FnMut(DiffEntry) -> ControlFlow<()>) -> Result<(), Error> + 'c;
 
 /// Compares each volume of a compose project, one after the other. Revisions are looked up in all
 /// of them first; the id of a commit of the whole project names that commit in each.
@@ -141,6 +170,16 @@ pub fn diff_project(
     visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let volumes = pool.volumes_of_project(project)?;
+    let Some(first) = volumes.first() else { return Ok(()) };
+    repeat_until_told(pool, first, visit, &mut |visit| compare_all(pool, &volumes, request, visit))
+}
+
+fn compare_all(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    request: &DiffRequest,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+) -> Result<(), Error> {
     let all = pool.store().read(|rows| {
         let records =
             volumes.iter().map(|volume| existing(&rows, volume)).collect::<Result<Vec<_>, Error>>()?;
@@ -214,22 +253,61 @@ fn compare(
         _ => None,
     };
     let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: false, stop: None };
-    let (has_told, flow) = (Cell::new(false), Cell::new(ControlFlow::Continue(())));
-    let mut compare = || -> Result<(), Error> {
-        Ok(tree::diff_trees(old.as_deref(), &new, &how, texts, &mut |difference| {
-            has_told.set(true);
-            flow.set(visit(entry_of(&record.name, difference)));
-            flow.get()
-        })?)
-    };
-    if to.is_some() {
-        compare()?;
-    } else {
-        pool.read_consistently(&record.name, &record.branch, || {
-            if has_told.get() { Err(Error::Disturbed(record.name.clone())) } else { compare() }
+    let mut held_back = HeldBack { visit, entries: Vec::new(), bytes: 0, has_told: false };
+    let compare = |held_back: &mut HeldBack<'_>| {
+        held_back.restart(&record.name)?;
+        let mut flow = ControlFlow::Continue(());
+        tree::diff_trees(old.as_deref(), &new, &how, texts, &mut |difference| {
+            flow = held_back.take(entry_of(&record.name, difference));
+            flow
         })?;
+        Ok(flow)
+    };
+    let flow = if to.is_some() {
+        compare(&mut held_back)?
+    } else {
+        pool.read_consistently(&record.name, &record.branch, || compare(&mut held_back))?
+    };
+    Ok(if flow.is_break() { flow } else { held_back.tell() })
+}
+
+/// Differences that are told once it is certain that they are of one state of the working tree, or when
+/// there are too many to hold back.
+struct HeldBack<'v> {
+    visit: &'v mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+    entries: Vec<DiffEntry>,
+    /// Bytes of their texts.
+    bytes: usize,
+    has_told: bool,
+}
+
+impl HeldBack<'_> {
+    /// Forgets what is held back, for a comparison from the start; refuses if differences were told.
+    fn restart(&mut self, volume: &VolumeName) -> Result<(), Error> {
+        if self.has_told {
+            return Err(Error::Disturbed(volume.clone()));
+        }
+        (self.entries, self.bytes) = (Vec::new(), 0);
+        Ok(())
     }
-    Ok(flow.get())
+
+    fn take(&mut self, entry: DiffEntry) -> ControlFlow<()> {
+        self.bytes += entry.patch.as_ref().map_or(0, String::len);
+        self.entries.push(entry);
+        if self.entries.len() < MAX_HELD_BACK && self.bytes < MAX_HELD_BACK_BYTES {
+            return ControlFlow::Continue(());
+        }
+        self.tell()
+    }
+
+    fn tell(&mut self) -> ControlFlow<()> {
+        self.bytes = 0;
+        for entry in std::mem::take(&mut self.entries) {
+            self.has_told = true;
+            (self.visit)(entry)?;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn entry_of(volume: &VolumeName, difference: Difference) -> DiffEntry {

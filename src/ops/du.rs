@@ -68,23 +68,27 @@ pub struct DuEntry {
 /// When the volume does not exist, or a tree cannot be read.
 pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Error> {
     let volume = pool.select(volume)?;
+    pool.read_again_if_moved(&volume, || du_now(pool, &volume))
+}
+
+fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
     let (record, branches, mut commits) = pool.store().read(|rows| {
-        Ok::<_, Error>((existing(&rows, &volume)?, rows.branches(&volume)?, rows.commits(&volume)?))
+        Ok::<_, Error>((existing(&rows, volume)?, rows.branches(volume)?, rows.commits(volume)?))
     })?;
     commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
     let branches = branches.into_iter().map(|branch| {
         let current = branch.name == record.branch;
-        let place = layout::working_tree(&volume, &branch.name);
+        let place = layout::working_tree(volume, &branch.name);
         (place, Measured::Branch { branch: branch.name, current })
     });
     let commits = commits.into_iter().map(|commit| {
         let subject = commit.message.lines().next().unwrap_or_default().to_owned();
-        (layout::commit_tree(&volume, &commit.id), Measured::Commit { id: commit.id, subject })
+        (layout::commit_tree(volume, &commit.id), Measured::Commit { id: commit.id, subject })
     });
-    let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(&volume)));
+    let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
     let (mut entries, mut total) = (Vec::new(), Sizes { unshared: Some(0), ..Sizes::default() });
     for (place, what) in branches.chain(commits) {
-        let Some(sizes) = measure(pool, &volume, &place, &what, extents)? else { continue };
+        let Some(sizes) = measure(pool, volume, &place, &what, extents)? else { continue };
         total = Sizes {
             entries: total.entries + sizes.entries,
             logical: total.logical + sizes.logical,
@@ -93,7 +97,7 @@ pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Erro
         };
         entries.push(DuEntry { volume: volume.clone(), what, sizes });
     }
-    entries.push(DuEntry { volume, what: Measured::Total, sizes: total });
+    entries.push(DuEntry { volume: volume.clone(), what: Measured::Total, sizes: total });
     Ok(entries)
 }
 

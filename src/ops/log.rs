@@ -120,11 +120,19 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
         (None, Some(named)) => named.clone(),
         (volume, _) => pool.select(volume.as_ref())?,
     };
+    let mut log = pool.read_again_if_moved(&volume, || log_now(pool, &volume, request))?;
+    if request.reverse {
+        log.entries.reverse();
+    }
+    Ok(log)
+}
+
+fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log, Error> {
     let mut log = pool.store().read(|rows| {
-        let selected = existing(&rows, &volume)?;
+        let selected = existing(&rows, volume)?;
         // `OTHER:REV` is a commit of that volume, and so are its ancestors.
-        let owner = named_volume(&request.start).unwrap_or(&volume);
-        let record = if *owner == volume { selected } else { existing(&rows, owner)? };
+        let owner = named_volume(&request.start).unwrap_or(volume);
+        let record = if owner == volume { selected } else { existing(&rows, owner)? };
         let names = Names::read(&rows, &record)?;
         let mut history = History::new(rows, &record.name);
         let (starts, hidden) = starts(pool, &rows, &mut history, &record, &names, &request.start)?;
@@ -138,9 +146,6 @@ pub fn log(pool: &Pool, request: &LogRequest) -> Result<Log, Error> {
         for entry in &mut log.entries {
             entry.changes = Some(changes_of(pool, entry)?);
         }
-    }
-    if request.reverse {
-        log.entries.reverse();
     }
     Ok(log)
 }
@@ -308,5 +313,7 @@ pub fn rev_parse(
         (None, Some(named)) => named.clone(),
         _ => pool.select(volume)?,
     };
-    pool.store().read(|rows| Ok(pool.resolve(&rows, &existing(&rows, &volume)?, revision)?.commit))
+    pool.read_again_if_moved(&volume, || {
+        pool.store().read(|rows| Ok(pool.resolve(&rows, &existing(&rows, &volume)?, revision)?.commit))
+    })
 }

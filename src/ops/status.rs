@@ -56,8 +56,12 @@ pub struct Status {
 /// When the volume does not exist, or a tree cannot be read.
 pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error> {
     let volume = pool.select(volume)?;
-    let record = pool.store().read(|rows| existing(&rows, &volume))?;
-    let (head, changes) = pool.read_consistently(&volume, &record.branch, || {
+    pool.read_again_if_moved(&volume, || status_now(pool, &volume))
+}
+
+fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
+    let record = pool.store().read(|rows| existing(&rows, volume))?;
+    let (head, changes) = pool.read_consistently(volume, &record.branch, || {
         let mut changes = Vec::new();
         let head = compare(pool, &record, None, &mut |change| {
             changes.push(StatusChange::folded(change));
@@ -67,7 +71,7 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
     })?;
     let (max_size, allocated) = use_of_limit(pool, &record)?;
     Ok(Status {
-        volume,
+        volume: volume.clone(),
         branch: record.branch,
         head,
         clean: changes.is_empty(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::moves;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Operation, Phase, Verb, VolumeName};
+use crate::model::{Operation, OperationId, Phase, Verb, VolumeName};
 use crate::pool::containers::release::release;
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
@@ -245,9 +245,11 @@ impl Pool {
             names.retain(|name| !owned.contains(name));
             Ok::<_, Error>(names)
         })?;
-        let mut lost = 0;
+        let (mut lost, mut deleted) = (0, 0);
         for name in &orphans {
             let orphan = self.layout.staging().join(name);
+            // Trash that is being deleted is no operation's either, and nothing to report.
+            let is_operation = name.to_str().is_some_and(|name| name.parse::<OperationId>().is_ok());
             if holds_a_tree_that_is_away(&orphan) {
                 // The journal entry that knew of the tree is lost, and there is no other copy of
                 // it.
@@ -256,9 +258,10 @@ impl Pool {
                 lost += 1;
             } else {
                 tree::remove_tree(&orphan)?;
+                deleted += usize::from(is_operation);
             }
         }
-        Ok((orphans.len() - lost, lost))
+        Ok((deleted, lost))
     }
 }
 

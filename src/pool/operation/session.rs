@@ -104,10 +104,14 @@ impl<'p> Session<'p> {
     ) -> Result<(Operation, V), Error> {
         self.pool.check_interrupted()?;
         let id = self.pool.new_operation_id();
+        let clear = || {
+            let _ = tree::remove_tree(&self.pool.layout.full(&layout::staging_of(&id)));
+        };
         let result = self.pool.store.write(|writer| {
             let head_before = head(writer, &self.volume)?;
             let mut plan = PlanBuilder::new(&self.pool.layout, &id)?;
-            let value = draft(writer, &mut plan)?;
+            // Inside the transaction, so that no other process sees a directory without an owner.
+            let value = draft(writer, &mut plan).inspect_err(|_| clear())?;
             let operation = Operation {
                 number: writer.next_operation()?,
                 id: id.clone(),
@@ -127,11 +131,7 @@ impl<'p> Session<'p> {
             writer.journal_put(&operation)?;
             Ok::<_, Error>((operation, value))
         });
-        if result.is_err() {
-            // No journal entry owns it; the next operation would clear it, but need not.
-            let _ = tree::remove_tree(&self.pool.layout.full(&layout::staging_of(&id)));
-        }
-        result
+        result.inspect_err(|_| clear())
     }
 }
 

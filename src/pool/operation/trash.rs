@@ -4,6 +4,7 @@
 //! A directory leaves trash by one rename before it is deleted, so an undo finds all of it or
 //! nothing.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
@@ -96,9 +97,16 @@ impl Pool {
                 continue;
             }
             let path = trash.join(&name);
-            let since = changed(&path)?;
-            let bytes = if sizes { tree::measure_tree(&path)?.blocks } else { 0 };
-            entries.push(TrashEntry { operation, since, bytes });
+            let look = || -> Result<(i64, u64), DiskError> {
+                let since = changed(&path)?;
+                Ok((since, if sizes { tree::measure_tree(&path)?.blocks } else { 0 }))
+            };
+            match look() {
+                Ok((since, bytes)) => entries.push(TrashEntry { operation, since, bytes }),
+                // Another process deletes it, or undoes the operation.
+                Err(error) if error.source.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         entries.sort_by_key(|entry| entry.since);
         Ok(entries)
@@ -146,7 +154,7 @@ impl Pool {
 }
 
 /// Returns when something was last put into the directory, in microseconds since the epoch.
-fn changed(path: &Path) -> Result<i64, Error> {
+fn changed(path: &Path) -> Result<i64, DiskError> {
     let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
     let time = metadata.modified().at("look at", path)?;
     let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());

@@ -82,8 +82,12 @@ fn walk(path: &Path, extents: bool, stop: Stop<'_>) -> Result<Measurement, DiskE
             walk.stack.pop();
             walk.path.pop();
         } else {
-            let more = reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name));
-            frame.read_to_end = !more.at("read", &walk.path)?;
+            let more = match reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name)) {
+                // Another process has removed the directory.
+                Err(Errno::NOENT) => false,
+                other => other.at("read", &walk.path)?,
+            };
+            frame.read_to_end = !more;
         }
     }
     Ok(walk)

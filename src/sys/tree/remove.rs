@@ -83,7 +83,11 @@ impl Removal {
     fn read(&mut self) -> Result<(), DiskError> {
         let Removal { path, stack, reader } = self;
         let frame = stack.last_mut().expect("the stack is not empty");
-        let more = reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name)).at("read", path)?;
+        let more = match reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name)) {
+            // Another process has removed the directory.
+            Err(Errno::NOENT) => false,
+            other => other.at("read", path)?,
+        };
         frame.read_to_end = !more;
         Ok(())
     }

@@ -6,6 +6,7 @@ mod fsck;
 mod immovable;
 mod locks;
 mod read_only;
+mod readers;
 mod rollback;
 mod trash;
 mod undo;

@@ -1,0 +1,70 @@
+//! Commands that read beside commands that write: they read again, and never fail.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::Pool;
+
+/// How long commands read beside each other.
+const TIME: Duration = Duration::from_secs(12);
+
+#[test]
+fn reading_beside_commits_undos_and_resets_never_fails() {
+    let pool = Pool::with_volume();
+    for n in 0..30 {
+        pool.write("db", &format!("file{n}"), &format!("{n}").repeat(20_000));
+    }
+    pool.ok(["commit", "-m", "0"]);
+    pool.write("db", "file0", "changed");
+    pool.ok(["commit", "-m", "1"]);
+    let is_over = AtomicBool::new(false);
+    let writes = || {
+        while !is_over.load(Ordering::Relaxed) {
+            for words in [
+                &["commit", "-m", "x"][..],
+                &["undo"],
+                &["reset", "--hard", "HEAD~1"],
+                &["undo"],
+                &["tag", "-f", "t"],
+                &["gc", "--all"],
+            ] {
+                pool.run(words);
+            }
+        }
+    };
+    let reads = || {
+        let (until, mut count) = (Instant::now() + TIME, 0);
+        while Instant::now() < until {
+            for words in [
+                &["status"][..],
+                &["diff"],
+                &["diff", "HEAD~1", "HEAD"],
+                &["show"],
+                &["log", "--stat"],
+                &["du"],
+                &["inspect", "db"],
+                &["export", "db", "-"],
+                &["gc", "-n"],
+                &["fsck"],
+            ] {
+                // An archive is no text.
+                let output = pool.command(words).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{words:?}: {said}");
+                count += 1;
+            }
+        }
+        count
+    };
+    thread::scope(|scope| {
+        scope.spawn(writes);
+        let readers = [scope.spawn(reads), scope.spawn(reads)];
+        let counts = readers.map(thread::ScopedJoinHandle::join);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(counts.map(|count| count.unwrap()).iter().sum::<i32>() > 10);
+    });
+    pool.ok(["fsck"]);
+    assert!(fs::read_dir(pool.root().join("db/branches/master")).unwrap().count() >= 30);
+}
