@@ -142,6 +142,14 @@ pub enum Error {
         /// The volume.
         volume: VolumeName,
     },
+    /// The word names neither a commit nor a volume.
+    #[error("'{word}' names neither a commit of volume {volume} nor a volume")]
+    UnknownOperand {
+        /// The word.
+        word: String,
+        /// The current volume.
+        volume: VolumeName,
+    },
     /// Several ids begin with this prefix.
     #[error("'{prefix}' is ambiguous: several commits in volume {volume} begin with it")]
     AmbiguousRevision {

@@ -1,5 +1,5 @@
-//! Who commits, when neither `--author` nor the settings say: the environment, git's own
-//! configuration, then user@host.
+//! Finds the author of a commit when neither `--author` nor a setting names one: the environment,
+//! git's own configuration, then user@host.
 
 use std::process::{Command, Stdio};
 
@@ -7,7 +7,7 @@ use super::environment;
 use super::output::Failure;
 use crate::model::Signature;
 
-/// Reads `Name <email>` or a name alone.
+/// Parses `Name <email>` or a name alone.
 pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
     let bad = || Failure::Usage(format!("--author takes 'Name <email>', not '{text}'"));
     if text.trim().is_empty() || text.chars().any(char::is_control) {
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
     Ok(Signature { name: name.trim().to_owned(), email: email.trim().to_owned() })
 }
 
-/// The author that the surroundings name.
+/// Returns the author that the environment or git names.
 pub(super) fn from_surroundings() -> Signature {
     let (name, email) =
         (environment::variable("DVOL_AUTHOR_NAME"), environment::variable("DVOL_AUTHOR_EMAIL"));
@@ -50,7 +50,7 @@ fn user() -> String {
         .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()))
 }
 
-/// `user.name` and `user.email` of git, where git is there and knows them.
+/// Returns `user.name` and `user.email` from git, if git is installed and knows them.
 fn from_git() -> (Option<String>, Option<String>) {
     let output = Command::new("git")
         .args(["config", "--null", "--get-regexp", "^user\\.(name|email)$"])
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_author_is_a_name_with_or_without_an_address() {
+    fn an_author_is_a_name_with_or_without_an_email() {
         let read = |text: &str| parse(text).map(|author| author.to_string()).ok();
         assert_eq!(read("Ada Lovelace <ada@example.org>").as_deref(), Some("Ada Lovelace <ada@example.org>"));
         assert_eq!(read("Ada").as_deref(), Some("Ada"));

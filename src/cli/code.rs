@@ -1,14 +1,14 @@
-//! The state of the code that a commit is made beside, as git tells it of the directory that the
-//! command runs in. Where there is no git, no work tree or no commit, there is nothing to tell.
+//! Asks git for the state of the code in the current directory, which a commit records. Without
+//! git, a work tree or a commit, there is none.
 
 use std::process::{Command, Stdio};
 
 use super::output::Failure;
 use crate::model::CodeState;
 
-/// The state of the code, where there is some.
+/// Returns the state of the code, if the current directory has any.
 pub(super) fn state() -> Option<CodeState> {
-    // Untracked files do not count: neither do they for `git describe --dirty`.
+    // Ignore untracked files, as `git describe --dirty` does.
     let text = git(&["status", "--porcelain=v2", "--branch", "--untracked-files=no"])?;
     let header = |key: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key));
@@ -23,18 +23,16 @@ pub(super) fn state() -> Option<CodeState> {
     Some(CodeState { remote, branch, commit, dirty: text.lines().any(|line| !line.starts_with("# ")) })
 }
 
-/// `revision` and the commits before it, newest first.
+/// Returns the ids of `revision` and its ancestors, newest first.
 pub(super) fn history(revision: &str) -> Result<Vec<String>, Failure> {
     let known = (!revision.starts_with('-')).then(|| git(&["rev-list", revision, "--"])).flatten();
     let known = known.ok_or_else(|| {
-        Failure::Usage(format!(
-            "git knows no commit '{revision}' here: run dvol in the work tree of the code"
-        ))
+        Failure::Usage(format!("git finds no commit '{revision}': run dvol in the work tree of the code"))
     })?;
     Ok(known.lines().map(str::to_owned).collect())
 }
 
-/// What git says on standard output, if it succeeds.
+/// Runs git and returns its standard output if it succeeds.
 pub(super) fn git(words: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .args(words)
@@ -46,12 +44,12 @@ pub(super) fn git(words: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A URL without the user's name and password: `https://me:token@host/x` is `https://host/x`.
+/// Removes the user and password from a URL: `https://me:token@host/x` becomes `https://host/x`.
 fn without_secret(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let host = rest.split('/').next().unwrap_or_default();
     match host.rsplit_once('@') {
-        // The user of ssh is no secret, and the URL needs it.
+        // The URL of an ssh remote needs its user, which is no secret.
         Some((user, _)) if scheme == "ssh" && !user.contains(':') => url.to_owned(),
         Some((user, _)) => format!("{scheme}://{}", &rest[user.len() + 1..]),
         None => url.to_owned(),

@@ -1,5 +1,5 @@
-//! What a shell may complete: volumes, branches, tags and settings of the pool that the command
-//! line being typed names. Whatever fails completes nothing: a shell is no place for errors.
+//! Completes volumes, branches, tags and settings in a shell, from the pool that the typed command
+//! line names. On any error there are no candidates, since a shell has no place to show errors.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -15,25 +15,25 @@ use crate::pool::{Options, Pool, SETTINGS};
 use crate::sys::clock::SystemClock;
 use crate::sys::ids::RandomIds;
 
-/// A shell's user waits for no lock.
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long completion waits for a lock.
+const LOCK_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Volumes.
+/// Completes volumes.
 pub(super) fn volumes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, volume_names))
 }
 
-/// Branches of the volume.
+/// Completes branches of the volume.
 pub(super) fn branches() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, branch_names))
 }
 
-/// Tags of the volume.
+/// Completes tags of the volume.
 pub(super) fn tags() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, tag_names))
 }
 
-/// Branches and tags of the volume, HEAD, and volumes: where the last word may be one.
+/// Completes revisions of the volume, and volumes, which may stand last.
 pub(super) fn revisions() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         candidates(typed, |pool| {
@@ -46,7 +46,7 @@ pub(super) fn revisions() -> ArgValueCompleter {
     })
 }
 
-/// Settings.
+/// Completes settings.
 pub(super) fn settings() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let typed = typed.to_string_lossy();
@@ -101,13 +101,13 @@ fn pool() -> Pool {
     let root = PathBuf::from(root.unwrap_or_else(|| DEFAULT_POOL.to_owned()));
     let root = std::path::absolute(&root).unwrap_or(root);
     let options = Options {
-        lock_timeout: PATIENCE,
+        lock_timeout: LOCK_TIMEOUT,
         ..Options::new(Arc::new(NoContainers), Arc::new(SystemClock), Arc::new(RandomIds))
     };
     Pool::new(Layout::new(root), options)
 }
 
-/// The value of a flag on the command line that is being typed, which the shell passes whole.
+/// Returns the value of a flag on the typed command line, which the shell passes in full.
 fn flag(short: &str, long: &str) -> Option<String> {
     let words: Vec<String> = std::env::args().collect();
     let mut found = None;

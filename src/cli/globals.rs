@@ -1,4 +1,4 @@
-//! Flags that every verb takes, and the environment.
+//! Flags that every verb takes.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use super::environment::DEFAULT_POOL;
 use crate::model::{Quiesce, VolumeName};
 use crate::report::{Format, Template};
 
-/// Flags that every verb takes.
+/// The flags that every verb takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of all verbs")]
 pub(super) struct Globals {
-    /// The directory that holds all volumes
+    /// Directory that holds all volumes
     #[arg(short, long, global = true, hide_short_help = true, value_name = "DIR", env = "DVOL_POOL", default_value = DEFAULT_POOL)]
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) pool: PathBuf,
-    // Not `volume`: an operand of a verb has that id, and would shadow the flag.
-    /// The volume to work on; without it, the one that is named last or the current one
+    // Named `volume_flag` because an operand called `volume` would shadow the flag.
+    /// Volume to work on [default: the last operand or the current volume]
     #[arg(
         id = "volume_flag",
         short = 'C',
@@ -32,35 +32,35 @@ pub(super) struct Globals {
     )]
     #[arg(add = super::complete::volumes())]
     pub(super) volume: Option<VolumeName>,
-    /// Touch no container: for a machine without an engine, or volumes that none uses
+    /// Do not talk to a container engine; for hosts without one, or volumes that no container uses
     #[arg(long, global = true, hide_short_help = true)]
     pub(super) disable_docker_integration: bool,
-    /// How long to wait for another dvol on the same volume
+    /// Seconds to wait for another dvol on the same volume
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", default_value_t = 60)]
     lock_timeout: u32,
-    /// How long a container may take to stop; without it, its own stop timeout
+    /// Seconds to wait for a container to stop before it is killed [default: the container's own]
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
-    /// How to keep containers from writing; without it, what containers.quiesce says
+    /// How to keep containers from writing [default: the setting containers.quiesce]
     #[arg(long, global = true, hide_short_help = true, value_name = "MODE", value_parser = quiesce_modes())]
     quiesce: Option<Quiesce>,
-    /// The same as --quiesce pause
+    /// Short for --quiesce pause
     #[arg(long, global = true, hide_short_help = true, conflicts_with = "quiesce")]
     pause: bool,
-    /// Wait until the health checks of containers that were started pass, as is done unless
-    /// containers.wait says otherwise
+    /// Wait for the health checks of restarted containers; the default unless the setting
+    /// containers.wait is 0
     #[arg(long, global = true, hide_short_help = true, overrides_with = "no_wait")]
     wait: bool,
     /// Do not wait for health checks
     #[arg(long, global = true, hide_short_help = true)]
     no_wait: bool,
-    /// How to write what is asked for: text, json (one object a line), for log and show a template
+    /// Output format: text, json (one object a line) or, for log and show, a template
     #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
-    /// Say nothing but what was asked for, and errors
+    /// Print only the requested output and errors
     #[arg(short, long, global = true, hide_short_help = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Say more on standard error; twice for everything
+    /// Print details to standard error; repeat for more
     #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
@@ -88,7 +88,9 @@ impl FromStr for FormatArg {
             _ if text.contains(['{', '%']) => {
                 Ok(FormatArg::Template(Template::parse(text)?, text.to_owned()))
             }
-            _ => Err("use text, json, or for log and show a template such as '{short} {subject}'".to_owned()),
+            _ => {
+                Err("use text, json or, for log and show, a template such as '{short} {subject}'".to_owned())
+            }
         }
     }
 }
@@ -129,7 +131,7 @@ impl Globals {
 }
 
 impl Globals {
-    /// The template, for the verbs that take one.
+    /// Returns the template, for the verbs that take one.
     pub(super) fn template(&self) -> Option<Template> {
         match &self.format {
             FormatArg::Template(template, _) => Some(template.clone()),

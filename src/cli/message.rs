@@ -1,4 +1,4 @@
-//! Where the message of a commit comes from: `-m`, `-F`, or an editor on a terminal.
+//! Gets the message of a commit: from `-m`, `-F`, or an editor on a terminal.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -8,19 +8,20 @@ use super::environment;
 use super::output::Failure;
 use crate::error::Error;
 
-/// The flags that give a message.
+/// The flags `-m` and `-F`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Message {
-    /// What the commit is; may be given several times, one paragraph each
+    /// Message; repeat for further paragraphs
     #[arg(short, long, value_name = "MESSAGE")]
     message: Vec<String>,
-    /// Read the message from this file, - being standard input
+    /// Read the message from a file; - is standard input
     #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "message")]
     file: Option<PathBuf>,
 }
 
 impl Message {
-    /// The message; with neither flag a person at a terminal is asked, with `before` to begin with.
+    /// Returns the message. Without a flag, opens an editor on a terminal: `before` is the initial
+    /// text, `about` a comment below it.
     pub(super) fn get(&self, before: &str, about: &str) -> Result<String, Failure> {
         if !self.message.is_empty() {
             return Ok(self.message.join("\n\n"));
@@ -51,19 +52,19 @@ fn edit(before: &str, about: &str) -> Result<String, Failure> {
     let mut file =
         tempfile::Builder::new().prefix("DVOL_MESSAGE-").suffix(".txt").tempfile().map_err(failed)?;
     let comment = format!(
-        "{before}\n# {about}\n# Lines that begin with # are left out; an empty message ends it without a commit.\n"
+        "{before}\n# {about}\n# Lines that start with # are ignored; an empty message cancels the commit.\n"
     );
     file.write_all(comment.as_bytes()).map_err(failed)?;
     let editor =
         ["DVOL_EDITOR", "GIT_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(environment::variable);
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
-    // As git does: the shell splits the editor's own flags.
+    // Like git, let the shell split the editor's own arguments.
     let status =
         Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(file.path()).status();
     if !status.map_err(failed)?.success() {
-        return Err(Failure::Failed(format!("the editor '{editor}' failed; nothing was committed")));
+        return Err(Failure::Failed(format!("cannot edit the message: the editor '{editor}' failed")));
     }
-    // By its path: most editors write a new file.
+    // Open the path again: most editors replace the file.
     let text = std::fs::read_to_string(file.path()).map_err(failed)?;
     let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     Ok(kept.join("\n").trim().to_owned())

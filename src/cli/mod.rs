@@ -1,5 +1,8 @@
-//! The command line: one verb, one file. Flags and environment become a pool here and nowhere
-//! else; errors become words and exit codes here and nowhere else.
+//! The command line. Only here do flags and environment become a pool, and errors become text and
+//! exit codes.
+//!
+//! [`commands`] has one file a verb. [`session`] is one run of the command; the other files are
+//! what verbs share: flags, operands, output, errors.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal belongs to the command line")]
 
@@ -12,13 +15,16 @@ mod environment;
 mod errors;
 mod globals;
 mod help;
+mod hints;
 mod message;
+mod notices;
 mod operands;
 mod output;
 mod pager;
 mod progress;
 mod project;
 mod session;
+mod signals;
 mod similar;
 mod usage;
 
@@ -35,8 +41,8 @@ use self::session::Session;
 
 /// Git for the data volumes of containers.
 ///
-/// dvol commits the state of a volume, brings it back with `dvol reset --hard`, and keeps one
-/// branch of data per piece of work. Containers on the volume are restarted around it.
+/// dvol commits the state of a volume, returns to it with dvol reset --hard, and keeps a branch of
+/// data for each piece of work. It stops and restarts the containers that use the volume.
 #[derive(Debug, Parser)]
 #[command(name = "dvol", version, max_term_width = 100, propagate_version = false)]
 #[command(disable_help_subcommand = true)]
@@ -73,7 +79,7 @@ pub fn main() -> ExitCode {
         return errors::usage(&message);
     }
     if !app.verb.takes_template() && app.globals.template().is_some() {
-        return errors::usage("a template goes with log and show only: use --format text or json");
+        return errors::usage("only log and show take a template: use --format text or json");
     }
     let session = match Session::open(app.globals) {
         Ok(session) => session,
@@ -90,7 +96,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What was typed; or help, or what is wrong with it, said, and the exit code.
+/// Parses the command line; prints help or a usage error and returns the exit code otherwise.
 fn parse() -> Result<App, ExitCode> {
     let parsed = help::command().try_get_matches().and_then(|matches| App::from_arg_matches(&matches));
     parsed.map_err(|error| match error.kind() {
@@ -106,5 +112,5 @@ fn parse() -> Result<App, ExitCode> {
     })
 }
 
-/// What a verb's file returns.
+/// What a verb returns.
 type Outcome = Result<ExitCode, Failure>;

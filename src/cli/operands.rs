@@ -1,4 +1,4 @@
-//! Words that may name a revision, a volume, or both: the volume may always be named last.
+//! Parses operands that name a revision, a volume, or both; the volume may always stand last.
 
 use super::output::Failure;
 use super::session::Session;
@@ -6,15 +6,15 @@ use crate::error::Error;
 use crate::model::{BranchName, Revision, TagName, VolumeName};
 use crate::pool::existing;
 
-/// What the words after a verb name.
+/// The operands of a verb.
 #[derive(Debug, Default)]
 pub(super) struct Operands {
     pub(super) revision: Option<Revision>,
     pub(super) volume: Option<VolumeName>,
 }
 
-/// Tells `[REVISION] [VOLUME]` apart. One word alone is the volume of that name when there is one,
-/// unless `-C` names the volume already.
+/// Parses `[REVISION] [VOLUME]`. A single word is a volume if one has that name, unless `-C` names
+/// the volume already.
 pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Failure> {
     let flag = session.volume(None)?;
     match words {
@@ -30,7 +30,7 @@ pub(super) fn read(session: &Session, words: &[String]) -> Result<Operands, Fail
     }
 }
 
-/// The words that may only be a volume.
+/// Parses `[VOLUME]`.
 pub(super) fn only_volume(session: &Session, words: &[String]) -> Result<Option<VolumeName>, Failure> {
     match words {
         [] => session.volume(None),
@@ -39,18 +39,16 @@ pub(super) fn only_volume(session: &Session, words: &[String]) -> Result<Option<
     }
 }
 
-/// The words that may only be a revision, where all volumes of a project are meant.
+/// Parses `[REVISION]`, for the volumes of a project.
 pub(super) fn only_revision(words: &[String]) -> Result<Option<Revision>, Failure> {
     match words {
         [] => Ok(None),
         [word] => Ok(Some(word.parse()?)),
-        _ => {
-            Err(Failure::Usage("--project means all volumes of the project: name none beside it".to_owned()))
-        }
+        _ => Err(Failure::Usage("--project covers all volumes of the project: name no volume".to_owned())),
     }
 }
 
-/// Whether a word is `A..B`. A branch may be called that; then the word is the branch.
+/// Returns whether a word is a range `A..B`, and not a branch of that name.
 pub(super) fn is_range(session: &Session, word: &str) -> bool {
     let is_branch = || {
         let branch = word.parse::<BranchName>().ok()?;
@@ -60,7 +58,7 @@ pub(super) fn is_range(session: &Session, word: &str) -> bool {
     word.contains("..") && is_branch().is_none()
 }
 
-/// A last word, which names a volume or a revision, as alone.
+/// Parses the last word, which names a volume or a revision.
 pub(super) fn last(session: &Session, word: &str) -> Result<Operands, Failure> {
     let flag = session.volume(None)?;
     if flag.is_some() || word.contains(':') {
@@ -98,16 +96,16 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
     }
 }
 
-/// The volume that the compose project of this directory calls so, unless the word names a commit.
+/// Returns the volume that the compose project of this directory calls `word`, unless `word` names
+/// a commit.
 fn short_name(
     session: &Session,
     word: &str,
     current: Option<&VolumeName>,
 ) -> Result<Option<VolumeName>, Failure> {
     let Ok(name) = word.parse::<VolumeName>() else { return Ok(None) };
-    let commit = current.zip(word.parse::<Revision>().ok()).map(|(volume, revision)| {
-        session.pool.store().read(|rows| session.pool.resolve(&rows, &existing(&rows, volume)?, &revision))
-    });
+    let commit = current.zip(word.parse::<Revision>().ok());
+    let commit = commit.map(|(volume, revision)| find_commit(session, volume, &revision));
     if commit.is_some_and(|found| found.is_ok()) {
         return Ok(None);
     }
@@ -115,19 +113,32 @@ fn short_name(
     Ok((found != name).then_some(found))
 }
 
+fn find_commit(session: &Session, volume: &VolumeName, revision: &Revision) -> Result<(), Error> {
+    let pool = &session.pool;
+    pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, volume)?, revision)).map(drop)
+}
+
 fn no_volume(session: &Session, word: &str, current: Option<&VolumeName>) -> Result<Operands, Failure> {
     match current {
-        // Without a current volume the word can only have meant one.
+        // Without a current volume, the word must be a volume.
         None => match word.parse::<VolumeName>() {
             Ok(volume) => Err(Error::NoVolume(volume).into()),
             Err(_) => Err(Error::NoCurrentVolume.into()),
         },
-        Some(_) => Ok(Operands { revision: Some(session.revision(word)?), volume: None }),
+        Some(current) => {
+            let revision = session.revision(word)?;
+            let unknown = || Error::UnknownOperand { word: word.to_owned(), volume: current.clone() };
+            let is_name = word.parse::<VolumeName>().is_ok();
+            match find_commit(session, current, &revision) {
+                Err(Error::UnknownRevision { .. }) if is_name => Err(unknown().into()),
+                _ => Ok(Operands { revision: Some(revision), volume: None }),
+            }
+        }
     }
 }
 
 fn both(word: &str, kind: &str, current: &VolumeName) -> Failure {
     Failure::Usage(format!(
-        "'{word}' names both a volume and a {kind} of volume {current}: use -C to name the volume"
+        "'{word}' is both a volume and a {kind} of volume {current}: name the volume with -C"
     ))
 }

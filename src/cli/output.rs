@@ -1,26 +1,26 @@
-//! The one place that words go out from.
+//! Prints to standard error, and says why a run failed.
 
 use std::io::{self, Write as _};
 
 use crate::report::label_style;
 
-/// Why a run ends without success.
+/// Why a run failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The pool refused or failed.
     Pool(crate::error::Error),
-    /// The command line asks for what cannot be.
+    /// The command line is wrong.
     Usage(String),
-    /// A command needs confirmation, and no terminal can ask for it.
+    /// The action needs a confirmation, and there is no terminal to ask on.
     NotConfirmed {
-        /// What would be done.
+        /// The action, as a verb phrase.
         action: String,
     },
-    /// The driver does not serve.
+    /// The driver cannot serve.
     Serve(crate::plugin::ServeError),
-    /// Something around the pool failed: a file, an editor, another program.
+    /// Something outside the pool failed: a file, an editor, another program.
     Failed(String),
-    /// Standard output is gone.
+    /// Standard output cannot be written.
     Output(io::Error),
 }
 
@@ -30,9 +30,9 @@ impl<E: Into<crate::error::Error>> From<E> for Failure {
     }
 }
 
-/// Writes `label: text` to standard error, the label in colour on a terminal.
+/// Prints `label: text` to standard error, with the label in colour on a terminal.
 pub(super) fn say(label: &str, text: &str) {
     let style = label_style(label);
-    // When standard error is gone there is nobody left to tell.
+    // A failure to write to standard error cannot be reported anywhere.
     let _ = writeln!(anstream::stderr().lock(), "{style}{label}:{style:#} {text}");
 }

@@ -1,4 +1,4 @@
-//! Long text on a terminal goes through a pager: `DVOL_PAGER`, else `PAGER`, else `less -FRX`.
+//! Pages long text on a terminal through `DVOL_PAGER`, else `PAGER`, else `less -FRX`.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -9,14 +9,15 @@ use anstream::StripStream;
 
 use super::environment;
 
-/// A pager that is shown what is written to it (with colours).
+/// A running pager; shows what is written to it, with colours.
 pub(super) struct Pager {
     child: Child,
     to: Option<Box<dyn Write>>,
 }
 
 impl Pager {
-    /// Starts it; none where there is none to be had, or nobody at a terminal.
+    /// Starts the pager. Returns `None` if standard output is no terminal or the pager cannot
+    /// start.
     pub(super) fn start() -> Option<Self> {
         if !io::stdout().is_terminal() {
             return None;
@@ -32,7 +33,7 @@ impl Pager {
             command.env("LESS", "FRX");
         }
         let mut child = command.spawn().ok()?;
-        // Ctrl-C is for the pager; we go when it does.
+        // Ctrl-C is for the pager; dvol exits after it.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(AtomicBool::new(false)));
         let plain = anstream::AutoStream::choice(&io::stdout()) == anstream::ColorChoice::Never;
         let to = io::BufWriter::<ChildStdin>::new(child.stdin.take()?);
@@ -41,7 +42,7 @@ impl Pager {
         Some(Pager { child, to: Some(to) })
     }
 
-    /// Waits until the person has seen enough; false if the shell did not find the pager.
+    /// Waits for the pager to exit; returns false if the shell did not find it.
     pub(super) fn end(mut self) -> io::Result<bool> {
         if let Some(mut to) = self.to.take()
             && let Err(error) = to.flush()

@@ -1,4 +1,5 @@
-//! Copies of more than half a second on standard error: a bar where a person looks on, else plain lines.
+//! Shows the progress of copies that take over half a second on standard error: a bar on a
+//! terminal, otherwise a line every few seconds.
 
 use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,16 @@ use super::output::say;
 use crate::pool::Watcher;
 use crate::sys::tree::Usage;
 
-/// Who watches copies: a bar at a terminal, plain lines elsewhere, nobody with -q.
+/// Returns what shows progress: a bar on a terminal, lines elsewhere, nothing with `-q`.
 pub(super) fn watcher(globals: &Globals) -> Option<Arc<dyn Watcher>> {
     if globals.quiet {
         return None;
     }
-    Some(if std::io::stderr().is_terminal() { Arc::new(Bar::default()) } else { Arc::new(Line::default()) })
+    Some(if std::io::stderr().is_terminal() {
+        Arc::new(Bar::default())
+    } else {
+        Arc::new(LogLines::default())
+    })
 }
 
 #[derive(Default)]
@@ -43,7 +48,7 @@ impl Watcher for Bar {
     }
 
     fn at(&self, bytes: u64, _entries: u64) {
-        // Hidden at first, so that the rate is that of the whole copy.
+        // Hidden until `start`, so that the rate covers the whole copy.
         self.with(|shown| shown.get_or_insert_with(ProgressBar::hidden).set_position(bytes));
     }
 
@@ -56,29 +61,29 @@ impl Watcher for Bar {
     }
 }
 
-/// A line every few seconds, for logs: the first once a copy has taken half a second.
+/// Prints a line every few seconds, for logs.
 #[derive(Default)]
-struct Line(Mutex<Option<Told>>);
+struct LogLines(Mutex<Option<CopyProgress>>);
 
-struct Told {
+struct CopyProgress {
     total: Option<Usage>,
     began: Instant,
-    last: Instant,
+    last_line: Instant,
 }
 
-/// So long a log waits for the next line.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Time between two lines.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-impl Line {
-    fn told(&self) -> MutexGuard<'_, Option<Told>> {
+impl LogLines {
+    fn current(&self) -> MutexGuard<'_, Option<CopyProgress>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Watcher for Line {
+impl Watcher for LogLines {
     fn start(&self, total: Option<Usage>) {
         let now = Instant::now();
-        *self.told() = Some(Told { total, began: now, last: now });
+        *self.current() = Some(CopyProgress { total, began: now, last_line: now });
         match total {
             Some(Usage { entries, bytes, .. }) => {
                 say("note", &format!("copying {} in {entries} entries", HumanBytes(bytes)));
@@ -88,19 +93,20 @@ impl Watcher for Line {
     }
 
     fn at(&self, bytes: u64, _entries: u64) {
-        let mut told = self.told();
-        let Some(told) = told.as_mut().filter(|told| told.last.elapsed() >= PAUSE) else { return };
-        told.last = Instant::now();
-        let line = line(bytes, told.total.as_ref().map(|total| total.bytes), told.began.elapsed());
-        say("note", &line);
+        let mut current = self.current();
+        let due = |copy: &&mut CopyProgress| copy.last_line.elapsed() >= LINE_INTERVAL;
+        let Some(copy) = current.as_mut().filter(due) else { return };
+        copy.last_line = Instant::now();
+        let total = copy.total.as_ref().map(|total| total.bytes);
+        say("note", &line(bytes, total, copy.began.elapsed()));
     }
 
     fn end(&self) {
-        *self.told() = None;
+        *self.current() = None;
     }
 }
 
-/// How far a copy is after `elapsed`.
+/// Describes how far a copy is after `elapsed`.
 fn line(bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
     let rate = (bytes as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
     let done = format!("copied {}", HumanBytes(bytes));
@@ -118,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_how_much_is_done_how_fast_and_how_long_it_will_take() {
+    fn a_line_has_the_amount_the_rate_and_the_time_left() {
         let said = line(200 << 20, Some(1 << 30), Duration::from_secs(10));
         assert_eq!(said, "copied 200.00 MiB of 1.00 GiB, 20.00 MiB/s, 41 seconds left");
         assert_eq!(line(0, Some(0), Duration::ZERO), "copied 0 B of 0 B, 0 B/s, 0 seconds left");

@@ -1,19 +1,20 @@
-//! `--project`: all volumes of a compose project, for the verbs that can.
+//! `--project`: works on all volumes of a compose project as one.
 
 use super::output::{Failure, say};
 use super::session::Session;
 use crate::model::{ProjectName, VolumeName};
 
-/// The flag.
+/// The flag `--project`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProjectArg {
-    /// Work on all volumes of a compose project as one: all or none. A dot is the project of this directory
+    /// Work on all volumes of a compose project as one, all or none; . is the project of this
+    /// directory
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
 }
 
 impl ProjectArg {
-    /// The project, where one is named. `volume` is the operand that cannot be beside it.
+    /// Returns the project, if one is named. `volume` is the operand that excludes it.
     pub(super) fn read(
         &self,
         session: &Session,
@@ -22,12 +23,12 @@ impl ProjectArg {
         let Some(text) = &self.project else { return Ok(None) };
         if let Some(volume) = session.globals.volume.as_ref().or(volume) {
             return Err(Failure::Usage(format!(
-                "--project means all volumes of the project: leave out {volume}, or --project"
+                "--project covers all volumes of the project: remove {volume} or --project"
             )));
         }
         let project = match text.as_str() {
             "." => session.compose().map(|compose| compose.project.clone()).ok_or_else(|| {
-                Failure::Usage("there is no compose file here: name the project".to_owned())
+                Failure::Usage("no compose file in this directory or above: name the project".to_owned())
             })?,
             text => text.parse()?,
         };
@@ -35,7 +36,7 @@ impl ProjectArg {
     }
 }
 
-/// Says which volumes an operation on a project was made on.
+/// Prints which volumes an operation on a project covered.
 pub(super) fn note<'v>(
     session: &Session,
     project: &ProjectName,
@@ -43,6 +44,6 @@ pub(super) fn note<'v>(
 ) {
     if !session.globals.quiet {
         let names: Vec<&str> = volumes.map(VolumeName::as_str).collect();
-        say("note", &format!("the volumes of project {project} are {}", names.join(", ")));
+        say("note", &format!("volumes of project {project}: {}", names.join(", ")));
     }
 }

@@ -1,17 +1,16 @@
-//! One run of the command: the pool as the flags say, and where its words go.
+//! One run of the command: the pool that the flags describe, and where output goes.
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tracing_subscriber::EnvFilter;
 
 use super::compose::{self, Compose};
 use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
-use super::{pager, progress};
+use super::{notices, pager, progress};
 use crate::containers::{ContainerRuntime, NoContainers};
 use crate::layout::Layout;
 use crate::model::{Range, Revision, VolumeName};
@@ -22,29 +21,32 @@ use crate::sys::tree::{CopyStats, CopyWay, Rung};
 pub(super) struct Session {
     pub(super) globals: Globals,
     pub(super) pool: Pool,
-    /// The compose project of the directory, once somebody asks for it.
+    /// The compose project of the current directory, found on first use.
     compose: OnceCell<Option<Compose>>,
 }
 
 impl Session {
     pub(super) fn open(globals: Globals) -> Result<Self, Failure> {
-        let pool = open_pool(&globals, if globals.quiet { Arc::new(tell_warnings) } else { Arc::new(tell) })?;
+        let pool = open_pool(
+            &globals,
+            if globals.quiet { Arc::new(notices::tell_warnings) } else { Arc::new(notices::tell) },
+        )?;
         Ok(Session { globals, pool, compose: OnceCell::new() })
     }
 
-    /// The volume that `-C` or the last word names; none means the current one.
+    /// Returns the volume that `-C` or the last word names; `None` means the current one.
     pub(super) fn volume(&self, word: Option<&VolumeName>) -> Result<Option<VolumeName>, Failure> {
         let find = |name: Option<&VolumeName>| name.map(|name| self.find(name)).transpose();
         match (find(self.globals.volume.as_ref())?, find(word)?) {
             (Some(flag), Some(word)) if flag != word => Err(Failure::Usage(format!(
-                "-C names volume {flag} and the last word volume {word}: name one"
+                "-C names volume {flag}, the last operand names volume {word}: name one"
             ))),
             (flag, word) => Ok(flag.or(word)),
         }
     }
 
-    /// The volume of this name, else the one that the compose project of this directory knows by it, else the
-    /// name as it is, which is no volume's.
+    /// Returns the volume of this name, else the one that the compose project of this directory
+    /// calls so, else the name unchanged.
     pub(super) fn find(&self, name: &VolumeName) -> Result<VolumeName, Failure> {
         let is_there =
             |name: &VolumeName| Ok::<_, Failure>(self.pool.store().read(|rows| rows.volume(name))?.is_some());
@@ -62,14 +64,14 @@ impl Session {
         Ok(found.unwrap_or_else(|| name.clone()))
     }
 
-    /// A revision that was typed; the volume that it names is looked for as any.
+    /// Parses a revision; finds the volume that it names as [`Session::find`] does.
     pub(super) fn revision(&self, text: &str) -> Result<Revision, Failure> {
         let mut revision: Revision = text.parse()?;
         revision.volume = revision.volume.as_ref().map(|name| self.find(name)).transpose()?;
         Ok(revision)
     }
 
-    /// The same for both sides of `A..B`.
+    /// Parses a range `A..B`; finds the volumes that it names as [`Session::find`] does.
     pub(super) fn range(&self, text: &str) -> Result<Range, Failure> {
         let mut range: Range = text.parse()?;
         for side in [&mut range.from, &mut range.to] {
@@ -78,24 +80,24 @@ impl Session {
         Ok(range)
     }
 
-    /// The compose project of this directory.
+    /// Returns the compose project of this directory.
     pub(super) fn compose(&self) -> Option<&Compose> {
         self.compose.get_or_init(compose::here).as_ref()
     }
 
-    /// Writes a result to standard output in the format that was asked for.
+    /// Prints a result to standard output in the requested format.
     pub(super) fn print<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
         let mut out = io::BufWriter::new(anstream::stdout().lock());
         self.write(&mut out, report)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
-    /// The same for what an acting verb did, which -q does not want to hear.
+    /// Like `print`, for verbs that change something; silent with `-q`.
     pub(super) fn done<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
         if self.globals.quiet { Ok(()) } else { self.print(report) }
     }
 
-    /// Writes a result that may be long: through a pager where a person reads it at a terminal.
+    /// Prints a result that may be long: through a pager on a terminal.
     pub(super) fn page<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
         if self.is_text() {
             let mut text = Vec::new();
@@ -107,7 +109,7 @@ impl Session {
         self.paged(&mut |out| self.write(out, report))
     }
 
-    /// Writes a result, its lines fitted to the terminal where there is one.
+    /// Writes a result, with its lines wrapped to the width of the terminal.
     fn write<T: Text + Lines>(&self, out: &mut dyn io::Write, report: &T) -> Result<(), Failure> {
         let width = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
         match (self.globals.format(), width) {
@@ -122,7 +124,8 @@ impl Session {
         }
     }
 
-    /// The same for what `write` writes piece by piece. It is called again where the pager is not to be found.
+    /// Like `page`, for output that `write` produces piece by piece. Calls `write` again if the
+    /// pager does not exist.
     pub(super) fn paged(
         &self,
         write: &mut dyn FnMut(&mut dyn io::Write) -> Result<(), Failure>,
@@ -133,7 +136,7 @@ impl Session {
             let written = write(&mut pager);
             let found = pager.end().map_err(Failure::Output)?;
             match written {
-                // Whoever reads has had enough.
+                // The reader closed the pager.
                 Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 other => other?,
             }
@@ -146,14 +149,15 @@ impl Session {
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
-    /// Says which containers were touched, to who wants to know.
+    /// Prints which containers were touched, with `-v`.
     pub(super) fn note_containers(&self, what: &str, containers: &[String]) {
         if self.globals.verbose > 0 && !containers.is_empty() {
             say("note", &format!("{what}: {}", containers.join(", ")));
         }
     }
 
-    /// Says how the copies were made, before and while containers were held for `downtime_ms`, to who wants to know.
+    /// Prints how the copies were made, with `-v`: all of them, then those made while containers
+    /// were held.
     pub(super) fn note_copy(&self, copied: &CopyStats, quiesced: &CopyStats, held: bool, downtime_ms: u64) {
         if self.globals.verbose > 0 {
             let mut all = copied.clone();
@@ -163,16 +167,14 @@ impl Session {
                 rung("cloned", &all.by_way[CopyWay::Cloned]),
                 rung("copied in the kernel", &all.by_way[CopyWay::Ranged]),
                 rung("read and written", &all.by_way[CopyWay::Written]),
-                rung("compared and brought up to date", &all.by_way[CopyWay::Patched]),
+                rung("patched", &all.by_way[CopyWay::Patched]),
             ];
             say("note", &rungs.join("; "));
             if held {
                 let (files, bytes) = (quiesced.files, quiesced.moved());
                 say(
                     "note",
-                    &format!(
-                        "containers were held for {downtime_ms} ms, while {files} files, {bytes} bytes were copied"
-                    ),
+                    &format!("held containers for {downtime_ms} ms to copy {files} files, {bytes} bytes"),
                 );
             }
         }
@@ -183,13 +185,14 @@ impl Session {
     }
 }
 
-/// The pool as the flags say; `notices` is told what a person should hear.
+/// Opens the pool that the flags describe; calls `notices` with what the user should know.
 pub(super) fn open_pool(
     globals: &Globals,
     notices: Arc<dyn Fn(&Notice) + Send + Sync>,
 ) -> Result<Pool, Failure> {
-    let root = std::path::absolute(&globals.pool)
-        .map_err(|error| Failure::Usage(format!("the pool {}: {error}", globals.pool.display())))?;
+    let root = std::path::absolute(&globals.pool).map_err(|error| {
+        Failure::Usage(format!("cannot use the pool {}: {error}", globals.pool.display()))
+    })?;
     let containers: Arc<dyn ContainerRuntime> = if globals.disable_docker_integration {
         Arc::new(NoContainers)
     } else {
@@ -207,19 +210,7 @@ pub(super) fn open_pool(
     Ok(Pool::new(Layout::new(root), options))
 }
 
-/// Lets Ctrl-C, SIGTERM and SIGHUP undo the operation that runs; the second one ends the process
-/// at once, and whoever comes next undoes it.
-pub(super) fn catch_interrupts(pool: &Pool) -> Result<(), Failure> {
-    let flag = pool.interrupted();
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&flag))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
-            .map_err(Failure::Output)?;
-    }
-    Ok(())
-}
-
-/// Sends log lines to standard error: what `DVOL_LOG` asks for, else by the count of `-v`.
+/// Logs to standard error, at the level that `DVOL_LOG` or the count of `-v` asks for.
 pub(super) fn start_log(verbose: u8, quiet_level: &str) {
     let level = match verbose {
         0 => quiet_level,
@@ -230,68 +221,4 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
     let colors = io::stderr().is_terminal() && environment::variable("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
-}
-
-/// The same for who wants to hear of trouble only.
-fn tell_warnings(notice: &Notice) {
-    if !matches!(
-        notice,
-        Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. } | Notice::Adopted { .. }
-    ) {
-        tell(notice);
-    }
-}
-
-/// What a person hears while an operation runs.
-pub(super) fn tell(notice: &Notice) {
-    match notice {
-        Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, held by {holder}")),
-        Notice::Killed { container } => {
-            say("warning", &format!("container {container} did not stop in time and was killed"));
-        }
-        Notice::Finished { verb, volume } => {
-            say("note", &format!("finished the {verb} of volume {volume} that had died"));
-        }
-        Notice::Undone { verb, volume } => {
-            say("note", &format!("undid the {verb} of volume {volume} that had died"));
-        }
-        Notice::SetAside { volume, entries, place } => {
-            let place = place.display();
-            say(
-                "warning",
-                &format!(
-                    "another process moved entries of volume {volume}; those without a place ({entries}) are in {place}"
-                ),
-            );
-        }
-        Notice::NotRecovered { volume, reason } => {
-            say("warning", &format!("volume {volume} is left for the next dvol to clear up: {reason}"));
-        }
-        Notice::PostFailed { container, command, reason } => {
-            say("warning", &format!("'{command}' failed in container {container}: {reason}"));
-        }
-        Notice::Adopted { volume } => {
-            say(
-                "note",
-                &format!(
-                    "took over volume {volume} from the older layout; its .json files are not needed any more"
-                ),
-            );
-        }
-        Notice::NotAdopted { volume, reason } => {
-            say("warning", &format!("volume {volume} of the older layout is not taken over: {reason}"));
-            say("hint", "mend it, then dvol import --older-layout takes it over");
-        }
-        Notice::EmptyTree { volume, branch, has_commit } => {
-            let text = format!("the working tree of {volume}/{branch} is missing: it is empty now");
-            say("warning", &text);
-            if *has_commit {
-                say("hint", "dvol reset --hard fills it from its newest commit");
-            }
-        }
-        Notice::Flawed { flaw } => say("warning", flaw),
-        Notice::NotReleased { container, reason } => {
-            say("warning", &format!("container {container} is not running again: {reason}"));
-        }
-    }
 }

@@ -1,25 +1,25 @@
-//! "Did you mean": names that are spelt nearly like the one that does not exist.
+//! "Did you mean": suggests names that are spelled like one that does not exist.
 
 use crate::error::Error;
 use crate::model::{BranchName, Revision, VolumeName};
 use crate::pool::{Pool, SETTINGS, existing};
 use crate::store::Rows;
 
-/// From this likeness on (Jaro-Winkler, 1 is equal) a name is worth a mention; clap's own measure.
-const ALIKE: f64 = 0.8;
-/// So many are mentioned at most.
-const MOST: usize = 3;
+/// The Jaro-Winkler similarity (1 is equal) from which on to suggest a name; clap uses the same.
+const MIN_SIMILARITY: f64 = 0.8;
+/// How many names to suggest at most.
+const MAX_SUGGESTIONS: usize = 3;
 
-/// A hint that names what may have been meant, where something is spelt alike.
+/// Suggests names that are spelled like the one that an error is about.
 pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
     let (wanted, names) = match error {
         Error::NoVolume(name) | Error::NoVolumeToRemove(name) => (name.as_str(), volumes(pool)),
         Error::NoBranch { volume, branch } => (branch.as_str(), branches(pool, volume)),
         Error::NoTag { volume, tag } => (tag.as_str(), tags(pool, volume)),
-        Error::UnknownRevision { revision, volume } => {
+        Error::UnknownRevision { revision, volume } | Error::UnknownOperand { word: revision, volume } => {
             let mut names = branches(pool, volume);
             names.extend(tags(pool, volume));
-            // Where a revision may stand a volume may, too.
+            // A volume may stand where a revision may.
             names.extend(volumes(pool));
             names.extend(["HEAD".to_owned(), "ORIG_HEAD".to_owned()]);
             let base = revision.rsplit(':').next().unwrap_or_default();
@@ -33,13 +33,14 @@ pub(super) fn hint(pool: &Pool, error: &Error) -> Option<String> {
     did_you_mean(wanted, names)
 }
 
-/// The hint that names those of `names` that are spelt like `wanted`.
+/// Suggests those of `names` that are spelled like `wanted`.
 pub(super) fn did_you_mean(wanted: &str, names: Vec<String>) -> Option<String> {
     let found = alike(wanted, names);
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
-/// A commit where a branch should stand, and a branch where a volume should.
+/// Hints at the right verb when a commit was named instead of a branch, or a branch instead of a
+/// volume.
 pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
     match error {
         Error::NoBranch { volume, branch } => {
@@ -47,7 +48,7 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
             let find = |rows: Rows<'_>| pool.resolve(&rows, &existing(&rows, volume)?, &revision);
             let commit = pool.store().read(find).ok()?.commit;
             Some(format!(
-                "'{branch}' is the commit {}: dvol checkout -b NAME {branch} makes a branch of it",
+                "'{branch}' is commit {}; create a branch from it: dvol checkout -b NAME {branch}",
                 commit.id.short()
             ))
         }
@@ -55,7 +56,7 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
             let branch: BranchName = name.as_str().parse().ok()?;
             let current = pool.store().read(|rows| rows.current_volume()).ok()??;
             pool.store().read(|rows| rows.branch(&current, &branch)).ok()??;
-            Some(format!("'{branch}' is a branch of volume {current}: dvol checkout {branch} switches to it"))
+            Some(format!("'{branch}' is a branch of volume {current}; switch to it: dvol checkout {branch}"))
         }
         _ => None,
     }
@@ -65,13 +66,13 @@ fn alike(wanted: &str, names: Vec<String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let scored = names.into_iter().map(|name| {
         let other = name.to_lowercase();
-        // Jaro-Winkler is harsh on short names: one slip is one slip.
+        // Jaro-Winkler rates short names low; one typo always counts as similar.
         let slip = wanted.len() > 1 && strsim::osa_distance(&wanted, &other) == 1;
         (strsim::jaro_winkler(&wanted, &other).max(if slip { 0.9 } else { 0.0 }), name)
     });
-    let mut found: Vec<_> = scored.filter(|(score, _)| *score > ALIKE).collect();
+    let mut found: Vec<_> = scored.filter(|(score, _)| *score > MIN_SIMILARITY).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    found.into_iter().take(MOST).map(|(_, name)| format!("'{name}'")).collect()
+    found.into_iter().take(MAX_SUGGESTIONS).map(|(_, name)| format!("'{name}'")).collect()
 }
 
 fn volumes(pool: &Pool) -> Vec<String> {
@@ -89,7 +90,7 @@ fn tags(pool: &Pool, volume: &VolumeName) -> Vec<String> {
     found.into_iter().map(|tag| tag.name.to_string()).collect()
 }
 
-/// The commits that an ambiguous prefix may have meant, one a line, as git lists them.
+/// Lists the commits that an ambiguous prefix matches, one a line, like git.
 pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
     let Error::AmbiguousRevision { volume, candidates, .. } = error else { return None };
     let mut text = "the candidates are".to_owned();
@@ -103,7 +104,7 @@ pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
     Some(text)
 }
 
-/// As many digits of `id` as tell it from the others, and eight at least.
+/// Abbreviates `id` to the digits that tell it from the others, at least eight.
 fn distinct<'a>(id: &'a str, all: &[crate::model::CommitId]) -> &'a str {
     let shared = |other: &str| id.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let most = all.iter().map(crate::model::CommitId::as_str).filter(|other| *other != id).map(shared).max();
@@ -115,7 +116,7 @@ mod tests {
     use super::alike;
 
     #[test]
-    fn only_what_is_spelt_alike_is_mentioned() {
+    fn only_similar_names_are_suggested() {
         let names = || ["master", "feature/login", "experiment"].map(str::to_owned).to_vec();
         assert_eq!(alike("mastre", names()), ["'master'"]);
         assert_eq!(alike("Experimnt", names()), ["'experiment'"]);

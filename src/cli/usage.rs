@@ -1,15 +1,15 @@
-//! What is wrong with a command line, in the words that all other errors have: clap finds it, we say it.
+//! Words the usage errors that clap finds, like all other errors.
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 use super::{help, similar};
 
-/// What to say, and the hints that go with it.
+/// Returns the message of a usage error and its hints.
 pub(super) fn words(error: &Error) -> (String, Vec<String>) {
     let typed = typed_verb();
     let more = match &typed {
-        Some(verb) => format!("dvol {verb} -h shows how it is used"),
-        None => "dvol -h shows how it is used".to_owned(),
+        Some(verb) => format!("show the usage: dvol {verb} -h"),
+        None => "show the usage: dvol -h".to_owned(),
     };
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -27,7 +27,7 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         let meant = similar::did_you_mean(&wanted, names);
         let name =
             if outer.get_name() == "dvol" { "dvol".to_owned() } else { format!("dvol {}", outer.get_name()) };
-        let hints = meant.into_iter().chain([format!("{name} --help lists the verbs there are")]).collect();
+        let hints = meant.into_iter().chain([format!("list the verbs: {name} --help")]).collect();
         return (format!("'{wanted}' is not a verb of {name}"), hints);
     }
     if error.kind() == ErrorKind::ValueValidation
@@ -35,9 +35,9 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
             .is_some_and(|source| source.downcast_ref::<std::num::ParseIntError>().is_some())
         && let (Some(value), Some(flag)) = (text(ContextKind::InvalidValue), text(ContextKind::InvalidArg))
     {
-        return (format!("'{value}' is not a number that {flag} could take"), vec![more]);
+        return (format!("invalid value '{value}' for {flag}: not a valid number"), vec![more]);
     }
-    // What reads a value says best what is wrong with it, where it names the value.
+    // A parser that names the value has the better message.
     if error.kind() == ErrorKind::ValueValidation
         && let Some(source) = std::error::Error::source(error).map(ToString::to_string)
         && text(ContextKind::InvalidValue).is_some_and(|value| source.contains(&format!("'{value}'")))
@@ -54,7 +54,7 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
     (said, hints)
 }
 
-/// The verb of the command line, also where clap stopped before it.
+/// Returns the verb that was typed, even if clap stopped before it.
 fn typed_verb() -> Option<String> {
     let command = help::command();
     let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());

@@ -1,10 +1,10 @@
-//! An engine that speaks Docker's API: Docker itself, and podman's service.
+//! An engine with Docker's API: Docker itself, and podman's service.
 //!
-//! Guarantees: nothing is sent before the first call; every call ends, the longest after what the
-//! engine may take plus a minute; an error names the container as people know it. What runs is
-//! told by the list call alone: an inspect, unlike a list, blocks while a container waits in Mount,
-//! so it is used where the caller asks for details, and before a stop whose own timeout is wanted
-//! (for [`INSPECT_BEFORE_STOP`] at most).
+//! Guarantees: nothing is sent before the first call; every call ends, at the latest a minute after
+//! the time that the engine may take; an error names the container by its name. Only the list call
+//! decides what runs: an inspect blocks while a container waits in Mount. It is made only when the
+//! caller asks for details, and before a stop to learn the container's own timeout (for at most
+//! [`STOP_INSPECT_TIMEOUT`]).
 
 mod connection;
 mod exec;
@@ -36,44 +36,46 @@ use super::{
 use crate::model::VolumeName;
 use crate::sys::fault;
 
-/// Where an engine listens unless told otherwise.
+/// The default address of an engine.
 pub const DEFAULT_ENDPOINT: &str = "unix:///var/run/docker.sock";
-/// The names that the volume driver goes by: as a service, and as a managed plugin.
+/// The names of the volume driver: as a service, and as a managed plugin.
 pub const DRIVER_NAMES: [&str; 2] = ["dvol", "dvol:latest"];
 
-/// How long an engine may take for what does not wait for a container.
-const PROMPT: Duration = Duration::from_secs(60);
-/// How long the look at a container's own stop timeout may take.
-const INSPECT_BEFORE_STOP: Duration = Duration::from_secs(2);
-/// The engine's stop timeout, in seconds, for a container that has none of its own.
-const ENGINE_STOP_TIMEOUT: i64 = 10;
-/// The stop timeout that is reckoned with when a container's own cannot be had.
+/// How long the engine may take for a call that does not wait for a container.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the inspect before a stop may take.
+const STOP_INSPECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The engine's default stop timeout, in seconds.
+const DEFAULT_STOP_TIMEOUT_SECONDS: i64 = 10;
+/// The stop timeout to assume if a container's own is unknown.
 const UNKNOWN_STOP_TIMEOUT: Duration = Duration::from_secs(600);
-/// What runc says when it gave up freezing by cgroup v1, where processes came and went meanwhile; all are thawed then.
-const UNFROZEN: &str = "unable to freeze";
-/// How often a container is frozen that its runtime gives up on.
-const FREEZE_TRIES: u32 = 10;
-const FREEZE_PAUSE: Duration = Duration::from_millis(50);
-/// How long a start may take: the engine gives a volume driver 120 s for each Mount.
-const START: Duration = Duration::from_secs(300);
+/// How long a start may take: the engine allows a volume driver 120 s for each Mount.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
+/// The message of runc when it gives up a freeze because processes keep coming and going (cgroup
+/// v1). The processes are thawed then.
+const FREEZE_FAILED: &str = "unable to freeze";
+/// How often to try such a freeze again.
+const MAX_FREEZE_TRIES: u32 = 10;
+/// The pause between two tries.
+const FREEZE_RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// An engine at an endpoint.
 #[derive(Debug)]
 pub struct Docker {
     connection: Connection,
     drivers: Vec<String>,
-    /// Names by id, from the lists seen so far, so that errors say what people type.
+    /// Names by id, from the lists so far, so that errors name containers as their users do.
     names: Mutex<HashMap<String, String>>,
 }
 
 impl Docker {
-    /// An engine at `endpoint` (`unix:///path`, `/path`, `tcp://host:port`, `http://host:port`),
-    /// none meaning [`DEFAULT_ENDPOINT`]. Talks to nobody yet and reads no environment.
+    /// Creates a runtime for the engine at `endpoint` (`unix:///path`, `/path`, `tcp://host:port`,
+    /// `http://host:port`); `None` means [`DEFAULT_ENDPOINT`]. Does not connect yet.
     pub fn new(endpoint: Option<&str>) -> Self {
         Self::with_drivers(endpoint, &DRIVER_NAMES)
     }
 
-    /// The same, for a volume driver that goes by other names.
+    /// Creates a runtime for a volume driver with other names.
     pub fn with_drivers(endpoint: Option<&str>, drivers: &[&str]) -> Self {
         Docker {
             connection: Connection::new(endpoint.unwrap_or(DEFAULT_ENDPOINT)),
@@ -86,7 +88,7 @@ impl Docker {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to call a container in an error.
+    /// Returns the name of a container for an error.
     fn called(&self, id: &str) -> String {
         let short = || id.get(..12).unwrap_or(id).to_owned();
         self.names().get(id).cloned().unwrap_or_else(short)
@@ -100,12 +102,12 @@ impl Docker {
         ContainerError::Unreachable { endpoint, reason }
     }
 
-    /// One list call over all containers, running or not, that match `filter`.
+    /// Lists all containers that match `filter`, running or not.
     fn list(&self, filter: Option<(&str, &str)>) -> Result<Vec<ContainerSummary>, ContainerError> {
         let filters = filter.map(|(key, value)| HashMap::from([(key.to_owned(), vec![value.to_owned()])]));
         let options = ListContainersOptions { all: true, filters, ..Default::default() };
         self.connection
-            .call(PROMPT, move |client| async move { client.list_containers(Some(options)).await })
+            .call(CALL_TIMEOUT, move |client| async move { client.list_containers(Some(options)).await })
             .map_err(|error| match error {
                 CallError::Unreachable(reason) => self.unreachable(reason),
                 CallError::TimedOut => self.unreachable(CallError::TimedOut.to_string()),
@@ -123,7 +125,7 @@ impl Docker {
         Ok(users)
     }
 
-    /// A container's line in the list, by its full id.
+    /// Returns a container's entry in the list, by its full id.
     fn look(&self, id: &str) -> Result<Option<ContainerSummary>, ContainerError> {
         let found = self.list(Some(("id", id)))?.into_iter().find(|c| c.id.as_deref() == Some(id));
         if let Some(container) = &found {
@@ -149,8 +151,8 @@ impl Docker {
         })
     }
 
-    /// Passes the fault point before a call that changes something, and makes the call. The outer
-    /// error is the fault point's.
+    /// Passes the fault point and makes a call that changes something. The outer error is the fault
+    /// point's.
     fn change<F, Fut>(
         &self,
         action: &'static str,
@@ -168,7 +170,7 @@ impl Docker {
         Ok(self.connection.call(limit, move |client| call(client, container)))
     }
 
-    /// Makes an engine's refusal good when the container is in the state that was asked for.
+    /// Ignores the engine's refusal if the container is already in the requested state.
     fn unless_in(
         &self,
         state: State,
@@ -184,11 +186,11 @@ impl Docker {
         Err(self.error(action, id, error))
     }
 
-    /// The volume drivers that are managed plugins and enabled; none where an engine knows no such thing.
+    /// Returns the enabled managed plugins that are volume drivers.
     fn managed_drivers(&self) -> impl Iterator<Item = String> {
-        let listed = self
-            .connection
-            .call(PROMPT, |client| async move { client.list_plugins(None::<ListPluginsOptions>).await });
+        let listed = self.connection.call(CALL_TIMEOUT, |client| async move {
+            client.list_plugins(None::<ListPluginsOptions>).await
+        });
         let is_driver = |kind: &String| kind.starts_with("docker.volumedriver/");
         let enabled = listed.unwrap_or_default().into_iter().filter(|plugin| plugin.enabled);
         enabled
@@ -197,22 +199,22 @@ impl Docker {
     }
 
     fn is_podman(&self) -> Result<bool, ContainerError> {
-        let answer = self.connection.call(PROMPT, |client| async move { client.version().await });
+        let answer = self.connection.call(CALL_TIMEOUT, |client| async move { client.version().await });
         let version = answer.map_err(|error| self.unreachable(error.to_string()))?;
         Ok(version.components.iter().flatten().any(|component| component.name.starts_with("Podman")))
     }
 
-    /// How long a stop without a timeout of its own may take.
+    /// Returns the container's own stop timeout.
     fn own_stop_timeout(&self, id: &str) -> Duration {
         let id = id.to_owned();
-        let inspected = self.connection.call(INSPECT_BEFORE_STOP, move |client| async move {
+        let inspected = self.connection.call(STOP_INSPECT_TIMEOUT, move |client| async move {
             client.inspect_container(&id, None::<InspectContainerOptions>).await
         });
         match inspected {
             Ok(container) => {
                 let own = container.config.and_then(|config| config.stop_timeout);
-                // A negative one means "wait for ever", which nobody can promise to do.
-                u64::try_from(own.unwrap_or(ENGINE_STOP_TIMEOUT))
+                // A negative timeout means "wait for ever", which no call may do.
+                u64::try_from(own.unwrap_or(DEFAULT_STOP_TIMEOUT_SECONDS))
                     .map_or(UNKNOWN_STOP_TIMEOUT, Duration::from_secs)
             }
             Err(_) => UNKNOWN_STOP_TIMEOUT,
@@ -229,7 +231,7 @@ fn health(status: HealthStatusEnum) -> Option<Health> {
     }
 }
 
-/// A timeout as the engine takes it: whole seconds, never shorter than what was asked.
+/// Rounds a timeout up to whole seconds, as the engine takes it.
 fn whole_seconds(timeout: Duration) -> i32 {
     let round_up = u64::from(timeout.subsec_nanos() > 0);
     i32::try_from(timeout.as_secs().saturating_add(round_up)).unwrap_or(i32::MAX)
@@ -241,13 +243,13 @@ impl ContainerRuntime for Docker {
     }
 
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError> {
-        // The filter also lets pass what is mounted *at* a path of this name; by_volume does not.
+        // The filter also matches a path of this name; by_volume does not.
         let mut users = self.listed_users(Some(("volume", volume.as_str())))?;
         Ok(users.remove(volume.as_str()).unwrap_or_default())
     }
 
     fn about(&self) -> Result<Engine, ContainerError> {
-        let answer = self.connection.call(PROMPT, |client| async move { client.info().await });
+        let answer = self.connection.call(CALL_TIMEOUT, |client| async move { client.info().await });
         let info = answer.map_err(|error| self.unreachable(error.to_string()))?;
         let version = info.server_version.unwrap_or_else(|| "of unknown version".to_owned());
         let mut drivers = info.plugins.and_then(|plugins| plugins.volume).unwrap_or_default();
@@ -260,8 +262,9 @@ impl ContainerRuntime for Docker {
 
     fn foreign_volume(&self, name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
         let wanted = name.to_owned();
-        let answer =
-            self.connection.call(PROMPT, move |client| async move { client.inspect_volume(&wanted).await });
+        let answer = self
+            .connection
+            .call(CALL_TIMEOUT, move |client| async move { client.inspect_volume(&wanted).await });
         let volume = match answer {
             Ok(volume) => volume,
             Err(CallError::Unreachable(reason)) => return Err(self.unreachable(reason)),
@@ -288,12 +291,12 @@ impl ContainerRuntime for Docker {
         let containers = self.list(Some(("label", &label)))?;
         let mut found: BTreeSet<ComposeVolume> =
             summary::compose_volumes(&containers, &self.drivers).collect();
-        // Also those of a project that is down.
+        // A project that is down has volumes and no containers.
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
         let options = ListVolumesOptions { filters: Some(filters) };
         let made = self
             .connection
-            .call(PROMPT, move |client| async move { client.list_volumes(Some(options)).await })
+            .call(CALL_TIMEOUT, move |client| async move { client.list_volumes(Some(options)).await })
             .map_err(|error| match error {
                 CallError::Unreachable(reason) => self.unreachable(reason),
                 refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
@@ -322,7 +325,7 @@ impl ContainerRuntime for Docker {
         let container = id.to_owned();
         let inspected = self
             .connection
-            .call(PROMPT, move |client| async move {
+            .call(CALL_TIMEOUT, move |client| async move {
                 client.inspect_container(&container, None::<InspectContainerOptions>).await
             })
             .map_err(|error| self.error("inspect", id, error))?;
@@ -341,7 +344,7 @@ impl ContainerRuntime for Docker {
             Some(before) if summary::state(&before) == State::Stopped => return Ok(StopOutcome::Ended),
             Some(_) => {}
         }
-        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + PROMPT;
+        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + CALL_TIMEOUT;
         let options = StopContainerOptions { t: timeout.map(whole_seconds), signal: None };
         let answer = self.change("stop", "container.stop", id, limit, |client, id| async move {
             client.stop_container(&id, Some(options)).await
@@ -355,28 +358,31 @@ impl ContainerRuntime for Docker {
                 _ => ContainerError::WillNotStop { name: self.called(id) },
             }),
             Some(after) if summary::was_killed(&after) => Ok(StopOutcome::Killed),
-            // A `--rm` container is gone by now, and its exit code with it.
+            // A `--rm` container is gone by now, with its exit code.
             _ => Ok(StopOutcome::Ended),
         }
     }
 
     fn start(&self, id: &str) -> Result<(), ContainerError> {
-        let answer = self.change("start", "container.start", id, START, |client, id| async move {
+        let answer = self.change("start", "container.start", id, START_TIMEOUT, |client, id| async move {
             client.start_container(&id, None::<StartContainerOptions>).await
         })?;
         self.unless_in(State::Running, "start", id, answer)
     }
 
     fn pause(&self, id: &str) -> Result<(), ContainerError> {
-        let mut tries = FREEZE_TRIES;
+        let mut tries = MAX_FREEZE_TRIES;
         loop {
-            let answer = self.change("pause", "container.pause", id, PROMPT, |client, id| async move {
-                client.pause_container(&id).await
-            })?;
+            let answer =
+                self.change("pause", "container.pause", id, CALL_TIMEOUT, |client, id| async move {
+                    client.pause_container(&id).await
+                })?;
             tries -= 1;
             match self.unless_in(State::Paused, "pause", id, answer) {
-                Err(ContainerError::Refused { reason, .. }) if tries > 0 && reason.contains(UNFROZEN) => {
-                    sleep(FREEZE_PAUSE);
+                Err(ContainerError::Refused { reason, .. })
+                    if tries > 0 && reason.contains(FREEZE_FAILED) =>
+                {
+                    sleep(FREEZE_RETRY_PAUSE);
                 }
                 other => return other,
             }
@@ -384,9 +390,10 @@ impl ContainerRuntime for Docker {
     }
 
     fn unpause(&self, id: &str) -> Result<(), ContainerError> {
-        let answer = self.change("unpause", "container.unpause", id, PROMPT, |client, id| async move {
-            client.unpause_container(&id).await
-        })?;
+        let answer =
+            self.change("unpause", "container.unpause", id, CALL_TIMEOUT, |client, id| async move {
+                client.unpause_container(&id).await
+            })?;
         self.unless_in(State::Running, "unpause", id, answer)
     }
 
@@ -404,7 +411,7 @@ impl ContainerRuntime for Docker {
     }
 
     fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError> {
-        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + START;
+        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + START_TIMEOUT;
         let options = RestartContainerOptions { t: timeout.map(whole_seconds), signal: None };
         let answer = self.change("restart", "container.restart", id, limit, |client, id| async move {
             client.restart_container(&id, Some(options)).await

@@ -1,9 +1,9 @@
-//! What can go wrong between dvol and a container engine.
+//! Errors of container engines.
 
 /// A failed call to the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    /// Nobody answers where the engine should be.
+    /// No engine answers at the address.
     #[error("cannot reach the container engine at {endpoint}: {reason}")]
     Unreachable {
         /// The address that was tried.
@@ -16,11 +16,11 @@ pub enum ContainerError {
     Denied {
         /// The address that was tried.
         endpoint: String,
-        /// The kernel's words.
+        /// The kernel's message.
         reason: String,
     },
-    /// There is no such container (any more).
-    #[error("container {name} is gone")]
+    /// The container does not exist, or no longer.
+    #[error("container {name} does not exist any more")]
     Gone {
         /// Its id or name.
         name: String,
@@ -28,23 +28,23 @@ pub enum ContainerError {
     /// The engine answered with an error.
     #[error("cannot {action} container {name}: {reason}")]
     Refused {
-        /// What was asked: "stop", "start".
+        /// What dvol asked for: "stop", "start".
         action: &'static str,
         /// The container's id or name.
         name: String,
-        /// The engine's words.
+        /// The engine's message.
         reason: String,
     },
-    /// A list call was refused.
-    #[error("the container engine refused to {action}: {reason}")]
+    /// The engine refused a call that is not about one container.
+    #[error("cannot {action}: the container engine answered: {reason}")]
     Engine {
-        /// What was asked.
+        /// What dvol asked for.
         action: &'static str,
-        /// The engine's words.
+        /// The engine's message.
         reason: String,
     },
-    /// The container was told to stop and still runs.
-    #[error("container {name} does not stop")]
+    /// The container still runs after a stop.
+    #[error("cannot stop container {name}: it is still running")]
     WillNotStop {
         /// Its id or name.
         name: String,

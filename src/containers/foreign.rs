@@ -1,4 +1,4 @@
-//! Volumes of other drivers, for taking them over.
+//! Volumes of other drivers, which an import copies.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,9 @@ use super::Container;
 /// A volume of another driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignVolume {
-    /// Its driver: "local", most often.
+    /// Its driver, usually "local".
     pub driver: String,
-    /// Where its files are on this machine.
+    /// The directory of its files on this host.
     pub mountpoint: PathBuf,
     /// The containers that use it, running or not, oldest first.
     pub users: Vec<Container>,

@@ -1,7 +1,7 @@
-//! Containers: what dvol needs to know of them and do to them.
+//! Container engines, as far as dvol uses them: one trait, and two runtimes.
 //!
-//! One trait and two runtimes: an engine that speaks Docker's API, and none. Calls block; they are
-//! made by operations, which hold a volume's lock, never by a reader.
+//! [`Docker`] talks to an engine with Docker's API; [`NoContainers`] knows no container. Calls
+//! block; operations make them while they hold a volume's lock, readers never do.
 
 mod docker;
 mod error;
@@ -19,46 +19,46 @@ pub use error::ContainerError;
 pub use foreign::ForeignVolume;
 pub use none::NoContainers;
 
-/// Whether a container's processes run.
+/// The state of a container's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Its processes run, or are being restarted by the engine's restart policy.
+    /// They run, or the engine's restart policy is restarting them.
     Running,
-    /// Its processes are frozen.
+    /// They are frozen.
     Paused,
-    /// It has no process: created, exited, dead.
+    /// There are none: the container was created, exited or is dead.
     Stopped,
 }
 
-/// A container that uses a volume of dvol's.
+/// A container that uses a dvol volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
     /// The engine's id.
     pub id: String,
     /// Its name, without a leading slash.
     pub name: String,
-    /// Whether it runs.
+    /// The state of its processes.
     pub state: State,
-    /// When it was made, in seconds since the epoch.
+    /// When it was created, in seconds since the epoch.
     pub created: i64,
-    /// Whether the engine's restart policy is about to start it again.
+    /// Whether the engine's restart policy is about to start it.
     pub restarting: bool,
-    /// Its part in a compose project.
+    /// Its service in a compose project.
     pub service: Option<Service>,
 }
 
-/// A container's part in a compose project, as its labels tell.
+/// A container's service in a compose project, from its labels.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Service {
     /// The project.
     pub project: String,
-    /// The service's name.
+    /// The name of the service.
     pub name: String,
-    /// The services that it is started after.
+    /// The services that start before it.
     pub after: Vec<Dependency>,
 }
 
-/// A service that another is started after.
+/// A service that starts before another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
     /// Its name.
@@ -76,91 +76,91 @@ pub struct HostMount {
     pub destination: PathBuf,
 }
 
-/// A volume's part in a compose project, as the labels of the volume or of a container on it tell.
+/// A volume of a compose project, from the labels of the volume or of a container that uses it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ComposeVolume {
-    /// The volume's name.
+    /// The name of the volume.
     pub volume: String,
     /// The project.
     pub project: String,
-    /// What the compose file calls it, where compose made it.
+    /// The key in the compose file, if compose created it.
     pub key: Option<String>,
 }
 
-/// What a container's health check says.
+/// The result of a container's health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// Not heard since the container started.
+    /// The check has not passed since the container started.
     Starting,
-    /// All is well.
+    /// The check passed.
     Healthy,
-    /// It is not.
+    /// The check failed.
     Unhealthy,
 }
 
-/// A command that was run inside a container.
+/// The result of a command inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
     /// Its exit code.
     pub code: i64,
-    /// What it wrote to standard output and standard error.
+    /// Its standard output and standard error.
     pub output: String,
 }
 
-/// What only a closer look at a container tells.
+/// Facts about a container that only an inspect call returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Details {
     /// Whether the engine deletes it when it stops (`--rm`).
     pub auto_remove: bool,
     /// Whether it runs (not paused, not restarting).
     pub running: bool,
-    /// What its health check says; none when it has none.
+    /// The result of its health check; `None` without one.
     pub health: Option<Health>,
 }
 
-/// What an engine says of itself.
+/// What an engine reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     /// Its name and version.
     pub version: String,
     /// The volume drivers that it knows.
     pub drivers: Vec<String>,
-    /// Whether it finds a driver by its socket when somebody names it; else its own configuration
-    /// must say where that is.
+    /// Whether it finds a driver's socket by the driver's name; otherwise its configuration must
+    /// name the socket.
     pub finds_drivers: bool,
 }
 
 /// How a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopOutcome {
-    /// The container ended by itself after its stop signal.
+    /// The container ended after its stop signal.
     Ended,
-    /// It did not, and was killed when the time was up.
+    /// The container ignored its stop signal, and the engine killed it.
     Killed,
 }
 
-/// An engine, as far as dvol speaks to it.
+/// A container engine.
 pub trait ContainerRuntime: Send + Sync {
-    /// Whether there is an engine at all. Where there is none, containers that an earlier
-    /// operation holds are left to somebody who can reach theirs.
+    /// Returns whether there is an engine. Without one, containers that an earlier operation held
+    /// stay as they are until a dvol with an engine releases them.
     fn is_enabled(&self) -> bool {
         true
     }
 
-    /// The containers that use volumes of dvol's driver, running or not, by volume. One list call;
-    /// never an inspect, which blocks while a container waits in Mount.
+    /// Returns the containers that use dvol volumes, running or not, by volume. Makes one list call
+    /// and no inspect call, which would block while a container waits in Mount.
     ///
     /// # Errors
     /// When the engine does not answer or refuses.
     fn users(&self) -> Result<BTreeMap<String, Vec<Container>>, ContainerError>;
 
-    /// The containers that use `volume`, running or not, oldest first.
+    /// Returns the containers that use `volume`, running or not, oldest first.
     ///
     /// # Errors
     /// As [`ContainerRuntime::users`].
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError>;
 
-    /// Which engine it is and which volume drivers it knows.
+    /// Returns which engine it is and which volume drivers it knows.
     ///
     /// # Errors
     /// When the engine does not answer.
@@ -168,7 +168,8 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(Engine { version: "none".to_owned(), drivers: Vec::new(), finds_drivers: false })
     }
 
-    /// A volume of any driver, for taking it over; none when the engine has none of that name.
+    /// Finds a volume of any driver, for an import; `None` if the engine has no volume of that
+    /// name.
     ///
     /// # Errors
     /// When the engine does not answer or refuses, or the volume has no directory on this machine.
@@ -176,7 +177,7 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(None)
     }
 
-    /// The volumes of dvol's driver that compose projects have made or that their containers use.
+    /// Returns the dvol volumes that compose projects created or that their containers use.
     ///
     /// # Errors
     /// When the engine does not answer or refuses.
@@ -184,7 +185,7 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What people call a container of this engine, running or not; none where it has none of that id.
+    /// Returns the name of a container, running or not; `None` if the engine has none of that id.
     fn name_of(&self, _id: &str) -> Option<String> {
         None
     }
@@ -205,45 +206,46 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(BTreeMap::new())
     }
 
-    /// A closer look at one container. Only for one that runs or is paused.
+    /// Inspects a container. Only for one that runs or is paused.
     ///
     /// # Errors
     /// When there is no such container or the engine does not answer.
     fn details(&self, id: &str) -> Result<Details, ContainerError>;
 
-    /// Stops a container. `timeout` is how long it may take after its stop signal; none means its
-    /// own stop timeout, or the engine's default.
+    /// Stops a container. `timeout` is how long it may take after its stop signal; `None` means its
+    /// own stop timeout or the engine's default.
     ///
     /// # Errors
-    /// When the engine does not answer, or the container still runs afterwards.
+    /// When the engine does not answer or the container still runs afterwards.
     fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError>;
 
-    /// Starts a stopped container; one that runs already is left alone.
+    /// Starts a stopped container; leaves a running one alone.
     ///
     /// # Errors
-    /// When the engine refuses; the message is the engine's.
+    /// When the engine refuses, with its message.
     fn start(&self, id: &str) -> Result<(), ContainerError>;
 
-    /// Freezes a running container; one that is frozen already is left alone.
+    /// Freezes a running container; leaves a frozen one alone.
     ///
     /// # Errors
     /// When the engine refuses.
     fn pause(&self, id: &str) -> Result<(), ContainerError>;
 
-    /// Thaws a frozen container; one that runs already is left alone.
+    /// Thaws a frozen container; leaves a running one alone.
     ///
     /// # Errors
     /// When the engine refuses.
     fn unpause(&self, id: &str) -> Result<(), ContainerError>;
 
-    /// Runs a command by `sh -c` inside a running container and waits for its end, `limit` at most.
+    /// Runs a command with `sh -c` inside a running container and waits at most `limit` for its
+    /// end.
     ///
     /// # Errors
     /// When the engine refuses, or the command takes longer.
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError>;
 
-    /// Whether [`ContainerRuntime::restart`] asks the volume driver where the volume is by then. One
-    /// that does not brings the container up on what is mounted already.
+    /// Returns whether [`ContainerRuntime::restart`] asks the volume driver for the mount point
+    /// again. Otherwise the container comes up on the directory that was mounted before.
     ///
     /// # Errors
     /// When the engine does not answer.
@@ -251,7 +253,7 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(true)
     }
 
-    /// Stops and starts a container in one call, so that a `--rm` one is kept.
+    /// Stops and starts a container in one call, which does not delete one started with `--rm`.
     ///
     /// # Errors
     /// As `stop` and `start`.

@@ -1,4 +1,4 @@
-//! No containers at all: `--disable-docker-integration`.
+//! A runtime without containers, for `--disable-docker-integration`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

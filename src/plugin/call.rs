@@ -1,4 +1,4 @@
-//! One call: from a request's path and body to its answer.
+//! Handles one call: from a request's path and body to its answer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use super::protocol::{Answer, Request};
 use super::service::{VolumeInfo, VolumeService};
 use crate::model::VolumeName;
 
-/// How long a read that fails is tried again. Engines wait 60 s for it.
-const READ_AGAIN_FOR: Duration = Duration::from_secs(10);
-/// The first pause between two tries; each further one is twice as long, up to a second.
+/// How long to retry a failing read. Engines wait 60 s for the answer.
+const READ_RETRY_LIMIT: Duration = Duration::from_secs(10);
+/// The first pause between two tries; each further one doubles, up to a second.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// The calls of the protocol.
@@ -47,17 +47,17 @@ impl Call {
     }
 }
 
-/// Answers calls out of a service.
+/// Answers calls by asking a service.
 #[derive(Clone)]
 pub(super) struct Dispatcher {
     service: Arc<dyn VolumeService>,
     mounts: Arc<Semaphore>,
-    /// Turns true when the driver waits for nobody any more.
+    /// Becomes true when the driver no longer waits for running calls.
     leaving: watch::Receiver<bool>,
 }
 
 impl Dispatcher {
-    /// Answers out of `service`; at most `max_mounts` Mounts wait at once.
+    /// Creates a dispatcher to `service`; at most `max_mounts` Mounts wait at once.
     pub(super) fn new(
         service: Arc<dyn VolumeService>,
         max_mounts: usize,
@@ -66,8 +66,8 @@ impl Dispatcher {
         Dispatcher { service, mounts: Arc::new(Semaphore::new(max_mounts)), leaving }
     }
 
-    /// The answer to a request, none if there is no such call. `body` is none if it could not be
-    /// had, with the reason.
+    /// Answers a request; returns `None` if the protocol has no such call. `body` is the reason if
+    /// it could not be read.
     pub(super) async fn answer(&self, path: &str, body: Result<Vec<u8>, String>) -> Option<Answer> {
         let call = Call::from_path(path)?;
         let begun = Instant::now();
@@ -89,7 +89,7 @@ impl Dispatcher {
         let refuse = |reason: String| Answer::refused(format!("VolumeDriver.{call:?}: {reason}"));
         let request = Request::parse(&body.map_err(refuse)?).map_err(|error| refuse(error.to_string()))?;
         match request.name.as_deref() {
-            None | Some("") => Err(refuse("the volume's name is missing".to_owned())),
+            None | Some("") => Err(refuse("the name of the volume is missing".to_owned())),
             Some(_) => Ok(request),
         }
     }
@@ -143,7 +143,7 @@ impl Dispatcher {
         }
     }
 
-    /// Asks on a thread that may block; a panic is an answer too.
+    /// Asks the service on a thread that may block; turns a panic into an error.
     async fn ask<T, F>(&self, question: F) -> Result<T, String>
     where
         T: Send + 'static,
@@ -154,7 +154,7 @@ impl Dispatcher {
         asked.unwrap_or_else(|failed| Err(what_failed(failed)))
     }
 
-    /// Asks what changes nothing, again and again for a while until it is told.
+    /// Asks the service for something that changes nothing, and retries errors for a while.
     async fn read<T, F>(&self, question: F) -> Result<T, String>
     where
         T: Send + 'static,
@@ -164,8 +164,8 @@ impl Dispatcher {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.ask(question.clone()).await {
-                Err(error) if begun.elapsed() + pause < READ_AGAIN_FOR => {
-                    tracing::warn!(%error, "cannot read the volumes now, trying again");
+                Err(error) if begun.elapsed() + pause < READ_RETRY_LIMIT => {
+                    tracing::warn!(%error, "cannot read the volumes, trying again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
@@ -174,8 +174,8 @@ impl Dispatcher {
         }
     }
 
-    /// When the driver has to leave, a call that still waits is told so: a connection that closes
-    /// without an answer makes the engine ask again with an empty body.
+    /// Answers a call that still waits when the driver has to stop. An engine that sees its
+    /// connection close without an answer sends the request again, with an empty body.
     async fn unless_leaving(&self, answer: impl Future<Output = Answer>) -> Answer {
         let stopping = || Answer::refused("the dvol driver is stopping");
         let mut leaving = self.leaving.clone();
@@ -190,13 +190,13 @@ impl Dispatcher {
     }
 }
 
-/// What an engine's user is told of a panic; its place and trace went to the log.
+/// Words a panic for the engine's user; its location and backtrace are in the log.
 pub(super) fn what_failed(failed: JoinError) -> String {
     match failed.try_into_panic() {
         Ok(panic) => {
             let words = panic.downcast_ref::<&str>().copied();
             let words = words.or(panic.downcast_ref::<String>().map(String::as_str));
-            format!("the dvol driver failed inside (a bug): {}", words.unwrap_or("no reason given"))
+            format!("bug in the dvol driver: {}", words.unwrap_or("panic without a message"))
         }
         Err(cancelled) => cancelled.to_string(),
     }
@@ -206,7 +206,7 @@ fn log(call: Call, name: &str, took: Duration, answer: &Answer) {
     let err = answer.err();
     let result = err.unwrap_or("ok");
     match (call, err) {
-        // Engines ask Get before each Create, so "does not exist" is no news.
+        // Engines call Get before each Create, so "does not exist" is normal.
         (Call::Get | Call::List, _) => tracing::debug!(?call, name, ?took, result),
         (_, None) => tracing::info!(?call, name, ?took, result),
         (_, Some(_)) => tracing::warn!(?call, name, ?took, result),

@@ -1,26 +1,26 @@
 //! The volume driver: Docker's volume plugin protocol (version 1) over a Unix socket.
 //!
 //! ```text
-//! server     runtime, signals, the sweep; one task a connection
+//! server     runtime, signals, background work; one task a connection
 //! call       one request: parse, validate, ask the service, log
-//! protocol   what stands in the bodies
-//! service    the trait behind which volumes are
-//! volumes    the trait over a pool
+//! protocol   the bodies of requests and answers
+//! service    the trait that provides volumes
+//! volumes    the service over a pool
 //! host_view  the pool's path on the host, for a driver in a container
-//! socket     claiming a place for the socket, and giving it back
+//! socket     claims and releases the socket's path
 //! ```
 //!
-//! What engines make of answers decides what is promised here:
+//! Guarantees, which follow from what engines do with answers:
 //!
-//! * Every request is answered. An engine sends a request again with an empty body when its
-//!   connection closes without an answer; an empty body is therefore never taken for a name.
-//!   A panic, a body that is too long, and a stop of the driver are answered too.
-//! * An `Err` goes out with status 200: engines then show it to people word for word.
-//! * Get of a volume that exists does not fail: an engine takes any error for "no such volume" and
-//!   makes a local volume of that name. So Get and List are tried again for a while.
-//! * Names come unchecked from the engine; none that is not a [`VolumeName`](crate::model::VolumeName)
-//!   reaches the service.
-//! * A call that waits (a Mount at a closed gate) delays no other.
+//! * Every request gets an answer, even on a panic, a body that is too long, or a stop of the
+//!   driver. An engine whose connection closes without an answer sends the request again with an
+//!   empty body; therefore an empty body never counts as a name.
+//! * An `Err` has status 200, so that engines show it to their users word for word.
+//! * Get of a volume that exists does not fail. An engine takes any error for "no such volume" and
+//!   creates a local volume of that name. Therefore the driver retries Get and List for a while.
+//! * Engines do not validate names; only a [`VolumeName`](crate::model::VolumeName) reaches the
+//!   service.
+//! * A call that waits (a Mount at a closed gate) does not delay other calls.
 
 mod call;
 mod host_view;

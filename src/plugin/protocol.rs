@@ -1,4 +1,4 @@
-//! Bodies of requests and answers: JSON, whatever the headers say.
+//! The bodies of requests and answers: JSON, whatever the headers say.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,44 +10,44 @@ use serde_json::Value;
 use super::service::VolumeInfo;
 use crate::model::Instant;
 
-/// The media type of answers.
+/// The content type of answers.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.docker.plugins.v1.2+json";
 
-/// What a request says; unknown fields are ignored, and `null` is nothing.
+/// A request. Unknown fields are ignored, and `null` means absent.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Request {
-    /// Checked by nobody yet.
+    /// The name of a volume, not validated yet.
     pub name: Option<String>,
-    /// The engine's id for one mount.
+    /// The engine's id of one mount.
     #[serde(rename = "ID")]
     pub id: Option<String>,
-    /// `docker volume create -o KEY=VALUE`.
+    /// The options of `docker volume create -o KEY=VALUE`.
     pub opts: Option<BTreeMap<String, String>>,
 }
 
-/// Why a body is no request.
+/// Why a body is not a request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the request is empty, so the volume's name is missing")]
+    #[error("the request is empty: the name of the volume is missing")]
     Empty,
-    #[error("the request is not valid JSON of this call: {0}")]
+    #[error("cannot parse the request: {0}")]
     Malformed(String),
 }
 
 impl Request {
-    /// Reads a body that must be there.
+    /// Parses a body that must not be empty.
     pub(super) fn parse(body: &[u8]) -> Result<Self, BodyError> {
         match body.trim_ascii() {
             b"" | b"null" => Err(BodyError::Empty),
-            // serde would take a list for the fields in their order.
+            // serde would accept a list as the fields in order.
             body if !body.starts_with(b"{") => Err(BodyError::Malformed("not an object".to_owned())),
             body => serde_json::from_slice(body).map_err(|error| BodyError::Malformed(error.to_string())),
         }
     }
 }
 
-/// An answer; which kind it is shows in its fields.
+/// An answer; its fields tell which kind it is.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged, rename_all_fields = "PascalCase")]
 pub(super) enum Answer {
@@ -69,7 +69,7 @@ pub(super) enum Answer {
         mountpoint: String,
         err: String,
     },
-    /// Done, or refused.
+    /// The answer of calls that return nothing, and every error.
     Plain {
         err: String,
     },
@@ -94,7 +94,7 @@ pub(super) struct Volume {
 
 impl Answer {
     pub(super) const ACTIVATE: Answer = Answer::Activate { implements: ["VolumeDriver"] };
-    /// Volumes are this host's own.
+    /// Volumes belong to this host only.
     pub(super) const CAPABILITIES: Answer =
         Answer::Capabilities { capabilities: Capabilities { scope: "local" } };
 
@@ -110,25 +110,23 @@ impl Answer {
         Answer::Volume { volume: Volume::detailed(info), err: String::new() }
     }
 
-    /// The list names volumes and their places only; engines ask Get for the rest.
+    /// Lists only names and mount points; engines ask Get for the rest.
     pub(super) fn volumes(infos: Vec<VolumeInfo>) -> Self {
         let brief = |info| Volume { created_at: None, status: BTreeMap::new(), ..Volume::detailed(info) };
         Answer::Volumes { volumes: infos.into_iter().map(brief).collect(), err: String::new() }
     }
 
-    /// The directory to mount. JSON has no way to say a path that is not UTF-8, and an engine would
-    /// mount whatever stands in its place.
+    /// Names the directory to mount. Refuses a path that is not UTF-8: JSON cannot hold it, and an
+    /// engine would mount whatever path it got instead.
     pub(super) fn mountpoint(path: &Path) -> Self {
         match path.to_str() {
             Some("") => Answer::refused("the volume has no directory to mount"),
             Some(path) => Answer::Mountpoint { mountpoint: path.to_owned(), err: String::new() },
-            None => {
-                Answer::refused(format!("the path {} is not UTF-8, so no engine mounts it", path.display()))
-            }
+            None => Answer::refused(format!("cannot mount {}: the path is not UTF-8", path.display())),
         }
     }
 
-    /// The error, if it is one.
+    /// Returns the error, if the answer is one.
     pub(super) fn err(&self) -> Option<&str> {
         match self {
             Answer::Plain { err } if !err.is_empty() => Some(err),
@@ -141,7 +139,7 @@ impl Volume {
     fn detailed(info: VolumeInfo) -> Self {
         Volume {
             name: info.name.into(),
-            // Shown, not mounted: better a near miss than no volume.
+            // Only shown, never mounted: a lossy path is better than no volume.
             mountpoint: info.mountpoint.to_string_lossy().into_owned(),
             created_at: rfc3339(info.created),
             status: info.status,
@@ -149,8 +147,8 @@ impl Volume {
     }
 }
 
-/// RFC 3339 in UTC. None for what it has no way to write: engines take a volume whose time they
-/// cannot read for one that does not exist.
+/// Formats a time as RFC 3339 in UTC. Returns `None` for a year that RFC 3339 cannot express:
+/// engines treat a volume with an unreadable time as missing.
 fn rfc3339(instant: Instant) -> Option<String> {
     let time = Timestamp::from_microsecond(instant.micros).ok()?;
     let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_written_as_the_protocol_has_them() {
+    fn answers_match_the_protocol() {
         assert_eq!(json(&Answer::ACTIVATE), r#"{"Implements":["VolumeDriver"]}"#);
         assert_eq!(json(&Answer::CAPABILITIES), r#"{"Capabilities":{"Scope":"local"}}"#);
         assert_eq!(json(&Answer::done()), r#"{"Err":""}"#);
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_better_than_one_that_engines_cannot_read() {
+    fn a_time_that_engines_cannot_read_is_left_out() {
         let at = |micros| rfc3339(Instant { micros, offset: 0 });
         assert_eq!(at(i64::MIN), None);
         assert_eq!(at(i64::MAX), None);
@@ -200,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_no_engine_could_mount_is_refused() {
+    fn a_directory_that_engines_cannot_mount_is_refused() {
         use std::os::unix::ffi::OsStrExt;
         let odd = Path::new(std::ffi::OsStr::from_bytes(b"/pool/\xff"));
         assert!(Answer::mountpoint(odd).err().is_some());
@@ -208,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn null_absent_and_unknown_fields_are_nothing() {
+    fn null_absent_and_unknown_fields_mean_nothing() {
         let parse = |body: &str| Request::parse(body.as_bytes());
         let named = Request { name: Some("v1".into()), ..Request::default() };
         assert_eq!(parse(r#"{"Name":"v1","Opts":null,"Later":[1]}"#).unwrap(), named);
@@ -219,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_says_why() {
+    fn a_body_that_is_no_request_says_why() {
         for body in ["", " \n", "null"] {
             assert_eq!(Request::parse(body.as_bytes()), Err(BodyError::Empty), "{body:?}");
         }

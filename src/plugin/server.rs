@@ -1,8 +1,9 @@
-//! The server: runtime, connections, signals, the sweep.
+//! The server: runtime, connections, signals, background work.
 //!
-//! It ends in this order: the socket's name goes, so that nobody new comes (unless the name is
-//! systemd's, which keeps new ones waiting for the next driver); who waits at the socket is let in; running calls have [`Options::grace`] to end, and those that have not are
-//! told that the driver stops; then the connections close.
+//! A stop takes these steps: remove the socket's path, so that no new client connects (a socket
+//! that systemd owns stays, and new clients wait for the next driver); accept the clients that wait
+//! already; give running calls [`Options::grace`] to end, then answer the rest that the driver is
+//! stopping; close the connections.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -26,53 +27,55 @@ use super::socket::{self, Place, SocketError};
 
 /// How many calls may block at once.
 const MAX_BLOCKING_THREADS: usize = 512;
-/// How many of those may be Mounts that wait at a gate; the rest are for other calls.
+/// How many of those may be waiting Mounts; the rest serve other calls.
 const MAX_WAITING_MOUNTS: usize = MAX_BLOCKING_THREADS * 3 / 4;
-/// The longest body that is a request, in bytes.
-const MAX_BODY: usize = 1 << 20;
-/// The longest body that is read to its end, so that its sender can hear why it was refused.
-const MAX_DRAINED: usize = 64 << 20;
+/// The longest request body, in bytes.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// The longest body to read to its end, in bytes, so that its sender can read why it was refused.
+const MAX_DRAINED_BYTES: usize = 64 << 20;
 /// How long a client may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(30);
-/// How long those who wait at the socket have to be let in, once its name is gone.
-const LET_IN: Duration = Duration::from_millis(100);
-/// How long the last answers have to be sent.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to keep accepting waiting clients after the socket's path is removed.
+const LAST_ACCEPT_TIME: Duration = Duration::from_millis(100);
+/// How long to wait for the last answers to be sent.
+const LAST_ANSWER_TIME: Duration = Duration::from_millis(500);
+/// How many sweep intervals lie between two runs of idle work.
+const IDLE_INTERVAL_SWEEPS: u32 = 3;
 
-/// Why the driver does not serve.
+/// Why the driver cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Its socket cannot be had.
+    /// The socket cannot be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// Threads or signal handlers cannot be had.
+    /// Threads or signal handlers cannot be created.
     #[error("cannot start the driver: {0}")]
     Start(#[source] io::Error),
     /// The listener failed.
-    #[error("the driver's socket failed: {0}")]
+    #[error("cannot accept connections: {0}")]
     Listener(#[source] io::Error),
     /// A second signal came while calls were still running.
     #[error("stopped by a second signal while calls were still running")]
     Interrupted,
 }
 
-/// How to serve.
+/// Options of the server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long running calls may take once the driver was told to stop.
+    /// How long running calls may take once the driver has to stop.
     pub grace: Duration,
     /// The time between two sweeps.
     pub sweep_every: Duration,
-    /// Told when the driver has come so far; must not block.
+    /// Called when the driver reaches a phase; must not block.
     pub phase: fn(Phase),
 }
 
-/// How far the driver is.
+/// A phase in the driver's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// What had died is cleared up, and calls are answered.
+    /// Recovery is done, and calls are answered.
     Serving,
-    /// It was told to stop, or cannot go on.
+    /// The driver has to stop, or cannot go on.
     Stopping,
 }
 
@@ -85,7 +88,7 @@ impl Default for Options {
 /// Serves `service` at `place` until SIGTERM or SIGINT. Must not be called inside a runtime.
 ///
 /// # Errors
-/// When it cannot start, or a second signal came before running calls had ended.
+/// When it cannot start, or a second signal arrives before running calls end.
 pub fn serve(
     place: impl Into<Place>,
     service: Arc<dyn VolumeService>,
@@ -117,12 +120,12 @@ pub fn serve(
             }
         }
     });
-    // Who still blocks was told that the driver stops; nobody waits for its thread.
+    // Calls that still block have had their answer; do not wait for their threads.
     runtime.shutdown_background();
     served
 }
 
-/// Serves `service` at `place` until `shutdown` is ready, inside a runtime of the caller's.
+/// Serves `service` at `place` until `shutdown` is ready, inside the caller's runtime.
 ///
 /// # Errors
 /// When it cannot start.
@@ -133,42 +136,43 @@ pub async fn serve_until(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let mut shutdown = pin!(shutdown);
-    // Had first: who calls during the recovery waits, instead of finding nobody.
+    // Listen first, so that clients wait during the recovery instead of finding no driver.
     let (listener, claim) = socket::listen_at(place.into()).await?;
     let recovered = tokio::select! {
         () = guarded(Arc::clone(&service), "recovery", VolumeService::recover) => true,
         () = &mut shutdown => false,
     };
 
-    // Told to stop so early, it has only one answer, but it has that for all who called.
+    // A driver that has to stop during the recovery still answers the clients that wait.
     let (leave, leaving) = watch::channel(!recovered);
     let (close, closing) = oneshot::channel::<()>();
     let dispatcher = Dispatcher::new(Arc::clone(&service), MAX_WAITING_MOUNTS, leaving);
     let mut connections = spawn_server(listener, dispatcher, closing);
     let mut served = Ok(());
     if recovered {
-        let sweeper = tokio::spawn(sweep_forever(Arc::clone(&service), options.sweep_every));
-        let aligner = tokio::spawn(align_forever(Arc::clone(&service), options.sweep_every));
-        let behind = tokio::spawn(work_behind(service, options.sweep_every * SPARE));
+        let every = options.sweep_every;
+        let background = [
+            repeat(&service, every, "recovery", VolumeService::sweep),
+            repeat(&service, every, "reconciling mounts", VolumeService::reconcile),
+            repeat(&service, every * IDLE_INTERVAL_SWEEPS, "idle work", VolumeService::idle),
+        ];
         tracing::info!(socket = %claim.path().display(), "serving");
         (options.phase)(Phase::Serving);
         tokio::select! {
             ended = &mut connections => served = joined(ended),
             () = &mut shutdown => tracing::info!("stopping"),
         }
-        sweeper.abort();
-        aligner.abort();
-        behind.abort();
+        background.iter().for_each(JoinHandle::abort);
     }
     (options.phase)(Phase::Stopping);
     claim.release();
     if served.is_ok() {
-        tokio::time::sleep(LET_IN).await;
+        tokio::time::sleep(LAST_ACCEPT_TIME).await;
         let _ = close.send(());
         if tokio::time::timeout(options.grace, &mut connections).await.is_err() {
-            tracing::warn!("calls are still running; leaving without them");
+            tracing::warn!("calls are still running; stopping without them");
             let _ = leave.send(true);
-            let _ = tokio::time::timeout(LAST_WORDS, &mut connections).await;
+            let _ = tokio::time::timeout(LAST_ANSWER_TIME, &mut connections).await;
             connections.abort();
         }
     }
@@ -176,10 +180,10 @@ pub async fn serve_until(
     served
 }
 
-/// The accept loop ends by itself only when it fails.
+/// Returns why the accept loop ended, which it does by itself only on a failure.
 fn joined(ended: Result<io::Result<()>, JoinError>) -> Result<(), ServeError> {
     let failed = ended.map_err(io::Error::other).flatten();
-    Err(ServeError::Listener(failed.err().unwrap_or_else(|| io::Error::other("it was closed"))))
+    Err(ServeError::Listener(failed.err().unwrap_or_else(|| io::Error::other("the socket was closed"))))
 }
 
 fn spawn_server(
@@ -196,72 +200,64 @@ fn spawn_server(
     })
 }
 
-/// Answers one request on a task of its own: what it began it ends, whether or not somebody still
-/// listens, and its panic is an answer.
+/// Answers one request on a task of its own, which runs to its end even if the client disconnects.
+/// Turns a panic into an answer.
 async fn handle(dispatcher: Dispatcher, request: Request) -> Response {
     let answer = tokio::spawn(async move {
         let path = request.uri().path().to_owned();
-        let body = tokio::time::timeout(BODY_TIME, read_body(request.into_body())).await;
-        let body = body.unwrap_or_else(|_| Err("the request did not end in time".to_owned()));
+        let body = tokio::time::timeout(BODY_TIMEOUT, read_body(request.into_body())).await;
+        let body = body.unwrap_or_else(|_| Err("the request did not arrive in time".to_owned()));
         dispatcher.answer(&path, body).await.ok_or(path)
     });
     let (status, answer) = match answer.await {
         Ok(Ok(answer)) => (StatusCode::OK, answer),
         Ok(Err(path)) => {
-            tracing::warn!(path, "no such call");
-            (StatusCode::NOT_FOUND, Answer::refused(format!("the dvol driver knows no call {path}")))
+            tracing::warn!(path, "unknown call");
+            (StatusCode::NOT_FOUND, Answer::refused(format!("unknown call {path}")))
         }
         Err(failed) => (StatusCode::OK, Answer::refused(what_failed(failed))),
     };
-    let body = serde_json::to_vec(&answer).expect("an answer consists of texts and maps of texts");
+    let body = serde_json::to_vec(&answer).expect("an answer consists of strings and maps");
     (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
 }
 
-/// Reads a whole body. One that is too long is still read (and forgotten): a sender that is cut
-/// off would see a broken connection, not the reason.
+/// Reads a whole body. Also reads (and discards) one that is too long: a sender that is cut off
+/// would see a broken connection instead of the reason.
 async fn read_body(mut body: Body) -> Result<Vec<u8>, String> {
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let frame = frame.map_err(|error| format!("the request broke off: {error}"))?;
+        let frame = frame.map_err(|error| format!("cannot read the request: {error}"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= MAX_BODY {
+        if length <= MAX_BODY_BYTES {
             bytes.extend_from_slice(&data);
-        } else if length > MAX_DRAINED {
+        } else if length > MAX_DRAINED_BYTES {
             break;
         }
     }
-    if length > MAX_BODY {
-        return Err(format!("the request is too long: {MAX_BODY} bytes are the most"));
+    if length > MAX_BODY_BYTES {
+        return Err(format!("the request is too long: more than {MAX_BODY_BYTES} bytes"));
     }
     Ok(bytes)
 }
 
-/// So many sweeps come before what can wait.
-const SPARE: u32 = 3;
-
-async fn sweep_forever(service: Arc<dyn VolumeService>, every: Duration) {
-    loop {
-        tokio::time::sleep(every).await;
-        guarded(Arc::clone(&service), "sweep", VolumeService::sweep).await;
-    }
+/// Does background work at intervals, never twice at once.
+fn repeat(
+    service: &Arc<dyn VolumeService>,
+    every: Duration,
+    what: &'static str,
+    work: fn(&dyn VolumeService),
+) -> JoinHandle<()> {
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            guarded(Arc::clone(&service), what, work).await;
+        }
+    })
 }
 
-async fn align_forever(service: Arc<dyn VolumeService>, every: Duration) {
-    loop {
-        tokio::time::sleep(every).await;
-        guarded(Arc::clone(&service), "alignment", VolumeService::align).await;
-    }
-}
-
-async fn work_behind(service: Arc<dyn VolumeService>, every: Duration) {
-    loop {
-        tokio::time::sleep(every).await;
-        guarded(Arc::clone(&service), "spare time", VolumeService::idle).await;
-    }
-}
-
-/// Runs background work on a thread that may block; its panic ends nothing.
+/// Runs background work on a thread that may block; logs a panic and goes on.
 async fn guarded(service: Arc<dyn VolumeService>, what: &'static str, work: fn(&dyn VolumeService)) {
     if let Err(failed) = tokio::task::spawn_blocking(move || work(service.as_ref())).await {
         tracing::error!("{what}: {}", what_failed(failed));

@@ -1,4 +1,4 @@
-//! What stands behind the protocol.
+//! The service behind the protocol: what an engine asks for, as a trait.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,80 +7,82 @@ use serde_json::Value;
 
 use crate::model::{Instant, VolumeName};
 
-/// A volume, as an engine is told of it.
+/// A volume, as the driver describes it to an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeInfo {
     /// Its name.
     pub name: VolumeName,
-    /// Where it stays whatever its current branch is: its running point.
+    /// Its running point, which stays when the current branch changes.
     pub mountpoint: PathBuf,
-    /// When it was made.
+    /// When it was created.
     pub created: Instant,
-    /// What `docker volume inspect` shows beside: branch, head, and what a short look at the trees tells.
+    /// Further fields of `docker volume inspect`: branch, head, and the quick status of the trees.
     pub status: BTreeMap<String, Value>,
 }
 
-/// Volumes, as the driver needs them. Methods may block; each call has a thread of its own, and
-/// several run at once. An error is the text that the engine's user sees. A panic becomes one.
+/// Provides volumes to the driver. Methods may block: each call has a thread of its own, and
+/// several run at once. An error is text for the engine's user. A panic becomes an error.
 pub trait VolumeService: Send + Sync + 'static {
-    /// Makes a volume. One that exists stays as it is; asking for it again with the same options, or
-    /// with none, is no error.
+    /// Creates a volume. Succeeds without a change if it exists and has the same options, or if
+    /// `options` is empty.
     ///
     /// # Errors
-    /// When there is no such volume afterwards, or one that was made with other options.
+    /// When the volume cannot be created, or exists with other options.
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String>;
 
     /// Removes a volume.
     ///
     /// # Errors
-    /// When it is still there afterwards, or never was.
+    /// When the volume cannot be removed or does not exist.
     fn remove(&self, name: &VolumeName) -> Result<(), String>;
 
-    /// All volumes. Waits for no operation.
+    /// Lists all volumes. Does not wait for operations.
     ///
     /// # Errors
-    /// When the volumes cannot be read now; the driver asks again for a while.
+    /// When the volumes cannot be read now; the driver retries for a while.
     fn list(&self) -> Result<Vec<VolumeInfo>, String>;
 
-    /// One volume, none if there is none. Waits for no operation.
+    /// Finds a volume, or `None` if it does not exist. Does not wait for operations.
     ///
     /// # Errors
-    /// When that cannot be told now; the driver asks again for a while.
+    /// When the volume cannot be read now; the driver retries for a while.
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String>;
 
-    /// The resolved directory of the current branch.
+    /// Returns the resolved directory of the current branch.
     ///
     /// # Errors
-    /// When there is no such volume, or that cannot be told now.
+    /// When the volume does not exist or cannot be read now.
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String>;
 
-    /// Records the binding `id` and returns the resolved directory of the current branch. An id
-    /// that is bound already is no error. May wait at the volume's gate, well under 120 s.
+    /// Records the mount `id` and returns the resolved directory of the current branch. A known id
+    /// is no error. May wait at the volume's gate, well under 120 s.
     ///
     /// # Errors
-    /// When nothing may be mounted.
+    /// When the volume must not be mounted.
     fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String>;
 
-    /// Forgets the binding `id`; one that is not known is no error.
+    /// Forgets the mount `id`; an unknown id is no error.
     ///
     /// # Errors
-    /// When the binding is still there afterwards.
+    /// When the mount cannot be forgotten.
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String>;
 
-    /// An engine has met this driver: it was just started, perhaps after it was killed. Must not block.
+    /// Notes that an engine has activated this driver, perhaps after the engine was killed. Must
+    /// not block.
     fn on_activate(&self) {}
 
-    /// Brings what was told of mounts in line with the engine, where that is due: every few seconds, beside everything
-    /// else, never twice at once. May wait for an engine.
-    fn align(&self) {}
+    /// Reconciles the recorded mounts with the engine if necessary. Called every few seconds,
+    /// beside everything else, never twice at once. May wait for an engine.
+    fn reconcile(&self) {}
 
-    /// Finishes or undoes on disk what dead operations left, once, before the first call is
-    /// answered. Must not start a container: the engine would ask this driver to mount, and wait.
+    /// Finishes or undoes on disk the operations that died. Called once, before the first call is
+    /// answered. Must not start a container: the engine would wait for this driver to mount.
     fn recover(&self);
 
-    /// Work that can wait, while serving: now and then, beside everything else, never twice at once.
+    /// Does work that can wait. Called now and then, beside everything else, never twice at once.
     fn idle(&self) {}
 
-    /// Recovery while serving, containers included: every few seconds, never twice at once.
+    /// Finishes or undoes operations that died, containers included. Called every few seconds,
+    /// never twice at once.
     fn sweep(&self);
 }

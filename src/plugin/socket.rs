@@ -1,9 +1,9 @@
-//! The driver's place in the file system.
+//! The driver's socket in the file system.
 //!
-//! The socket appears under its name at once, listening and closed to all but its owner: it is
-//! bound in a private directory beside, and renamed into place. It is removed at the end only if
-//! it is still this one. A socket that listens already, given by whoever started the driver
-//! (systemd's socket activation), is used as it is and left in place. None of this is durable or part of a pool, so it passes no fault point.
+//! A new socket is bound in a private directory and renamed into place, so that it appears already
+//! listening and accessible only to its owner. At the end, the driver removes the path if it still
+//! is this socket. A socket that systemd passed (socket activation) is used as it is and left in
+//! place. None of this is durable or part of a pool, so it passes no fault point.
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
@@ -15,25 +15,25 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::sys::error::{At, DiskError};
 
-/// How long somebody may take to accept a connection and still be taken for alive without a doubt.
-const CONNECT: Duration = Duration::from_secs(2);
+/// How long to wait for another driver to accept a connection; on a timeout it counts as alive.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a socket cannot be had.
+/// Why a socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// Somebody answers there.
+    /// Another driver listens there.
     #[error("another driver serves {}", path.display())]
     Served {
         /// The socket.
         path: PathBuf,
     },
-    /// Something else stands in its place.
-    #[error("{} is in the way: it is not a socket", path.display())]
+    /// The path exists and is not a socket.
+    #[error("cannot listen at {}: the path exists and is not a socket", path.display())]
     NotASocket {
-        /// What stands there.
+        /// The path.
         path: PathBuf,
     },
-    /// The disk refused.
+    /// The file system refused.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -41,9 +41,9 @@ pub enum SocketError {
 /// Where the driver listens.
 #[derive(Debug)]
 pub enum Place {
-    /// At a path, which it claims and gives back at the end.
+    /// At a path, which the driver claims and releases at the end.
     Path(PathBuf),
-    /// At a socket that listens already and whose name is somebody else's.
+    /// At a socket that listens already and whose path belongs to systemd.
     Given(std::os::unix::net::UnixListener),
 }
 
@@ -59,16 +59,16 @@ impl From<&PathBuf> for Place {
     }
 }
 
-/// A listening socket's name in the file system; [`Claim::release`] takes it away.
+/// The path of a listening socket; [`Claim::release`] removes it.
 #[derive(Debug)]
-#[must_use = "the socket's name stays until it is released"]
+#[must_use = "the socket's path stays until it is released"]
 pub(super) struct Claim {
     path: PathBuf,
-    /// None where the name is not ours to take away.
+    /// Device and inode; `None` if the path is not ours to remove.
     identity: Option<(u64, u64)>,
 }
 
-/// Listens at `place`. Inside a runtime only.
+/// Listens at `place`. Must be called inside a runtime.
 pub(super) async fn listen_at(place: Place) -> Result<(UnixListener, Claim), SocketError> {
     let listener = match place {
         Place::Path(path) => return claim(&path).await,
@@ -81,18 +81,18 @@ pub(super) async fn listen_at(place: Place) -> Result<(UnixListener, Claim), Soc
     Ok((listener, Claim { path, identity: None }))
 }
 
-/// Listens at `path`, in place of whoever listened there and is dead.
+/// Listens at `path`, and replaces the socket of a dead driver.
 async fn claim(path: &Path) -> Result<(UnixListener, Claim), SocketError> {
-    // A relative path of one part has the empty parent.
+    // The parent of a relative path of one part is empty.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o755).create(parent).at("make the directory", parent)?;
+    builder.recursive(true).mode(0o755).create(parent).at("create the directory", parent)?;
     remove_stale(path).await?;
 
-    // The name is short because a socket's path has room for 107 bytes.
+    // Keep the name short: a socket's path is limited to 107 bytes.
     let private = parent.join(format!(".dvol{}", std::process::id()));
     let _ = remove_private(&private);
-    std::fs::DirBuilder::new().mode(0o700).create(&private).at("make the socket", path)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&private).at("create the socket", path)?;
     let listening = listen(&private.join("s"), path);
     let _ = remove_private(&private);
     listening
@@ -105,7 +105,7 @@ fn listen(private: &Path, path: &Path) -> Result<(UnixListener, Claim), SocketEr
     let claim = Claim { path: path.to_owned(), identity: Some(identity(private).at("look at", private)?) };
     match rustix::fs::renameat_with(CWD, private, CWD, path, RenameFlags::NOREPLACE) {
         Ok(()) => Ok((listener, claim)),
-        // Another driver started at the same time, and was faster.
+        // Another driver started at the same time and was faster.
         Err(rustix::io::Errno::EXIST) => Err(SocketError::Served { path: path.to_owned() }),
         Err(error) => Err(DiskError::new("put the socket in place at", path, error).into()),
     }
@@ -116,12 +116,12 @@ fn remove_private(private: &Path) -> rustix::io::Result<()> {
     rustix::fs::unlinkat(CWD, private, AtFlags::REMOVEDIR)
 }
 
-/// Device and inode.
+/// Returns device and inode.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     std::fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// Makes room: what a dead driver left goes, a living one stays.
+/// Removes the socket of a dead driver; refuses if another driver is alive.
 async fn remove_stale(path: &Path) -> Result<(), SocketError> {
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
@@ -131,16 +131,16 @@ async fn remove_stale(path: &Path) -> Result<(), SocketError> {
     if !found.file_type().is_socket() {
         return Err(SocketError::NotASocket { path: path.to_owned() });
     }
-    match tokio::time::timeout(CONNECT, UnixStream::connect(path)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {}
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
-            return Err(DiskError::new("see who serves", path, error).into());
+            return Err(DiskError::new("connect to", path, error).into());
         }
-        // It connects, or has so many waiting that it does not.
+        // It connects, or its queue is full.
         _ => return Err(SocketError::Served { path: path.to_owned() }),
     }
-    tracing::info!(socket = %path.display(), "replacing the socket of a driver that is gone");
+    tracing::info!(socket = %path.display(), "replacing the socket of a dead driver");
     let removed = rustix::fs::unlinkat(CWD, path, AtFlags::empty());
     match removed {
         Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
@@ -149,16 +149,16 @@ async fn remove_stale(path: &Path) -> Result<(), SocketError> {
 }
 
 impl Claim {
-    /// Where that is; empty for a socket without a name.
+    /// Returns the path; empty for a socket without one.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes the name away, unless it is somebody else's, or has become so.
+    /// Removes the path if it is still this socket.
     pub(super) fn release(self) {
         let is_ours = self.identity.is_some_and(|ours| identity(&self.path).is_ok_and(|found| found == ours));
         if is_ours && let Err(error) = rustix::fs::unlinkat(CWD, &self.path, AtFlags::empty()) {
-            tracing::warn!(socket = %self.path.display(), %error, "the socket stays behind");
+            tracing::warn!(socket = %self.path.display(), %error, "cannot remove the socket");
         }
     }
 }

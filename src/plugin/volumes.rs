@@ -1,4 +1,4 @@
-//! The volumes of a pool, as the driver serves them.
+//! Serves the volumes of a pool.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::model::VolumeName;
 use crate::ops::{self, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
 use crate::pool::{Pool, Sweep};
 
-/// The nice value of what can wait.
-const LEAST: i32 = 19;
-/// How long Get looks at trees: engines call it before each mount.
-const GLANCE: Duration = Duration::from_millis(25);
+/// The nice value of idle work.
+const IDLE_NICE: i32 = 19;
+/// How long Get may look at trees: engines call it before each mount.
+const QUICK_STATUS_TIME: Duration = Duration::from_millis(25);
 
 /// Finds the advice that an error's text should end with, if there is any.
 pub type Advice = fn(&Error) -> Option<String>;
@@ -28,13 +28,13 @@ pub struct PoolService {
     pool: Pool,
     /// Where the engine finds the pool.
     host: HostView,
-    /// Words for people, which the command line knows.
+    /// The command line's advice for errors.
     advice: Advice,
-    /// Locked while a volume is looked at: one at a time, so that many Gets at once take no more of the machine.
+    /// Locked while Get looks at a volume: one at a time, so that many Gets do not load the host.
     glances: Mutex<StatusCache>,
-    /// Mounts that are under way, which no look at trees may delay.
+    /// The number of running Mounts, which no look at trees may delay.
     mounting: AtomicUsize,
-    /// Whether the mounts on record may be other than the engine's.
+    /// Whether the recorded mounts may differ from the engine's.
     needs_reconcile: AtomicBool,
 }
 
@@ -66,7 +66,7 @@ impl PoolService {
         info
     }
 
-    /// What a short look at a volume tells; nothing while another is looked at or mounted.
+    /// Looks briefly at a volume; skips it while another volume is looked at or mounted.
     fn quick_status(&self, name: &VolumeName) -> QuickStatus {
         let mut glances = match self.glances.try_lock() {
             Ok(glances) => glances,
@@ -74,10 +74,12 @@ impl PoolService {
             Err(TryLockError::WouldBlock) => return QuickStatus::default(),
         };
         let is_mounting = || self.mounting.load(Ordering::Relaxed) > 0;
-        ops::quick_status(&self.pool, name, &mut glances, GLANCE, &is_mounting).unwrap_or_else(|error| {
-            tracing::debug!(volume = %name, %error, "the volume cannot be looked at");
-            QuickStatus::default()
-        })
+        ops::quick_status(&self.pool, name, &mut glances, QUICK_STATUS_TIME, &is_mounting).unwrap_or_else(
+            |error| {
+                tracing::debug!(volume = %name, %error, "cannot look at the volume");
+                QuickStatus::default()
+            },
+        )
     }
 }
 
@@ -98,7 +100,7 @@ fn info(description: Description) -> VolumeInfo {
     }
 }
 
-/// The same, with what a look has told.
+/// Describes a volume, with its quick status.
 fn info_at_a_glance(description: Description, quick_status: QuickStatus) -> VolumeInfo {
     let max_size = description.max_size;
     let mut info = info(description);
@@ -123,7 +125,7 @@ fn size(bytes: Bytes) -> Value {
     size.into()
 }
 
-/// Counts a mount while it is under way.
+/// Counts a Mount while it runs.
 struct Mounting<'s>(&'s AtomicUsize);
 
 impl<'s> Mounting<'s> {
@@ -139,8 +141,8 @@ impl Drop for Mounting<'_> {
     }
 }
 
-/// What is told of a volume while its metadata cannot be read: that it is there. An engine that heard anything else
-/// would make a local volume of its name.
+/// Describes a volume whose metadata cannot be read by its directory. An engine that gets an error
+/// instead would create a local volume of that name.
 fn info_from_disk(pool: &Pool, name: &VolumeName, error: &str) -> Option<VolumeInfo> {
     let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
     let status = BTreeMap::from([("error".to_owned(), error.into())]);
@@ -151,10 +153,10 @@ fn report(sweep: Result<Sweep, Error>) {
     match sweep {
         Ok(sweep) => {
             for (volume, reason) in &sweep.failed {
-                tracing::warn!(%volume, reason, "a dead operation cannot be finished or undone now");
+                tracing::warn!(%volume, reason, "cannot recover an interrupted operation now");
             }
         }
-        Err(error) => tracing::warn!(%error, "the journal cannot be read now"),
+        Err(error) => tracing::warn!(%error, "cannot read the journal now"),
     }
 }
 
@@ -170,7 +172,7 @@ impl VolumeService for PoolService {
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
         match ops::describe_all(&self.pool) {
             Err(error) => {
-                tracing::error!(%error, "the volumes are told from their directories");
+                tracing::error!(%error, "cannot read the metadata; listing the directories of volumes instead");
                 let names = ops::volumes_on_disk(&self.pool);
                 let error = text_of(&error, self.advice);
                 let found = names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error));
@@ -211,28 +213,28 @@ impl VolumeService for PoolService {
         self.needs_reconcile.store(true, Ordering::Relaxed);
     }
 
-    fn align(&self) {
+    fn reconcile(&self) {
         let _ = self.pool_on_host();
-        // Set again by what happens meanwhile.
+        // An activation during the call sets it again.
         if !self.needs_reconcile.swap(false, Ordering::Relaxed) {
             return;
         }
         match self.pool.reconcile_mounts() {
-            Ok(alignment) => {
-                if alignment.look_again {
+            Ok(reconciled) => {
+                if reconciled.look_again {
                     self.needs_reconcile.store(true, Ordering::Relaxed);
                 }
-                if alignment.forgotten + alignment.added > 0 {
+                if reconciled.forgotten + reconciled.added > 0 {
                     tracing::info!(
-                        alignment.forgotten,
-                        alignment.added,
-                        "mounts are brought in line with the engine"
+                        reconciled.forgotten,
+                        reconciled.added,
+                        "reconciled mounts with the engine"
                     );
                 }
             }
             Err(error) => {
                 self.needs_reconcile.store(true, Ordering::Relaxed);
-                tracing::debug!(%error, "mounts cannot be brought in line with the engine now");
+                tracing::debug!(%error, "cannot reconcile mounts with the engine now");
             }
         }
     }
@@ -243,12 +245,12 @@ impl VolumeService for PoolService {
     }
 
     fn idle(&self) {
-        // A thread of its own, as it stays the least important one.
+        // A thread of its own, whose priority stays low.
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let _ = rustix::process::setpriority_process(None, LEAST);
+                let _ = rustix::process::setpriority_process(None, IDLE_NICE);
                 if let Err(error) = self.pool.checksums().take_wanted() {
-                    tracing::warn!(%error, "the checksums of commits cannot be taken now");
+                    tracing::warn!(%error, "cannot compute the checksums of commits now");
                 }
             });
         });

@@ -1,8 +1,8 @@
-//! Colours, as git has them: yellow ids, green branches. Whoever writes the text takes them out where
-//! nobody sees them.
+//! Colours, like git's: yellow ids, green branches. The writer removes them if the output is not a
+//! terminal.
 //!
-//! They are fixed ones of the 256, not the terminal's own sixteen: its yellow and cyan vanish on a light
-//! ground, and bold makes them paler still. These keep their distance from black and from white.
+//! They come from the fixed part of the 256 colours. Of a terminal's own sixteen, yellow and cyan
+//! are hard to read on a light background, and bold makes them paler still.
 
 use anstyle::{Ansi256Color, Color, Style};
 
@@ -15,7 +15,7 @@ const CYAN: u8 = 30;
 const OLIVE: u8 = 64;
 const CRIMSON: u8 = 160;
 
-/// A commit's id, and what wants a look.
+/// A commit's id, and a change to look at.
 pub(super) const COMMIT: Style = color(YELLOW);
 /// A tag beside a commit.
 pub(super) const TAG: Style = color(YELLOW).bold();
@@ -23,14 +23,14 @@ pub(super) const TAG: Style = color(YELLOW).bold();
 pub(super) const HEAD: Style = color(CYAN).bold();
 /// A branch.
 pub(super) const BRANCH: Style = color(OLIVE).bold();
-/// The current one of a list, and what is new.
+/// The current entry of a list, and additions.
 pub(super) const GREEN: Style = color(OLIVE);
-/// What is gone.
+/// Deletions.
 pub(super) const RED: Style = color(CRIMSON);
-/// Where in a file a part of a patch stands.
+/// The header of a hunk.
 pub(super) const HUNK: Style = color(CYAN);
 
-/// The label of a line on standard error.
+/// Returns the colour of a label on standard error.
 pub fn label(word: &str) -> Style {
     match word {
         "error" => color(CRIMSON).bold(),
@@ -43,7 +43,7 @@ pub fn label(word: &str) -> Style {
 mod tests {
     use super::*;
 
-    /// Relative luminance as WCAG 2 defines it, of one of the colours 16 to 231.
+    /// Computes the relative luminance of one of the colours 16 to 231, as defined by WCAG 2.
     fn luminance(index: u8) -> f64 {
         let levels = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
         let linear = |part: u8| {

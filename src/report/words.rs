@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 
-pub(super) use crate::model::format_size as size;
 use crate::model::{CommitId, Signature, count};
 
 /// Formats an author, safe for a terminal.

@@ -1,20 +1,20 @@
-//! Wrap text to the width of a terminal: a line of a table is cut rather than wrapped, so that its
-//! columns stay columns, and a sentence is broken between words.
+//! Wraps text to the width of a terminal. A row of a table is cut, so that columns stay aligned; a
+//! sentence is broken between words.
 
 use unicode_width::UnicodeWidthChar as _;
 
-/// What becomes of lines that are wider than the terminal.
+/// How to treat lines that are wider than the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrap {
-    /// They are left to the terminal: nothing may be missing, and a copied line must be whole.
+    /// Leave them to the terminal, so that a copied line is complete.
     Free,
-    /// Rows of a table: cut, with an ellipsis.
+    /// Cut rows of a table, with an ellipsis.
     Table,
-    /// A label and a sentence: broken between words, and indented to where the sentence begins.
+    /// Break sentences between words, and indent them to where the sentence starts.
     Prose,
 }
 
-/// `text`, with each line no wider than `width`. Colours take no room.
+/// Makes each line of `text` at most `width` columns wide. Colours take no columns.
 pub fn wrap(text: &str, width: usize, mode: Wrap) -> String {
     let wrapped = text.split('\n').map(|line| match mode {
         Wrap::Free => line.to_owned(),
@@ -25,7 +25,7 @@ pub fn wrap(text: &str, width: usize, mode: Wrap) -> String {
     wrapped.collect::<Vec<_>>().join("\n")
 }
 
-/// The pieces of a line: what is seen, one character each, and the escapes between, whole.
+/// Splits a line into visible characters and escape sequences, with the width of each.
 fn pieces(line: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = line;
     std::iter::from_fn(move || {
@@ -57,7 +57,7 @@ fn cut(line: &str, width: usize) -> String {
             out.push('…');
             is_cut = true;
         }
-        // Escapes go on behind the cut: they end colours.
+        // Keep escape sequences after the cut: they end colours.
         if is_escape || !is_cut {
             out.push_str(piece);
             used += wide;
@@ -84,7 +84,7 @@ fn fold(line: &str, width: usize) -> String {
     out
 }
 
-/// The column where the sentence of a line begins: behind the last gap between columns.
+/// Returns the column where the sentence of a line starts: after the last gap between columns.
 fn sentence(line: &str) -> usize {
     let start = line.rfind("  ").map_or(0, |at| at + 2);
     let arrow = if line[start..].starts_with("-> ") { 3 } else { 0 };
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(wrap("name  value", 20, Wrap::Table), "name  value");
         assert_eq!(wrap("name  a long value", 12, Wrap::Table), "name  a lon…");
         assert_eq!(wrap("\u{1b}[1mname and more\u{1b}[0m", 5, Wrap::Table), "\u{1b}[1mname…\u{1b}[0m");
-        // Characters of two columns do not stick out.
+        // A character of two columns does not exceed the width.
         assert_eq!(wrap("日本語日本語", 6, Wrap::Table), "日本…");
         assert_eq!(wrap("name  a long value", 5, Wrap::Free), "name  a long value");
     }

@@ -81,7 +81,7 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     let trace = engine.pool().with_file_name("trace-of-shop");
     let traced = format!("DVOL_FAULT_TRACE={} dvol commit --project shop -m one", trace.display());
     let committed = engine.sh(&traced);
-    assert!(committed.stderr.contains("the volumes of project shop are frob_files, shop_db"), "{committed}");
+    assert!(committed.stderr.contains("volumes of project shop: frob_files, shop_db"), "{committed}");
     let one = committed.ok();
     let stops = steps(&trace).iter().filter(|step| *step == "container.stop").count();
     assert_eq!(stops, 2);

@@ -60,7 +60,7 @@ fn a_container_that_podman_would_delete_is_copied_frozen_and_never_swapped() {
     podman.sh("podman volume create --driver dvol brief").ok();
     podman.serve("brief", "brief", "--rm");
     let said = podman.sh("dvol commit -m one brief").refused();
-    assert!(said.contains("--pause freezes them"), "{said}");
+    assert!(said.contains("instead of stopping them: --pause"), "{said}");
     podman.sh("dvol commit --pause -m one brief").ok();
     for how in ["", "--pause"] {
         let said = podman.sh(&format!("dvol reset {how} --hard HEAD brief")).refused();

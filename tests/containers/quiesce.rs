@@ -29,7 +29,7 @@ fn a_container_is_frozen_or_left_alone_as_the_flag_or_the_setting_says() {
     // tree.
     said("docker exec ways sh -c 'echo world > /data/file'").ok();
     let refused = said("dvol --quiesce none reset --hard HEAD ways").refused();
-    assert!(refused.contains("container ways would go on"), "{refused}");
+    assert!(refused.contains("container ways would keep"), "{refused}");
     assert_eq!((server.started(), engine.on_disk("ways").as_str()), (before, "world"));
     said("dvol reset --hard HEAD ways").ok();
     assert!(server.started() > before);

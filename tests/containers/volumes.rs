@@ -60,7 +60,7 @@ fn the_engines_volume_commands_see_what_dvol_sees() {
 fn a_name_that_leaves_the_pool_is_refused_in_words_and_makes_nothing() {
     let Some(engine) = Engine::shared() else { return };
     let said = engine.sh("docker volume create -d dvol .hidden").refused();
-    assert!(said.contains("not a valid volume name"), "{said}");
+    assert!(said.contains("is not a valid volume name"), "{said}");
     assert!(!engine.pool().join(".hidden").exists());
 }
 

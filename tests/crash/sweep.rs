@@ -236,8 +236,8 @@ impl Sweep<'_> {
             let right = if output.status.success() || is_done { std::slice::from_ref(after) } else { others };
             // What is done holds; dvol reports what it could not clear up, and the next command
             // does it.
-            let is_left =
-                told.contains("is left for the next dvol to clear up") || told.contains("could not clear up");
+            let is_left = told.contains("cannot recover volume")
+                || told.contains("cannot recover an interrupted operation");
             assert!(right.contains(&now) || is_left, "{what}: {told}\n{}", differences(right, &now));
         }
         self.recovered(&run, &what);

@@ -3,16 +3,18 @@
 use std::process::ExitCode;
 
 use crate::cli::output::Failure;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands};
 use crate::model::{BranchName, Revision, VolumeName};
 use crate::ops;
 use crate::report::{BranchStyle, BranchView};
 
-/// List the branches of a volume, * marking the current one; make, rename or delete one
+/// List, create, rename or delete branches
 ///
-/// One word alone is a volume, whose branches are listed, when there is one of that name; else it
-/// is a branch to be made. With -C it is always a branch.
+/// Without operands, list the branches of the current volume; * marks the current branch. A single
+/// operand that names a volume lists that volume's branches; any other creates a branch. With -C, a
+/// single operand always creates a branch.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol branch
@@ -21,29 +23,29 @@ use crate::report::{BranchStyle, BranchView};
   dvol branch -m experiment bugfix
   dvol branch -d bugfix
 
-dvol checkout -b NAME makes a branch and switches to it.")]
-pub(in crate::cli) struct Args {
-    /// Delete this branch and its working tree; refused when only it holds some commits
+To create a branch and switch to it, use dvol checkout -b NAME.")]
+pub(in crate::cli) struct BranchArgs {
+    /// Delete a branch and its working tree, unless commits are reachable only from it
     #[arg(short, long, value_name = "NAME", conflicts_with_all = ["force_delete", "rename", "show_current"])]
     #[arg(add = crate::cli::complete::branches())]
     delete: Option<BranchName>,
-    /// Delete this branch whatever it holds
+    /// Delete a branch even if commits are reachable only from it
     #[arg(short = 'D', value_name = "NAME", conflicts_with_all = ["rename", "show_current"])]
     #[arg(add = crate::cli::complete::branches())]
     force_delete: Option<BranchName>,
-    /// Rename a branch: -m [OLD] NEW [VOLUME], OLD being the current one when it is not named
+    /// Rename a branch: -m [OLD] NEW [VOLUME]; OLD defaults to the current branch
     #[arg(short = 'm', long = "move", conflicts_with = "show_current")]
     rename: bool,
     /// Print the name of the current branch
     #[arg(long)]
     show_current: bool,
-    /// The branch to make and where it starts (HEAD when nothing is named), and the volume; with
-    /// the other flags, the volume
+    /// Branch to create, commit to start it from [default: HEAD], and volume; with the other flags,
+    /// only the volume
     #[arg(num_args = 0..=3, value_names = ["NAME", "START", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
     let pool = &session.pool;
     if let Some(branch) = args.delete.as_ref().or(args.force_delete.as_ref()) {
         let volume = operands::only_volume(session, &args.operands)?;
@@ -62,7 +64,9 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
             Ok(name) if pool.store().read(|rows| rows.volume(&name))?.is_some() => Some(Some(name)),
             _ => None,
         },
-        _ if args.show_current => return Err(Failure::Usage("--show-current makes no branch".to_owned())),
+        _ if args.show_current => {
+            return Err(Failure::Usage("--show-current takes only a volume".to_owned()));
+        }
         _ => None,
     };
     if let Some(volume) = listed {
@@ -75,7 +79,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         session.print(&BranchView { list, style })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (name, rest) = args.operands.split_first().expect("without a word the branches are listed");
+    let (name, rest) = args.operands.split_first().expect("the branches are listed when no operand is given");
     let name: BranchName = name.parse()?;
     let operands = operands::read(session, rest)?;
     let start = operands.revision.unwrap_or_else(Revision::head);

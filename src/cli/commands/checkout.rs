@@ -4,15 +4,17 @@ use std::process::ExitCode;
 
 use crate::cli::output::Failure;
 use crate::cli::project::ProjectArg;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands};
+use crate::error::Error;
 use crate::model::{Base, Revision, VolumeName};
 use crate::ops::{self, CheckoutRequest, Target};
 
 /// Switch a volume to another branch
 ///
-/// Containers that run on the volume are restarted on the other branch's working tree. Each branch
-/// keeps a working tree of its own, so nothing is thrown away.
+/// Restarts the containers that run on the volume, so that they see the other branch's working
+/// tree. Each branch keeps its own working tree, so nothing is lost.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol checkout -b experiment
@@ -21,34 +23,33 @@ use crate::ops::{self, CheckoutRequest, Target};
   dvol checkout -b bugfix HEAD~2 frob_mysql
   dvol checkout -B experiment v1
   dvol checkout -b experiment --project shop")]
-pub(in crate::cli) struct Args {
-    /// Make the branch first, from START (HEAD when none is named)
+pub(in crate::cli) struct CheckoutArgs {
+    /// Create the branch, starting from START [default: HEAD]
     #[arg(short = 'b')]
     create: bool,
-    /// The same, and make a branch of that name anew when there is one; refused when it has
-    /// uncommitted changes, which would be lost
+    /// Create the branch or, if it exists and has no uncommitted changes, reset it to START
     #[arg(short = 'B', conflicts_with = "create")]
     recreate: bool,
-    /// Switch although there are uncommitted changes: they stay in their branch (with -B, they are
-    /// thrown away)
+    /// Switch despite uncommitted changes, which stay in the working tree of their branch (with -B,
+    /// discard those of the branch that is reset)
     #[arg(short, long)]
     force: bool,
     #[command(flatten)]
     project: ProjectArg,
-    /// The branch; - is the one that was current before
+    /// Branch to switch to; - is the previously current branch
     #[arg(add = crate::cli::complete::branches())]
     branch: String,
-    /// With -b and -B where the branch starts, and the volume; else the volume
+    /// With -b or -B, commit to start from and volume; otherwise only the volume
     #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {
     let project = args.project.read(session, None)?;
     let (create, volume) = if project.is_some() {
         let start = operands::only_revision(&args.operands)?;
         if start.is_some() && !args.create && !args.recreate {
-            return Err(Failure::Usage("a start for the branch goes with -b".to_owned()));
+            return Err(Failure::Usage("START requires -b or -B".to_owned()));
         }
         let creates = args.create || args.recreate;
         (creates.then(|| start.unwrap_or_else(Revision::head)), None)
@@ -59,11 +60,11 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         let word: Option<VolumeName> = match args.operands.as_slice() {
             [] => None,
             [word] => Some(word.parse()?),
-            _ => return Err(Failure::Usage("a start for the branch goes with -b".to_owned())),
+            _ => return Err(Failure::Usage("START requires -b or -B".to_owned())),
         };
         (None, session.volume(word.as_ref())?)
     };
-    let branch = target(&args.branch)?;
+    let branch = target(session, volume.as_ref(), &args.branch, create.is_some())?;
     let request = CheckoutRequest { volume, branch, create, replace: args.recreate, force: args.force };
     catch_interrupts(&session.pool)?;
     if let Some(project) = project {
@@ -80,12 +81,29 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn target(word: &str) -> Result<Target, Failure> {
+/// Parses the branch to switch to.
+fn target(
+    session: &Session,
+    volume: Option<&VolumeName>,
+    word: &str,
+    creates: bool,
+) -> Result<Target, Failure> {
     if word == "-" {
         return Ok(Target::Before(1));
     }
-    match word.parse::<Revision>().map(|revision| (revision.base, revision.steps.is_empty())) {
-        Ok((Base::BranchBefore(n), true)) => Ok(Target::Before(n)),
-        _ => Ok(Target::Branch(word.parse()?)),
+    let revision = word.parse::<Revision>();
+    if let Ok(Revision { base: Base::BranchBefore(n), steps, .. }) = &revision
+        && steps.is_empty()
+    {
+        return Ok(Target::Before(*n));
+    }
+    match word.parse() {
+        Ok(branch) => Ok(Target::Branch(branch)),
+        // A commit such as HEAD~1, which is no branch.
+        Err(_) if !creates && revision.is_ok() => {
+            let volume = session.pool.select(volume)?;
+            Err(Error::NoBranch { volume, branch: word.to_owned() }.into())
+        }
+        Err(error) => Err(error.into()),
     }
 }

@@ -3,34 +3,35 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::model::{Revision, VolumeName};
 use crate::ops;
 
-/// Make a volume from a commit of another
+/// Create a volume from a commit of another volume
 ///
-/// The new volume has a branch master with that commit; the two share no history and no file. The
-/// current volume stays.
+/// The new volume has a branch master with a copy of that commit. The two volumes share neither
+/// history nor files. The current volume does not change.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol clone frob_mysql frob_test\n  dvol clone frob_mysql:HEAD~2 frob_test"
 )]
-pub(in crate::cli) struct Args {
-    /// The volume, with :REVISION when it is another commit than its HEAD
+pub(in crate::cli) struct CloneArgs {
+    /// Volume to copy, optionally with a commit [default: HEAD]
     #[arg(value_name = "SRC[:REVISION]", add = crate::cli::complete::volumes())]
     source: String,
-    /// The name of the new volume
+    /// Name of the new volume
     new: VolumeName,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &CloneArgs) -> Outcome {
     let (source, revision) = source(session, &args.source)?;
     catch_interrupts(&session.pool)?;
     session.done(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads `VOLUME[:REVISION]`.
+/// Parses `VOLUME[:REVISION]`.
 pub(in crate::cli) fn source(
     session: &Session,
     text: &str,

@@ -7,22 +7,22 @@ use crate::cli::output::Failure;
 use crate::cli::session::Session;
 use crate::ops;
 
-/// Show or change settings, of the pool or with -C of one volume
+/// Show or change settings of the pool or, with -C, of one volume
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!(
     "Example:\n  dvol config user.name 'Ada Lovelace'\n  dvol config user.name\n  dvol config -C frob_mysql user.email db@example.org\n  dvol config --list\n\nSettings:\n{}",
     known()
 ))]
-pub(in crate::cli) struct Args {
-    /// The setting
+pub(in crate::cli) struct ConfigArgs {
+    /// Setting to show or change
     #[arg(add = crate::cli::complete::settings())]
     key: Option<String>,
-    /// Its new value
+    /// New value
     value: Option<String>,
-    /// Forget the setting, so that its default holds
+    /// Remove the setting, so that its default applies
     #[arg(long, requires = "key", conflicts_with = "value")]
     unset: bool,
-    /// Show all settings that are set (the same as no key at all)
+    /// List the settings that are set; the default without KEY
     #[arg(short, long, conflicts_with = "key")]
     list: bool,
 }
@@ -35,7 +35,7 @@ fn known() -> String {
     crate::pool::SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ConfigArgs) -> Outcome {
     let volume = session.volume(None)?;
     let volume = volume.as_ref();
     let pool = &session.pool;
@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
             if !nothing || !session.is_text() {
                 session.print(&entry)?;
             }
-            // As git does: an unset key without a default is a silent 1.
+            // As in git, a key that is not set and has no default exits with 1 and prints nothing.
             if nothing {
                 return Ok::<_, Failure>(ExitCode::FAILURE);
             }

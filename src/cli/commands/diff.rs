@@ -12,11 +12,12 @@ use crate::cli::{Outcome, errors, operands};
 use crate::ops::{self, DiffEntry, DiffRequest};
 use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
 
-/// Show what differs between commits and the working tree
+/// Show changes between commits and the working tree
 ///
-/// Without a revision: the working tree against HEAD; with one, against that commit; with two, or A..B, the second
-/// commit against the first. Text files of up to 1 MiB are shown line by line, of all other files their sizes.
-/// Mode, owner, extended attributes and hard links count, times do not.
+/// Without a revision, compares the working tree with HEAD; with one, with that commit; with two,
+/// or with A..B, the second commit with the first. Shows text files of up to 1 MiB line by line,
+/// and the sizes of other files. Modes, owners, extended attributes and hard links count as
+/// changes; times do not.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol diff
@@ -27,30 +28,31 @@ use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
   dvol diff HEAD^ --stat --project shop
   dvol diff --exit-code > /dev/null || echo changed
 
-With --exit-code: 0 nothing differs, 1 something does, 2 it could not be told.")]
-pub(in crate::cli) struct Args {
-    /// Show a table: lines of text files, bytes of others
+Exit code with --exit-code: 0 no differences, 1 differences, 2 error.")]
+pub(in crate::cli) struct DiffArgs {
+    /// Show a table of changed lines per text file and changed bytes per other file
     #[arg(long)]
     stat: bool,
-    /// Show a letter and the path: A new, M modified, D deleted, T of another type, P only its attributes
+    /// Show a letter and the path of each change: A added, M modified, D deleted, T type changed,
+    /// P only attributes changed
     #[arg(long, conflicts_with = "stat")]
     name_status: bool,
-    /// End with code 1 when anything differs
+    /// Exit with 1 if anything differs
     #[arg(long)]
     exit_code: bool,
     #[command(flatten)]
     project: ProjectArg,
-    /// The commits, or a range A..B, and the volume
+    /// Commits to compare, or a range A..B, and volume
     #[arg(num_args = 0..=3, value_names = ["REVISION", "REVISION", "VOLUME"])]
     #[arg(add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &DiffArgs) -> Outcome {
     match show(session, args) {
         Ok(true) if args.exit_code => Ok(ExitCode::from(1)),
         Ok(_) => Ok(ExitCode::SUCCESS),
-        // What could not be told must not look like a difference.
+        // A failure must not look like a difference.
         Err(failure) if args.exit_code => {
             let code = errors::exit(&failure, Some(&session.pool));
             Ok(if code == ExitCode::from(1) { ExitCode::from(2) } else { code })
@@ -59,8 +61,8 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     }
 }
 
-/// Whether anything differs.
-fn show(session: &Session, args: &Args) -> Result<bool, Failure> {
+/// Shows the differences; returns whether there are any.
+fn show(session: &Session, args: &DiffArgs) -> Result<bool, Failure> {
     let project = args.project.read(session, None)?;
     let mut request = match project {
         Some(_) => of_project(session, &args.operands)?,
@@ -103,7 +105,7 @@ fn show(session: &Session, args: &Args) -> Result<bool, Failure> {
     Ok(differs)
 }
 
-/// Of a project, no word is a volume.
+/// Reads the operands of `--project`, none of which names a volume.
 fn of_project(session: &Session, words: &[String]) -> Result<DiffRequest, Failure> {
     let (from, to) = match words {
         [word] if operands::is_range(session, word) => {

@@ -8,18 +8,18 @@ use crate::cli::environment::default_socket;
 use crate::cli::session::Session;
 use crate::ops::{self, Health};
 
-/// Check everything that dvol needs, and say what to do
+/// Check everything that dvol needs and suggest fixes
 ///
-/// Changes nothing. Exit code: 0 when all works, 1 when something does not.
+/// Changes nothing. Exits with 0 if everything works, otherwise with 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sudo dvol doctor\n  dvol doctor --format json")]
-pub(in crate::cli) struct Args {
-    /// The socket that the engine finds the driver by
+pub(in crate::cli) struct DoctorArgs {
+    /// Socket of the volume driver
     #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
     socket: PathBuf,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &DoctorArgs) -> Outcome {
     let checks = ops::doctor(&session.pool, &args.socket);
     session.print(&checks)?;
     let bad = checks.iter().any(|check| check.health == Health::Bad);

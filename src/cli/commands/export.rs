@@ -8,39 +8,40 @@ use super::clone;
 use super::import::labels_left_out;
 use crate::cli::Outcome;
 use crate::cli::output::{Failure, say};
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
 use crate::ops::{self, Exported};
 use crate::report::Lines as _;
 
-/// Write a commit as a tar archive, or all metadata as JSON lines
+/// Write a commit to a tar archive, or all metadata as JSON lines
 ///
 /// The archive holds dvol.json (the commit's record and the format's number) and the tree below
 /// data/, with owners, times, extended attributes, access lists, hard links and holes. It leaves
-/// out sockets and SELinux labels. dvol import makes a volume from it. tar unpacks it as well, and
-/// keeps all of it with --xattrs --xattrs-include='*' --acls --numeric-owner -p.
+/// out sockets and SELinux labels. dvol import creates a volume from it. tar unpacks it as well,
+/// and keeps all of it with --xattrs --xattrs-include='*' --acls --numeric-owner -p.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol export frob_mysql frob.tar
   dvol export frob_mysql:v1 - | zstd > frob.tar.zst
   dvol export frob_mysql:HEAD~1 - | tar -xO data/my.cnf
   dvol export --metadata pool.jsonl")]
-pub(in crate::cli) struct Args {
-    /// Write the metadata of the whole pool: one record a line, FILE alone being named
+pub(in crate::cli) struct ExportArgs {
+    /// Write the metadata of the whole pool to FILE, one record a line
     #[arg(long)]
     metadata: bool,
-    /// The commit (VOLUME alone is its HEAD), and the file, - being standard output
+    /// Commit to export [default: HEAD of VOLUME] and file; - is standard output
     #[arg(num_args = 0..=2, value_names = ["VOLUME[:REVISION]", "FILE"], add = crate::cli::complete::volumes())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ExportArgs) -> Outcome {
     let pool = &session.pool;
     if args.metadata {
         let file = match args.operands.as_slice() {
             [] => "-",
             [file] => file,
-            _ => return Err(Failure::Usage("--metadata covers the whole pool: name a file only".to_owned())),
+            _ => return Err(Failure::Usage("--metadata covers the whole pool: name only a file".to_owned())),
         };
         let lines = ops::metadata(pool)?;
         write_to(Path::new(file), |out| lines.json(out).map_err(Failure::Output))?;
@@ -48,14 +49,14 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     }
     let [source, file] = args.operands.as_slice() else {
         return Err(Failure::Usage(
-            "export needs VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
+            "export takes VOLUME[:REVISION] and a file (- is standard output)".to_owned(),
         ));
     };
     let (volume, revision) = clone::source(session, source)?;
     let to_stdout = file == "-";
     if to_stdout && io::stdout().is_terminal() {
         return Err(Failure::Usage(
-            "cannot write an archive to a terminal: name a file or use a pipe".to_owned(),
+            "refusing to write an archive to the terminal: name a file or use a pipe".to_owned(),
         ));
     }
     catch_interrupts(pool)?;
@@ -64,7 +65,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         exported = Some(ops::export(pool, Some(&volume), &revision, out).map_err(of_output)?);
         Ok(())
     })?;
-    let exported = exported.expect("it was written");
+    let exported = exported.expect("write_to ran the closure");
     if exported.left_out > 0 {
         say("note", &format!("left out {}, which no archive can hold", sockets(exported.left_out)));
     }
@@ -91,8 +92,8 @@ fn sockets(count: u64) -> String {
     format!("{count} {}", if count == 1 { "socket" } else { "sockets" })
 }
 
-/// Lets `write` fill the file at `path` (- is standard output), which appears only when it is
-/// whole. Only its owner can read it: a volume may hold secrets.
+/// Lets `write` fill the file at `path` (- is standard output). The file appears only when it is
+/// complete, and only its owner may read it, since a volume may hold secrets.
 fn write_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
     if path.as_os_str() == "-" {
         let mut out = BufWriter::new(io::stdout().lock());

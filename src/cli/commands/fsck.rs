@@ -5,48 +5,49 @@ use std::process::ExitCode;
 
 use crate::cli::Outcome;
 use crate::cli::output::Failure;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{errors, output};
 use crate::error::Error;
 use crate::fsck::{self, Report, Severity};
 use crate::model::VolumeName;
 
-/// What fsck(8) returns when it cannot check.
+/// Exit code of fsck(8) for an operational error.
 const COULD_NOT_CHECK: u8 = 8;
-/// A repair may bring to light what is to be repaired next; so often at most.
-const ROUNDS: u32 = 5;
+/// How often to check and repair: a repair may reveal the next error.
+const MAX_ROUNDS: u32 = 5;
 
-/// Check the pool, or one volume: is everything there that the metadata says?
+/// Check the pool or one volume for errors
 ///
-/// Finishes or undoes what dead operations left, then reports all it finds. Exit code: 0 clean,
+/// Finishes or undoes operations that died, then reports every error. Exits like fsck(8): 0 clean,
 /// 1 errors corrected, 4 errors left, 8 could not check.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol fsck\n  dvol fsck frob_mysql --format json\n  dvol fsck --repair --yes\n  dvol fsck --deep"
 )]
-pub(in crate::cli) struct Args {
-    /// Mend what can be mended; on a terminal it shows its plan and asks first. What no record
-    /// explains is moved to lost+found in the pool's .dvol, never deleted
+pub(in crate::cli) struct FsckArgs {
+    /// Repair errors; on a terminal, show the plan and ask first. Files that belong to no record
+    /// move to lost+found in the pool's .dvol and are never deleted
     #[arg(long)]
     repair: bool,
-    /// With --repair: do not ask
+    /// Repair without asking
     #[arg(short, long, requires = "repair")]
     yes: bool,
-    /// Compare the contents of all commits with their checksums, and take the checksums of those
-    /// that have none yet: reads everything
+    /// Compare the contents of all commits with their checksums, and compute missing checksums;
+    /// reads every file
     #[arg(long)]
     deep: bool,
-    /// The volume; the whole pool when none is named
+    /// Volume [default: the whole pool]
     #[arg(add = crate::cli::complete::volumes())]
     volume: Option<VolumeName>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &FsckArgs) -> Outcome {
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
     catch_interrupts(&session.pool)?;
     let found = if args.repair {
-        mend(session, args, volume)?
+        repair(session, args, volume)?
     } else {
         fsck::check(&session.pool, volume, args.deep)
     };
@@ -64,10 +65,10 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     }
 }
 
-/// Checks and repairs until nothing is left that can be repaired.
-fn mend(
+/// Checks and repairs until nothing more can be repaired.
+fn repair(
     session: &Session,
-    args: &Args,
+    args: &FsckArgs,
     volume: Option<&VolumeName>,
 ) -> Result<Result<Report, Error>, Failure> {
     let mut corrected = Vec::new();
@@ -76,7 +77,7 @@ fn mend(
             Ok(report) => report,
             Err(error) => return Ok(Err(error)),
         };
-        let goes_on = round < ROUNDS && report.plan().next().is_some() && agreed(session, args, &report)?;
+        let goes_on = round < MAX_ROUNDS && report.plan().next().is_some() && agreed(session, args, &report)?;
         if goes_on {
             fsck::repair(&session.pool, &mut report);
         }
@@ -93,8 +94,8 @@ fn mend(
     unreachable!("the last round returns")
 }
 
-/// Shows the plan, and asks where somebody can answer.
-fn agreed(session: &Session, args: &Args, report: &Report) -> Result<bool, Failure> {
+/// Shows the plan and, on a terminal, asks whether to carry it out.
+fn agreed(session: &Session, args: &FsckArgs, report: &Report) -> Result<bool, Failure> {
     for finding in report.plan().filter(|_| !session.globals.quiet) {
         output::say("plan", &format!("{}: {}: {}", finding.subject, finding.what, finding.remedy));
     }

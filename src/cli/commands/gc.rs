@@ -7,22 +7,22 @@ use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::ops;
 
-/// Delete what trash need not keep, and say what that frees
+/// Delete expired trash and report the space freed
 ///
-/// What reset, rm and branch -d dropped is kept for undo as long as the settings trash.keep and
-/// trash.max-size say.
+/// Trash holds what reset, rm and branch -d removed, so that dvol undo can bring it back. The
+/// settings trash.keep and trash.max-size decide how long.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol gc -n\n  dvol gc\n  dvol gc --all")]
-pub(in crate::cli) struct Args {
-    /// Only say what would be deleted
+pub(in crate::cli) struct GcArgs {
+    /// Only report what would be deleted
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Delete all that is in trash: nothing that was done so far can be undone then
+    /// Delete all trash: earlier operations can no longer be undone
     #[arg(long)]
     all: bool,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &GcArgs) -> Outcome {
     let collected = ops::gc(&session.pool, args.all, args.dry_run)?;
     session.done(&collected)?;
     for reason in &collected.failed {

@@ -8,21 +8,22 @@ use clap::error::ErrorKind;
 use crate::cli::help::topics::{self, Topic};
 use crate::cli::output::Failure;
 use crate::cli::pager::Pager;
+use crate::cli::session::Session;
 use crate::cli::{Outcome, complete, errors, help, similar};
 
-/// Show the help of a verb, or read about a topic
+/// Show the help of a verb or of a topic
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol help
   dvol help commit
   dvol help databases")]
-pub(in crate::cli) struct Args {
-    /// A verb or a topic; without one, lists both
+pub(in crate::cli) struct HelpArgs {
+    /// Verb or topic [default: list both]
     #[arg(value_name = "VERB|TOPIC", add = complete::help())]
     words: Vec<String>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Outcome {
+pub(in crate::cli) fn run(_session: &Session, args: &HelpArgs) -> Outcome {
     if let [word] = &args.words[..]
         && let Some(topic) = topics::find(word)
     {
@@ -38,7 +39,7 @@ pub(in crate::cli) fn run(args: &Args) -> Outcome {
     }
 }
 
-/// Shows a topic: through a pager at a terminal.
+/// Shows a topic, through a pager on a terminal.
 fn read(topic: &Topic) -> Outcome {
     let page = help::render(topic);
     if let Some(mut pager) = Pager::start() {
@@ -56,6 +57,6 @@ fn read(topic: &Topic) -> Outcome {
 fn unknown(wanted: &str) -> ExitCode {
     let hints = similar::did_you_mean(wanted, help::names())
         .into_iter()
-        .chain(["dvol help lists the verbs and the topics".to_owned()]);
+        .chain(["list the verbs and topics: dvol help".to_owned()]);
     errors::usage_with(&format!("'{wanted}' is neither a verb nor a topic"), hints)
 }

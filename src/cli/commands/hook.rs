@@ -6,63 +6,64 @@ use std::process::ExitCode;
 use crate::cli::Outcome;
 use crate::cli::code::git;
 use crate::cli::output::{Failure, say};
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
 use crate::model::{BranchName, Revision, VolumeName};
 use crate::ops::{self, CheckoutRequest, Target};
 use crate::sys::disk;
 
-/// The first line of ours behind the shell's; tells our hook from another one.
+/// The second line of the hook, which tells it from other hooks.
 const MARK: &str = "# Made by dvol hook install, format 1.";
 
-/// Keep a volume's branch with the branch of the code, by a git hook
+/// Keep a volume on the branch of the code with a git hook
 ///
-/// After git has checked out a branch, the volume is switched to the branch of the same name, which
-/// is made from the volume's HEAD on first use. Uncommitted changes stay in their branch. Nothing of
-/// it ever keeps git from its work.
+/// After git checks out a branch, the hook switches the volume to the branch of the same name and,
+/// on first use, creates it from the volume's HEAD. Uncommitted changes stay in their branch. The
+/// hook never makes a git command fail.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol hook install frob_mysql
   dvol config hook.enabled off
   dvol hook uninstall")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct HookArgs {
     #[command(subcommand)]
     verb: HookVerb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum HookVerb {
-    /// Make the post-checkout hook in the git repository around; one that is there already is kept
+    /// Install a post-checkout hook in the surrounding git repository; keep an existing hook
     #[command(after_help = "Example:\n  dvol hook install frob_mysql\n  dvol hook install --sudo")]
     Install {
-        /// Run dvol by sudo -n in the hook
+        /// Run dvol with sudo -n in the hook
         #[arg(long)]
         sudo: bool,
-        /// The volume; the current one when none is named
+        /// Volume [default: the current volume]
         #[arg(add = crate::cli::complete::volumes())]
         volume: Option<VolumeName>,
     },
-    /// Delete the hook that dvol made
+    /// Delete the hook that dvol installed
     #[command(after_help = "Example:\n  dvol hook uninstall")]
     Uninstall,
-    /// What the hook runs
+    /// Switch the volume to the branch of the code; the hook runs this
     #[command(hide = true)]
     PostCheckout {
-        /// What git says: HEAD before, HEAD after, whether a branch was checked out
+        /// Arguments from git: previous HEAD, new HEAD, whether a branch was checked out
         #[arg(num_args = 0..)]
         words: Vec<String>,
     },
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &HookArgs) -> Outcome {
     match &args.verb {
         HookVerb::Install { sudo, volume } => install(session, *sudo, volume.as_ref()),
         HookVerb::Uninstall => uninstall(),
         HookVerb::PostCheckout { words } => {
             if let Err(failure) = post_checkout(session, words) {
-                // A hook that fails must not look as if git had.
+                // git must not seem to fail because the hook did.
                 crate::cli::errors::exit(&failure, Some(&session.pool));
-                say("note", "the volume stays as it is; git is not affected");
+                say("note", "the volume does not change; git is not affected");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -72,7 +73,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
 fn hook_path() -> Result<PathBuf, Failure> {
     let path = git(&["rev-parse", "--git-path", "hooks/post-checkout"]);
     let path = path.ok_or_else(|| {
-        Failure::Failed("there is no git repository here: run it in the work tree of the code".to_owned())
+        Failure::Failed("not in a git repository: run dvol hook in the work tree of the code".to_owned())
     })?;
     std::path::absolute(path.trim_end()).map_err(|error| Failure::Failed(error.to_string()))
 }
@@ -91,13 +92,13 @@ fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcom
         "{sudo}dvol --pool '{root}' -C {volume} --lock-timeout 10{alone} hook post-checkout \"$@\" </dev/null || :"
     );
     if path.exists() && !is_ours(&path) {
-        say("error", &format!("there is a hook already: {}", path.display()));
+        say("error", &format!("cannot install the hook: {} exists already", path.display()));
         say("hint", &format!("add this line to it: {line}"));
         return Ok(ExitCode::FAILURE);
     }
     let text = format!(
-        "#!/bin/sh\n{MARK}\n# Keeps the branch of volume {volume} with the branch of the code.\n\
-         # dvol config hook.enabled off turns it off, dvol hook uninstall deletes it.\n\
+        "#!/bin/sh\n{MARK}\n# Keeps volume {volume} on the branch of the code.\n\
+         # To disable: dvol config hook.enabled off. To delete: dvol hook uninstall.\n\
          command -v dvol >/dev/null 2>&1 || exit 0\n{line}\nexit 0\n"
     );
     if path.exists() {
@@ -116,16 +117,19 @@ fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcom
 fn uninstall() -> Outcome {
     let path = hook_path()?;
     if !is_ours(&path) {
-        return Err(Failure::Failed(format!("{} is no hook that dvol made", path.display())));
+        return Err(Failure::Failed(format!(
+            "cannot uninstall the hook: {} was not installed by dvol",
+            path.display()
+        )));
     }
     disk::remove_file(&path)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings the volume to the branch of the code.
+/// Switches the volume to the branch of the code.
 fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
     let pool = &session.pool;
-    // The third word is 0 when single files were checked out.
+    // git passes 0 as the third argument when it checked out single files.
     if words.get(2).is_some_and(|flag| flag == "0") {
         return Ok(());
     }
@@ -137,7 +141,7 @@ fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
     let Some(name) = git(&["symbolic-ref", "--short", "-q", "HEAD"]) else { return Ok(()) };
     let name = name.trim();
     let Ok(branch) = name.parse::<BranchName>() else {
-        say("note", &format!("dvol: '{name}' cannot name a branch of volume {volume}, which stays as it is"));
+        say("note", &format!("dvol: volume {volume} does not change: '{name}' is not a valid branch name"));
         return Ok(());
     };
     let mut request = CheckoutRequest {
@@ -159,7 +163,12 @@ fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
             Ok(())
         }
         Err(Error::NoCommits { .. }) => {
-            say("note", &format!("dvol: volume {volume} has no commit to start branch {branch} from"));
+            say(
+                "note",
+                &format!(
+                    "dvol: volume {volume} does not change: it has no commit to start branch {branch} from"
+                ),
+            );
             Ok(())
         }
         Err(error) => Err(error.into()),

@@ -5,16 +5,17 @@ use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::process::ExitCode;
 
 use crate::cli::output::{Failure, say};
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author};
 use crate::model::VolumeName;
 use crate::ops::{self, Imported};
 
-/// Make a volume from a tar archive, or from an ordinary Docker volume
+/// Create a volume from a tar archive or an ordinary Docker volume
 ///
 /// An archive of dvol export brings its commit's message, author and date along. The whole content
 /// of any other tar archive becomes the first commit: what `tar --xattrs --acls -xpf` unpacks as
-/// root. SELinux labels are left out; the host gives files their labels. --from-docker takes over a
+/// root. SELinux labels are left out; the host gives files their labels. --from-docker copies a
 /// volume of another driver: it stops that volume's containers for the copy, starts them again, and
 /// leaves the old volume until you delete it.
 #[derive(Debug, clap::Args)]
@@ -22,26 +23,26 @@ use crate::ops::{self, Imported};
   dvol import frob.tar frob_copy
   zstd -dc frob.tar.zst | dvol import - frob_copy
   dvol import --from-docker pgdata shop_pg")]
-pub(in crate::cli) struct Args {
-    /// Take over this volume of the container engine
+pub(in crate::cli) struct ImportArgs {
+    /// Copy this volume of the container engine
     #[arg(long, value_name = "NAME")]
     from_docker: Option<String>,
-    /// Take over the volumes of an older tool's pool (per-branch JSON files) that could not be
-    /// taken over when the pool was first used
+    /// Import the volumes of an older tool's pool (per-branch JSON files) that could not be
+    /// imported when the pool was first used
     #[arg(long, conflicts_with_all = ["from_docker", "operands"])]
     older_layout: bool,
-    /// The archive (- is standard input), and the name of the new volume; with --from-docker the
-    /// name alone (the same name when there is none)
+    /// Archive to read (- is standard input) and name of the new volume; with --from-docker, only
+    /// the name [default: the name of the old volume]
     #[arg(num_args = 0..=2, value_names = ["FILE", "VOLUME"])]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
     let pool = &session.pool;
     if args.older_layout {
         let taken = pool.adopt_rest()?;
         if taken.is_empty() {
-            say("note", "nothing more of the older layout was taken over");
+            say("note", "no more volumes of the older layout were imported");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -51,7 +52,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
             [] => name.parse()?,
             [volume] => volume.parse()?,
             _ => {
-                return Err(Failure::Usage("--from-docker takes the name of the new volume only".to_owned()));
+                return Err(Failure::Usage("--from-docker takes only the name of the new volume".to_owned()));
             }
         };
         catch_interrupts(pool)?;
@@ -59,13 +60,15 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     } else {
         let [file, volume] = args.operands.as_slice() else {
             return Err(Failure::Usage(
-                "import needs a file (- is standard input) and the name of the new volume".to_owned(),
+                "import takes a file (- is standard input) and the name of the new volume".to_owned(),
             ));
         };
         let volume: VolumeName = volume.parse()?;
         let (mut archive, what): (Box<dyn Read>, &str) = if file == "-" {
             if io::stdin().is_terminal() {
-                return Err(Failure::Usage("there is no archive on standard input".to_owned()));
+                return Err(Failure::Usage(
+                    "refusing to read an archive from the terminal: name a file or use a pipe".to_owned(),
+                ));
             }
             (Box::new(BufReader::with_capacity(1 << 20, io::stdin().lock())), "standard input")
         } else {

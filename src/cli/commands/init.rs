@@ -3,19 +3,20 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::model::VolumeName;
 use crate::ops;
 
-/// Make a volume with a branch master, and make it the current one
+/// Create a volume with a branch master and make it current
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol init frob_mysql")]
-pub(in crate::cli) struct Args {
-    /// The name of the new volume
+pub(in crate::cli) struct InitArgs {
+    /// Name of the new volume
     name: VolumeName,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &InitArgs) -> Outcome {
     catch_interrupts(&session.pool)?;
     session.done(&ops::init(&session.pool, &args.name)?)?;
     Ok(ExitCode::SUCCESS)

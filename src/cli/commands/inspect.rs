@@ -8,18 +8,18 @@ use crate::cli::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
 
-/// Tell all of a volume, as JSON: an array, as docker inspect prints it
+/// Show everything about a volume as JSON; an array, like docker inspect
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol inspect\n  dvol inspect frob_mysql\n  dvol inspect a b --format json"
 )]
-pub(in crate::cli) struct Args {
-    /// The volumes; the current one when none is named
+pub(in crate::cli) struct InspectArgs {
+    /// Volumes [default: the current volume]
     #[arg(add = crate::cli::complete::volumes())]
     volumes: Vec<VolumeName>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &InspectArgs) -> Outcome {
     let found = if args.volumes.is_empty() {
         vec![ops::inspect(&session.pool, session.volume(None)?.as_ref())?]
     } else {

@@ -5,19 +5,19 @@ use std::process::ExitCode;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, say};
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::{Outcome, code, operands};
-use crate::model::{Daytime, Instant};
+use crate::model::{Daytime, Instant, VolumeName};
 use crate::ops::{self, LogRequest, LogStart};
 use crate::pool::Pool;
 use crate::report::{LogStyle, LogView};
 
 /// Show the commits of the current branch, newest first
 ///
-/// A first word with .. in it is a range: A..B is what B has and A has not. --format takes text,
-/// json, or a template: '{short} {subject}', '{id} {author} {date} {refs}', or git's '%h %s'.
+/// A..B shows the commits that are reachable from B but not from A. --format takes text, json or a
+/// template: '{short} {subject}', '{id} {author} {date} {refs}', or git's '%h %s'.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol log
@@ -28,61 +28,61 @@ use crate::report::{LogStyle, LogView};
   dvol log --format '{short} {date} {subject}'
   dvol log --code HEAD
   dvol log --oneline --project shop")]
-pub(in crate::cli) struct Args {
-    /// Show so many commits at most; -N is the same
+pub(in crate::cli) struct LogArgs {
+    /// Show at most N commits; -N works too
     #[arg(short = 'n', long, value_name = "N")]
     max_count: Option<usize>,
     #[command(flatten)]
     look: Look,
     #[command(flatten)]
     project: ProjectArg,
-    /// Draw the lines that join commits and their parents
+    /// Draw lines between commits and their parents
     #[arg(long, conflicts_with = "project")]
     graph: bool,
-    /// Begin at every branch and every tag
+    /// Show the commits of all branches and tags
     #[arg(long)]
     all: bool,
-    /// Show the oldest first
+    /// Show the oldest commit first
     #[arg(long, conflicts_with = "graph")]
     reverse: bool,
-    /// Show those made at this date or later
+    /// Show commits made on or after DATE
     #[arg(long, value_name = "DATE", visible_alias = "after")]
     since: Option<String>,
-    /// Show those made at this date or before
+    /// Show commits made on or before DATE
     #[arg(long, value_name = "DATE", visible_alias = "before")]
     until: Option<String>,
-    /// Show those whose author has this (a regular expression)
+    /// Show commits whose author matches a regular expression
     #[arg(long, value_name = "PATTERN")]
     author: Option<String>,
-    /// Show those whose message has this (a regular expression)
+    /// Show commits whose message matches a regular expression
     #[arg(long, value_name = "PATTERN")]
     grep: Option<String>,
-    /// With --author and --grep, take capital and small letters for the same
+    /// Ignore case in --author and --grep
     #[arg(short = 'i', long)]
     regexp_ignore_case: bool,
-    /// Show the commits made at or nearest before this commit of the code, as git names it; run in
-    /// the code's work tree. Looks at all branches
-    #[arg(long, value_name = "REVISION", conflicts_with = "operands")]
+    /// Show the commits of all branches that were made at this commit of the code, or else at its
+    /// nearest ancestor; run it in the work tree of the code
+    #[arg(long, value_name = "REVISION", conflicts_with = "all")]
     code: Option<String>,
-    /// Show what each commit changed
+    /// Show the paths that each commit changed
     #[arg(long)]
     stat: bool,
-    /// Where to begin (HEAD when nothing is named) or a range A..B, and the volume
+    /// Commit to start from [default: HEAD] or a range A..B, and volume
     #[arg(num_args = 0..=3, allow_negative_numbers = true, value_names = ["REVISION", "VOLUME"])]
     #[arg(add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-/// How commits look; `show` has these too.
+/// Flags that decide how commits look; `show` has them too.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Look {
-    /// Show one line a commit
+    /// Show each commit on one line
     #[arg(long)]
     oneline: bool,
-    /// Show branches and tags beside commits, also when the output is no terminal
+    /// Show branches and tags beside commits even if the output is not a terminal
     #[arg(long, overrides_with = "no_decorate")]
     decorate: bool,
-    /// Show no branches and tags beside commits
+    /// Do not show branches and tags beside commits
     #[arg(long)]
     no_decorate: bool,
 }
@@ -101,7 +101,7 @@ impl Look {
     }
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &LogArgs) -> Outcome {
     let style = args.look.style(session)?;
     let (numbers, words): (Vec<_>, Vec<_>) =
         args.operands.iter().cloned().partition(|word| minus(word).is_some());
@@ -131,20 +131,29 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         Some(project) => ops::log_project(&session.pool, project, &request)?,
         None => ops::log(&session.pool, &request)?,
     };
+    if log.entries.is_empty() && project.is_none() && session.is_text() && !session.globals.quiet {
+        note_no_commits(session, request.volume.as_ref())?;
+    }
     session.page(&LogView { log, style, decorate: args.look.decorates(), graph: args.graph })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The N of `-N`.
+/// Tells an empty log of a branch without commits from one whose commits were filtered out.
+fn note_no_commits(session: &Session, volume: Option<&VolumeName>) -> Result<(), Failure> {
+    let volume = session.pool.select(volume)?;
+    let branches = ops::branches(&session.pool, Some(&volume))?.branches;
+    if let Some(branch) = branches.iter().find(|branch| branch.current && branch.head.is_none()) {
+        say("note", &format!("branch {} of volume {volume} has no commits yet", branch.branch));
+    }
+    Ok(())
+}
+
+/// Parses `-N`.
 fn minus(word: &str) -> Option<usize> {
     word.strip_prefix('-')?.parse().ok()
 }
 
-fn start(
-    session: &Session,
-    words: &[String],
-    all: bool,
-) -> Result<(LogStart, Option<crate::model::VolumeName>), Failure> {
+fn start(session: &Session, words: &[String], all: bool) -> Result<(LogStart, Option<VolumeName>), Failure> {
     if let [range, rest @ ..] = words
         && operands::is_range(session, range)
     {
@@ -153,14 +162,14 @@ fn start(
     }
     let operands = operands::read(session, words)?;
     match operands.revision {
-        Some(_) if all => Err(Failure::Usage("--all begins everywhere: name no revision".to_owned())),
+        Some(_) if all => Err(Failure::Usage("--all and --code take no revision".to_owned())),
         Some(revision) => Ok((LogStart::Revision(revision), operands.volume)),
         None if all => Ok((LogStart::All, operands.volume)),
         None => Ok((LogStart::Head, operands.volume)),
     }
 }
 
-/// The same where all volumes of a project are meant.
+/// Reads where to start in each volume of a project.
 fn start_in_each(words: &[String], all: bool) -> Result<LogStart, Failure> {
     if let [range] = words
         && range.contains("..")
@@ -168,14 +177,14 @@ fn start_in_each(words: &[String], all: bool) -> Result<LogStart, Failure> {
         return Ok(LogStart::Range(range.parse()?));
     }
     match operands::only_revision(words)? {
-        Some(_) if all => Err(Failure::Usage("--all begins everywhere: name no revision".to_owned())),
+        Some(_) if all => Err(Failure::Usage("--all and --code take no revision".to_owned())),
         Some(revision) => Ok(LogStart::Revision(revision)),
         None if all => Ok(LogStart::All),
         None => Ok(LogStart::Head),
     }
 }
 
-/// A date of the command line, as seen now.
+/// Parses a date, relative to now.
 pub(in crate::cli) fn date(pool: &Pool, text: &str, daytime: Daytime) -> Result<Instant, Failure> {
     Instant::parse(text, pool.now(), daytime).map_err(|error| Failure::Usage(error.to_string()))
 }

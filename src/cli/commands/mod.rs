@@ -1,4 +1,8 @@
 //! The verbs, one file each: its flags, its help, and what it prints. [`crate::ops`] does the work.
+//!
+//! To add a verb: a file here with its arguments and `run`, and a line in `verbs!` below, under the
+//! heading of `dvol --help` where it belongs. What it does is a file in `ops`; how its result is
+//! printed, a file in `report/verbs`. Help, man pages and completion follow from the arguments.
 
 mod branch;
 mod checkout;
@@ -19,6 +23,7 @@ mod init;
 mod inspect;
 mod list;
 mod log;
+mod man;
 mod plugin;
 mod reflog;
 mod rename;
@@ -37,44 +42,83 @@ use clap::Subcommand;
 use super::Outcome;
 use super::session::Session;
 
-/// Names a verb, with what was typed behind it.
-#[derive(Debug, Subcommand)]
-pub(super) enum Verb {
-    Init(init::Args),
-    #[command(visible_alias = "ls")]
-    List(list::Args),
-    Switch(switch::Args),
-    Commit(commit::Args),
-    Log(log::Args),
-    Show(show::Args),
-    Status(status::Args),
-    Diff(diff::Args),
-    Du(du::Args),
-    Branch(branch::Args),
-    Checkout(checkout::Args),
-    Reset(reset::Args),
-    Undo(undo::Args),
-    Reflog(reflog::Args),
-    Gc(gc::Args),
-    Clone(clone::Args),
-    Rename(rename::Args),
-    Export(export::Args),
-    Import(import::Args),
-    #[command(visible_alias = "describe")]
-    Inspect(inspect::Args),
-    Tag(tag::Args),
-    Rm(rm::Args),
-    RevParse(rev_parse::Args),
-    Run(run::Args),
-    Hook(hook::Args),
-    Config(config::Args),
-    Plugin(plugin::Args),
-    Fsck(fsck::Args),
-    Doctor(doctor::Args),
-    Completion(completion::Args),
-    Help(help::Args),
-    #[command(hide = true)]
-    Man(completion::ManArgs),
+/// Declares the verbs under the headings of `dvol --help`: their modules, with their arguments.
+macro_rules! verbs {
+    ($($heading:literal { $($(#[$attribute:meta])* $verb:ident($module:ident::$args:ident),)* })*) => {
+        /// A verb and its arguments.
+        #[derive(Debug, Subcommand)]
+        pub(super) enum Verb {
+            $($($(#[$attribute])* $verb($module::$args),)*)*
+        }
+
+        impl Verb {
+            /// Runs the verb and returns its exit code.
+            pub(super) fn run(&self, session: &Session) -> Outcome {
+                match self {
+                    $($(Verb::$verb(args) => $module::run(session, args),)*)*
+                }
+            }
+        }
+
+        /// The headings of `dvol --help`, with the verbs under each in the spelling of their
+        /// modules.
+        pub(super) const HEADINGS: &[(&str, &[&str])] = &[$(($heading, &[$(stringify!($module)),*])),*];
+    };
+}
+
+verbs! {
+    "Make and choose volumes" {
+        Init(init::InitArgs),
+        #[command(visible_alias = "ls")]
+        List(list::ListArgs),
+        Switch(switch::SwitchArgs),
+        Clone(clone::CloneArgs),
+        Rename(rename::RenameArgs),
+        Rm(rm::RmArgs),
+    }
+    "Work on a volume" {
+        Status(status::StatusArgs),
+        Diff(diff::DiffArgs),
+        Commit(commit::CommitArgs),
+        Reset(reset::ResetArgs),
+        Undo(undo::UndoArgs),
+        Run(run::RunArgs),
+    }
+    "Look at history" {
+        Log(log::LogArgs),
+        Show(show::ShowArgs),
+        Reflog(reflog::ReflogArgs),
+        RevParse(rev_parse::RevParseArgs),
+    }
+    "Branches and tags" {
+        Branch(branch::BranchArgs),
+        Checkout(checkout::CheckoutArgs),
+        Tag(tag::TagArgs),
+    }
+    "Move data in and out" {
+        Export(export::ExportArgs),
+        Import(import::ImportArgs),
+    }
+    "Look after the pool" {
+        #[command(visible_alias = "describe")]
+        Inspect(inspect::InspectArgs),
+        Du(du::DuArgs),
+        Gc(gc::GcArgs),
+        Fsck(fsck::FsckArgs),
+        Doctor(doctor::DoctorArgs),
+        Config(config::ConfigArgs),
+    }
+    "Join dvol with other programs" {
+        Plugin(plugin::PluginArgs),
+        Hook(hook::HookArgs),
+        Completion(completion::CompletionArgs),
+    }
+    // Not in the overview.
+    "" {
+        Help(help::HelpArgs),
+        #[command(hide = true)]
+        Man(man::ManArgs),
+    }
 }
 
 impl Verb {
@@ -86,43 +130,5 @@ impl Verb {
     /// Returns whether the verb works on the pool, so that an older layout is imported first.
     pub(super) fn needs_pool(&self) -> bool {
         !matches!(self, Verb::Completion(_) | Verb::Man(_) | Verb::Help(_) | Verb::Doctor(_))
-    }
-
-    /// Runs the verb and returns its exit code.
-    pub(super) fn run(&self, session: &Session) -> Outcome {
-        match self {
-            Verb::Init(args) => init::run(session, args),
-            Verb::List(args) => list::run(session, args),
-            Verb::Switch(args) => switch::run(session, args),
-            Verb::Commit(args) => commit::run(session, args),
-            Verb::Log(args) => log::run(session, args),
-            Verb::Doctor(args) => doctor::run(session, args),
-            Verb::Completion(args) => completion::run(args),
-            Verb::Man(args) => completion::man(args),
-            Verb::Help(args) => help::run(args),
-            Verb::Show(args) => show::run(session, args),
-            Verb::Status(args) => status::run(session, args),
-            Verb::Diff(args) => diff::run(session, args),
-            Verb::Du(args) => du::run(session, args),
-            Verb::Branch(args) => branch::run(session, args),
-            Verb::Checkout(args) => checkout::run(session, args),
-            Verb::Clone(args) => clone::run(session, args),
-            Verb::Export(args) => export::run(session, args),
-            Verb::Import(args) => import::run(session, args),
-            Verb::Rename(args) => rename::run(session, args),
-            Verb::Inspect(args) => inspect::run(session, args),
-            Verb::Reset(args) => reset::run(session, args),
-            Verb::Undo(args) => undo::run(session, args),
-            Verb::Reflog(args) => reflog::run(session, args),
-            Verb::Gc(args) => gc::run(session, args),
-            Verb::Tag(args) => tag::run(session, args),
-            Verb::RevParse(args) => rev_parse::run(session, args),
-            Verb::Rm(args) => rm::run(session, args),
-            Verb::Run(args) => run::run(session, args),
-            Verb::Hook(args) => hook::run(session, args),
-            Verb::Config(args) => config::run(session, args),
-            Verb::Plugin(args) => plugin::run(session, args),
-            Verb::Fsck(args) => fsck::run(session, args),
-        }
     }
 }

@@ -3,31 +3,33 @@
 use std::process::ExitCode;
 
 use crate::cli::project::ProjectArg;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands, output};
 use crate::model::{ProjectName, Revision};
 use crate::ops::{self, ResetRequest};
 
-/// Bring the current branch back to a commit
+/// Reset the current branch and its working tree to a commit
 ///
-/// The working tree becomes equal to the commit's. Newer commits that no other branch holds are
-/// dropped. dvol undo brings both back, also what was not committed, as long as trash.keep says. Containers that run on the volume are restarted.
+/// Makes the working tree equal to the commit, and drops newer commits that are not reachable
+/// otherwise. Restarts the containers that run on the volume. dvol undo brings everything back,
+/// uncommitted changes included, until the trash expires (trash.keep).
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol reset --hard HEAD\n  dvol reset --hard HEAD~2 frob_mysql\n  dvol reset --hard HEAD --project shop"
 )]
-pub(in crate::cli) struct Args {
-    /// Replace the working tree; a reset without this is refused
+pub(in crate::cli) struct ResetArgs {
+    /// Replace the working tree; required
     #[arg(long)]
     hard: bool,
     #[command(flatten)]
     project: ProjectArg,
-    /// The commit (HEAD when none is named), and the volume
+    /// Commit [default: HEAD] and volume
     #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ResetArgs) -> Outcome {
     if let Some(project) = args.project.read(session, None)? {
         return reset_project(session, args, &project);
     }
@@ -41,12 +43,12 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     session.note_copy(&done.copied, &done.quiesced, held, done.downtime_ms);
     session.done(&done)?;
     if session.is_text() && !session.globals.quiet {
-        output::say("hint", &format!("dvol undo {} takes this back", done.volume));
+        output::say("hint", &format!("undo this: dvol undo {}", done.volume));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn reset_project(session: &Session, args: &Args, project: &ProjectName) -> Outcome {
+fn reset_project(session: &Session, args: &ResetArgs, project: &ProjectName) -> Outcome {
     let revision = operands::only_revision(&args.operands)?.unwrap_or_else(Revision::head);
     catch_interrupts(&session.pool)?;
     let request = ResetRequest { volume: None, revision, hard: args.hard };
@@ -59,7 +61,7 @@ fn reset_project(session: &Session, args: &Args, project: &ProjectName) -> Outco
     }
     session.done(&done)?;
     if session.is_text() && !session.globals.quiet {
-        output::say("hint", &format!("dvol undo --project {project} takes this back"));
+        output::say("hint", &format!("undo this: dvol undo --project {project}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,34 +11,34 @@ use crate::report::Parsed;
 
 /// Print the id of the commit that a revision names
 ///
-/// A revision is HEAD (or @), a branch, a tag, an id or its first digits (4 at least), each with
-/// any run of ^, ~ and ~N; HEAD@{N} is where HEAD was N moves ago, @{-1} the branch before this one,
-/// ORIG_HEAD the head before the last reset. VOLUME:REVISION names one in another volume. With -q
-/// nothing is said when there is no such commit; the exit code tells.
+/// A revision is HEAD (or @), a branch, a tag, or an id or its first 4 or more digits, followed by
+/// any number of ^, ~ and ~N. HEAD@{N} is HEAD N moves ago, @{-1} the previously current branch,
+/// ORIG_HEAD the head before the last reset. VOLUME:REVISION names a commit of another volume. With
+/// -q, prints no error if there is no such commit; the exit code tells.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol rev-parse HEAD
   dvol rev-parse --short v1~2 frob_mysql
   dvol rev-parse --abbrev-ref HEAD")]
-pub(in crate::cli) struct Args {
-    /// Print the first eight digits only
+pub(in crate::cli) struct RevParseArgs {
+    /// Print only the first eight digits
     #[arg(long)]
     short: bool,
-    /// Print the name of the branch that HEAD stands for
+    /// Print the name of the current branch; takes HEAD
     #[arg(long, conflicts_with = "short")]
     abbrev_ref: bool,
-    /// Taken for scripts that are used to it: exactly one commit must be named, as always
+    /// Accepted for compatibility with git; exactly one commit is always required
     #[arg(long)]
     verify: bool,
-    /// The revision, and the volume
+    /// Revision and volume
     #[arg(num_args = 1..=2, required = true, value_names = ["REVISION", "VOLUME"])]
     #[arg(add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &RevParseArgs) -> Outcome {
     let operands = match args.operands.as_slice() {
-        // One word is always the revision here.
+        // A single operand is always a revision here.
         [word] => {
             operands::Operands { revision: Some(session.revision(word)?), volume: session.volume(None)? }
         }
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     let revision = operands.revision.unwrap_or_else(Revision::head);
     if args.abbrev_ref {
         if revision.base != Base::Head || !revision.steps.is_empty() {
-            return Err(Failure::Usage("--abbrev-ref wants HEAD".to_owned()));
+            return Err(Failure::Usage("--abbrev-ref takes HEAD".to_owned()));
         }
         let list = ops::branches(&session.pool, operands.volume.as_ref())?;
         let current = list.branches.into_iter().find(|branch| branch.current);

@@ -5,26 +5,28 @@ use std::process::ExitCode;
 
 use crate::cli::Outcome;
 use crate::cli::output::{Failure, say};
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, Guard};
 
 /// Delete a volume with all its branches and commits
 ///
-/// Refused while a container, running or not, uses it. Asks on a terminal; elsewhere -f is needed.
+/// Refused while a container uses the volume, running or not. Asks on a terminal; elsewhere, -f is
+/// required.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol rm frob_mysql\n  dvol rm -f frob_mysql")]
-pub(in crate::cli) struct Args {
-    /// Do not ask
+pub(in crate::cli) struct RmArgs {
+    /// Delete without asking
     #[arg(short, long)]
     force: bool,
-    /// The volume
+    /// Volume to delete
     #[arg(add = crate::cli::complete::volumes())]
     volume: VolumeName,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     let volume = session.find(&args.volume)?;
     if session.pool.store().read(|rows| rows.volume(&volume))?.is_none() {
         return Err(Error::NoVolumeToRemove(volume).into());
@@ -36,7 +38,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     let removed = ops::remove(&session.pool, &volume, Guard::Ask)?;
     session.done(&removed)?;
     if removed.kept && session.is_text() && !session.globals.quiet {
-        say("hint", &format!("dvol undo {} brings it back", removed.volume));
+        say("hint", &format!("undo this: dvol undo {}", removed.volume));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,39 +19,39 @@ use crate::model::VolumeName;
 use crate::ops;
 
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
-/// As a shell counts a death by SIGINT.
+/// Exit code of a shell for a command that SIGINT ended.
 const INTERRUPTED: u8 = 130;
-/// As a shell counts a command that cannot be run, and one that is not there.
+/// Exit codes of a shell for a command that cannot be run, and for one that does not exist.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 
-/// Run a command, then put the volume back as it was
+/// Run a command, then roll the volume back
 ///
-/// Also when the command fails or is interrupted. The exit code is the command's. Uncommitted
-/// changes come back too. Branches and tags that the command makes stay. Containers on the volume
-/// are restarted on the state that comes back.
+/// Rolls back even if the command fails or is interrupted, and exits with the command's exit code.
+/// Uncommitted changes from before the command come back as well. Branches and tags that the
+/// command creates stay. Restarts the containers that run on the volume.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol run --rollback frob_mysql -- make test
   dvol run --rollback -- ./migrate --dry-run")]
-pub(in crate::cli) struct Args {
-    /// Put the volume back afterwards; wanted always, as there is no other way to run yet
+pub(in crate::cli) struct RunArgs {
+    /// Roll the volume back afterwards; required
     #[arg(long, required = true)]
     rollback: bool,
-    /// The volume; the current one when none is named
+    /// Volume [default: the current volume]
     #[arg(add = crate::cli::complete::volumes())]
     volume: Option<VolumeName>,
-    /// The command and its words, behind --
+    /// Command and its arguments, after --
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     let pool = &session.pool;
     let failed = |error: io::Error| Failure::Failed(format!("cannot catch signals: {error}"));
     let shown: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
 
-    // While the snapshot is made a signal undoes it, as everywhere.
+    // While the snapshot is made, a signal undoes it, as in other verbs.
     let flag = pool.interrupted();
     let mut ids = Vec::new();
     for signal in SIGNALS {
@@ -61,7 +61,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     let volume = volume.as_ref();
     let snapshot = ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings())?;
 
-    // From here on a signal is the command's, and what comes after it is not to be interrupted.
+    // From here on signals go to the command, and the rollback cannot be interrupted.
     let signals = Signals::new(SIGNALS).map_err(failed)?;
     for id in ids {
         signal_hook::low_level::unregister(id);
@@ -71,22 +71,23 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
     if let Err(error) = ops::rollback(&pool.uninterrupted(), &snapshot) {
         let (volume, tag) = (&snapshot.volume, &snapshot.tag);
         let way = match error {
-            Error::NoVolume(_) => format!("dvol undo {volume} brings it back, then "),
+            Error::NoVolume(_) => format!("dvol undo {volume} && "),
             _ => String::new(),
         };
-        let way = format!("{way}dvol reset --hard {tag} {volume} makes it as it was");
-        say("warning", &format!("volume {volume} is not back yet: {way}"));
+        let way = format!("{way}dvol reset --hard {tag} {volume}");
+        say("warning", &format!("volume {volume} is not rolled back"));
+        say("hint", &format!("roll it back: {way}"));
         return Err(error.into());
     }
     if session.is_text() && session.globals.verbose > 0 {
-        say("note", &format!("volume {} is as it was before", snapshot.volume));
+        say("note", &format!("rolled back volume {}", snapshot.volume));
     }
     Ok(ExitCode::from(code))
 }
 
-/// Runs the command to its end; gives the exit code for ours.
-fn execute(session: &Session, args: &Args, snapshot: &ops::Snapshot, mut signals: Signals) -> u8 {
-    let (program, words) = args.command.split_first().expect("clap wants one word at least");
+/// Runs the command to its end and returns its exit code.
+fn execute(session: &Session, args: &RunArgs, snapshot: &ops::Snapshot, mut signals: Signals) -> u8 {
+    let (program, words) = args.command.split_first().expect("clap requires at least one word");
     let mut command = Command::new(program);
     command
         .args(words)
@@ -101,7 +102,7 @@ fn execute(session: &Session, args: &Args, snapshot: &ops::Snapshot, mut signals
     };
     let pid = Pid::from_child(&child);
     let handle = signals.handle();
-    // A terminal sends Ctrl-C to the command itself, too; once is enough.
+    // A terminal sends Ctrl-C to the command as well; it needs only one.
     let at_terminal = io::stdin().is_terminal();
     let forwarder = std::thread::spawn(move || {
         for signal in signals.forever() {

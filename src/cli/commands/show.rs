@@ -12,15 +12,15 @@ use crate::report::LogView;
 /// Show one commit and what it changed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol show\n  dvol show HEAD~2 frob_mysql\n  dvol show v1 --format json")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli) struct ShowArgs {
     #[command(flatten)]
     look: Look,
-    /// The commit (HEAD when none is named), and the volume
+    /// Commit [default: HEAD] and volume
     #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ShowArgs) -> Outcome {
     let style = args.look.style(session)?;
     let operands = operands::read(session, &args.operands)?;
     let request = LogRequest {

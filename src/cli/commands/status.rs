@@ -9,28 +9,29 @@ use crate::model::VolumeName;
 use crate::ops;
 use crate::report::StatusView;
 
-/// Show what changed since the last commit of the current branch
+/// Show what differs from the newest commit
 ///
-/// With --short, one line a path: A new, M modified, D deleted, T of another type, P only its attributes
-/// (mode, owner, extended attributes, hard links). A new directory ends in / and stands for all in it.
+/// --short prints one line a path: A added, M modified, D deleted, T type changed, P only
+/// attributes changed (mode, owner, extended attributes, hard links). A new directory ends in / and
+/// stands for everything in it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol status
   dvol status --short
   dvol status frob_mysql --format json
   dvol status --short --project shop")]
-pub(in crate::cli) struct Args {
-    /// Show one line a path: its letter, a space, the path
+pub(in crate::cli) struct StatusArgs {
+    /// Print one line a path: a letter, a space and the path
     #[arg(short, long)]
     short: bool,
     #[command(flatten)]
     project: ProjectArg,
-    /// The volume; the current one when none is named
+    /// Volume [default: the current volume]
     #[arg(add = crate::cli::complete::volumes())]
     volume: Option<VolumeName>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &StatusArgs) -> Outcome {
     let (all, of_project) = match args.project.read(session, args.volume.as_ref())? {
         Some(project) => (ops::status_project(&session.pool, &project)?, true),
         None => {

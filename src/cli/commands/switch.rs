@@ -8,22 +8,22 @@ use crate::cli::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
 
-/// Choose the current volume: the one that commands mean when they name none
+/// Choose the current volume: the default of commands that name none
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol switch frob_mysql\n\nTo switch to another branch, use dvol checkout."
 )]
-pub(in crate::cli) struct Args {
-    /// The volume
+pub(in crate::cli) struct SwitchArgs {
+    /// Volume to make current
     #[arg(add = crate::cli::complete::volumes())]
     volume: VolumeName,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &SwitchArgs) -> Outcome {
     let volume = session.find(&args.volume)?;
     ops::switch(&session.pool, &volume)?;
     if session.is_text() && !session.globals.quiet {
-        say("note", &format!("{volume} is the current volume"));
+        say("note", &format!("the current volume is {volume}"));
     }
     Ok(ExitCode::SUCCESS)
 }

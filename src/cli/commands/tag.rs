@@ -3,46 +3,47 @@
 use std::process::ExitCode;
 
 use crate::cli::output::Failure;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author, operands};
 use crate::model::{Revision, TagName, VolumeName};
 use crate::ops::{self, TagRequest};
 
-/// Give a commit a name that holds it; without a name, list the tags
+/// Create, list or delete tags; a commit with a tag is never dropped
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol tag before-migration
   dvol tag -m 'The state that shows the bug' bug-42 HEAD~2 frob_mysql
   dvol tag -l 'v1.*'
   dvol tag -d before-migration")]
-pub(in crate::cli) struct Args {
-    /// Delete the tag; its commit stays while a branch or another tag holds it
+pub(in crate::cli) struct TagArgs {
+    /// Delete a tag; drop its commit if it is not reachable otherwise
     #[arg(short, long, conflicts_with_all = ["list", "message", "force"])]
     delete: bool,
-    /// List the tags, those that PATTERN matches (* and ?)
+    /// List the tags, or only those that match a pattern (* and ?)
     #[arg(short, long, conflicts_with_all = ["message", "force"])]
     list: bool,
-    /// What to say of it
+    /// Message of the tag
     #[arg(short, long, value_name = "MESSAGE")]
     message: Vec<String>,
-    /// Move the tag when there is one of that name
+    /// Move the tag if it exists
     #[arg(short, long)]
     force: bool,
-    /// The tag (with -l a pattern)
+    /// Tag (with -l, pattern)
     #[arg(add = crate::cli::complete::tags())]
     name: Option<String>,
-    /// The commit (HEAD when none is named), and the volume
+    /// Commit [default: HEAD] and volume
     #[arg(num_args = 0..=2, value_names = ["REVISION", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &TagArgs) -> Outcome {
     let pool = &session.pool;
     let last_word = || -> Result<Option<VolumeName>, Failure> {
         match args.operands.as_slice() {
             [] => Ok(session.volume(None)?),
             [word] => Ok(session.volume(Some(&word.parse()?))?),
-            _ => Err(Failure::Usage("a revision goes with a new tag only".to_owned())),
+            _ => Err(Failure::Usage("only a new tag takes a revision".to_owned())),
         }
     };
     match &args.name {
@@ -51,7 +52,7 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
             catch_interrupts(pool)?;
             session.done(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?)?)?;
         }
-        None if args.delete => return Err(Failure::Usage("-d wants the tag's name".to_owned())),
+        None if args.delete => return Err(Failure::Usage("-d takes the name of a tag".to_owned())),
         None => session.print(&ops::tags(pool, session.volume(None)?.as_ref(), None)?)?,
         Some(pattern) if args.list => {
             session.print(&ops::tags(pool, last_word()?.as_ref(), Some(pattern))?)?;

@@ -5,30 +5,31 @@ use std::process::ExitCode;
 use crate::cli::Outcome;
 use crate::cli::output::say;
 use crate::cli::project::ProjectArg;
-use crate::cli::session::{Session, catch_interrupts};
+use crate::cli::session::Session;
+use crate::cli::signals::catch_interrupts;
 use crate::model::VolumeName;
 use crate::ops;
 
-/// Take back the last operation on a volume: reset, checkout, commit, branch, tag, rename, rm
+/// Undo the last operation on a volume: reset, checkout, commit, branch, tag, rename or rm
 ///
-/// A second undo takes the undo back. What reset, rm and branch -d dropped is kept for a while
-/// (trash.keep). A volume that was deleted must be named. With --project the last operation that was made on
-/// all of a project is taken back, all of it.
+/// A second undo undoes the first. Trash keeps what reset, rm and branch -d removed until it
+/// expires (trash.keep). To undo the deletion of a volume, name the volume. With --project, undoes
+/// the last operation that was made on the whole project.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol undo\n  dvol undo frob_mysql\n  dvol undo --operation 12 frob_mysql\n  dvol undo --project shop"
 )]
-pub(in crate::cli) struct Args {
-    /// Take this operation back instead of the last one; dvol reflog lists their numbers
+pub(in crate::cli) struct UndoArgs {
+    /// Undo this operation instead of the last one; dvol reflog lists the numbers
     #[arg(long, value_name = "NUMBER", conflicts_with = "project")]
     operation: Option<u64>,
     #[command(flatten)]
     project: ProjectArg,
-    /// The volume; the current one when none is named
+    /// Volume [default: the current volume]
     volume: Option<VolumeName>,
 }
 
-pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &UndoArgs) -> Outcome {
     if let Some(project) = args.project.read(session, args.volume.as_ref())? {
         catch_interrupts(&session.pool)?;
         let undone = ops::undo_project(&session.pool, &project)?;
@@ -48,11 +49,10 @@ pub(in crate::cli) fn run(session: &Session, args: &Args) -> Outcome {
         let volume = &undone.volume;
         say(
             "note",
-            &format!("only volume {volume} went back: this had been done to all of project {project}"),
+            &format!("only volume {volume} was undone; the operation covered all of project {project}"),
         );
-        let both =
-            format!("dvol undo {volume} brings it back; dvol undo --project {project} then takes back all");
-        say("hint", &both);
+        let whole = format!("dvol undo {volume} && dvol undo --project {project}");
+        say("hint", &format!("undo the whole operation: {whole}"));
     }
     Ok(ExitCode::SUCCESS)
 }

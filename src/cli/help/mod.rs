@@ -19,18 +19,8 @@ use clap::CommandFactory as _;
 use self::look::Look;
 use self::topics::{TOPICS, Topic};
 use super::App;
+use super::commands::HEADINGS;
 use super::pager::Pager;
-
-/// The verbs as the overview shows them; a test sees that none is left out.
-const GROUPS: &[(&str, &[&str])] = &[
-    ("Make and choose volumes", &["init", "list", "switch", "clone", "rename", "rm"]),
-    ("Work on a volume", &["status", "diff", "commit", "reset", "undo", "run"]),
-    ("Look at history", &["log", "show", "reflog", "rev-parse"]),
-    ("Branches and tags", &["branch", "checkout", "tag"]),
-    ("Move data in and out", &["export", "import"]),
-    ("Look after the pool", &["inspect", "du", "gc", "fsck", "doctor", "config"]),
-    ("Join dvol with other programs", &["plugin", "hook", "completion"]),
-];
 
 /// The command line, with the overview in its help.
 pub(super) fn command() -> clap::Command {
@@ -38,13 +28,13 @@ pub(super) fn command() -> clap::Command {
     let mut verbs = String::new();
     let styles = command.get_styles();
     let (header, literal) = (*styles.get_header(), *styles.get_literal());
-    for (title, names) in GROUPS {
-        let _ = writeln!(verbs, "{header}{title}:{header:#}");
-        for name in *names {
-            let verb = command.find_subcommand(name);
-            let about = verb.and_then(clap::Command::get_about).map(ToString::to_string).unwrap_or_default();
+    for (heading, modules) in HEADINGS.iter().filter(|(heading, _)| !heading.is_empty()) {
+        let names = modules.iter().map(|module| module.replace('_', "-"));
+        let _ = writeln!(verbs, "{header}{heading}:{header:#}");
+        for verb in names.filter_map(|name| command.find_subcommand(name)) {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
             let about = about.split([':', ';']).next().unwrap_or_default();
-            let _ = writeln!(verbs, "  {literal}{name:<12}{literal:#}{about}");
+            let _ = writeln!(verbs, "  {literal}{:<12}{literal:#}{about}", verb.get_name());
         }
         verbs.push('\n');
     }
@@ -93,19 +83,15 @@ pub(super) fn show(help: &clap::Error) {
 
 #[cfg(test)]
 mod tests {
-    use super::GROUPS;
+    use super::HEADINGS;
 
     #[test]
     fn the_overview_has_every_verb_and_its_lines_fit() {
         let mut command = super::command();
         command.build();
-        let grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-            let name = verb.get_name();
-            assert!(name == "help" || grouped.contains(&name), "{name} is in no group");
-        }
-        for name in &grouped {
-            assert!(command.find_subcommand(name).is_some(), "{name} is no verb");
+        for module in HEADINGS.iter().flat_map(|(_, modules)| *modules) {
+            let name = module.replace('_', "-");
+            assert!(command.find_subcommand(&name).is_some(), "no verb is called {name}, as its module is");
         }
         let overview = command.render_help().to_string();
         for line in overview.lines() {

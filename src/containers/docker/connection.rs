@@ -1,8 +1,8 @@
-//! The way to an engine: a client and a small runtime of its own, both made at the first call.
+//! Connects to an engine: a client and a small runtime, both created at the first call.
 //!
-//! Calls block their thread, and may come from any: several at once, from a blocking thread of
-//! another runtime, or from inside one. So the future runs on our runtime's own thread and the
-//! caller waits on a channel, which no runtime forbids.
+//! Calls block their thread and may come from any thread: several at once, from a blocking thread
+//! of another runtime, or from inside a runtime. Therefore the future runs on a thread of our own
+//! runtime and the caller waits on a channel, which works everywhere.
 
 use std::fmt;
 use std::future::Future;
@@ -18,22 +18,22 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::tcp;
 
-/// A call that failed, before it is known what it was for.
+/// Why a call failed, without what it was for.
 #[derive(Debug)]
 pub(super) enum CallError {
-    /// Nobody answered, or the connection broke.
+    /// The engine did not answer, or the connection broke.
     Unreachable(String),
-    /// The time was up.
+    /// The engine did not answer in time.
     TimedOut,
     /// The engine refused.
     Answer { status: u16, message: String },
-    /// The engine's answer cannot be understood.
+    /// The engine's answer cannot be parsed.
     Other(String),
 }
 
 impl CallError {
-    /// Whether the engine says that it does not know the container. A 404 alone does not say so: a
-    /// start is answered by one too when a network of the container's is gone.
+    /// Returns whether the engine does not know the container. A 404 alone is not enough: an engine
+    /// also answers a start with it when a network of the container is missing.
     pub(super) fn is_no_such_container(&self) -> bool {
         match self {
             CallError::Answer { status: 404, message } => {
@@ -58,7 +58,7 @@ impl fmt::Display for CallError {
     }
 }
 
-/// An endpoint, and what talks to it once somebody called.
+/// An engine's address, with a client once a call was made.
 #[derive(Debug)]
 pub(super) struct Connection {
     endpoint: String,
@@ -86,7 +86,7 @@ impl Connection {
         tried.is_some_and(|tried| tried.is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied))
     }
 
-    /// Makes one call and waits for its answer, `limit` at most.
+    /// Makes one call and waits at most `limit` for its answer.
     pub(super) fn call<T, F, Fut>(&self, limit: Duration, call: F) -> Result<T, CallError>
     where
         T: Send + 'static,
@@ -94,7 +94,7 @@ impl Connection {
         Fut: Future<Output = Result<T, BollardError>> + Send + 'static,
     {
         let (handle, client) = self.client()?;
-        // The client's own limit covers the head of an answer only; ours covers all of it.
+        // The client's own timeout covers only the head of an answer; ours covers all of it.
         let answer = call(client.with_timeout(limit.saturating_add(Duration::from_secs(1))));
         let (sender, receiver) = mpsc::sync_channel(1);
         handle.spawn(async move {
@@ -107,7 +107,7 @@ impl Connection {
         }
     }
 
-    /// The client; a failure to make one is not remembered, so that an engine may come up later.
+    /// Returns the client. Tries again after a failure, since the engine may come up later.
     fn client(&self) -> Result<(Handle, bollard::Docker), CallError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let handle = match &made.runtime {
@@ -133,17 +133,17 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // A plain drop would wait, and panics inside another runtime.
+        // A plain drop would wait, and panic inside another runtime.
         if let Some(runtime) = made.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// A client for `endpoint`. The API version needs no negotiation: this client asks for paths
-/// without one, and an engine answers those in the newest version that it speaks.
+/// Creates a client for `endpoint`. The API version needs no negotiation: the client uses paths
+/// without a version, which an engine answers in its newest one.
 fn connect(endpoint: &str) -> Result<bollard::Docker, CallError> {
-    // Replaced by the limit of each call.
+    // Each call sets its own timeout.
     let seconds = 60;
     let client = if let Some(path) = socket_path(endpoint) {
         bollard::Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
@@ -165,10 +165,10 @@ fn socket_path(endpoint: &str) -> Option<&str> {
     endpoint.strip_prefix("unix://").or(endpoint.starts_with('/').then_some(endpoint))
 }
 
-/// Why the socket at `path` is not to be had, in the kernel's words.
+/// Returns the kernel's reason why the socket at `path` cannot be used.
 fn why_not(path: &str) -> String {
     match UnixStream::connect(Path::new(path)) {
-        Ok(_) => "the socket was not there a moment ago".to_owned(),
+        Ok(_) => "the socket did not exist a moment ago".to_owned(),
         Err(error) => error.to_string(),
     }
 }
@@ -187,7 +187,7 @@ fn classify(error: BollardError) -> CallError {
     }
 }
 
-/// The innermost reason: "client error (Connect)" helps nobody.
+/// Returns the innermost reason, since "client error (Connect)" does not help.
 fn root_cause(error: &BollardError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {

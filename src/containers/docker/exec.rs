@@ -1,4 +1,4 @@
-//! Running a command inside a container.
+//! Runs a command inside a container.
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -7,10 +7,10 @@ use futures_util::StreamExt as _;
 
 use crate::containers::Executed;
 
-/// What of a command's output is kept, in bytes.
-const KEPT: usize = 64 << 10;
+/// How much of a command's output to keep, in bytes.
+const MAX_OUTPUT_BYTES: usize = 64 << 10;
 
-/// Runs `command` by `sh -c` and waits for its end.
+/// Runs `command` with `sh -c` and waits for its end.
 pub(super) async fn run(client: Docker, container: String, command: String) -> Result<Executed, Error> {
     let options = CreateExecOptions {
         attach_stdout: Some(true),
@@ -23,11 +23,11 @@ pub(super) async fn run(client: Docker, container: String, command: String) -> R
     if let StartExecResults::Attached { mut output, .. } = client.start_exec(&id, None).await? {
         while let Some(chunk) = output.next().await {
             let chunk = chunk?.into_bytes();
-            kept.extend(chunk.iter().take(KEPT.saturating_sub(kept.len())));
+            kept.extend(chunk.iter().take(MAX_OUTPUT_BYTES.saturating_sub(kept.len())));
         }
     }
     let ended = client.inspect_exec(&id).await?;
     let output = String::from_utf8_lossy(&kept).trim_end().to_owned();
-    // An engine that does not tell the code has not seen the command end.
+    // Without an exit code, the engine did not see the command end.
     Ok(Executed { code: ended.exit_code.unwrap_or(-1), output })
 }

@@ -8,7 +8,7 @@ use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{InspectContainerOptions, ListVolumesOptions};
 
 use super::connection::CallError;
-use super::{Docker, PROMPT};
+use super::{CALL_TIMEOUT, Docker};
 use crate::containers::{ContainerError, HostMount};
 
 /// How long the engine may take to tell the mounts of a running container: the driver asks while
@@ -40,8 +40,9 @@ fn mounts_in(inspected: ContainerInspectResponse) -> Vec<HostMount> {
 pub(super) fn volume_directories(docker: &Docker) -> Result<BTreeMap<String, PathBuf>, ContainerError> {
     let filters = HashMap::from([("driver".to_owned(), docker.drivers.clone())]);
     let options = ListVolumesOptions { filters: Some(filters) };
-    let answer =
-        docker.connection.call(PROMPT, move |client| async move { client.list_volumes(Some(options)).await });
+    let answer = docker
+        .connection
+        .call(CALL_TIMEOUT, move |client| async move { client.list_volumes(Some(options)).await });
     let listed = answer.map_err(|error| match error {
         CallError::Unreachable(reason) => docker.unreachable(reason),
         refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },

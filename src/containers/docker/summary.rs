@@ -1,4 +1,4 @@
-//! Reading the engine's list of containers.
+//! Parses the engine's list of containers.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,21 +6,21 @@ use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed, Mou
 
 use crate::containers::{ComposeVolume, Container, Dependency, Service, State};
 
-/// What the names of compose's labels begin with.
+/// The prefix of compose's labels.
 pub(super) const COMPOSE: &str = "com.docker.compose.";
-/// The exit code of a process that SIGKILL ended (128 + 9).
+/// The exit code of a process that SIGKILL ended: 128 + 9.
 const EXIT_KILLED: &str = "137";
 
-/// The containers that mount a volume of one of `drivers`, by volume, oldest first.
+/// Groups the containers that mount a volume of one of `drivers` by volume, oldest first.
 pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeMap<String, Vec<Container>> {
     let mut users: BTreeMap<String, Vec<Container>> = BTreeMap::new();
-    // Engines list the newest first, to the nanosecond, but say seconds: what was made within one
-    // second keeps the engine's order.
+    // Engines sort by nanoseconds, newest first, but report seconds. Containers of the same second
+    // keep the engine's order.
     for summary in list.iter().rev() {
         let Some(id) = summary.id.clone().filter(|id| !id.is_empty()) else { continue };
         for volume in summary.mounts.iter().flatten().filter_map(|mount| volume_of(mount, drivers)) {
             let containers = users.entry(volume.to_owned()).or_default();
-            // One container may mount a volume at several places.
+            // A container may mount a volume at several paths.
             if containers.iter().all(|container| container.id != id) {
                 containers.push(Container {
                     id: id.clone(),
@@ -39,7 +39,7 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
     users
 }
 
-/// The volumes of `drivers` that containers of compose projects in a list mount.
+/// Returns the volumes of `drivers` that containers of compose projects mount.
 pub(super) fn compose_volumes<'a>(
     list: &'a [ContainerSummary],
     drivers: &'a [String],
@@ -57,7 +57,7 @@ pub(super) fn compose_volumes<'a>(
     )
 }
 
-/// What compose's labels say. `depends_on` is a list of `service:condition:restart`.
+/// Parses compose's labels. `depends_on` is a list of `service:condition:restart`.
 fn service(labels: &HashMap<String, String>) -> Option<Service> {
     let label = |name: &str| labels.get(&format!("{COMPOSE}{name}")).filter(|value| !value.is_empty());
     let after = label("depends_on").map(|list| list.split(',').filter_map(dependency).collect());
@@ -74,14 +74,14 @@ fn dependency(text: &str) -> Option<Dependency> {
     Some(Dependency { service, healthy: parts.next() == Some("service_healthy") })
 }
 
-/// The volume behind a mount, if it is one of `drivers`' volumes.
+/// Returns the volume of a mount if its driver is one of `drivers`.
 fn volume_of<'a>(mount: &'a MountPoint, drivers: &[String]) -> Option<&'a str> {
     let ours = |driver: &String| mount.driver.as_ref() == Some(driver);
     let is_volume = mount.typ.as_deref() == Some("volume");
     mount.name.as_deref().filter(|name| is_volume && !name.is_empty() && drivers.iter().any(ours))
 }
 
-/// The container's own name: links add names with a second slash.
+/// Returns the container's own name; links add names with a second slash.
 pub(super) fn name(summary: &ContainerSummary) -> String {
     let names = || summary.names.iter().flatten().map(|name| name.trim_start_matches('/'));
     let own = names().find(|name| !name.contains('/')).or_else(|| names().next());
@@ -91,14 +91,15 @@ pub(super) fn name(summary: &ContainerSummary) -> String {
 
 pub(super) fn state(summary: &ContainerSummary) -> State {
     match summary.state {
-        // One that is stopping still has its processes.
+        // A stopping container still has its processes.
         Some(Listed::RUNNING | Listed::RESTARTING | Listed::STOPPING) => State::Running,
         Some(Listed::PAUSED) => State::Paused,
         _ => State::Stopped,
     }
 }
 
-/// Whether SIGKILL ended it. The list has the exit code in its status: "Exited (137) 2 seconds ago".
+/// Returns whether SIGKILL ended the container. Its status holds the exit code: "Exited (137) 2
+/// seconds ago".
 pub(super) fn was_killed(summary: &ContainerSummary) -> bool {
     let status = summary.status.as_deref().unwrap_or_default();
     let code = status.split_once('(').and_then(|(_, rest)| rest.split_once(')'));

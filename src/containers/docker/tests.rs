@@ -201,7 +201,7 @@ fn a_refused_or_garbled_list_says_so() {
         ("GET /containers/json", 200, json!({"not": "a list"})),
     ]);
     let error = engine.docker().users().unwrap_err();
-    assert_eq!(error.to_string(), "the container engine refused to list containers: driver trouble");
+    assert_eq!(error.to_string(), "cannot list containers: the container engine answered: driver trouble");
     assert!(matches!(engine.docker().users().unwrap_err(), ContainerError::Engine { .. }));
 }
 
@@ -242,7 +242,7 @@ fn a_container_that_does_not_stop_is_named() {
     let timeout = Some(Duration::from_secs(1));
     let engine = FakeEngine::new(vec![running(), ("POST", 204, Value::Null)]);
     let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
-    assert_eq!(error.to_string(), "container name-1 does not stop");
+    assert_eq!(error.to_string(), "cannot stop container name-1: it is still running");
     let engine = FakeEngine::new(vec![running(), ("POST", 500, json!({"message": "permission denied"}))]);
     let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
     assert_eq!(error.to_string(), "cannot stop container name-1: permission denied");
@@ -258,7 +258,7 @@ fn a_container_that_deletes_itself_may_be_gone_after_its_stop_but_not_before() {
     let docker = engine.docker();
     assert_eq!(docker.stop(&id('1'), Some(Duration::from_secs(1))).unwrap(), StopOutcome::Ended);
     let error = docker.stop(&id('1'), None).unwrap_err();
-    assert_eq!(error.to_string(), "container name-1 is gone");
+    assert_eq!(error.to_string(), "container name-1 does not exist any more");
 }
 
 #[test]

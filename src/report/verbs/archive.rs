@@ -2,22 +2,28 @@
 
 use std::io::{self, Write};
 
+use crate::model::format_size;
 use crate::ops::{Exported, Imported, MetadataLine};
 use crate::report::json::{json_line, json_lines};
 use crate::report::text::Text;
-use crate::report::words::{entries, size};
+use crate::report::words::entries;
 
 impl Text for Exported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (volume, id) = (&self.volume, self.id.short());
-        writeln!(out, "Exported {volume}:{id}: {}, {}", entries(self.entries), size(self.bytes))
+        writeln!(out, "Exported {volume}:{id}: {}, {}", entries(self.entries), format_size(self.bytes))
     }
 }
 
 impl Text for Imported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (volume, id) = (&self.volume, self.id.short());
-        writeln!(out, "Imported volume {volume} at {id}: {}, {}", entries(self.entries), size(self.bytes))
+        writeln!(
+            out,
+            "Imported volume {volume} at {id}: {}, {}",
+            entries(self.entries),
+            format_size(self.bytes)
+        )
     }
 }
 

@@ -11,23 +11,23 @@ use crate::report::text::Text;
 use crate::report::words::plain;
 use crate::report::{Lines, Wrap};
 
-/// What is shown of each branch.
+/// What to show of each branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BranchStyle {
     /// Its name.
     Names,
     /// Its name and its newest commit.
     Heads,
-    /// The name of the current one alone.
+    /// Only the name of the current branch.
     Current,
 }
 
-/// The branches and how they are shown to people; in JSON it is one branch a line.
+/// Branches and how to show them as text; JSON has one branch a line.
 #[derive(Debug, Clone)]
 pub struct BranchView {
     /// The branches.
     pub list: BranchList,
-    /// What is shown.
+    /// What to show of each.
     pub style: BranchStyle,
 }
 

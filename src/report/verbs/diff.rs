@@ -1,4 +1,4 @@
-//! What differs, as git says it: a patch, a table of counts, or a letter and a path.
+//! Report of `diff`, as git prints it: a patch, a table of counts, or a letter and a path.
 
 use std::io::{self, Write};
 
@@ -12,9 +12,10 @@ use crate::report::style::{GREEN, HUNK, RED};
 use crate::report::words::plain;
 use crate::sys::tree::{ChangeKind, EntryKind};
 
-/// Columns of a table of counts, and those of its bars.
-const COLUMNS: usize = 80;
-const BAR: usize = 40;
+/// The width of a table of counts, in columns.
+const TABLE_COLUMNS: usize = 80;
+/// The longest bar in it, in columns.
+const BAR_COLUMNS: usize = 40;
 
 /// Writes one entry as JSON.
 ///
@@ -32,7 +33,7 @@ pub fn diff_name(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
     writeln!(out, "{}\t{}", letter(entry.kind), shown(&entry.path))
 }
 
-/// Writes all there is to say of one entry.
+/// Writes everything about one entry.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -73,7 +74,7 @@ pub fn diff_patch(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
     Ok(())
 }
 
-/// `file mode 0644, owner 999:999`, and what is of its type.
+/// Describes an entry: `file mode 0644, owner 999:999`, and what its type adds.
 fn described(side: &DiffSide) -> String {
     let mut text = format!("{} mode {}, owner {}:{}", word(side.kind), side.mode, side.uid, side.gid);
     if let Some(target) = &side.target {
@@ -121,12 +122,12 @@ fn changed(entry: &DiffEntry, old: &DiffSide, new: &DiffSide) -> Vec<String> {
         lines.push(format!("{what} extended attribute {}", plain(&xattr.name)));
     }
     if lines.is_empty() && entry.kind == ChangeKind::Attributes {
-        lines.push("linked with other names".to_owned());
+        lines.push("hard linked with other names".to_owned());
     }
     lines
 }
 
-/// The table of counts, which needs all rows to know how wide they are.
+/// Collects the table of counts; its column widths depend on all rows.
 #[derive(Debug, Default)]
 pub struct DiffStat {
     rows: Vec<Row>,
@@ -136,7 +137,7 @@ pub struct DiffStat {
 struct Row {
     path: String,
     lines: Option<(usize, usize)>,
-    /// Bytes before and after of what is no text.
+    /// Bytes before and after, of a file that is not text.
     bytes: Option<(u64, u64)>,
 }
 
@@ -159,8 +160,13 @@ impl DiffStat {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let width =
-            self.rows.iter().map(|row| row.path.chars().count()).max().unwrap_or(0).min(COLUMNS - BAR);
+        let width = self
+            .rows
+            .iter()
+            .map(|row| row.path.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(TABLE_COLUMNS - BAR_COLUMNS);
         let most = self.rows.iter().filter_map(|row| row.lines).map(|(a, d)| a + d).max().unwrap_or(0);
         let number = most.to_string().len();
         for row in &self.rows {
@@ -171,8 +177,9 @@ impl DiffStat {
                 }
                 (None, lines) => {
                     let (added, deleted) = lines.unwrap_or_default();
-                    // A bar is cut down to fit, but nothing that is there vanishes from it.
-                    let scaled = |n: usize| if most <= BAR { n } else { (n * BAR).div_ceil(most) };
+                    // Scaling a bar rounds up, so that no change vanishes from it.
+                    let fits = most <= BAR_COLUMNS;
+                    let scaled = |n: usize| if fits { n } else { (n * BAR_COLUMNS).div_ceil(most) };
                     let (plus, minus) = ("+".repeat(scaled(added)), "-".repeat(scaled(deleted)));
                     let sum = added + deleted;
                     let space = if sum > 0 { " " } else { "" };

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use tabwriter::{Alignment, TabWriter};
 
+use crate::model::format_size;
 use crate::ops::{DuEntry, Measured};
 use crate::report::Wrap;
 use crate::report::json::json_lines;
 use crate::report::text::Text;
-use crate::report::words::{plain, size};
+use crate::report::words::plain;
 
 impl Text for Vec<DuEntry> {
     fn wrap(&self) -> Wrap {
@@ -19,14 +20,14 @@ impl Text for Vec<DuEntry> {
         let mut table = TabWriter::new(out).padding(2).alignment(Alignment::Right);
         writeln!(table, "LOGICAL\tUNSHARED\t")?;
         for DuEntry { what, sizes, .. } in self {
-            let unshared = sizes.unshared.map_or_else(|| "?".to_owned(), size);
+            let unshared = sizes.unshared.map_or_else(|| "?".to_owned(), format_size);
             let name = match what {
                 Measured::Branch { branch, current: true } => format!("branch {branch} (current)"),
                 Measured::Branch { branch, current: false } => format!("branch {branch}"),
                 Measured::Commit { id, subject } => format!("commit {} {}", id.short(), plain(subject)),
                 Measured::Total => "total".to_owned(),
             };
-            writeln!(table, "{}\t{unshared}\t  {name}", size(sizes.logical))?;
+            writeln!(table, "{}\t{unshared}\t  {name}", format_size(sizes.logical))?;
         }
         table.flush()
     }

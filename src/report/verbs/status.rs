@@ -2,26 +2,26 @@
 
 use std::io::{self, Write};
 
+use crate::model::format_size;
 use crate::ops::{Status, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
 use crate::report::style::RED;
 use crate::report::text::Text;
-use crate::report::words::size;
 use crate::sys::tree::ChangeKind;
 
-/// What status says of one volume or several, and how that is shown to people; in JSON each is one object.
+/// The status of volumes and how to show it as text; JSON has one volume a line.
 #[derive(Debug, Clone)]
 pub struct StatusView {
-    /// Of each volume.
+    /// The status of each volume.
     pub all: Vec<Status>,
-    /// Whether each volume is named, and stands before its paths.
+    /// Whether to name each volume, also before its paths.
     pub of_project: bool,
-    /// One line a path, and nothing else.
+    /// Whether to print only one line a path.
     pub short: bool,
 }
 
-/// The letter of a change, where there is one: git's, and P for what git does not keep.
+/// Returns the letter of a change: git's, and P for attributes that git does not track.
 pub(super) fn letter(kind: ChangeKind) -> char {
     match kind {
         ChangeKind::Added => 'A',
@@ -70,13 +70,15 @@ fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "No commits yet")?;
     }
     if let (Some(most), Some(allocated)) = (status.max_size, status.allocated) {
-        let over = if allocated > most { ", too much to be committed" } else { "" };
-        writeln!(out, "Takes {} of {}{over}", size(allocated), size(most))?;
+        let over = if allocated > most { ": too much to commit" } else { "" };
+        writeln!(out, "Uses {} of {}{over}", format_size(allocated), format_size(most))?;
     }
     if status.clean {
         return writeln!(out, "nothing to commit, working tree clean");
     }
-    writeln!(out, "Changes since the last commit:")?;
+    let what =
+        if status.head.is_none() { "Changes to be committed:" } else { "Changes since the last commit:" };
+    writeln!(out, "{what}")?;
     for change in &status.changes {
         let word = match change.kind {
             ChangeKind::Added => "new:",

@@ -210,10 +210,13 @@ fn what_is_no_archive_of_ours_is_refused_with_the_reason() {
         (cut, "cannot"),
         (
             whole[..whole.len() - 1024].to_vec(),
-            "it has no end, so it may have been cut off\nhint: if it is whole, add",
+            "it has no end, so it may have been cut off\nhint: append an end if",
         ),
         (Vec::new(), "it is empty"),
-        (b"\x1f\x8b and so on".to_vec(), "it is compressed with gzip\nhint: unpack it on the way: gunzip -c"),
+        (
+            b"\x1f\x8b and so on".to_vec(),
+            "it is compressed with gzip\nhint: decompress the archive: gunzip -c",
+        ),
         (b"\x28\xb5\x2f\xfd and so on".to_vec(), "zstd -dc FILE | dvol import - VOLUME"),
         (vec![b'x'; 2000], "it is not a tar archive"),
     ] {

@@ -15,7 +15,7 @@ fn a_branch_is_made_without_a_switch() {
     pool.ok(["checkout", "old"]);
     assert_eq!(pool.read("db", "state"), "one");
     pool.fails(1, ["branch", "new"], "already exists");
-    pool.fails(1, ["branch", "newer", "nosuch"], "names no commit");
+    pool.fails(1, ["branch", "newer", "nosuch"], "neither a commit");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn checkout_b_capital_makes_a_branch_anew() {
     assert_eq!(pool.read("db", "state"), "two");
     pool.write("db", "state", "not committed");
     pool.ok(["checkout", "-f", "master"]);
-    pool.fails(1, ["checkout", "-B", "side", "HEAD~1"], "-f throws them away");
+    pool.fails(1, ["checkout", "-B", "side", "HEAD~1"], "discard the changes with -f");
     pool.ok(["checkout", "-f", "-B", "side", "HEAD~1"]);
     assert_eq!(pool.read("db", "state"), "one");
     // The current one too.
@@ -82,5 +82,5 @@ fn what_is_no_branch_is_explained() {
     pool.ok(["tag", "v1"]);
     pool.fails(1, ["checkout", "v1"], "dvol checkout -b NAME v1");
     pool.ok(["branch", "side"]);
-    pool.fails(1, ["switch", "side"], "'side' is a branch of volume db: dvol checkout side");
+    pool.fails(1, ["switch", "side"], "'side' is a branch of volume db; switch to it: dvol checkout side");
 }

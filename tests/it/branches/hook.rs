@@ -68,5 +68,5 @@ fn a_hook_of_somebody_elses_is_left_alone() {
     assert_eq!(said.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&said.stderr).contains("add this line to it"), "{said:?}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "#!/bin/sh\n");
-    pool.fails(1, ["hook", "install"], "no git repository");
+    pool.fails(1, ["hook", "install"], "not in a git repository");
 }

@@ -38,7 +38,7 @@ fn a_name_is_a_branchs_or_a_tags_and_a_tag_moves_only_by_force() {
     pool.fails(1, ["tag", "master"], "volume db has a branch of that name");
     pool.ok(["tag", "v1"]);
     pool.fails(1, ["checkout", "-b", "v1"], "volume db has a tag of that name");
-    pool.fails(1, ["tag", "v1", "HEAD~1"], "-f moves it");
+    pool.fails(1, ["tag", "v1", "HEAD~1"], "move the tag: dvol tag -f v1");
     assert!(pool.ok(["tag", "-f", "v1", "HEAD~1"]).starts_with("Updated tag 'v1'"));
     pool.fails(2, ["tag", "HEAD"], "names a revision");
     pool.ok(["tag", "-d", "v1"]);

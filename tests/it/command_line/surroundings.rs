@@ -114,7 +114,7 @@ fn ctrl_c_in_the_middle_of_a_commit_leaves_nothing() {
     kill_process(pid, Signal::CONT).unwrap();
     let ended = Said::from(child.wait_with_output().unwrap());
     assert_eq!(ended.code, 130, "{ended:?}");
-    assert!(ended.err.contains("nothing was changed"), "{ended:?}");
+    assert!(ended.err.contains("nothing changed"), "{ended:?}");
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 0);
     assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n");
     pool.ok(["fsck"]);

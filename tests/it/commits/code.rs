@@ -50,5 +50,5 @@ fn a_commit_records_the_code_that_it_was_made_beside() {
     git(&pool, &["commit", "-qam", "second"]);
     let found = dvol(&pool, &["log", "--code", "HEAD", "--format", "%s"]);
     assert_eq!(found, "beside a dirty first\nbeside the first\n");
-    pool.fails(2, ["log", "--code", "HEAD"], "git knows no commit 'HEAD'");
+    pool.fails(2, ["log", "--code", "HEAD"], "git finds no commit 'HEAD'");
 }

@@ -61,7 +61,7 @@ fn reset_wants_hard_and_a_commit() {
     pool.write("db", "state", "two");
     pool.fails(1, ["reset", "HEAD"], "--hard");
     pool.fails(1, ["reset", "--hard", "HEAD^^^"], "goes past the root");
-    pool.fails(1, ["reset", "--hard", "nosuch"], "names no commit");
+    pool.fails(1, ["reset", "--hard", "nosuch"], "neither a commit");
     pool.fails(1, ["reset", "--hard", "HEAD^2"], "second parent");
     pool.fails(2, ["reset", "--hard", "HEAD~x"], "is not a revision");
     assert_eq!(pool.read("db", "state"), "two");
@@ -77,7 +77,7 @@ fn an_id_may_be_shortened_to_four_digits() {
     pool.ok(["commit", "-m", "Two"]);
     pool.ok(["reset", "--hard", &id[..8]]);
     assert_eq!(pool.ids("db"), std::slice::from_ref(&id));
-    pool.fails(1, ["reset", "--hard", &id[..3]], "names no commit");
+    pool.fails(1, ["reset", "--hard", &id[..3]], "neither a commit");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn what_is_too_large_becomes_no_volume() {
 fn status_and_inspect_tell_the_limit_and_what_is_used_of_it() {
     let pool = too_large();
     let status = pool.ok(["status"]);
-    assert!(status.contains(" KiB of 100.0 KiB, too much to be committed\n"), "{status}");
+    assert!(status.contains(" KiB of 100.0 KiB: too much to commit\n"), "{status}");
     pool.ok(["config", "-C", "db", "volume.max-size", "1M"]);
     let status = pool.ok(["status"]);
     assert!(status.contains(" KiB of 1.0 MiB\n"), "{status}");

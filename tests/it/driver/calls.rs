@@ -264,7 +264,7 @@ fn a_killed_drivers_socket_is_replaced_and_a_live_ones_is_not() {
     let nowhere = pool.command(["plugin", "--socket", "/proc/self/dvol.sock"]).output().unwrap();
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(
-        String::from_utf8_lossy(&nowhere.stderr).contains("cannot make the socket /proc/self/dvol.sock: ")
+        String::from_utf8_lossy(&nowhere.stderr).contains("cannot create the socket /proc/self/dvol.sock: ")
     );
     let socket = driver.socket().to_owned();
     driver.kill();

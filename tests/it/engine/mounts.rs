@@ -92,7 +92,7 @@ fn an_engine_that_does_not_answer_changes_nothing() {
     driver.kill();
     let nowhere = pool.dir().join("engine.sock");
     let driver = Driver::start_with(&pool, &nowhere);
-    eventually("the driver asks twice", || driver.log().matches("cannot be brought in line").count() > 1);
+    eventually("the driver asks twice", || driver.log().matches("cannot reconcile mounts").count() > 1);
     has(&pool, &["db d1"]);
     // It comes up, and has no container any more.
     let late = FakeEngine::new();

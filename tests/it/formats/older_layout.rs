@@ -67,7 +67,7 @@ fn a_pool_of_the_older_layout_is_taken_over_at_first_use_and_its_files_stay() {
 
     let first = pool.run(["list", "--format", "json"]);
     assert!(
-        first.err.contains("took over volume shop") && first.err.contains("took over volume empty"),
+        first.err.contains("imported volume shop") && first.err.contains("imported volume empty"),
         "{}",
         first.err
     );
@@ -129,7 +129,7 @@ fn what_nobody_can_bring_back_is_told_and_the_rest_is_taken_over() {
         &format!("ignored commit {} of shop/master: its tree is missing", id(2)),
         "branch 'gone' does not exist",
         "master is current now",
-        "working tree of shop/master is missing",
+        "working tree of branch master of volume shop was missing",
         "no volume is current",
         "its settings are ignored",
     ] {
@@ -198,7 +198,7 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
     fs::rename(pool.root().join("odd name"), pool.root().join("even_name")).unwrap();
     let again = pool.run(["import", "--older-layout"]);
     assert!(
-        again.err.contains("took over volume torn") && again.err.contains("took over volume even_name"),
+        again.err.contains("imported volume torn") && again.err.contains("imported volume even_name"),
         "{}",
         again.err
     );
@@ -210,7 +210,7 @@ fn what_can_be_mended_is_not_taken_over_by_half_and_can_be_had_later() {
     again.ok();
     assert_eq!(messages(&pool, &["torn"]), ["message 4"]);
     let third = pool.run(["import", "--older-layout"]);
-    assert!(third.err.contains("nothing more"), "{}", third.err);
+    assert!(third.err.contains("no more volumes"), "{}", third.err);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn two_that_come_at_once_take_over_once() {
         let output = child.wait_with_output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{err}");
-        took += usize::from(err.contains("took over volume shop"));
+        took += usize::from(err.contains("imported volume shop"));
     }
     assert_eq!(took, 1);
     pool.ok(["fsck"]);

@@ -79,10 +79,10 @@ fn what_cannot_be_asked_is_refused() {
         (&["log", "a...b"][..], "is not a range"),
         (&["log", "--since", "soon"], "is not a date"),
         (&["log", "--grep", "("], "is not a regular expression"),
-        (&["log", "--format", "{nosuch}"], "the format knows no {nosuch}"),
+        (&["log", "--format", "{nosuch}"], "unknown field {nosuch}"),
         (&["log", "--format", "xml"], "use text, json"),
-        (&["list", "--format", "{id}"], "a template goes with log and show only"),
-        (&["log", "--all", "master"], "name no revision"),
+        (&["list", "--format", "{id}"], "only log and show take a template"),
+        (&["log", "--all", "master"], "take no revision"),
     ] {
         pool.fails(2, words, part);
     }

@@ -60,7 +60,7 @@ fn an_engine_behind_tls_is_refused_with_the_way_out() {
     ] {
         let mut command = pool.command_of(dvol());
         let output = command.envs(environment.iter().copied()).args(["commit", "-m", "x"]).output().unwrap();
-        Said::from(output).fails(1, "run dvol on the engine's machine");
+        Said::from(output).fails(1, "run dvol on the host of the engine");
     }
     assert_eq!(pool.ids("db").len(), 1);
 }

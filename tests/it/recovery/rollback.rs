@@ -133,8 +133,9 @@ fn a_volume_that_the_command_takes_away_is_had_back_as_it_is_told() {
         &format!("DVOL_TEST_IDS=90000 {dvol} rm -f db"),
     ]);
     assert_eq!(said.code, 1);
-    let way = said.err.lines().find(|line| line.contains("is not back yet")).unwrap();
-    assert!(way.contains("dvol undo db brings it back, then dvol reset --hard dvol-run/"), "{way}");
+    assert!(said.err.contains("warning: volume db is not rolled back\n"), "{}", said.err);
+    let way = said.err.lines().find(|line| line.contains("roll it back")).unwrap();
+    assert!(way.contains("dvol undo db && dvol reset --hard dvol-run/"), "{way}");
     let tag = way.split(' ').find(|word| word.starts_with("dvol-run/")).unwrap();
     pool.ok(["undo", "db"]);
     pool.ok(["reset", "--hard", tag, "db"]);

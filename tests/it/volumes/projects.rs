@@ -43,7 +43,7 @@ fn a_commit_of_a_project_has_one_id_and_the_log_shows_it_once() {
         );
     }
     let said = pool.run(["commit", "--project", "shop", "-m", "three"]);
-    assert_eq!(said.err, "note: the volumes of project shop are shop_cache, shop_db\n");
+    assert_eq!(said.err, "note: volumes of project shop: shop_cache, shop_db\n");
     let three = said.out.trim().to_owned();
     let oneline = pool.ok(["log", "--oneline", "--project", "shop"]);
     let expected = format!(
@@ -110,7 +110,7 @@ fn a_reset_takes_all_volumes_to_the_commit_that_was_made_of_all_or_none_at_all()
 #[test]
 fn a_branch_of_a_project_is_one_of_each_volume() {
     let (pool, _) = shop();
-    pool.fails(2, ["checkout", "dev", "HEAD", "--project", "shop"], "goes with -b");
+    pool.fails(2, ["checkout", "dev", "HEAD", "--project", "shop"], "requires -b");
     let done = pool.ok(["checkout", "-b", "dev", "--project", "shop"]);
     assert_eq!(done, "shop_cache: Switched to a new branch 'dev'\nshop_db: Switched to a new branch 'dev'\n");
     write(&pool, "shop_db", "dirty");
@@ -150,7 +150,7 @@ fn an_undo_of_one_volume_leaves_the_others_and_says_so() {
     pool.ok(["commit", "--project", "shop", "-m", "three"]);
     let subject = |volume| pool.ok(["log", "-1", "--format", "{subject}", volume]);
     let said = pool.run(["undo", "shop_db"]);
-    assert!(said.err.contains("only volume shop_db went back"), "{}", said.err);
+    assert!(said.err.contains("only volume shop_db was undone"), "{}", said.err);
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "three\n".to_owned()));
     pool.fails(1, ["undo", "--project", "shop"], "branch master was changed since");
     pool.ok(["undo", "shop_db"]);
@@ -171,11 +171,11 @@ fn a_project_that_is_none_is_refused() {
     );
 
     pool.fails(2, ["commit", "--project", "Shop", "-m", "x"], "'Shop' is not a valid project name");
-    pool.fails(2, ["commit", "--project", ".", "-m", "x"], "there is no compose file here");
+    pool.fails(2, ["commit", "--project", ".", "-m", "x"], "no compose file in this directory");
     for words in
         [&["-C", "shop_db", "status"][..], &["status", "shop_db"], &["reset", "--hard", "HEAD", "shop_db"]]
     {
-        pool.fails(2, [words, &["--project", "shop"]].concat(), "--project means all volumes");
+        pool.fails(2, [words, &["--project", "shop"]].concat(), "--project covers all volumes");
     }
 }
 

@@ -1,19 +1,19 @@
-//! The lines of `log --graph`: one column for each line of commits, joined where they meet.
+//! Draws the lines of `log --graph`: a column for each line of commits, joined where they meet.
 //!
 //! A commit has one parent at most, so lines only ever join on the way down.
 
 use crate::model::CommitId;
 
-/// The columns as they stand below the last commit that was drawn: the commit that each waits for.
+/// The columns below the last commit drawn: the commit that comes next in each.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     waiting: Vec<CommitId>,
 }
 
-/// What stands before the lines of one commit.
+/// What to print before the lines of one commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rails {
-    /// Lines above it, where columns join.
+    /// Lines above the commit, where columns join.
     pub(super) joins: Vec<String>,
     /// Before its first line.
     pub(super) first: String,
@@ -57,7 +57,7 @@ impl Graph {
     }
 }
 
-/// The line on which the column `other` joins `column`, and those to its right move over.
+/// Draws the line on which column `other` joins `column` and those to its right move left.
 fn join(column: usize, other: usize, columns: usize) -> String {
     let mut line = String::new();
     for at in 0..other {

@@ -1,4 +1,4 @@
-//! The log and single commits, as git shows them.
+//! Reports of `log` and `show`, as git prints them.
 
 mod graph;
 mod template;
@@ -18,7 +18,7 @@ use crate::report::text::Text;
 use crate::report::words::{author, plain};
 use crate::sys::tree::ChangeKind;
 
-/// How each commit is shown.
+/// How to show each commit.
 #[derive(Debug, Clone, Default)]
 pub enum LogStyle {
     /// Several lines, with the whole message.
@@ -26,20 +26,20 @@ pub enum LogStyle {
     Full,
     /// One line.
     Oneline,
-    /// As the template says.
+    /// Through a template.
     Template(Template),
 }
 
-/// A log and how it is shown to people; in JSON it is one commit a line.
+/// A log and how to show it as text; JSON has one commit a line.
 #[derive(Debug, Clone)]
 pub struct LogView {
     /// The commits.
     pub log: Log,
-    /// How each is shown.
+    /// How to show each.
     pub style: LogStyle,
-    /// Whether branches and tags stand beside them.
+    /// Whether to show branches and tags beside commits.
     pub decorate: bool,
-    /// Whether lines at the left join commits and parents.
+    /// Whether to draw lines between commits and their parents.
     pub graph: bool,
 }
 
@@ -136,7 +136,7 @@ fn code_line(code: &CodeState) -> String {
     format!("{commit}{branch}{dirty}{remote}")
 }
 
-/// ` (HEAD -> master, tag: v1, experiment)`, or nothing.
+/// Formats the names of a commit: ` (HEAD -> master, tag: v1, experiment)`, or nothing.
 fn names(entry: &LogEntry, current: &BranchName) -> String {
     let mut names = Vec::new();
     if entry.head {
@@ -169,10 +169,10 @@ fn stat(changes: &[StatusChange]) -> Vec<String> {
         .collect();
     let of = |kind: ChangeKind| changes.iter().filter(|change| change.kind == kind).count();
     let kinds = [
-        (ChangeKind::Added, "new"),
+        (ChangeKind::Added, "added"),
         (ChangeKind::Modified, "modified"),
         (ChangeKind::Deleted, "deleted"),
-        (ChangeKind::TypeChanged, "of another type"),
+        (ChangeKind::TypeChanged, "with another type"),
         (ChangeKind::Attributes, "with other attributes"),
     ];
     let parts =

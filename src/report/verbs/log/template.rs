@@ -1,10 +1,10 @@
-//! `log --format TEMPLATE`: `{short} {subject}`, or git's `%h %s`.
+//! Renders commits through `log --format TEMPLATE`: `{short} {subject}`, or git's `%h %s`.
 
 use crate::model::BranchName;
 use crate::ops::LogEntry;
 use crate::report::words::plain_lines;
 
-/// The names between braces, with git's placeholders of the same meaning.
+/// The fields in braces, with git's placeholders of the same meaning.
 const FIELDS: [(&str, &str, Field); 21] = [
     ("id", "%H", |e, _| e.id.to_string()),
     ("short", "%h", |e, _| e.id.short().to_owned()),
@@ -31,7 +31,7 @@ const FIELDS: [(&str, &str, Field); 21] = [
 
 type Field = fn(&LogEntry, &BranchName) -> String;
 
-/// A template that was understood.
+/// A parsed template.
 #[derive(Debug, Clone)]
 pub struct Template(Vec<Piece>);
 
@@ -53,7 +53,7 @@ fn join<T: ToString>(names: &[T]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// `HEAD -> master, experiment, tag: v1`, as git has it.
+/// Formats the names of a commit as git does: `HEAD -> master, tag: v1, experiment`.
 pub(super) fn refs(entry: &LogEntry, current: &BranchName) -> String {
     let mut names = Vec::new();
     if entry.head {
@@ -66,10 +66,11 @@ pub(super) fn refs(entry: &LogEntry, current: &BranchName) -> String {
 }
 
 impl Template {
-    /// Reads a template; `\n` and `\t` in it are a new line and a tab, `{{` and `%%` are themselves.
+    /// Parses a template; `\n` and `\t` stand for a new line and a tab, `{{` and `%%` for `{` and
+    /// `%`.
     ///
     /// # Errors
-    /// With what is wrong, for a person.
+    /// With a message for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.replace("\\n", "\n").replace("\\t", "\t");
         let mut pieces = Vec::new();
@@ -86,7 +87,7 @@ impl Template {
                     continue;
                 }
                 '{' => {
-                    let (name, _) = rest[1..].split_once('}').ok_or("a { in the format has no }")?;
+                    let (name, _) = rest[1..].split_once('}').ok_or("the format has a { without a }")?;
                     let known = FIELDS.iter().find(|(known, _, _)| *known == name);
                     let known = known.ok_or_else(|| unknown(&format!("{{{name}}}")))?;
                     (Some(known.2), name.len() + 2)
@@ -125,5 +126,5 @@ impl Template {
 
 fn unknown(what: &str) -> String {
     let names: Vec<_> = FIELDS.iter().map(|(name, _, _)| *name).collect();
-    format!("the format knows no {what}; between braces it knows {}", names.join(", "))
+    format!("unknown field {what} in the format: use {{{}}}", names.join("}, {"))
 }

@@ -1,0 +1,257 @@
+//! Hints: what to do next after an error, as an imperative with the command to type.
+
+use std::io;
+
+use super::errors::is_interrupt;
+use super::similar;
+use crate::containers::ContainerError;
+use crate::error::Error;
+use crate::ops::host_path_remedy;
+use crate::pool::{Pool, SETTINGS};
+use crate::store::StoreError;
+use crate::sys::error::DiskError;
+use crate::sys::locks::LockError;
+use crate::sys::obstacle::Obstacle;
+use crate::sys::tree::{Compression, ExtractError};
+
+/// Returns the hints for an error, the most likely first. The pool, if there is one, knows similar
+/// names.
+pub(super) fn hints(error: &Error, pool: Option<&Pool>) -> Vec<String> {
+    let Some(pool) = pool else { return for_error(error) };
+    // A name of another kind explains the error on its own.
+    if let Some(other) = similar::of_another_kind(pool, error) {
+        return vec![other];
+    }
+    let mut found: Vec<_> = similar::hint(pool, error).into_iter().collect();
+    found.extend(similar::candidates(pool, error));
+    found.extend(for_pool(pool, error).unwrap_or_else(|| for_error(error)));
+    found
+}
+
+/// Names the command that repairs what an error reports, if one does.
+pub(super) fn repair(error: &Error) -> Option<String> {
+    match error {
+        Error::Store(StoreError::Damaged { .. } | StoreError::Missing { .. }) => {
+            Some("rebuild the metadata from its second copy: dvol fsck --repair".to_owned())
+        }
+        Error::Store(StoreError::Newer { .. }) => Some("use the newer dvol that wrote it".to_owned()),
+        _ => host_path_remedy(error),
+    }
+}
+
+/// Returns the hints that depend on what is in the pool.
+fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
+    match error {
+        Error::NoCurrentVolume | Error::NoVolume(_) | Error::NoVolumeToRemove(_)
+            if pool.store().read(|rows| rows.volumes()).is_ok_and(|volumes| volumes.is_empty()) =>
+        {
+            Some(vec!["the pool has no volumes; create one: dvol init NAME".to_owned()])
+        }
+        // Another program has been at the pool.
+        Error::Disk(error) if error.source.kind() == io::ErrorKind::NotFound => {
+            let is_ours = error.path.starts_with(pool.layout().root());
+            is_ours.then(|| vec!["check what else is missing in the pool: dvol fsck".to_owned()])
+        }
+        _ => None,
+    }
+}
+
+/// Returns the hints that depend on the error alone.
+fn for_error(error: &Error) -> Vec<String> {
+    match error {
+        Error::NoVolume(_) | Error::NoVolumeToRemove(_) => vec!["list the volumes: dvol list".to_owned()],
+        Error::NoCurrentVolume => vec![
+            "name a volume as the last operand or with -C".to_owned(),
+            "choose a current volume: dvol switch VOLUME".to_owned(),
+        ],
+        Error::VolumeExists(name) => vec![format!("make it the current volume: dvol switch {name}")],
+        Error::NoBranch { volume, branch } => vec![
+            format!("list the branches: dvol branch {volume}"),
+            format!("create the branch: dvol checkout -b {branch} {volume}"),
+        ],
+        Error::NoBranchBefore { volume, .. } => vec![format!("list the branches: dvol branch {volume}")],
+        Error::BranchExists { volume, branch } => {
+            vec![format!("switch to it: dvol checkout {branch} {volume}")]
+        }
+        Error::NoTag { volume, .. } => vec![format!("list the tags: dvol tag -C {volume}")],
+        Error::TagExists { tag, volume } => {
+            vec![format!("move the tag: dvol tag -f {tag} REVISION {volume}")]
+        }
+        Error::NameTaken { .. } => {
+            vec!["choose another name: a branch and a tag cannot share one".to_owned()]
+        }
+        Error::NoCommits { volume, .. } => {
+            vec![format!("create the first commit: dvol commit -m MESSAGE {volume}")]
+        }
+        Error::UnknownRevision { volume, .. } | Error::PastRoot { volume, .. } => {
+            vec![format!("list the commits: dvol log {volume}")]
+        }
+        Error::UnknownOperand { volume, .. } => {
+            vec![format!("list the commits: dvol log {volume}"), "list the volumes: dvol list".to_owned()]
+        }
+        Error::AmbiguousRevision { .. } => vec!["give more digits".to_owned()],
+        Error::Dropped { .. } => vec!["show how long trash is kept: dvol config trash.keep".to_owned()],
+        Error::NothingToUndo(_) => vec!["list the operations: dvol reflog VOLUME".to_owned()],
+        Error::NoSuchPast { volume, .. } | Error::CannotUndo { volume, .. } => {
+            vec![format!("list the operations: dvol reflog {volume}")]
+        }
+        Error::StillTagged { volume, tag, .. } => {
+            vec![format!("give up the snapshot: dvol tag -C {volume} -d {tag}")]
+        }
+        Error::Dirty { volume, branch } => vec![
+            format!("commit the changes: dvol commit -m MESSAGE {volume}"),
+            format!("switch anyway with -f: the changes stay in branch {branch}"),
+        ],
+        Error::DirtyTarget { .. } => vec![
+            "switch to that branch and commit the changes first".to_owned(),
+            "discard the changes with -f".to_owned(),
+        ],
+        Error::HardRequired(_) => vec![
+            "replace it, uncommitted changes included: dvol reset --hard".to_owned(),
+            "dvol undo brings uncommitted changes back".to_owned(),
+        ],
+        Error::InUse { containers, .. } => {
+            vec![format!("remove the containers first: docker rm {}", containers.join(" "))]
+        }
+        Error::CurrentBranch { volume, .. } => {
+            vec![format!("switch to another branch first: dvol checkout BRANCH {volume}")]
+        }
+        Error::Unmerged { volume, branch, .. } => {
+            vec![format!("delete it anyway: dvol branch -D {branch} {volume}")]
+        }
+        Error::NoMessage => vec!["give a message: dvol commit -m MESSAGE".to_owned()],
+        Error::NoSpace { .. } => no_space(),
+        Error::TooLarge { volume, .. } => vec![
+            "delete files in the volume".to_owned(),
+            format!("raise the limit: dvol config -C {volume} volume.max-size SIZE"),
+        ],
+        Error::NotJoint { .. } => vec![
+            "list the commits of the project: dvol log --project NAME".to_owned(),
+            "name a branch, a tag or HEAD~N instead, which each volume resolves for itself".to_owned(),
+        ],
+        Error::NoProject(_) => vec!["list the volumes: dvol list".to_owned()],
+        Error::AmbiguousVolume { .. } => vec!["give the full name of the volume".to_owned()],
+        Error::GlobalSetting(key) => vec![format!("set it for the whole pool: dvol config {key} VALUE")],
+        Error::UnknownSetting(_) => {
+            let keys: Vec<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+            vec![format!("use one of {}", keys.join(", "))]
+        }
+        Error::Extract(ExtractError::Endless) => vec![
+            "append an end if the archive is complete: \
+             { cat FILE; head -c 1024 /dev/zero; } | dvol import - VOLUME"
+                .to_owned(),
+        ],
+        Error::Extract(ExtractError::Entry { source, .. })
+            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+        {
+            no_space()
+        }
+        Error::Extract(ExtractError::Compressed(how)) => {
+            vec![format!("decompress the archive: {} FILE | dvol import - VOLUME", decompressor(*how))]
+        }
+        Error::NotQuiesced(_) => vec!["stop or freeze the containers: --quiesce stop or --pause".to_owned()],
+        Error::OutOfReach(_) => vec![
+            "stop the containers first".to_owned(),
+            "go ahead if nothing writes to the volume: --disable-docker-integration".to_owned(),
+        ],
+        Error::Unstoppable { freezable: true, .. } => {
+            vec!["freeze the containers instead of stopping them: --pause".to_owned()]
+        }
+        Error::Unstoppable { .. } => {
+            vec!["stop the containers first, and run new ones afterwards".to_owned()]
+        }
+        Error::NotReleased { .. } => vec![
+            "find the cause: docker logs CONTAINER".to_owned(),
+            "start the container: docker start CONTAINER".to_owned(),
+        ],
+        Error::Disturbed(_) | Error::Changed(_) => vec!["run the command again".to_owned()],
+        Error::Damaged(_) | Error::Store(StoreError::Database { .. } | StoreError::Record { .. }) => {
+            vec!["check the pool: dvol fsck".to_owned()]
+        }
+        Error::OwnVolume(name) => vec![format!("copy it: dvol clone {name} NEW")],
+        Error::NoForeignVolume(_) => vec!["list the volumes of the engine: docker volume ls".to_owned()],
+        Error::Container(error) => for_engine(error),
+        Error::Lock(LockError::TimedOut { .. })
+        | Error::Store(StoreError::Lock(LockError::TimedOut { .. })) => {
+            vec!["wait longer: --lock-timeout SECONDS".to_owned()]
+        }
+        error if is_interrupt(error) => Vec::new(),
+        Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
+            for_disk(error)
+        }
+        error => repair(error).into_iter().collect(),
+    }
+}
+
+fn no_space() -> Vec<String> {
+    vec![
+        "empty the trash, which makes all earlier operations final: dvol gc --all".to_owned(),
+        "delete a volume, then empty the trash: dvol rm VOLUME && dvol gc --all".to_owned(),
+    ]
+}
+
+fn for_disk(error: &DiskError) -> Vec<String> {
+    if let Some(obstacle) = Obstacle::of(error) {
+        return vec![for_obstacle(obstacle, error)];
+    }
+    match error.source.kind() {
+        // Root is refused for another reason, such as an immutable file.
+        io::ErrorKind::PermissionDenied if !rustix::process::geteuid().is_root() => {
+            vec!["run dvol as root, for example with sudo: files of containers have many owners".to_owned()]
+        }
+        _ if error.is_no_space() => no_space(),
+        _ => Vec::new(),
+    }
+}
+
+/// Says how to clear what keeps an entry from being moved.
+fn for_obstacle(obstacle: &Obstacle, error: &DiskError) -> String {
+    let path = error.path.display();
+    match obstacle {
+        Obstacle::Mount => format!("unmount it: umount {path}"),
+        Obstacle::MountIn(mount) => format!("unmount it: umount {}", mount.display()),
+        Obstacle::Immutable => format!("clear the flag: chattr -i {path}"),
+        Obstacle::AppendOnly => format!("clear the flag: chattr -a {path}"),
+        Obstacle::Symlink | Obstacle::NotADirectory => {
+            "move it to lost+found and make a tree from the head: dvol fsck --repair".to_owned()
+        }
+    }
+}
+
+fn for_engine(error: &ContainerError) -> Vec<String> {
+    match error {
+        ContainerError::Unreachable { endpoint, .. }
+            if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") =>
+        {
+            vec![
+                "run dvol on the host of the engine, where the volumes are, and name the socket: \
+                 DOCKER_HOST=unix:///var/run/docker.sock"
+                    .to_owned(),
+            ]
+        }
+        ContainerError::Denied { .. } => vec![
+            "run dvol with sudo".to_owned(),
+            "join the docker group, then log in again: sudo usermod -aG docker $USER".to_owned(),
+        ],
+        ContainerError::Unreachable { .. } => vec![
+            "start the engine: sudo systemctl start docker".to_owned(),
+            "go ahead if no container uses the volume: --disable-docker-integration".to_owned(),
+        ],
+        ContainerError::WillNotStop { .. } => {
+            vec!["nothing changed; give the container more time: --stop-timeout SECONDS".to_owned()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the command that decompresses a file to standard output.
+fn decompressor(how: Compression) -> &'static str {
+    match how {
+        Compression::Gzip | Compression::Compress => "gunzip -c",
+        Compression::Zstd => "zstd -dc",
+        Compression::Xz | Compression::Lzma => "xz -dc",
+        Compression::Bzip2 => "bzip2 -dc",
+        Compression::Lzip => "lzip -dc",
+        Compression::Lzop => "lzop -dc",
+    }
+}

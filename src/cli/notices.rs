@@ -1,0 +1,71 @@
+//! Prints the notices of a running operation.
+
+use super::output::say;
+use crate::pool::Notice;
+
+/// Prints only the notices that report trouble, for `-q`.
+pub(super) fn tell_warnings(notice: &Notice) {
+    if !matches!(
+        notice,
+        Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. } | Notice::Adopted { .. }
+    ) {
+        tell(notice);
+    }
+}
+
+/// Prints a notice of a running operation.
+pub(super) fn tell(notice: &Notice) {
+    match notice {
+        Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, locked by {holder}")),
+        Notice::Killed { container } => {
+            say("warning", &format!("container {container} did not stop in time and was killed"));
+        }
+        Notice::Finished { verb, volume } => {
+            say("note", &format!("finished an interrupted {verb} of volume {volume}"));
+        }
+        Notice::Undone { verb, volume } => {
+            say("note", &format!("undid an interrupted {verb} of volume {volume}"));
+        }
+        Notice::SetAside { volume, entries, place } => {
+            let text = format!(
+                "another process moved entries of volume {volume}; {entries} without a place are in {}",
+                place.display()
+            );
+            say("warning", &text);
+        }
+        Notice::NotRecovered { volume, reason } => {
+            say(
+                "warning",
+                &format!("cannot recover volume {volume} now; the next dvol tries again: {reason}"),
+            );
+        }
+        Notice::PostFailed { container, command, reason } => {
+            say("warning", &format!("'{command}' failed in container {container}: {reason}"));
+        }
+        Notice::Adopted { volume } => {
+            say(
+                "note",
+                &format!(
+                    "imported volume {volume} from the older layout; its .json files are no longer needed"
+                ),
+            );
+        }
+        Notice::NotAdopted { volume, reason } => {
+            say("warning", &format!("cannot import volume {volume} of the older layout: {reason}"));
+            say("hint", "fix the cause, then import the volume: dvol import --older-layout");
+        }
+        Notice::EmptyTree { volume, branch, has_commit } => {
+            let text = format!(
+                "the working tree of branch {branch} of volume {volume} was missing; created an empty one"
+            );
+            say("warning", &text);
+            if *has_commit {
+                say("hint", "fill it from the newest commit: dvol reset --hard");
+            }
+        }
+        Notice::Flawed { flaw } => say("warning", flaw),
+        Notice::NotReleased { container, reason } => {
+            say("warning", &format!("cannot restart container {container}: {reason}"));
+        }
+    }
+}
