@@ -127,9 +127,9 @@ impl Scene {
             };
             for record in &each {
                 if count < done {
-                    first.add(record).unwrap()
+                    first.add(record).unwrap();
                 } else {
-                    second.add(record).unwrap()
+                    second.add(record).unwrap();
                 }
                 count += 1;
             }
@@ -153,7 +153,7 @@ const CHANGES: [Change; 9] = [
     ("names of two directories swapped", |root| swap(root, "one/a", "two/b")),
     ("directories swapped", |root| swap(root, "one", "two")),
     ("a directory moved into another", |root| {
-        fs::rename(root.join("one/deep"), root.join("two/moved")).unwrap()
+        fs::rename(root.join("one/deep"), root.join("two/moved")).unwrap();
     }),
     ("a directory replaced by a file", |root| {
         fs::rename(root.join("both"), root.join("hidden")).unwrap();
