@@ -101,6 +101,13 @@ fn write_to(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Failur
         return out.flush().map_err(Failure::Output);
     }
     let failed = |error: io::Error| Failure::Failed(format!("cannot write {}: {error}", path.display()));
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        // A pipe or a device is written to, never replaced.
+        let file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        write(&mut out)?;
+        return out.flush().map_err(failed);
+    }
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let file = tempfile::Builder::new().prefix(".dvol-export-").tempfile_in(folder).map_err(failed)?;

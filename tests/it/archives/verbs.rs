@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -285,4 +285,16 @@ fn the_metadata_of_the_pool_is_one_record_a_line() {
     assert_eq!(lines[0]["current_volume"], "db");
     pool.ok(["export", "--metadata", "pool.jsonl"]);
     assert_eq!(json_lines(&fs::read_to_string(pool.dir().join("pool.jsonl")).unwrap()).len(), 7);
+}
+
+#[test]
+fn a_pipe_or_a_device_is_written_to_and_never_replaced() {
+    let pool = Pool::with_commits(&["one"]);
+    let pipe = pool.dir().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.clone();
+    let reader = std::thread::spawn(move || fs::read(path).unwrap());
+    pool.ok(["export", "db", pipe.to_str().unwrap()]);
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(reader.join().unwrap().starts_with(b"dvol.json"));
 }
