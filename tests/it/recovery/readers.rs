@@ -16,9 +16,10 @@ fn reading_beside_commits_undos_and_resets_never_fails() {
     for n in 0..30 {
         pool.write("db", &format!("file{n}"), &format!("{n}").repeat(20_000));
     }
-    pool.ok(["commit", "-m", "0"]);
-    pool.write("db", "file0", "changed");
-    pool.ok(["commit", "-m", "1"]);
+    for n in 0..3 {
+        pool.write("db", "file0", &format!("changed {n}"));
+        pool.ok(["commit", "-m", &format!("{n}")]);
+    }
     let is_over = AtomicBool::new(false);
     let writes = || {
         while !is_over.load(Ordering::Relaxed) {

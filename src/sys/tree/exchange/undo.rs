@@ -242,7 +242,9 @@ impl Lost<'_> {
     /// Moves an entry to its path beneath `lost`, or to the same name with a number if that is taken.
     fn take(&mut self, (from, as_name): (&OwnedFd, &CStr), path: &Path, name: &CStr) -> io::Result<()> {
         let source = |error: DiskError| error.source;
-        disk::ensure_directory(self.root, Mode::RWXU.bits()).map_err(source)?;
+        for directory in self.root.parent().into_iter().chain([self.root]) {
+            disk::ensure_directory(directory, Mode::RWXU.bits()).map_err(source)?;
+        }
         let root = open_root(self.root).map_err(source)?;
         let to = make_path(self.root, &root, path).map_err(source)?;
         let mut free = name.to_owned();
