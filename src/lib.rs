@@ -55,13 +55,13 @@
 //!
 //! 1. [`cli`] parses `dvol reset --hard HEAD~1` (`cli/commands/reset.rs`), opens a [`pool::Pool`]
 //!    and calls [`ops::reset`].
-//! 2. [`pool::Pool::begin`] takes the volume's lock ([`sys::locks`]) and recovers what a dead process
-//!    left behind.
+//! 2. [`pool::Pool::begin`] takes the volume's lock ([`sys::locks`]) and recovers what a dead
+//!    process left behind.
 //! 3. [`pool::Session::intend`] writes the plan into the journal ([`store`]): which entries the
 //!    working tree will exchange with a staged tree, or that it will be replaced by one, and which
 //!    rows will change.
-//! 4. [`sys::tree::Retarget`] stages the entries that differ, or [`sys::tree::update_tree`] the whole
-//!    tree, while containers still run.
+//! 4. [`sys::tree::Retarget`] stages the entries that differ, or [`sys::tree::update_tree`] the
+//!    whole tree, while containers still run.
 //! 5. [`pool::Group::quiesce`] closes the gate, records the running containers in the journal and
 //!    stops them ([`containers`]).
 //! 6. [`pool::Quiesced::publish`] makes the staged entries durable, exchanges them
@@ -69,8 +69,8 @@
 //! 7. [`pool::Published::finish`] opens the gate, starts the containers and cleans up. [`report`]
 //!    prints what [`ops::reset`] returned, as text or JSON.
 //!
-//! If the process dies on the way, [`pool::Pool::recover`] finishes or undoes the operation: called by
-//! the next operation on that volume, by the driver ([`plugin`]) within seconds, or by [`fsck`].
+//! If the process dies on the way, [`pool::Pool::recover`] finishes or undoes the operation: called
+//! by the next operation on that volume, by the driver ([`plugin`]) within seconds, or by [`fsck`].
 //!
 //! # Rooms
 //!
@@ -86,7 +86,7 @@
 //! | `pool/trees` | stat indexes, checksums, copies, space |
 //! | `store`, `migrations` | the metadata, its second copy, all file formats |
 //! | `containers` | container engines: Docker, or none |
-//! | `sys`, `sys/tree` | disk, locks, clock, ids; walking, copying, comparing and exchanging trees |
+//! | `sys`, `sys/tree` | disk, locks, clock, ids; copying, comparing and exchanging trees |
 //! | `model` | names, ids, revisions, records |
 //!
 //! # Floors
@@ -111,17 +111,17 @@
 //! | volume | a named set of branches; containers mount it under its name |
 //! | branch | a name, a working tree, and a head once there is a commit |
 //! | working tree | the directory of a branch that containers write to |
-//! | commit | an immutable copy of a working tree with its record: id, parent, message, author, date |
+//! | commit | an immutable copy of a working tree, and its record: id, parent, message, date |
 //! | head, HEAD | the newest commit of a branch; HEAD is the head of the current branch |
 //! | current | the volume or branch that a command means if it names none |
 //! | running point | the symlink in a volume to the working tree of its current branch |
 //! | mount | one use of a volume by a container, from the engine's Mount to its Unmount |
 //! | quiesce | keep containers from writing: stop them, pause them, or let them be |
-//! | held | said of a container that an operation has stopped or paused; released when it runs again |
+//! | held | said of a container that an operation has stopped or paused |
 //! | gate | a lock that keeps new containers from starting on a quiesced volume |
 //! | operation | one commit, reset, checkout and so on, as the journal records it |
 //! | journal | the operations that are not done; the operation log has those that are |
-//! | settled | said of an operation whose trees and metadata are final; containers may be held still |
+//! | settled | said of an operation whose trees and metadata are final; containers may be held |
 //! | recover | finish or undo the operation of a dead process |
 //! | reachable | said of a commit that a branch or a tag leads to |
 //! | dropped | said of a commit that is not reachable any more; record and tree are in trash |
@@ -141,13 +141,13 @@
 //!   `cli/help/mod.rs`; a test in `tests/`.
 //! * **A column in `list`.** A field in `ops/list.rs`, from which the JSON follows; the column in
 //!   `report/verbs/list.rs`; a test in `tests/`.
-//! * **A way to quiesce.** A line in `model/quiesce.rs`, from which the setting, the flag, its help,
-//!   completion and messages follow; what it does to a container in `pool/containers/planner.rs`; a
-//!   new [`HoldMode`](model::HoldMode), if it needs one, with its end in
-//!   `pool/containers/release.rs`; a test in `tests/containers/`.
+//! * **A way to quiesce.** A line in `model/quiesce.rs`, from which the setting, the flag, its
+//!   help, completion and messages follow; what it does to a container in
+//!   `pool/containers/planner.rs`; a new [`HoldMode`](model::HoldMode), if it needs one, with its
+//!   end in `pool/containers/release.rs`; a test in `tests/containers/`.
 //!
-//! `store/tables.rs` says what a new table needs, `migrations/mod.rs` what a new schema needs. Every
-//! change passes `.ci/run` first.
+//! `store/tables.rs` says what a new table needs, `migrations/mod.rs` what a new schema needs.
+//! Every change passes `.ci/run` first.
 
 #![deny(
     clippy::print_stdout,

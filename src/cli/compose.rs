@@ -1,6 +1,7 @@
 //! The compose project of the directory that the command runs in, as compose decides it: what
-//! `COMPOSE_PROJECT_NAME` says, in the environment or in `.env`; else `name:` in the compose file; else the name of
-//! that file's directory. The file is the one that `COMPOSE_FILE` names, else the nearest upwards.
+//! `COMPOSE_PROJECT_NAME` says, in the environment or in `.env`; else `name:` in the compose file;
+//! else the name of that file's directory. The file is the one that `COMPOSE_FILE` names, else the
+//! nearest upwards.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -37,7 +38,8 @@ impl Compose {
     }
 }
 
-/// The project of the current directory; none where there is no compose file, or one that compose would refuse.
+/// The project of the current directory; none where there is no compose file, or one that compose
+/// would refuse.
 pub(super) fn here() -> Option<Compose> {
     project_of(&env::current_dir().ok()?, &environment::variable)
 }
@@ -131,8 +133,8 @@ impl Variables<'_> {
         (self.environment)(name).or_else(|| self.files.iter().find_map(|file| file.get(name).cloned()))
     }
 
-    /// Puts values in for `$NAME`, `${NAME}`, `${NAME:-DEFAULT}` and `${NAME-DEFAULT}`; `$$` is a dollar. None for
-    /// what else a compose file may ask for.
+    /// Puts values in for `$NAME`, `${NAME}`, `${NAME:-DEFAULT}` and `${NAME-DEFAULT}`; `$$` is a
+    /// dollar. None for what else a compose file may ask for.
     fn interpolate(&self, text: &str) -> Option<String> {
         let mut out = String::new();
         let mut rest = text;

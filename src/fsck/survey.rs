@@ -124,8 +124,8 @@ impl Fault {
         }
     }
 
-    /// Says what the repair does, in words that follow "dvol fsck --repair"; `None` if only a person
-    /// can do something.
+    /// Says what the repair does, in words that follow "dvol fsck --repair"; `None` if only a
+    /// person can do something.
     pub(super) fn remedy(&self, adopt: bool) -> Option<&'static str> {
         Some(match self {
             Fault::Unrecorded => "makes records for what it holds",

@@ -271,8 +271,8 @@ fn compare(
     Ok(if flow.is_break() { flow } else { held_back.tell() })
 }
 
-/// Differences that are told once it is certain that they are of one state of the working tree, or when
-/// there are too many to hold back.
+/// Differences that are told once it is certain that they are of one state of the working tree, or
+/// when there are too many to hold back.
 struct HeldBack<'v> {
     visit: &'v mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
     entries: Vec<DiffEntry>,
@@ -282,7 +282,8 @@ struct HeldBack<'v> {
 }
 
 impl HeldBack<'_> {
-    /// Forgets what is held back, for a comparison from the start; refuses if differences were told.
+    /// Forgets what is held back, for a comparison from the start; refuses if differences were
+    /// told.
     fn restart(&mut self, volume: &VolumeName) -> Result<(), Error> {
         if self.has_told {
             return Err(Error::Disturbed(volume.clone()));

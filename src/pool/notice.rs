@@ -27,8 +27,8 @@ pub enum Notice {
         /// The volume.
         volume: String,
     },
-    /// Other processes moved entries of a tree during an operation that is undone. What has no place
-    /// in the tree any more was moved to lost+found.
+    /// Other processes moved entries of a tree during an operation that is undone. What has no
+    /// place in the tree any more was moved to lost+found.
     SetAside {
         /// The volume.
         volume: String,

@@ -1,7 +1,7 @@
 //! The metadata of an older tool, which had the same trees but kept its records in files:
 //!
 //! ```text
-//! <pool>/<volume>/branches/<branch>.json  [{"id": <40 digits>, "message": <text>}, …], oldest first
+//! <pool>/<volume>/branches/<branch>.json  [{"id": <40 digits>, "message": <text>}], oldest first
 //! <pool>/<volume>/current_branch.json     {"current_branch": <name>}
 //! <pool>/current_volume.json              {"current_volume": <name>}; or beside the pool
 //! <pool>/config.yml                       settings, as user: {name, email}; or beside the pool

@@ -13,7 +13,8 @@
 //! 4. fsck: `check_records` in `records_log/rebuild.rs` decodes each record;
 //! 5. a table of a volume's rows: `Writer::apply` and `model::Row` if operations change them, and
 //!    what becomes of them when the volume is removed or renamed;
-//! 6. a golden database of the schema before, in `tests/fixtures`: `tests/it/formats/golden.rs` says how.
+//! 6. a golden database of the schema before, in `tests/fixtures`: `tests/it/formats/golden.rs`
+//!    says how.
 
 use redb::TableDefinition;
 

@@ -126,8 +126,8 @@ impl LockFile {
                 disk::ensure_directory(folder, FOLDER_MODE)?;
                 options.open(&self.path)
             }
-            // On a read-only file system a lock needs no write access; where its file was never made,
-            // the directory serves.
+            // On a read-only file system a lock needs no write access; where its file was never
+            // made, the directory serves.
             Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
                 File::open(&self.path).or_else(|_| File::open(folder))
             }

@@ -24,10 +24,10 @@ pub enum Obstacle {
     /// Its append-only flag is set.
     #[error("its append-only flag is set")]
     AppendOnly,
-    /// It is a symlink where a directory should be.
+    /// A symlink stands where a directory should be.
     #[error("it is a symlink")]
     Symlink,
-    /// It is something else where a directory should be.
+    /// Something else stands where a directory should be.
     #[error("it is not a directory")]
     NotADirectory,
 }
@@ -55,8 +55,8 @@ impl Obstacle {
     }
 }
 
-/// Returns what keeps the directory at `path` from being used as one, or from being moved; `None` if
-/// nothing does, or nothing is there.
+/// Returns what keeps the directory at `path` from being used as one, or from being moved; `None`
+/// if nothing does, or nothing is there.
 ///
 /// # Errors
 /// When the kernel does not tell.

@@ -4,10 +4,11 @@
 //! cargo run --release --example bench-driver -- [SOCKET] [ROUNDS]
 //! ```
 //!
-//! Without a SOCKET it starts `dvol plugin`, of the same build, on a pool of its own in the current directory (so on
-//! the disk that is to be measured). In each round every one of 64 clients mounts a volume of its own, all at the same
-//! moment, and then unmounts it; half of the rounds are on one volume that all share. Each call is timed at the
-//! client, from the first byte sent to the last byte read.
+//! Without a SOCKET it starts `dvol plugin`, of the same build, on a pool of its own in the current
+//! directory (so on the disk that is to be measured). In each round every one of 64 clients mounts
+//! a volume of its own, all at the same moment, and then unmounts it; half of the rounds are on one
+//! volume that all share. Each call is timed at the client, from the first byte sent to the last
+//! byte read.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement may panic")]
 

@@ -4,8 +4,9 @@
 //! cargo bench --bench tree -- [PATTERN]
 //! ```
 //!
-//! Works in the current directory, so on the disk that is to be measured. A tree has 1,000 files of a kilobyte in ten
-//! directories, unless the name says otherwise. Nothing is dropped from the caches.
+//! Works in the current directory, so on the disk that is to be measured. A tree has 1,000 files of
+//! a kilobyte in ten directories, unless the name says otherwise. Nothing is dropped from the
+//! caches.
 
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a measurement may panic")]
@@ -73,8 +74,8 @@ fn pieces(criterion: &mut Criterion) {
     group.sample_size(30);
     let fresh = || Place::new(FILES, KILOBYTE);
     let each = BatchSize::PerIteration;
-    // ext4 gives an inode away again after five seconds only, and until then passes over each one that was deleted: nothing
-    // is deleted before all is measured.
+    // ext4 gives an inode away again after five seconds only, and until then passes over each one
+    // that was deleted: nothing is deleted before all is measured.
     let kept = RefCell::new(Vec::new());
     group.bench_function("copy", |bencher| {
         bencher.iter_batched(
@@ -126,7 +127,7 @@ fn fsync_each(tree: &Path) {
     }
 }
 
-/// What somebody else has written and not synced: 64 MB.
+/// Leaves 64 MB written but not synced, as another program would.
 fn others(place: Place) -> Place {
     fs::write(place.home.path().join("other"), vec![7; 64 << 20]).unwrap();
     place

@@ -38,8 +38,8 @@ impl<'d> PlanBuilder<'d> {
         inode_at(&self.layout.full(relative))
     }
 
-    /// Returns the inode of a tree that will move. A tree that cannot move is refused here, before a
-    /// container is touched.
+    /// Returns the inode of a tree that will move. A tree that cannot move is refused here, before
+    /// a container is touched.
     fn inode_of_tree(&self, relative: &Path) -> Result<u64, Error> {
         let full = self.layout.full(relative);
         obstacle::check_move_of_tree(&full)?;

@@ -63,8 +63,8 @@ impl Pool {
         self.watched(source, || tree::copy_tree(source, target, &self.copy_options()))
     }
 
-    /// Copies `source` into the empty directory `target`, and returns the bounds up to which an index
-    /// can trust the copy.
+    /// Copies `source` into the empty directory `target`, and returns the bounds up to which an
+    /// index can trust the copy.
     ///
     /// # Errors
     /// As [`Pool::copy_tree`].

@@ -1,16 +1,17 @@
 //! The stat index: recognizes entries that nothing has touched since their content was known.
 //!
-//! The index trusts an entry to be unchanged when inode, size, mode, owner, links and both times agree
-//! and both times are safely older than the bounds of the index: a write within one tick of the clock
-//! leaves no mark on a time, nor does one within the unit in which the file system keeps times. Some
-//! keep whole seconds (ext2, ext3, ext4 with 128-byte inodes), even for single inodes of a file system
-//! with finer times. So each time tells its own unit: by its trailing zeros ([`FileTime`]).
+//! The index trusts an entry to be unchanged when inode, size, mode, owner, links and both times
+//! agree and both times are safely older than the bounds of the index: a write within one tick of
+//! the clock leaves no mark on a time, nor does one within the unit in which the file system keeps
+//! times. Some keep whole seconds (ext2, ext3, ext4 with 128-byte inodes), even for single inodes
+//! of a file system with finer times. So each time tells its own unit: by its trailing zeros
+//! ([`FileTime`]).
 //!
-//! No tool can set the time of change, so a restored modification time, a reused inode and a replaced
-//! file are all noticed. A store through an old mapping marks the file only if its page was written
-//! back before, so whoever makes an index syncs first. A wrong "changed" costs time, a wrong
-//! "unchanged" would lose data: in doubt the index does not trust an entry, and never the names of an
-//! inode that has several.
+//! No tool can set the time of change, so a restored modification time, a reused inode and a
+//! replaced file are all noticed. A store through an old mapping marks the file only if its page
+//! was written back before, so whoever makes an index syncs first. A wrong "changed" costs time, a
+//! wrong "unchanged" would lose data: in doubt the index does not trust an entry, and never the
+//! names of an inode that has several.
 //!
 //! An index says "an entry with this mark has the content of that tree's entry", and that stays
 //! true whatever happens to the trees: an old or partial index is slower, never wrong.
@@ -92,8 +93,8 @@ impl FileTime {
         self.later(self.granularity()) <= bound.safely_before()
     }
 
-    /// Guesses how coarse the file system keeps times, from this one: in units of 2 s (FAT), 1 s (ext3)
-    /// or less. A guess that is too coarse by chance only costs time.
+    /// Guesses how coarse the file system keeps times, from this one: in units of 2 s (FAT), 1 s
+    /// (ext3) or less. A guess that is too coarse by chance only costs time.
     fn granularity(self) -> Duration {
         if self.1 == 0 {
             return COARSEST;

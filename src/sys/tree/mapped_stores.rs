@@ -1,10 +1,10 @@
 //! Tests whether stores through shared mappings show in the times of files.
 //!
-//! A file system notes a store when the page becomes dirty: the kernel write-protects a page that it
-//! writes back, so the next store faults. Where nothing is written back, later stores leave no mark,
-//! and a stat index must not be trusted: in memory (tmpfs), on an overlay whose upper directory is in
-//! memory, on one that is mounted volatile, and wherever a file system skips the mark. The kernel has
-//! no question for this, so it is tried once with an unnamed file.
+//! A file system notes a store when the page becomes dirty: the kernel write-protects a page that
+//! it writes back, so the next store faults. Where nothing is written back, later stores leave no
+//! mark, and a stat index must not be trusted: in memory (tmpfs), on an overlay whose upper
+//! directory is in memory, on one that is mounted volatile, and wherever a file system skips the
+//! mark. The kernel has no question for this, so it is tried once with an unnamed file.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,8 +24,8 @@ const FILE_BYTES: usize = 4096;
 /// A modification time that no store gives: the first second of the epoch.
 const LONG_PAST: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Syncs the file system of `directory`, as [`sync_filesystem`] does, and returns whether from here on
-/// every store through a shared mapping leaves its mark on the file.
+/// Syncs the file system of `directory`, as [`sync_filesystem`] does, and returns whether from here
+/// on every store through a shared mapping leaves its mark on the file.
 ///
 /// Makes an unnamed file in `directory`, which should belong to the caller alone. If that cannot be
 /// done, the answer is no.

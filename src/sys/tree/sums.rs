@@ -198,8 +198,8 @@ impl Sums<'_, '_> {
         Ok(())
     }
 
-    /// Fails when the caller wants to stop, or the tree has gone from its place: what an open handle
-    /// still reads then is of no use.
+    /// Fails when the caller wants to stop, or the tree has gone from its place: what an open
+    /// handle still reads then is of no use.
     fn check_stop(&mut self) -> Result<(), DiskError> {
         let is_gone = self.unchecked >= CHECK_BYTES && {
             self.unchecked = 0;

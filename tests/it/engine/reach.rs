@@ -32,7 +32,8 @@ fn the_program_asks_the_c_library_for_no_host_and_no_user_by_name() {
     let found: Vec<_> =
         symbols().filter(|symbol| lookups.iter().any(|name| symbol.starts_with(name))).collect();
     assert_eq!(found, Vec::<&str>::new());
-    // The library for completions would look up the home directory, by getpwuid_r, if HOME is unset.
+    // The library for completions would look up the home directory, by getpwuid_r, if HOME is
+    // unset.
     let mut complete = Command::new(support::dvol());
     complete.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2").env_remove("HOME");
     let output = complete.args(["--", "dvol", "--pool", "~/"]).output().unwrap();

@@ -1,5 +1,5 @@
-//! A process that writes to a working tree during a reset, as one does that dvol cannot hold: a reset
-//! is done or refused, the volume works, and nothing that the process wrote is lost.
+//! A process that writes to a working tree during a reset, as one does that dvol cannot hold: a
+//! reset is done or refused, the volume works, and nothing that the process wrote is lost.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

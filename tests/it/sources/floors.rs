@@ -175,7 +175,7 @@ fn resolve(path: &[TokenTree], up: usize, names: &mut Vec<String>) {
     }
 }
 
-/// The same for what comes after `crate::`, `super::` or `self::`.
+/// Resolves what comes after `crate::`, `super::` or `self::`.
 fn resolve_below(path: &[TokenTree], up: usize, names: &mut Vec<String>) {
     let Some(first) = path.first() else { return };
     if let Some(items) = group(first, Delimiter::Brace) {

@@ -2,8 +2,8 @@
 //!
 //! One thread reads the directories of both trees side by side, several look at entries. Unlike
 //! `walk` it reads no content: an entry that the index does not know to be unchanged counts as
-//! different. Only an entry that was too young for the index to be sure, as many are for a while where
-//! times are whole seconds, is compared by its content.
+//! different. Only an entry that was too young for the index to be sure, as many are for a while
+//! where times are whole seconds, is compared by its content.
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -282,8 +282,8 @@ impl IndexDiff<'_> {
         }
     }
 
-    /// Returns whether the tree's entry `name`, which is `stat`, equals the source's. Compares contents if
-    /// the entry was too young for the index and is old enough now.
+    /// Returns whether the tree's entry `name`, which is `stat`, equals the source's. Compares
+    /// contents if the entry was too young for the index and is old enough now.
     fn is_unchanged(
         &self,
         pair: &DirectoryPair,

@@ -56,11 +56,11 @@ pub fn update_tree(
     run(src, dst, options, Ladder::new(true, true), update)
 }
 
-/// Copies, before a copy of `src` into `dst`, files that last changed before `settled`, a time in the
-/// past. Other processes may write to `src`. The result goes into [`Update::first_pass`] of that copy,
-/// which leaves copies that it does not take in their directory beside `dst`; that directory must not
-/// exist before. Returns `None`, and leaves no directory, where stores through shared mappings do not
-/// show in the times of files.
+/// Copies, before a copy of `src` into `dst`, files that last changed before `settled`, a time in
+/// the past. Other processes may write to `src`. The result goes into [`Update::first_pass`] of
+/// that copy, which leaves copies that it does not take in their directory beside `dst`; that
+/// directory must not exist before. Returns `None`, and leaves no directory, where stores through
+/// shared mappings do not show in the times of files.
 ///
 /// # Errors
 /// As [`copy_tree`].

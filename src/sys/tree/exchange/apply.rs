@@ -1,13 +1,13 @@
 //! Takes the steps by which a tree and a staged one exchange what differs between them.
 //!
-//! Inodes show whether a step was taken, so each step can be repeated, and `undo` takes it back from
-//! wherever a dead process stopped. Two files exchange places in one call. If a directory takes part,
-//! the old entry is set aside first: XFS gives an exchanged directory a new modification time. In the
-//! end the staged tree is what the other tree was where the two differed.
+//! Inodes show whether a step was taken, so each step can be repeated, and `undo` takes it back
+//! from wherever a dead process stopped. Two files exchange places in one call. If a directory
+//! takes part, the old entry is set aside first: XFS gives an exchanged directory a new
+//! modification time. In the end the staged tree is what the other tree was where the two differed.
 //!
-//! Other processes may go on writing to the tree. An exchange is refused when it finds another entry
-//! than the one that was to leave; what slips in between the look and the exchange leaves the tree
-//! like the entry that it replaced.
+//! Other processes may go on writing to the tree. An exchange is refused when it finds another
+//! entry than the one that was to leave; what slips in between the look and the exchange leaves the
+//! tree like the entry that it replaced.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;

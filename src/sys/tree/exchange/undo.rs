@@ -1,9 +1,10 @@
 //! Takes an exchange of entries back, whatever other processes did to the tree meanwhile.
 //!
-//! The staged tree is deleted afterwards, so nothing that came from the tree may stay in it. An entry
-//! goes back to its place, or to `lost` if a process has made another entry there, or moved the
-//! directory. What was staged leaves the tree again, unless a process moved it elsewhere; what a
-//! process wrote into it goes to `lost`. Every step can be repeated, so a process may die anywhere.
+//! The staged tree is deleted afterwards, so nothing that came from the tree may stay in it. An
+//! entry goes back to its place, or to `lost` if a process has made another entry there, or moved
+//! the directory. What was staged leaves the tree again, unless a process moved it elsewhere; what
+//! a process wrote into it goes to `lost`. Every step can be repeated, so a process may die
+//! anywhere.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -27,9 +28,9 @@ use crate::sys::tree::index::FileTime;
 /// How often an entry is tried that other processes move at the same time.
 const MAX_TRIES: u32 = 100;
 
-/// Takes back all steps of the list at `list` that were taken between `tree` and `staged`, also those
-/// of a return that did not finish. What has no place in the tree any more goes to the directory
-/// `lost`, which is made if needed. Returns how many entries went there.
+/// Takes back all steps of the list at `list` that were taken between `tree` and `staged`, also
+/// those of a return that did not finish. What has no place in the tree any more goes to the
+/// directory `lost`, which is made if needed. Returns how many entries went there.
 ///
 /// # Errors
 /// When the list cannot be read, or an entry cannot be moved.
@@ -197,7 +198,8 @@ impl Undo<'_> {
         Ok(true)
     }
 
-    /// Moves an entry that came from the tree back to it, or to `lost` if its place is taken or gone.
+    /// Moves an entry that came from the tree back to it, or to `lost` if its place is taken or
+    /// gone.
     fn bring_back(
         &mut self,
         (from, as_name): (&OwnedFd, &CStr),
@@ -239,7 +241,8 @@ struct Lost<'a> {
 }
 
 impl Lost<'_> {
-    /// Moves an entry to its path beneath `lost`, or to the same name with a number if that is taken.
+    /// Moves an entry to its path beneath `lost`, or to the same name with a number if that is
+    /// taken.
     fn take(&mut self, (from, as_name): (&OwnedFd, &CStr), path: &Path, name: &CStr) -> io::Result<()> {
         let source = |error: DiskError| error.source;
         for directory in self.root.parent().into_iter().chain([self.root]) {
@@ -267,9 +270,9 @@ fn is_directory(directory: &OwnedFd, name: &CStr) -> io::Result<bool> {
     Ok(Stat::of_name(directory.as_fd(), name)?.kind == FileType::Directory)
 }
 
-/// Returns whether a process wrote into an entry after `listed`. Moving an entry changes its own time
-/// of change, so this looks at the content's time of a file, and at both times of what is beneath a
-/// directory.
+/// Returns whether a process wrote into an entry after `listed`. Moving an entry changes its own
+/// time of change, so this looks at the content's time of a file, and at both times of what is
+/// beneath a directory.
 fn was_written(directory: &OwnedFd, name: &CStr, listed: FileTime) -> io::Result<bool> {
     let stat = Stat::of_name(directory.as_fd(), name)?;
     match stat.kind {

@@ -1,8 +1,8 @@
 //! Processes that go on writing to a tree while it exchanges entries lose nothing.
 //!
-//! Every file has content of its own. Writers move entries about and make new ones, but never delete
-//! or overwrite, so each content must be somewhere afterwards: in the tree, in what left it, or in
-//! what was set aside.
+//! Every file has content of its own. Writers move entries about and make new ones, but never
+//! delete or overwrite, so each content must be somewhere afterwards: in the tree, in what left it,
+//! or in what was set aside.
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
