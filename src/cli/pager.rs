@@ -54,6 +54,15 @@ impl Pager {
     }
 }
 
+/// Shows a text through the pager; returns false if there is none, so that the caller prints the
+/// text itself.
+pub(super) fn show(text: &str) -> bool {
+    let Some(mut pager) = Pager::start() else { return false };
+    // A reader who has read enough ends the pager.
+    let _ = pager.write_all(text.as_bytes());
+    pager.end().unwrap_or(false)
+}
+
 impl Write for Pager {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.to.as_mut().map_or(Ok(text.len()), |to| to.write(text))

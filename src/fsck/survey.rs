@@ -14,6 +14,7 @@ use crate::model::{
 use crate::pool::Pool;
 use crate::store::Rows;
 use crate::sys::disk;
+use crate::sys::mounts::MountPoints;
 use crate::sys::obstacle::{self, Obstacle};
 
 /// The records of one volume.
@@ -182,11 +183,12 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
     if !records.branches.contains_key(&volume.branch) {
         faults.push(Fault::Current(volume.branch.clone()));
     }
+    let mounts = MountPoints::default();
     for branch in records.branches.values() {
         let tree = full(&layout::working_tree(name, &branch.name));
         if disk::inode(&tree)?.is_none() {
             faults.push(Fault::WorkingTree(branch.name.clone()));
-        } else if let Some(obstacle) = obstacle::of_directory(&tree)? {
+        } else if let Some(obstacle) = obstacle::of_directory(&tree, &mounts)? {
             faults.push(Fault::Obstacle(branch.name.clone(), obstacle));
         }
         if let Some(head) = branch.head.as_ref().filter(|head| !is_recorded(head)) {

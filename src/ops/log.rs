@@ -91,7 +91,8 @@ pub struct LogEntry {
     /// the first one's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeName>,
-    /// What it changed, if asked for; for a first commit, what its root directory holds.
+    /// The entries that the commit changed, if asked for; for a first commit, what its root
+    /// directory holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<StatusChange>>,
 }

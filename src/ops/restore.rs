@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{ExchangePaths, Exchanged, Group, Look, Outcome, PlanBuilder, Pool, Purpose, StoredIndex};
+use crate::sys::error::DiskError;
 use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
 /// Makes a working tree equal to a commit's tree.
@@ -127,12 +128,7 @@ impl<'p, V> Restore<'p, V> {
         Retarget { source: &self.source, tree, index, staged, first_pass }
     }
 
-    fn copy_whole(
-        &self,
-        pool: &Pool,
-        staged: &Path,
-        keep: Keep,
-    ) -> Result<CopyStats, crate::sys::error::DiskError> {
+    fn copy_whole(&self, pool: &Pool, staged: &Path, keep: Keep) -> Result<CopyStats, DiskError> {
         update_tree(&self.source, staged, &pool.copy_options(), &Update { keep, ..Update::default() })
     }
 

@@ -31,7 +31,7 @@ pub struct PoolService {
     /// The command line's advice for errors.
     advice: Advice,
     /// Locked while Get looks at a volume: one at a time, so that many Gets do not load the host.
-    glances: Mutex<StatusCache>,
+    statuses: Mutex<StatusCache>,
     /// The number of running Mounts, which no look at trees may delay.
     mounting: AtomicUsize,
     /// Whether the recorded mounts may differ from the engine's.
@@ -45,7 +45,7 @@ impl PoolService {
             pool,
             host: HostView::default(),
             advice,
-            glances: Mutex::default(),
+            statuses: Mutex::default(),
             mounting: AtomicUsize::new(0),
             needs_reconcile: AtomicBool::new(true),
         }
@@ -68,13 +68,13 @@ impl PoolService {
 
     /// Looks briefly at a volume; skips it while another volume is looked at or mounted.
     fn quick_status(&self, name: &VolumeName) -> QuickStatus {
-        let mut glances = match self.glances.try_lock() {
-            Ok(glances) => glances,
-            Err(TryLockError::Poisoned(glances)) => glances.into_inner(),
+        let mut statuses = match self.statuses.try_lock() {
+            Ok(statuses) => statuses,
+            Err(TryLockError::Poisoned(statuses)) => statuses.into_inner(),
             Err(TryLockError::WouldBlock) => return QuickStatus::default(),
         };
         let is_mounting = || self.mounting.load(Ordering::Relaxed) > 0;
-        ops::quick_status(&self.pool, name, &mut glances, QUICK_STATUS_TIME, &is_mounting).unwrap_or_else(
+        ops::quick_status(&self.pool, name, &mut statuses, QUICK_STATUS_TIME, &is_mounting).unwrap_or_else(
             |error| {
                 tracing::debug!(volume = %name, %error, "cannot look at the volume");
                 QuickStatus::default()
@@ -101,7 +101,7 @@ fn info(description: Description) -> VolumeInfo {
 }
 
 /// Describes a volume, with its quick status.
-fn info_at_a_glance(description: Description, quick_status: QuickStatus) -> VolumeInfo {
+fn info_with_status(description: Description, quick_status: QuickStatus) -> VolumeInfo {
     let max_size = description.max_size;
     let mut info = info(description);
     if let Some(most) = max_size {
@@ -188,7 +188,7 @@ impl VolumeService for PoolService {
                 let error = text_of(&error, self.advice);
                 Some(info_from_disk(&self.pool, name, &error).ok_or(error)?)
             }
-            other => self.told(other)?.map(|found| info_at_a_glance(found, self.quick_status(name))),
+            other => self.told(other)?.map(|found| info_with_status(found, self.quick_status(name))),
         };
         Ok(found.map(|info| self.as_host_sees(info)))
     }

@@ -38,6 +38,7 @@ use crate::sys::clock::Clock;
 use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::ids::IdSource;
+use crate::sys::locks::{LockFile, LockGuard, Wait};
 
 use containers::mounts::Bindings;
 pub use containers::mounts::Mounted;
@@ -173,6 +174,14 @@ impl Pool {
 
     fn check_interrupted(&self) -> Result<(), Error> {
         if self.options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Takes a lock exclusively; tells for what and for whom it waits.
+    fn lock_exclusively(&self, file: PathBuf, what: &str, verb: &str) -> Result<LockGuard, Error> {
+        let waiting =
+            |holder: &str| self.tell(&Notice::Waiting { what: what.to_owned(), holder: holder.to_owned() });
+        let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting };
+        Ok(LockFile::new(file).exclusive(&wait)?)
     }
 
     /// Lists the pool's own directories that are missing, or whose name another file has.

@@ -7,6 +7,7 @@
 //! namespace. A process that cannot be read is skipped: it has ended, or this user may not know
 //! about it.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -69,16 +70,19 @@ pub fn sharers(directories: &[&Path]) -> Result<Vec<Vec<Sharer>>, DiskError> {
     Ok(found)
 }
 
-/// Returns a place at or beneath `path` where this process sees something mounted. Without `/proc`
-/// there is none.
-pub fn mounted_in(path: &Path) -> Option<PathBuf> {
-    let (folder, name) = (fs::canonicalize(path.parent()?).ok()?, path.file_name()?);
-    let real = folder.join(name);
-    let inside = mounts("self")
-        .ok()?
-        .into_iter()
-        .find_map(|mount| Some(mount.at.strip_prefix(&real).ok()?.to_owned()))?;
-    Some(if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) })
+/// The places where this process sees something mounted, read on first use.
+#[derive(Debug, Default)]
+pub struct MountPoints(OnceCell<Vec<PathBuf>>);
+
+impl MountPoints {
+    /// Returns a mount point at or beneath `path`. Without `/proc` there is none.
+    pub fn within(&self, path: &Path) -> Option<PathBuf> {
+        let (folder, name) = (fs::canonicalize(path.parent()?).ok()?, path.file_name()?);
+        let real = folder.join(name);
+        let read = || mounts("self").unwrap_or_default().into_iter().map(|mount| mount.at).collect();
+        let inside = self.0.get_or_init(read).iter().find_map(|at| at.strip_prefix(&real).ok())?;
+        Some(if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) })
+    }
 }
 
 /// Lists one process of each mount namespace that belongs to a container.

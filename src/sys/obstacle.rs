@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, sta
 use rustix::io::Errno;
 
 use super::error::{At as _, DiskError};
-use super::mounts::mounted_in;
+use super::mounts::MountPoints;
 
 /// A reason why the kernel refuses to move an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,10 +60,10 @@ impl Obstacle {
 ///
 /// # Errors
 /// When the kernel does not tell.
-pub fn of_directory(path: &Path) -> Result<Option<Obstacle>, DiskError> {
+pub fn of_directory(path: &Path, mounts: &MountPoints) -> Result<Option<Obstacle>, DiskError> {
     let Some(stat) = stat(path)? else { return Ok(None) };
     match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::Directory => Ok(of_entry(path, &stat)),
+        FileType::Directory => Ok(of_entry(path, &stat, mounts)),
         FileType::Symlink => Ok(Some(Obstacle::Symlink)),
         _ => Ok(Some(Obstacle::NotADirectory)),
     }
@@ -73,8 +73,8 @@ pub fn of_directory(path: &Path) -> Result<Option<Obstacle>, DiskError> {
 ///
 /// # Errors
 /// Those that name the obstacle.
-pub fn check_move(path: &Path) -> Result<(), DiskError> {
-    if let Some(obstacle) = stat(path)?.and_then(|stat| of_entry(path, &stat)) {
+pub fn check_move(path: &Path, mounts: &MountPoints) -> Result<(), DiskError> {
+    if let Some(obstacle) = stat(path)?.and_then(|stat| of_entry(path, &stat, mounts)) {
         return Err(obstacle.refuse("move", path));
     }
     check_arrival(path)
@@ -84,8 +84,8 @@ pub fn check_move(path: &Path) -> Result<(), DiskError> {
 ///
 /// # Errors
 /// Those that name the obstacle.
-pub fn check_move_of_tree(path: &Path) -> Result<(), DiskError> {
-    match of_directory(path)? {
+pub fn check_move_of_tree(path: &Path, mounts: &MountPoints) -> Result<(), DiskError> {
+    match of_directory(path, mounts)? {
         Some(obstacle) => Err(obstacle.refuse("move", path)),
         None => check_arrival(path),
     }
@@ -103,12 +103,12 @@ pub fn check_arrival(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-fn of_entry(path: &Path, stat: &Statx) -> Option<Obstacle> {
+fn of_entry(path: &Path, stat: &Statx, mounts: &MountPoints) -> Option<Obstacle> {
     if stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Some(Obstacle::Mount);
     }
     let flag = Obstacle::flag(stat.stx_attributes);
-    flag.or_else(|| match mounted_in(path)? {
+    flag.or_else(|| match mounts.within(path)? {
         mount if mount == path => Some(Obstacle::Mount),
         mount => Some(Obstacle::MountIn(mount)),
     })

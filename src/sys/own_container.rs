@@ -4,6 +4,7 @@
 //! path, and name control groups after that id; a process may see either, both or neither. Outside
 //! a container it sees neither. Only the engine can say whether the id is one of its containers.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -17,13 +18,8 @@ const BROUGHT: [&str; 3] = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"];
 pub fn ids() -> Vec<String> {
     let mut ids: Vec<String> = ids_of(&mounts("self").unwrap_or_default());
     ids.extend(container_ids("self").into_iter().rev());
-    let mut seen = Vec::new();
-    ids.retain(|id| {
-        !seen.contains(id) && {
-            seen.push(id.clone());
-            true
-        }
-    });
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
     ids
 }
 

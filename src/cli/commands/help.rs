@@ -7,9 +7,8 @@ use clap::error::ErrorKind;
 
 use crate::cli::help::topics::{self, Topic};
 use crate::cli::output::Failure;
-use crate::cli::pager::Pager;
 use crate::cli::session::Session;
-use crate::cli::{Outcome, complete, errors, help, similar};
+use crate::cli::{Outcome, complete, errors, help, pager, similar};
 
 /// Show the help of a verb or of a topic
 #[derive(Debug, clap::Args)]
@@ -42,15 +41,10 @@ pub(in crate::cli) fn run(_session: &Session, args: &HelpArgs) -> Outcome {
 /// Shows a topic, through a pager on a terminal.
 fn read(topic: &Topic) -> Outcome {
     let page = help::render(topic);
-    if let Some(mut pager) = Pager::start() {
-        // A reader who has read enough ends the pager.
-        let _ = pager.write_all(page.as_bytes());
-        if pager.end().unwrap_or(false) {
-            return Ok(ExitCode::SUCCESS);
-        }
+    if !pager::show(&page) {
+        anstream::stdout().lock().write_all(page.as_bytes()).map_err(Failure::Output)?;
+        io::stdout().flush().map_err(Failure::Output)?;
     }
-    anstream::stdout().lock().write_all(page.as_bytes()).map_err(Failure::Output)?;
-    io::stdout().flush().map_err(Failure::Output)?;
     Ok(ExitCode::SUCCESS)
 }
 

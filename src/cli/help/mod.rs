@@ -12,7 +12,6 @@ pub(super) mod topics;
 mod wrap;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use clap::CommandFactory as _;
 
@@ -20,7 +19,7 @@ use self::look::Look;
 use self::topics::{TOPICS, Topic};
 use super::App;
 use super::commands::HEADINGS;
-use super::pager::Pager;
+use super::pager;
 
 /// The command line, with the overview in its help.
 pub(super) fn command() -> clap::Command {
@@ -68,15 +67,7 @@ pub(super) fn render(topic: &Topic) -> String {
 
 /// Shows help: through a pager at a terminal, as it may be long.
 pub(super) fn show(help: &clap::Error) {
-    let shown = match Pager::start() {
-        Some(mut pager) => {
-            // A reader who has had enough ends it.
-            let _ = write!(pager, "{}", help.render().ansi());
-            pager.end().unwrap_or(false)
-        }
-        None => false,
-    };
-    if !shown {
+    if !pager::show(&help.render().ansi().to_string()) {
         let _ = help.print();
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::model::VolumeName;
-use crate::pool::{Notice, Pool};
+use crate::pool::Pool;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
 /// The gates that one operation has shut, each open again when its guard is dropped.
@@ -41,13 +41,7 @@ impl Gates {
 impl Pool {
     /// Takes the gate of a volume exclusively: from here on no container gets through Mount.
     pub(in crate::pool) fn shut_gate(&self, volume: &VolumeName, verb: &str) -> Result<LockGuard, Error> {
-        let what = format!("the gate of volume {volume}");
-        Ok(LockFile::new(self.layout.gate_lock(volume)).exclusive(&Wait {
-            what: &what,
-            verb,
-            limit: self.options.lock_timeout,
-            notice: &|holder| self.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
-        })?)
+        self.lock_exclusively(self.layout.gate_lock(volume), &format!("the gate of volume {volume}"), verb)
     }
 
     /// Passes the gate of a volume together with others; waits while it is shut.

@@ -178,7 +178,7 @@ impl<'p, T> Quiesced<'p, T> {
         self.gates.open();
         let released = Released::new(self.pool, &volumes, self.held.clone(), downtime);
         if released.problems.is_empty() {
-            // From here on nothing is owed to them.
+            // The containers run again, so recovery need not start them.
             self.held.clear();
             self.write_containers()?;
         }

@@ -60,7 +60,7 @@ pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Du
             let _ = await_health(pool, first, until);
         }
         match release_one(pool, one) {
-            // It was removed meanwhile, so nothing is owed to it.
+            // Another process has removed the container, so dvol need not start it.
             Ok(()) | Err(ContainerError::Gone { .. }) => {}
             Err(error) => {
                 let reason = error.to_string();

@@ -108,10 +108,8 @@ impl<T> Member<'_, T> {
         let name = kept.file_name().unwrap_or_default();
         let staged = layout::staging_of(&self.operation.id).join(name);
         let full = pool.layout.full(&staged);
-        let inode = {
-            disk::make_directory(&full, layout::PRIVATE_MODE)?;
-            inode_at(&full)?
-        };
+        disk::make_directory(&full, layout::PRIVATE_MODE)?;
+        let inode = inode_at(&full)?;
         // It is still empty, and something else comes to its place.
         tree::remove_tree(&pool.layout.full(&kept))?;
         *step = Move::Exchange { staged: staged.clone(), place, inode };

@@ -6,6 +6,7 @@ use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
 use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
+use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
 /// Builds a plan. Lives inside the transaction that writes the plan into the journal, so a staging
@@ -16,6 +17,8 @@ pub struct PlanBuilder<'d> {
     pub(in crate::pool) plan: Plan,
     pub(in crate::pool) head_after: Option<Option<CommitId>>,
     count: u32,
+    /// What many trees are checked against; it is read once for all of them.
+    mounts: MountPoints,
 }
 
 /// Returns the inode of what must be at `path`.
@@ -26,7 +29,8 @@ pub(in crate::pool) fn inode_at(path: &Path) -> Result<u64, Error> {
 impl<'d> PlanBuilder<'d> {
     pub(in crate::pool) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
         disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
-        Ok(PlanBuilder { layout, id, plan: Plan::default(), head_after: None, count: 0 })
+        let (plan, mounts) = Default::default();
+        Ok(PlanBuilder { layout, id, plan, head_after: None, count: 0, mounts })
     }
 
     fn next_place(&mut self, kind: Staged) -> PathBuf {
@@ -42,7 +46,7 @@ impl<'d> PlanBuilder<'d> {
     /// a container is touched.
     fn inode_of_tree(&self, relative: &Path) -> Result<u64, Error> {
         let full = self.layout.full(relative);
-        obstacle::check_move_of_tree(&full)?;
+        obstacle::check_move_of_tree(&full, &self.mounts)?;
         inode_at(&full)
     }
 
@@ -112,7 +116,7 @@ impl<'d> PlanBuilder<'d> {
 
     /// Plans to move what is at `from` to `to`, where nothing is.
     pub fn relocate(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
-        obstacle::check_move(&self.layout.full(&from))?;
+        obstacle::check_move(&self.layout.full(&from), &self.mounts)?;
         obstacle::check_arrival(&self.layout.full(&to))?;
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to });
         Ok(())
@@ -133,7 +137,7 @@ impl<'d> PlanBuilder<'d> {
     fn retire_to(&mut self, place: PathBuf, to: PathBuf) -> Result<(), Error> {
         let full = self.layout.full(&place);
         if let Some(inode) = disk::inode(&full)? {
-            obstacle::check_move(&full)?;
+            obstacle::check_move(&full, &self.mounts)?;
             self.plan.retire.push(Move::Rename { from: place, to, inode });
         }
         Ok(())

@@ -5,9 +5,9 @@ use super::plan::PlanBuilder;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, Joint, Operation, Phase, ProjectName, Verb, VolumeName};
-use crate::pool::{Notice, Pool};
+use crate::pool::Pool;
 use crate::store::Rows;
-use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::sys::locks::LockGuard;
 use crate::sys::tree;
 
 /// The right to operate on one volume: its lock, held until the operation is over.
@@ -43,13 +43,8 @@ impl Pool {
     /// When the wait for the lock exceeds its limit, or recovery fails.
     pub fn begin(&self, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
         self.prepare_directories()?;
-        let what = format!("volume {volume}");
-        let lock = LockFile::new(self.layout.volume_lock(volume)).exclusive(&Wait {
-            what: &what,
-            verb: &verb.to_string(),
-            limit: self.options.lock_timeout,
-            notice: &|holder| self.tell(&Notice::Waiting { what: what.clone(), holder: holder.to_owned() }),
-        })?;
+        let file = self.layout.volume_lock(volume);
+        let lock = self.lock_exclusively(file, &format!("volume {volume}"), &verb.to_string())?;
         self.recover_locked(volume, &lock)?;
         self.clear_staging();
         Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })

@@ -146,7 +146,7 @@ impl Pool {
         let leaving = self.layout.trash_leaving(operation);
         match disk::rename(&self.layout.trash().join(operation.as_str()), &leaving) {
             // Another process deletes it.
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.source.kind() == ErrorKind::NotFound => {}
             other => other?,
         }
         tree::remove_tree(&leaving)

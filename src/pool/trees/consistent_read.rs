@@ -60,12 +60,12 @@ impl Pool {
                 other => return other,
             };
             // The first time an operation may have been undone before this look at it.
-            let now = Some(self.operations_on(volume)?);
-            let is_quiet = now.as_ref().is_some_and(|(_, under_way)| under_way.is_empty());
-            if now == before && is_quiet || Instant::now() > until {
+            let now = self.operations_on(volume)?;
+            let is_quiet = now.1.is_empty() && before.as_ref() == Some(&now);
+            if is_quiet || Instant::now() > until {
                 return Err(error);
             }
-            before = now;
+            before = Some(now);
             self.check_interrupted()?;
             sleep(RETRY_AFTER);
         }

@@ -13,8 +13,9 @@ use rustix::io::{Errno, pread};
 use tar::EntryType;
 
 use super::access_list::{self, to_text};
+use super::header::BLOCK;
 use super::pax::{ACCESS_LIST, DEFAULT_LIST, Records, XATTR};
-use super::write_header::{BLOCK, EntryHeader, pad, write_entry, write_text};
+use super::write_header::{EntryHeader, pad, write_entry, write_text};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::content::next_data;
 use crate::sys::tree::entry::attributes::{self, XattrHolder};
@@ -109,7 +110,7 @@ impl<'w> ArchiveWriter<'w> {
         let mut reader = DirectoryReader::new();
         let mut path = format!("{name}/").into_bytes();
         let base = path.len();
-        let records = self.extended(XattrHolder::Open(handle.as_fd())).at("read the attributes of", root)?;
+        let records = self.extended(XattrHolder::Open(handle.as_fd()), root)?;
         self.head(&path, &stat, b"", 0, records).at("write", archive)?;
         let names = SortedNames::read(handle, &mut reader).at("read", root)?;
         let mut stack = vec![Level { stat, names, length: path.len() }];
@@ -139,9 +140,7 @@ impl<'w> ArchiveWriter<'w> {
             if node.stat.kind == FileType::Directory {
                 let handle = node.reopen().at("open", &on_disk)?;
                 path.push(b'/');
-                let records = self
-                    .extended(XattrHolder::Open(handle.as_fd()))
-                    .at("read the attributes of", &on_disk)?;
+                let records = self.extended(XattrHolder::Open(handle.as_fd()), &on_disk)?;
                 self.head(&path, &node.stat, b"", 0, records).at("write", archive)?;
                 let names = SortedNames::read(handle, &mut reader).at("read", &on_disk)?;
                 stack.push(Level { stat: node.stat, names, length: path.len() });
@@ -157,7 +156,7 @@ impl<'w> ArchiveWriter<'w> {
     /// # Errors
     /// When the archive cannot be written.
     pub fn finish(self) -> io::Result<ArchiveStats> {
-        self.out.write_all(&[0; 2 * BLOCK as usize])?;
+        self.out.write_all(&[0; 2 * BLOCK])?;
         self.out.flush()?;
         Ok(self.stats)
     }
@@ -178,22 +177,19 @@ impl<'w> ArchiveWriter<'w> {
         match stat.kind {
             FileType::RegularFile => {
                 let file = node.reopen().at("open", on_disk)?;
-                let records =
-                    self.extended(XattrHolder::Open(file.as_fd())).at("read the attributes of", on_disk)?;
+                let records = self.extended(XattrHolder::Open(file.as_fd()), on_disk)?;
                 let runs = runs(&file, stat).at("read", on_disk)?;
                 self.file(path, stat, &file, runs, records, on_disk)
             }
             FileType::Symlink => {
                 let target = readlinkat(&node.handle, c"", Vec::new()).at("read the link", on_disk)?;
                 let magic = node.magic_path();
-                let records =
-                    self.extended(XattrHolder::Magic(&magic)).at("read the attributes of", on_disk)?;
+                let records = self.extended(XattrHolder::Magic(&magic), on_disk)?;
                 self.head(path, stat, target.to_bytes(), 0, records).at("write", archive)
             }
             FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice => {
                 let magic = node.magic_path();
-                let records =
-                    self.extended(XattrHolder::Magic(&magic)).at("read the attributes of", on_disk)?;
+                let records = self.extended(XattrHolder::Magic(&magic), on_disk)?;
                 self.head(path, stat, b"", 0, records).at("write", archive)
             }
             _ => {
@@ -223,7 +219,7 @@ impl<'w> ArchiveWriter<'w> {
             }
             map.push_str(&format!("{}\n0\n", stat.size));
             let mut map = map.into_bytes();
-            map.resize(map.len().next_multiple_of(BLOCK as usize), 0);
+            map.resize(map.len().next_multiple_of(BLOCK), 0);
             records.put(b"GNU.sparse.major", b"1");
             records.put(b"GNU.sparse.minor", b"0");
             records.put_name(b"GNU.sparse.name", path);
@@ -271,14 +267,16 @@ impl<'w> ArchiveWriter<'w> {
 
     /// Returns the extended attributes as records. Access lists come twice: as an attribute for
     /// readers that know attributes only, and as text.
-    fn extended(&mut self, holder: XattrHolder<'_>) -> rustix::io::Result<Records> {
+    fn extended(&mut self, holder: XattrHolder<'_>, on_disk: &Path) -> Result<Records, DiskError> {
         let mut records = Records::default();
-        for name in attributes::names(holder.list(&mut self.names)?) {
+        let listed = holder.list(&mut self.names).at("read the attributes of", on_disk)?;
+        for name in attributes::names(listed) {
             if attributes::is_label(name) {
                 self.stats.labels += 1;
                 continue;
             }
-            let Some(value) = holder.get(name, &mut self.value)? else { continue };
+            let value = holder.get(name, &mut self.value).at("read the attributes of", on_disk)?;
+            let Some(value) = value else { continue };
             records.put(&[XATTR, name.to_bytes()].concat(), value);
             for (list, key) in [(access_list::ACCESS, ACCESS_LIST), (access_list::DEFAULT, DEFAULT_LIST)] {
                 if let Some(text) = (name == list).then(|| to_text(value)).flatten() {
@@ -299,8 +297,9 @@ fn runs(file: &OwnedFd, stat: &Stat) -> rustix::io::Result<Vec<(u64, u64)>> {
     let (mut found, mut offset) = (Vec::<(u64, u64)>::new(), 0);
     while let Some((start, end)) = next_data(file, offset, stat.size)? {
         // GNU tar reads each run from the start of a block.
-        let start = start / BLOCK * BLOCK;
-        let end = end.next_multiple_of(BLOCK).min(stat.size);
+        let block = BLOCK as u64;
+        let start = start / block * block;
+        let end = end.next_multiple_of(block).min(stat.size);
         match found.last_mut() {
             Some(last) if start <= last.1 => last.1 = end,
             _ => found.push((start, end)),

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use rustix::fs::{Dev, FileType};
 use tar::{EntryType, Header};
 
+use super::header::BLOCK;
 use super::pax::{Records, decimal_time};
 use crate::sys::tree::entry::handle::Stat;
 
-/// Bytes of a header, and the unit in which content is stored.
-pub(super) const BLOCK: u64 = 512;
 /// The largest numbers that fit a field of 8 and one of 12 octal digits with their end.
 const SHORT_MAX: u64 = 0o7_777_777;
 const LONG_MAX: u64 = 0o77_777_777_777;
@@ -62,8 +61,8 @@ pub(super) fn write_text(out: &mut dyn Write, name: &[u8], seconds: u64, size: u
 
 /// Fills the last block of `size` bytes of content.
 pub(super) fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
-    let rest = (size.next_multiple_of(BLOCK) - size) as usize;
-    out.write_all(&[0; BLOCK as usize][..rest])
+    let rest = (size.next_multiple_of(BLOCK as u64) - size) as usize;
+    out.write_all(&[0; BLOCK][..rest])
 }
 
 fn write(out: &mut dyn Write, mut entry: EntryHeader<'_>, mut header: Header) -> io::Result<()> {

@@ -1,9 +1,9 @@
 //! The thread that walks the source: it makes the directories and hands out all other entries in
 //! batches.
 //!
-//! It walks depth first, with a stack of its own. It reads a directory in pieces and finishes the
+//! The walker goes depth first, with its own stack. It reads a directory in pieces and finishes the
 //! subdirectories in a piece before it reads the next, so a frame holds some thousand names at
-//! most. It takes them in order, because a stat index is stored in that order.
+//! most. The names come in order, because a stat index is stored in that order.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;

@@ -97,8 +97,7 @@ impl Undo<'_> {
                 ListRecord::Steps(path, steps) => {
                     let directories = self.open(&path)?;
                     for step in &steps {
-                        let full = || self.tree.join(&path).join(OsStr::from_bytes(step.name.to_bytes()));
-                        let full = full();
+                        let full = self.tree.join(&path).join(OsStr::from_bytes(step.name.to_bytes()));
                         self.step(&directories, step).at("move back", &full)?;
                     }
                 }

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::sys::tree::exchange::list::{ListReader, ListRecord, ListWriter};
 
 /// An index of a tree, all of it in memory.
 #[derive(Default)]
@@ -235,27 +234,8 @@ fn the_way_back_begins_wherever_the_way_forth_ended() {
         let scene = Scene::new(|_| (), disturb);
         let before = snapshot(&scene.pair.dst);
         scene.stage();
-        // The list up to there, with one step in each record.
-        let part = scene.list.with_extension("part");
-        let (mut all, mut out) =
-            (ListReader::open(&scene.list).unwrap().unwrap(), ListWriter::new(&part).unwrap());
-        let mut count = 0;
-        while let Some(record) = all.take().unwrap() {
-            let each = match record {
-                ListRecord::Steps(path, steps) => {
-                    steps.into_iter().map(|step| ListRecord::Steps(path.clone(), vec![step])).collect()
-                }
-                other => vec![other],
-            };
-            for record in &each {
-                if count < done {
-                    out.add(record).unwrap();
-                }
-                count += 1;
-            }
-        }
-        out.finish().unwrap();
-        exchange_entries(&scene.pair.dst, &scene.staged, &part).unwrap();
+        let ([first, _], count) = split_list(&scene.list, done);
+        exchange_entries(&scene.pair.dst, &scene.staged, &first).unwrap();
         scene.give_back();
         assert_same(&before, &snapshot(&scene.pair.dst));
         scene.exchange();

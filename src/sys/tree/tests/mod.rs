@@ -24,6 +24,7 @@ use tempfile::TempDir;
 
 use super::copy::content::Ladder;
 use super::copy::tree::copy_with;
+use super::exchange::list::{ListReader, ListRecord, ListWriter};
 use super::*;
 use crate::sys::error::DiskError;
 
@@ -273,4 +274,28 @@ fn fill(root: &Path) {
     set_mode(&root.join("empty"), 0o1777);
     set_mode(&root.join("sub/deeper"), 0o2750);
     set_mode(root, 0o2700);
+}
+
+/// Splits a list of exchange steps into two beside it: one up to step number `done`, and one of the
+/// rest. Each record has one step. Returns also how many there are.
+fn split_list(list: &Path, done: usize) -> ([PathBuf; 2], usize) {
+    let paths = ["first", "second"].map(|name| list.with_extension(name));
+    let [mut first, mut second] = [&paths[0], &paths[1]].map(|path| ListWriter::new(path).unwrap());
+    let (mut all, mut count) = (ListReader::open(list).unwrap().unwrap(), 0);
+    while let Some(record) = all.take().unwrap() {
+        let each = match record {
+            ListRecord::Steps(path, steps) => {
+                steps.into_iter().map(|step| ListRecord::Steps(path.clone(), vec![step])).collect()
+            }
+            other => vec![other],
+        };
+        for record in &each {
+            let part = if count < done { &mut first } else { &mut second };
+            part.add(record).unwrap();
+            count += 1;
+        }
+    }
+    first.finish().unwrap();
+    second.finish().unwrap();
+    (paths, count)
 }

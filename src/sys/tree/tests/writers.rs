@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::fs::{RenameFlags, renameat_with};
 
 use super::*;
-use crate::sys::tree::exchange::list::{ListReader, ListRecord, ListWriter};
 
 /// Knows nothing, so that every entry of the commit is staged.
 struct NoIndex;
@@ -112,32 +111,6 @@ impl Scene {
             before.iter().cloned().chain(written).filter(|one| !now.contains(one)).collect();
         assert!(lost.is_empty(), "{what}: lost {lost:?}");
     }
-
-    /// The list up to its step number `done`, and the rest of it.
-    fn parts(&self, done: usize) -> ([PathBuf; 2], usize) {
-        let paths = ["first", "second"].map(|name| self.list.with_extension(name));
-        let [mut first, mut second] = [&paths[0], &paths[1]].map(|path| ListWriter::new(path).unwrap());
-        let (mut all, mut count) = (ListReader::open(&self.list).unwrap().unwrap(), 0);
-        while let Some(record) = all.take().unwrap() {
-            let each = match record {
-                ListRecord::Steps(path, steps) => {
-                    steps.into_iter().map(|step| ListRecord::Steps(path.clone(), vec![step])).collect()
-                }
-                other => vec![other],
-            };
-            for record in &each {
-                if count < done {
-                    first.add(record).unwrap();
-                } else {
-                    second.add(record).unwrap();
-                }
-                count += 1;
-            }
-        }
-        first.finish().unwrap();
-        second.finish().unwrap();
-        (paths, count)
-    }
 }
 
 /// What a writer does to a tree between two steps.
@@ -202,7 +175,7 @@ fn whatever_a_writer_does_between_two_steps_nothing_is_lost() {
         while done <= steps {
             let scene = Scene::new();
             let before = scene.contents(false);
-            let ([first, second], count) = scene.parts(done);
+            let ([first, second], count) = split_list(&scene.list, done);
             scene.exchange(&first).unwrap();
             change(&scene.pair.dst);
             let what = format!("{what} after step {done} of {count}");
