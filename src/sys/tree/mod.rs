@@ -29,6 +29,7 @@
 //! | `compare` | finds what differs between two trees |
 //! | `archive` | writes a tree as a tar archive and reads it back |
 //! | `index` | recognizes entries that nothing has touched, without reading them |
+//! | `times` | times of files, and from when on they prove anything |
 //! | `sums` | takes checksums of all entries |
 //! | `measure`, `extents` | measures space: of a tree, of a file system, shared between files |
 //! | `mapped_stores` | tests whether stores through mappings show in times |
@@ -47,6 +48,7 @@ mod mapped_stores;
 mod measure;
 mod remove;
 mod sums;
+mod times;
 
 #[cfg(test)]
 mod tests;
@@ -65,8 +67,9 @@ pub use exchange::apply::{ListState, exchange_entries, list_state};
 pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
 pub use exchange::stage::{Retarget, copy_before};
 pub use exchange::undo::{is_untouched, return_entries};
-pub use index::{Bounds, DirectoryIndex, FileTime, Index, ScanEvent, ScanVisitor, scan_tree};
+pub use index::{DirectoryIndex, Index, ScanEvent, ScanVisitor, scan_tree};
 pub use mapped_stores::sync_and_test_stores;
 pub use measure::{Usage, free_space, measure_tree, measure_unshared, sync_filesystem, used_space};
 pub use remove::remove_tree;
 pub use sums::{EntrySums, Sum, sum_tree};
+pub use times::{Bounds, FileTime};

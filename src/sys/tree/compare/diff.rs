@@ -20,7 +20,7 @@ use super::walk::{Compare, Found, walk_both};
 use crate::sys::error::DiskError;
 use crate::sys::tree::entry::attributes::{XattrHolder, is_label, names};
 use crate::sys::tree::entry::handle::{Node, magic_path, refusal};
-use crate::sys::tree::index::FileTime;
+use crate::sys::tree::times::FileTime;
 
 /// Size in bytes of the largest file that is shown as text.
 pub const TEXT_MAX: u64 = 1024 * 1024;

@@ -26,7 +26,8 @@ use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
 use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
-use crate::sys::tree::index::{Bounds, DirectoryIndex, Index, Verdict};
+use crate::sys::tree::index::{DirectoryIndex, Index, Verdict};
+use crate::sys::tree::times::Bounds;
 
 /// Entries in a batch.
 const BATCH_ENTRIES: usize = 512;

@@ -34,7 +34,7 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
-use crate::sys::tree::index::{Bounds, FileTime};
+use crate::sys::tree::times::{Bounds, FileTime};
 use crate::sys::{disk, fault};
 
 /// Size in bytes from which on a file gets a draft; copying a smaller one anew takes no longer.

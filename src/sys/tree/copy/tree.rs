@@ -24,9 +24,9 @@ use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, open_root};
 use crate::sys::tree::entry::names::DirectoryReader;
-use crate::sys::tree::index::FileTime;
 use crate::sys::tree::mapped_stores::sync_and_test_stores;
 use crate::sys::tree::remove::remove_tree;
+use crate::sys::tree::times::FileTime;
 
 /// Makes `dst`, an empty directory that no other process uses, an exact copy of the directory
 /// `src`.

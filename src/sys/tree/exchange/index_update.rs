@@ -16,9 +16,8 @@ use super::list::{ListReader, ListRecord, ListedDirectory, Step};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::handle::{Stat, descend, open_directory, refusal};
 use crate::sys::tree::entry::names::DirectoryReader;
-use crate::sys::tree::index::{
-    Bounds, HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, Verdict, hash, scan_from,
-};
+use crate::sys::tree::index::{HASH_BYTES, Index, PIECE_ENTRIES, ScanEvent, Verdict, hash, scan_from};
+use crate::sys::tree::times::Bounds;
 
 /// Stale hashes that a directory may keep, besides as many as it has entries.
 const SLACK_HASHES: usize = 1024;

@@ -23,7 +23,7 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList};
-use crate::sys::tree::index::FileTime;
+use crate::sys::tree::times::FileTime;
 
 /// How often an entry is tried that other processes move at the same time.
 const MAX_TRIES: u32 = 100;
