@@ -25,14 +25,14 @@ impl Index for NoIndex {
 const DIRECTORIES: [&str; 5] = ["", "one", "one/deep", "two", "both"];
 
 /// `src` is what `dst` becomes.
-struct Scene {
+struct WriterScene {
     pair: Pair,
     staged: PathBuf,
     list: PathBuf,
     lost: PathBuf,
 }
 
-impl Scene {
+impl WriterScene {
     fn new() -> Self {
         let pair = Pair::new();
         let (src, dst) = (&pair.src, &pair.dst);
@@ -61,7 +61,7 @@ impl Scene {
         make_file(&src.join("arrives/in"), b"commit arrives");
         let [staged, list, lost] = ["staged", "list", "lost"].map(|name| dst.with_file_name(name));
         make_dir(&staged);
-        let scene = Scene { staged, list, lost, pair };
+        let scene = WriterScene { staged, list, lost, pair };
         let Pair { src, dst, .. } = &scene.pair;
         let first_pass = &dst.with_file_name("early");
         let change = Retarget { source: src, tree: dst, index: &NoIndex, staged: &scene.staged, first_pass };
@@ -173,7 +173,7 @@ fn whatever_a_writer_does_between_two_steps_nothing_is_lost() {
     for (what, change) in CHANGES {
         let (mut done, mut steps) = (0, usize::MAX);
         while done <= steps {
-            let scene = Scene::new();
+            let scene = WriterScene::new();
             let before = scene.contents(false);
             let ([first, second], count) = split_list(&scene.list, done);
             scene.exchange(&first).unwrap();
@@ -225,7 +225,7 @@ fn write(root: &Path, mut random: u64, written: &AtomicUsize, is_over: &AtomicBo
 fn whatever_a_writer_does_at_the_same_time_nothing_is_lost() {
     let (mut refused, mut done) = (0, 0);
     for round in 0..120_u64 {
-        let scene = Scene::new();
+        let scene = WriterScene::new();
         let before = scene.contents(false);
         let (written, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
         let exchanged = std::thread::scope(|scope| {
