@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! bytes
-//!     8  magic "dvolchk1"
+//!     8  magic "dvolchk2"
 //! for each entry, in the order of their keys:
 //!     2  how many bytes the key shares with the key before
 //!     2  length of the rest
@@ -20,9 +20,15 @@
 //!
 //! [`sys::tree::EntrySums`](crate::sys::tree::EntrySums) says what the checksums cover. A file that
 //! is cut short or altered is reported as [`InvalidData`](io::ErrorKind::InvalidData) or
-//! [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), at the latest at its end. A change of this
-//! format needs a new magic: a file of another magic cannot be read, and fsck takes the checksums
-//! again.
+//! [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), at the latest at its end.
+//!
+//! A change of this format, or of what the checksums cover, needs a new magic. A file with an
+//! earlier magic counts as absent, so the checksums are taken again.
+//!
+//! | magic | what changed |
+//! | --- | --- |
+//! | `dvolchk1` | |
+//! | `dvolchk2` | a file with holes is summed by its runs of data |
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
@@ -30,7 +36,9 @@ use std::path::Path;
 
 use crate::sys::tree::EntrySums;
 
-const MAGIC: &[u8; 8] = b"dvolchk1";
+const MAGIC: &[u8; 8] = b"dvolchk2";
+/// The magics of earlier formats.
+const EARLIER: [&[u8; 8]; 1] = [b"dvolchk1"];
 /// Stands where the two lengths of a further entry would.
 const END: [u8; 4] = [0xff; 4];
 /// The longest prefix of a key that is shared, in bytes: one more would look like [`END`].
@@ -90,6 +98,20 @@ impl ChecksumWriter {
     }
 }
 
+/// Returns whether the file at `path` is there and not of an earlier format. A file that cannot be
+/// read counts as there: only fsck may replace it.
+pub fn has_checksums(path: &Path) -> bool {
+    let read = || {
+        let mut magic = [0; MAGIC.len()];
+        File::open(path)?.read_exact(&mut magic)?;
+        Ok(magic)
+    };
+    match read() {
+        Ok(magic) => !EARLIER.contains(&&magic),
+        Err(error) => io::Error::kind(&error) != io::ErrorKind::NotFound,
+    }
+}
+
 /// Reads the checksums of one commit, entry by entry.
 pub struct ChecksumReader {
     input: BufReader<File>,
@@ -98,7 +120,7 @@ pub struct ChecksumReader {
 }
 
 impl ChecksumReader {
-    /// Opens the file at `path`; returns `None` if there is none.
+    /// Opens the file at `path`; returns `None` if there is none, or only one of an earlier format.
     ///
     /// # Errors
     /// When the file cannot be read or is damaged; so for all methods here.
@@ -109,7 +131,11 @@ impl ChecksumReader {
         };
         let (input, hasher) = (BufReader::new(file), blake3::Hasher::new());
         let mut reader = ChecksumReader { input, hasher, last_key: Vec::new() };
-        if reader.take::<8>()? != *MAGIC {
+        let magic = reader.take::<8>()?;
+        if EARLIER.contains(&&magic) {
+            return Ok(None);
+        }
+        if magic != *MAGIC {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(Some(reader))
@@ -180,13 +206,30 @@ mod tests {
     fn a_file_is_laid_out_as_the_essay_draws_it() {
         let dir = tempfile::tempdir().unwrap();
         let bytes = write(&dir.path().join("sums"));
-        assert_eq!(bytes[..8], *b"dvolchk1");
+        assert_eq!(bytes[..8], *b"dvolchk2");
         // The third entry, `base/1`, shares four bytes with `base`.
         let third = 8 + (4 + 32) + (4 + 4 + 32);
         assert_eq!(bytes[third..third + 6], [4, 0, 2, 0, 0, b'1']);
         let end = bytes.len() - 36;
         assert_eq!(bytes[end..end + 4], [0xff; 4]);
         assert_eq!(bytes[end + 4..], *blake3::hash(&bytes[..end + 4]).as_bytes());
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_format_counts_as_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sums");
+        assert!(!has_checksums(&path));
+        let mut bytes = write(&path);
+        assert!(has_checksums(&path));
+        bytes[..8].copy_from_slice(b"dvolchk1");
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(!has_checksums(&path));
+        assert!(ChecksumReader::open(&path).unwrap().is_none());
+        // What is cut short is damaged, and not replaced unseen.
+        std::fs::write(&path, "dvol").unwrap();
+        assert!(has_checksums(&path));
+        assert!(ChecksumReader::open(&path).is_err());
     }
 
     #[test]

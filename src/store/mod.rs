@@ -44,7 +44,7 @@ mod damage;
 #[path = "../../migrations/mod.rs"]
 mod migrations;
 
-pub use checksums::{ChecksumReader, ChecksumWriter};
+pub use checksums::{ChecksumReader, ChecksumWriter, has_checksums};
 pub use error::StoreError;
 pub use index::{IndexChange, IndexPage, change_key, piece_key};
 pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, CommitRecord, Row, VolumeName};
 use crate::pool::{Pool, Setting};
-use crate::store::{ChecksumReader, ChecksumWriter};
+use crate::store::{ChecksumReader, ChecksumWriter, has_checksums};
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
@@ -111,7 +111,7 @@ impl Checksums<'_> {
         })?;
         let mut missing: Vec<CommitRecord> = commits
             .iter()
-            .filter(|commit| !self.pool.layout.checksums_of(&commit.volume, &commit.id).exists())
+            .filter(|commit| !has_checksums(&self.pool.layout.checksums_of(&commit.volume, &commit.id)))
             .cloned()
             .collect();
         // Parents first, as far as dates tell, so that children can take over their checksums.

@@ -277,3 +277,21 @@ fn checksums_are_taken_when_the_setting_says_and_go_with_their_commit() {
     assert!(!newest.exists(), "nothing can bring it back");
     pool.fails(2, ["config", "checksums", "nonsense"], "background");
 }
+
+/// What is summed of a file with holes has changed once, and may change again.
+#[test]
+fn checksums_of_an_earlier_format_are_taken_again_and_blame_no_commit() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["fsck", "--deep"]);
+    let sums = pool.root().join(".dvol/checksums").join(format!("db.{}", pool.ids("db")[0]));
+    let whole = fs::read(&sums).unwrap();
+    let mut earlier = whole.clone();
+    earlier[..8].copy_from_slice(b"dvolchk1");
+    // The sum of an entry, which differed then.
+    let middle = earlier.len() / 2;
+    earlier[middle] ^= 0xff;
+    fs::write(&sums, earlier).unwrap();
+    let said = pool.ok(["fsck", "--deep"]);
+    assert!(said.ends_with("0 commits as their checksums say; checksums of 1 more taken\n"), "{said}");
+    assert_eq!(fs::read(&sums).unwrap(), whole);
+}
