@@ -396,6 +396,14 @@ pub enum Error {
         /// The container's id, shortened.
         container: String,
     },
+    /// The driver knows volumes of the pool, and finds no pool.
+    #[error("the pool {} is missing; its file system may not be mounted", pool.display())]
+    PoolMissing {
+        /// The pool.
+        pool: PathBuf,
+        /// The file in which the driver remembers its volumes.
+        list: PathBuf,
+    },
     /// This process runs in a container, and the engine does not say where it has the pool from.
     #[error("cannot find the pool {} on the host: {cause}", pool.display())]
     PoolOnHost {

@@ -35,6 +35,10 @@ pub(super) fn repair(error: &Error) -> Option<String> {
             Some("rebuild the metadata from its second copy: dvol fsck --repair".to_owned())
         }
         Error::Store(StoreError::Newer { .. }) => Some("use the newer dvol that wrote it".to_owned()),
+        Error::PoolMissing { list, .. } => Some(format!(
+            "mount it, or, if you deleted the pool, delete {} and restart the driver",
+            list.display()
+        )),
         _ => host_path_remedy(error),
     }
 }

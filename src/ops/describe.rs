@@ -51,6 +51,12 @@ pub fn describe_from_disk(pool: &Pool, volume: &VolumeName) -> Option<(PathBuf, 
     Some((point, Instant { micros: i64::try_from(micros).unwrap_or_default(), offset: 0 }))
 }
 
+/// Returns whether nothing shows that there ever was a volume in the pool, as where its file system
+/// is not mounted.
+pub fn is_bare(pool: &Pool) -> bool {
+    matches!(pool.store().is_there(), Ok(false))
+}
+
 /// Lists the directories that look like volumes.
 pub fn volumes_on_disk(pool: &Pool) -> Vec<VolumeName> {
     let names = crate::sys::disk::names_in(pool.layout().root()).unwrap_or_default();

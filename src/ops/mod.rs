@@ -46,7 +46,7 @@ pub use clone::{Cloned, clone};
 pub use commit::{CommitRequest, Committed, Surroundings, commit, commit_project};
 pub use config::{SettingEntry, set_setting, setting, settings};
 pub use create::create;
-pub use describe::{Description, describe, describe_all, describe_from_disk, volumes_on_disk};
+pub use describe::{Description, describe, describe_all, describe_from_disk, is_bare, volumes_on_disk};
 pub use diff::{DiffEntry, DiffRequest, DiffSide, DiffXattr, diff, diff_project};
 pub use doctor::{Check, Health, doctor};
 pub use du::{DuEntry, Measured, Sizes, du};

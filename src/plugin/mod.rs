@@ -1,13 +1,15 @@
 //! The volume driver: Docker's volume plugin protocol (version 1) over a Unix socket.
 //!
 //! ```text
-//! server     runtime, signals, background work; one task a connection
-//! call       one request: parse, validate, ask the service, log
-//! protocol   the bodies of requests and answers
-//! service    the trait that provides volumes
-//! volumes    the service over a pool
-//! host_view  the pool's path on the host, for a driver in a container
-//! socket     claims and releases the socket's path
+//! server      runtime, signals, background work; one task a connection
+//! call        one request: parse, validate, ask the service, log
+//! protocol    the bodies of requests and answers
+//! service     the trait that provides volumes
+//! volumes     the service over a pool
+//! unreadable  what to answer while the pool cannot be read
+//! remembered  the volumes that the driver remembers, in a file outside of the pool
+//! host_view   the pool's path on the host, for a driver in a container
+//! socket      claims and releases the socket's path
 //! ```
 //!
 //! Guarantees, which follow from what engines do with answers:
@@ -18,6 +20,8 @@
 //! * An `Err` has status 200, so that engines show it to their users word for word.
 //! * Get of a volume that exists does not fail. An engine takes any error for "no such volume" and
 //!   creates a local volume of that name. Therefore the driver retries Get and List for a while.
+//! * The driver knows its volumes in every state of the pool: read-only, damaged, full, missing,
+//!   not mounted. It refuses Mount then, starts in each of these states, and goes on when they end.
 //! * Engines do not validate names; only a [`VolumeName`](crate::model::VolumeName) reaches the
 //!   service.
 //! * A call that waits (a Mount at a closed gate) does not delay other calls.
@@ -25,9 +29,11 @@
 mod call;
 mod host_view;
 mod protocol;
+mod remembered;
 mod server;
 mod service;
 mod socket;
+mod unreadable;
 mod volumes;
 
 pub use server::{Options, Phase, ServeError, serve, serve_until};

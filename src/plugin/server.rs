@@ -166,6 +166,7 @@ pub async fn serve_until(
     }
     (options.phase)(Phase::Stopping);
     claim.release();
+    guarded(Arc::clone(&service), "leaving", VolumeService::leave).await;
     if served.is_ok() {
         tokio::time::sleep(LAST_ACCEPT_TIME).await;
         let _ = close.send(());

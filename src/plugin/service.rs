@@ -85,4 +85,7 @@ pub trait VolumeService: Send + Sync + 'static {
     /// Finishes or undoes operations that died, containers included. Called every few seconds,
     /// never twice at once.
     fn sweep(&self);
+
+    /// Writes down what the next driver has to know. Called once, when the driver has to stop.
+    fn leave(&self) {}
 }

@@ -1,7 +1,7 @@
 //! Serves the volumes of a pool.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::host_view::HostView;
+use super::remembered::Remembered;
 use super::service::{VolumeInfo, VolumeService};
 use crate::error::Error;
 use crate::model::VolumeName;
@@ -25,7 +26,13 @@ pub type Advice = fn(&Error) -> Option<String>;
 
 /// A pool behind the driver.
 pub struct PoolService {
-    pool: Pool,
+    pub(super) pool: Pool,
+    /// The volumes that the pool has had.
+    pub(super) remembered: Remembered,
+    /// Whether the pool was missing at the last look, which is logged when it changes.
+    pub(super) was_missing: AtomicBool,
+    /// What the metadata looked like when the volumes were remembered.
+    pub(super) last_seen: Mutex<Option<FileState>>,
     /// Where the engine finds the pool.
     host: HostView,
     /// The command line's advice for errors.
@@ -38,10 +45,17 @@ pub struct PoolService {
     needs_reconcile: AtomicBool,
 }
 
+/// Inode, length and time of change of a file.
+pub(super) type FileState = (u64, u64, i64, i64);
+
 impl PoolService {
-    /// Serves `pool`, and adds `advice` to the errors that people see.
-    pub fn new(pool: Pool, advice: Advice) -> Self {
+    /// Serves `pool`, remembers its volumes in the directory `state`, and adds `advice` to the
+    /// errors that people see.
+    pub fn new(pool: Pool, state: &Path, advice: Advice) -> Self {
         PoolService {
+            remembered: Remembered::open(state, pool.layout().root()),
+            was_missing: AtomicBool::new(false),
+            last_seen: Mutex::default(),
             pool,
             host: HostView::default(),
             advice,
@@ -52,7 +66,12 @@ impl PoolService {
     }
 
     fn told<T>(&self, result: Result<T, Error>) -> Result<T, String> {
-        result.map_err(|error| text_of(&error, self.advice))
+        result.map_err(|error| self.text_of(&error))
+    }
+
+    /// Words an error for the engine's user.
+    pub(super) fn text_of(&self, error: &Error) -> String {
+        text_of(error, self.advice)
     }
 
     /// Finds the pool where the engine mounts it from.
@@ -141,14 +160,6 @@ impl Drop for Mounting<'_> {
     }
 }
 
-/// Describes a volume whose metadata cannot be read by its directory. An engine that gets an error
-/// instead would create a local volume of that name.
-fn info_from_disk(pool: &Pool, name: &VolumeName, error: &str) -> Option<VolumeInfo> {
-    let (mountpoint, created) = ops::describe_from_disk(pool, name)?;
-    let status = BTreeMap::from([("error".to_owned(), error.into())]);
-    Some(VolumeInfo { name: name.clone(), mountpoint, created, status })
-}
-
 fn report(sweep: Result<Sweep, Error>) {
     match sweep {
         Ok(sweep) => {
@@ -162,51 +173,68 @@ fn report(sweep: Result<Sweep, Error>) {
 
 impl VolumeService for PoolService {
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
-        self.told(ops::create(&self.pool, name, &options)).map(drop)
+        self.require_pool()?;
+        let created = self.told(ops::create(&self.pool, name, &options))?;
+        if created {
+            self.remembered.add(name, self.pool.now());
+        }
+        Ok(())
     }
 
     fn remove(&self, name: &VolumeName) -> Result<(), String> {
-        self.told(ops::remove(&self.pool, name, Guard::Engine)).map(drop)
+        self.require_pool()?;
+        self.told(ops::remove(&self.pool, name, Guard::Engine))?;
+        self.remembered.forget(name);
+        Ok(())
     }
 
     fn list(&self) -> Result<Vec<VolumeInfo>, String> {
-        match ops::describe_all(&self.pool) {
+        let found = match self.readable(ops::describe_all(&self.pool), Vec::is_empty) {
+            Ok(found) => found.into_iter().map(info).collect(),
             Err(error) => {
-                tracing::error!(%error, "cannot read the metadata; listing the directories of volumes instead");
-                let names = ops::volumes_on_disk(&self.pool);
-                let error = text_of(&error, self.advice);
-                let found = names.iter().filter_map(|name| info_from_disk(&self.pool, name, &error));
-                Ok(found.map(|info| self.as_host_sees(info)).collect())
+                tracing::error!(%error, "cannot read the metadata; listing the volumes that are remembered");
+                self.list_unreadable(&error)
             }
-            other => Ok(self.told(other)?.into_iter().map(|found| self.as_host_sees(info(found))).collect()),
-        }
+        };
+        Ok(found.into_iter().map(|info| self.as_host_sees(info)).collect())
     }
 
     fn get(&self, name: &VolumeName) -> Result<Option<VolumeInfo>, String> {
-        let found = match ops::describe(&self.pool, name) {
-            Err(error) => {
-                let error = text_of(&error, self.advice);
-                Some(info_from_disk(&self.pool, name, &error).ok_or(error)?)
+        let found = match self.readable(ops::describe(&self.pool, name), Option::is_none) {
+            Ok(Some(found)) => {
+                self.remembered.add(name, found.created);
+                Some(info_with_status(found, self.quick_status(name)))
             }
-            other => self.told(other)?.map(|found| info_with_status(found, self.quick_status(name))),
+            Ok(None) => None,
+            Err(error) => self.get_unreadable(name, &error)?,
         };
         Ok(found.map(|info| self.as_host_sees(info)))
     }
 
     fn path(&self, name: &VolumeName) -> Result<PathBuf, String> {
+        self.require_pool()?;
         let pool = self.pool_on_host()?;
         self.told(ops::path(&self.pool, name)).map(|directory| pool.to_host(&directory))
     }
 
     fn mount(&self, name: &VolumeName, id: &str) -> Result<PathBuf, String> {
         let _mounting = Mounting::begin(&self.mounting);
+        self.require_pool()?;
         // First: a mount that the engine cannot make is not recorded.
         let pool = self.pool_on_host()?;
         self.told(ops::mount(&self.pool, name, id)).map(|directory| pool.to_host(&directory))
     }
 
     fn unmount(&self, name: &VolumeName, id: &str) -> Result<(), String> {
-        self.told(ops::unmount(&self.pool, name, id))
+        let forgotten = match self.require_pool() {
+            // A container can end without the pool.
+            Err(_) => Ok(()),
+            Ok(()) => self.told(ops::unmount(&self.pool, name, id)),
+        };
+        if forgotten.is_err() || self.is_missing() {
+            self.needs_reconcile.store(true, Ordering::Relaxed);
+        }
+        forgotten
     }
 
     fn on_activate(&self) {
@@ -214,6 +242,9 @@ impl VolumeService for PoolService {
     }
 
     fn reconcile(&self) {
+        if self.is_missing() {
+            return;
+        }
         let _ = self.pool_on_host();
         // An activation during the call sets it again.
         if !self.needs_reconcile.swap(false, Ordering::Relaxed) {
@@ -240,11 +271,17 @@ impl VolumeService for PoolService {
     }
 
     fn recover(&self) {
-        report(self.pool.recover_all_trees());
+        if !self.is_missing() {
+            report(self.pool.recover_all_trees());
+            self.remember();
+        }
         let _ = self.pool_on_host();
     }
 
     fn idle(&self) {
+        if self.is_missing() {
+            return;
+        }
         // A thread of its own, whose priority stays low.
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -257,6 +294,15 @@ impl VolumeService for PoolService {
     }
 
     fn sweep(&self) {
-        report(self.pool.recover());
+        if !self.is_missing() {
+            report(self.pool.recover());
+            self.remember();
+        }
+    }
+
+    fn leave(&self) {
+        if !self.is_missing() {
+            self.remember();
+        }
     }
 }

@@ -22,6 +22,7 @@ mod order;
 mod outsiders;
 mod paused;
 mod podman;
+mod pool_missing;
 mod quiesce;
 mod restart;
 mod rm;

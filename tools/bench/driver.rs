@@ -115,6 +115,8 @@ impl Driver {
             .arg(home.path().join("pool"))
             .args(["plugin", "--socket"])
             .arg(home.path().join("s"))
+            .arg("--state-dir")
+            .arg(home.path().join("state"))
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));

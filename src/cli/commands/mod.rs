@@ -127,8 +127,10 @@ impl Verb {
         matches!(self, Verb::Log(_) | Verb::Show(_))
     }
 
-    /// Returns whether the verb works on the pool, so that an older layout is imported first.
+    /// Returns whether the verb works on the pool, so that an older layout is imported first. The
+    /// driver does that for itself.
     pub(super) fn needs_pool(&self) -> bool {
-        !matches!(self, Verb::Completion(_) | Verb::Man(_) | Verb::Help(_) | Verb::Doctor(_))
+        use Verb::{Completion, Doctor, Help, Man, Plugin};
+        !matches!(self, Completion(_) | Man(_) | Help(_) | Doctor(_) | Plugin(_))
     }
 }

@@ -27,16 +27,25 @@ pub(in crate::cli) struct PluginArgs {
     /// Socket to serve on
     #[arg(long, value_name = "PATH", default_value_os_t = default_socket())]
     socket: PathBuf,
+    /// Directory where the driver remembers its volumes for the time when it cannot read the pool
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "STATE_DIRECTORY",
+        hide_env_values = true,
+        default_value = "/var/lib/dvol-driver"
+    )]
+    state_dir: PathBuf,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &PluginArgs) -> Outcome {
     start_log(session.globals.verbose, "info");
     let pool = open_pool(&session.globals, Arc::new(log))?;
-    pool.prepare_directories()?;
     tracing::info!(pool = %pool.layout().root().display(), version = env!("CARGO_PKG_VERSION"), "starting");
+    let service = PoolService::new(pool, &args.state_dir, hints::repair);
+    service.prepare()?;
     let options = Options { phase: tell_systemd, ..Options::default() };
-    serve(place(&args.socket)?, Arc::new(PoolService::new(pool, hints::repair)), &options)
-        .map_err(Failure::Serve)?;
+    serve(place(&args.socket)?, Arc::new(service), &options).map_err(Failure::Serve)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,3 +3,4 @@
 mod calls;
 mod cycles;
 mod systemd;
+mod unreadable;

@@ -106,6 +106,7 @@ impl Pool {
             .env("HOME", self.dir())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("DVOL_POOL", self.root())
+            .env("STATE_DIRECTORY", self.dir().join("state"))
             .env("DVOL_AUTHOR_NAME", "Ada")
             .env("DVOL_AUTHOR_EMAIL", "ada@example.org")
             .env("DVOL_TEST_TIME", format!("2024-05-{day:02}T{hour:02}:{minute:02}:00Z"))

@@ -40,6 +40,7 @@ impl Run<'_> {
         command.env_clear().env("PATH", std::env::join_paths(path).unwrap());
         command.env("DVOL_TEST_TIME", "2024-05-01T10:00:00Z").env("DVOL_TEST_IDS", self.ids.to_string());
         command.env("DVOL_AUTHOR_NAME", "Ada").env("DVOL_AUTHOR_EMAIL", "ada@example.org");
+        command.env("STATE_DIRECTORY", self.pool.with_extension("state"));
         match self.engine {
             Some(engine) => command.env("DOCKER_HOST", format!("unix://{}", engine.socket().display())),
             None => command.arg("--disable-docker-integration"),

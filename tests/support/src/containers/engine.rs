@@ -232,6 +232,7 @@ impl Engine {
             .env("PATH", format!("{beside}:{path}"))
             .env("DOCKER_HOST", format!("unix://{}/docker.sock", self.dir.display()))
             .env("DVOL_POOL", self.pool())
+            .env("STATE_DIRECTORY", self.dir.join("state"))
             .env("DVOL_AUTHOR_NAME", "Ada")
             .env("DVOL_AUTHOR_EMAIL", "ada@example.org")
     }

@@ -88,7 +88,8 @@ impl Podman {
             .current_dir(std::env::temp_dir())
             .env("PATH", format!("{}:{beside}:{path}", self.path("bin")))
             .env("CONTAINER_HOST", format!("unix://{}", self.path("podman.sock")))
-            .env("DVOL_POOL", self.path("pool"));
+            .env("DVOL_POOL", self.path("pool"))
+            .env("STATE_DIRECTORY", self.path("state"));
     }
 
     /// Runs a command line as a user of this podman and pool would type it.
