@@ -1,5 +1,5 @@
 //! Turns errors into text and exit codes: 1 refused or failed, 2 usage, 3 timed out waiting for a
-//! lock, 130 interrupted.
+//! lock, 4 done but a container is not up, 130 interrupted.
 
 use std::io;
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use crate::sys::tree::ExtractError;
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const LOCKED: u8 = 3;
+const NOT_UP: u8 = 4;
 /// The exit code of a shell for a command that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
@@ -89,6 +90,7 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::UnknownSetting(_)
         | Error::GlobalSetting(_)
         | Error::BadSetting { .. } => USAGE,
+        Error::NotReleased { .. } => NOT_UP,
         Error::Interrupted => INTERRUPTED,
         error if is_interrupt(error) => INTERRUPTED,
         _ => FAILED,

@@ -47,11 +47,11 @@ pub(super) struct Globals {
     /// Short for --quiesce pause
     #[arg(long, global = true, hide_short_help = true, conflicts_with = "quiesce")]
     pause: bool,
-    /// Wait for the health checks of restarted containers; the default unless the setting
-    /// containers.wait is 0
+    /// Wait until restarted containers are ready; the default unless the setting containers.wait
+    /// is 0
     #[arg(long, global = true, hide_short_help = true, overrides_with = "no_wait")]
     wait: bool,
-    /// Do not wait for health checks
+    /// Do not wait until restarted containers are ready
     #[arg(long, global = true, hide_short_help = true)]
     no_wait: bool,
     /// Output format: text, json (one object a line) or, for log and show, a template

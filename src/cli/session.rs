@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
@@ -10,11 +11,12 @@ use super::compose::{self, Compose};
 use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
-use super::{notices, pager, progress};
+use super::{Outcome, notices, pager, progress};
 use crate::containers::{ContainerRuntime, NoContainers};
+use crate::error::Error;
 use crate::layout::Layout;
-use crate::model::{Range, Revision, VolumeName};
-use crate::pool::{Notice, Options, Pool};
+use crate::model::{HoldMode, Range, Revision, Verb, VolumeName};
+use crate::pool::{Disruption, Notice, Options, Pool};
 use crate::report::{self, Format, Lines, Text, Wrap};
 use crate::sys::tree::{CopyStats, CopyWay, Rung};
 
@@ -149,16 +151,44 @@ impl Session {
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
 
-    /// Prints which containers were touched, with `-v`.
-    pub(super) fn note_containers(&self, what: &str, containers: &[String]) {
-        if self.globals.verbose > 0 && !containers.is_empty() {
-            say("note", &format!("{what}: {}", containers.join(", ")));
+    /// Prints which containers were held in which way and when they were ready, with `-v`.
+    pub(super) fn note_containers(&self, disruption: &Disruption) {
+        if self.globals.verbose == 0 {
+            return;
         }
+        for (way, what) in [
+            (HoldMode::Stop, "stopped and started"),
+            (HoldMode::Pause, "paused"),
+            (HoldMode::Restart, "paused and restarted"),
+        ] {
+            let held = disruption.containers.iter().filter(|held| held.hold == way);
+            let names: Vec<&str> = held.map(|held| held.name.as_str()).collect();
+            if !names.is_empty() {
+                say("note", &format!("{what}: {}", names.join(", ")));
+            }
+        }
+        if let Some(ready_ms) = disruption.ready_ms {
+            say("note", &format!("containers were ready after {ready_ms} ms"));
+        }
+    }
+
+    /// Ends a verb that is done on `volumes`: with an error if a container is not up.
+    pub(super) fn end<'v>(
+        &self,
+        verb: Verb,
+        volumes: impl IntoIterator<Item = &'v VolumeName>,
+        disruption: &Disruption,
+    ) -> Outcome {
+        if disruption.problems.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let volumes = volumes.into_iter().cloned().collect();
+        Err(Error::NotReleased { verb, volumes, problems: disruption.problems.clone() }.into())
     }
 
     /// Prints how the copies were made, with `-v`: all of them, then those made while containers
     /// were held.
-    pub(super) fn note_copy(&self, copied: &CopyStats, quiesced: &CopyStats, held: bool, downtime_ms: u64) {
+    pub(super) fn note_copy(&self, copied: &CopyStats, quiesced: &CopyStats, disruption: &Disruption) {
         if self.globals.verbose > 0 {
             let mut all = copied.clone();
             all += quiesced;
@@ -170,7 +200,8 @@ impl Session {
                 rung("patched", &all.by_way[CopyWay::Patched]),
             ];
             say("note", &rungs.join("; "));
-            if held {
+            if !disruption.containers.is_empty() {
+                let downtime_ms = disruption.downtime_ms;
                 let (files, bytes) = (quiesced.files, quiesced.moved());
                 say(
                     "note",

@@ -8,6 +8,7 @@
 
 mod connection;
 mod exec;
+mod health;
 mod host_paths;
 mod summary;
 mod tcp;
@@ -22,7 +23,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
-use bollard::models::{ContainerSummary, HealthStatusEnum};
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, ListPluginsOptions, ListVolumesOptions,
     RestartContainerOptions, StartContainerOptions, StopContainerOptions,
@@ -31,7 +32,7 @@ use bollard::query_parameters::{
 use self::connection::{CallError, Connection};
 use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
-    Health, HostMount, State, StopOutcome,
+    HostMount, Probe, ReadyCheck, State, StopOutcome, shell,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -222,15 +223,6 @@ impl Docker {
     }
 }
 
-fn health(status: HealthStatusEnum) -> Option<Health> {
-    match status {
-        HealthStatusEnum::STARTING => Some(Health::Starting),
-        HealthStatusEnum::HEALTHY => Some(Health::Healthy),
-        HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
-        HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
-    }
-}
-
 /// Rounds a timeout up to whole seconds, as the engine takes it.
 fn whole_seconds(timeout: Duration) -> i32 {
     let round_up = u64::from(timeout.subsec_nanos() > 0);
@@ -329,13 +321,7 @@ impl ContainerRuntime for Docker {
                 client.inspect_container(&container, None::<InspectContainerOptions>).await
             })
             .map_err(|error| self.error("inspect", id, error))?;
-        let state = inspected.state.unwrap_or_default();
-        let is = |flag: Option<bool>| flag == Some(true);
-        Ok(Details {
-            auto_remove: inspected.host_config.is_some_and(|config| is(config.auto_remove)),
-            running: is(state.running) && !is(state.paused) && !is(state.restarting),
-            health: state.health.and_then(|health| health.status).and_then(health),
-        })
+        Ok(health::details(inspected))
     }
 
     fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
@@ -404,10 +390,24 @@ impl ContainerRuntime for Docker {
 
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {
         self.pass("container.exec", "run a command in", id)?;
-        let (container, command) = (id.to_owned(), command.to_owned());
+        let (container, command) = (id.to_owned(), shell(command));
         self.connection
             .call(limit, move |client| exec::run(client, container, command))
             .map_err(|error| self.error("run a command in", id, error))
+    }
+
+    fn probe(&self, id: &str, check: &ReadyCheck, limit: Duration) -> Result<Probe, ContainerError> {
+        let (container, command) = (id.to_owned(), check.command.clone());
+        let limit = check.timeout.min(limit);
+        match self.connection.call(limit, move |client| exec::run(client, container, command)) {
+            Ok(done) => Ok(health::probe(done.code)),
+            Err(CallError::TimedOut) => Ok(Probe::Failed),
+            // It has ended, or is restarting: the caller finds out.
+            Err(CallError::Answer { status: 409, .. }) => Ok(Probe::Failed),
+            Err(error @ CallError::Unreachable(_)) => Err(self.error("run a command in", id, error)),
+            Err(error) if error.is_no_such_container() => Err(self.error("run a command in", id, error)),
+            Err(_) => Ok(Probe::Impossible),
+        }
     }
 
     fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError> {

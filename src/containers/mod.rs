@@ -19,6 +19,11 @@ pub use error::ContainerError;
 pub use foreign::ForeignVolume;
 pub use none::NoContainers;
 
+/// Returns the program and arguments that run `command` with `sh -c`.
+pub fn shell(command: &str) -> Vec<String> {
+    ["sh", "-c", command].map(str::to_owned).into()
+}
+
 /// The state of a container's processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -90,12 +95,32 @@ pub struct ComposeVolume {
 /// The result of a container's health check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// The check has not passed since the container started.
+    /// The check has not passed since the container started or was thawed.
     Starting,
     /// The check passed.
     Healthy,
     /// The check failed.
     Unhealthy,
+}
+
+/// A command that succeeds inside a container once that is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyCheck {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How long one run may take.
+    pub timeout: Duration,
+}
+
+/// The result of one run of a [`ReadyCheck`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// The command succeeded.
+    Passed,
+    /// The command failed or took too long.
+    Failed,
+    /// The engine cannot run the command in this container, which has no such program or no shell.
+    Impossible,
 }
 
 /// The result of a command inside a container.
@@ -114,8 +139,12 @@ pub struct Details {
     pub auto_remove: bool,
     /// Whether it runs (not paused, not restarting).
     pub running: bool,
+    /// Whether the engine's restart policy is about to start it.
+    pub restarting: bool,
     /// The result of its health check; `None` without one.
     pub health: Option<Health>,
+    /// The command of its health check, if the engine says it in a form that dvol can run.
+    pub check: Option<ReadyCheck>,
 }
 
 /// What an engine reports about itself.
@@ -243,6 +272,13 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine refuses, or the command takes longer.
     fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError>;
+
+    /// Runs a check once inside a container, as the container's own user, for at most its timeout
+    /// or `limit`.
+    ///
+    /// # Errors
+    /// When there is no such container or the engine does not answer.
+    fn probe(&self, id: &str, check: &ReadyCheck, limit: Duration) -> Result<Probe, ContainerError>;
 
     /// Returns whether [`ContainerRuntime::restart`] asks the volume driver for the mount point
     /// again. Otherwise the container comes up on the directory that was mounted before.

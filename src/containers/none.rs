@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Container, ContainerError, ContainerRuntime, Details, Executed, StopOutcome};
+use super::{Container, ContainerError, ContainerRuntime, Details, Executed, Probe, ReadyCheck, StopOutcome};
 use crate::model::VolumeName;
 
 /// A runtime that knows no container.
@@ -42,6 +42,9 @@ impl ContainerRuntime for NoContainers {
         Self::gone(id)
     }
     fn exec(&self, id: &str, _command: &str, _limit: Duration) -> Result<Executed, ContainerError> {
+        Self::gone(id)
+    }
+    fn probe(&self, id: &str, _check: &ReadyCheck, _limit: Duration) -> Result<Probe, ContainerError> {
         Self::gone(id)
     }
     fn restart(&self, id: &str, _timeout: Option<Duration>) -> Result<(), ContainerError> {

@@ -73,7 +73,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
             None => disk::set_mode(&place, layout::WORKING_TREE_MODE)?,
         }
     }
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(())
 }
 

@@ -116,12 +116,27 @@ pub struct HeldContainer {
     /// Whether to wait for its health check afterwards.
     #[serde(default)]
     pub has_health: bool,
+    /// Commands that succeed inside it once it is ready, if it has no health check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ready: Vec<String>,
     /// Ids of the containers that must be healthy before it is started.
     #[serde(default)]
     pub after_healthy: Vec<String>,
     /// Commands to run in it afterwards, whether or not the operation succeeded.
     #[serde(default)]
     pub post: Vec<String>,
+}
+
+impl HeldContainer {
+    /// Returns whether dvol waits afterwards until it is ready.
+    pub fn is_awaited(&self) -> bool {
+        self.has_health || !self.ready.is_empty()
+    }
+
+    /// Returns whether its processes start anew afterwards, so that what needs it has to wait.
+    pub fn starts_anew(&self) -> bool {
+        matches!(self.hold, HoldMode::Stop | HoldMode::Restart)
+    }
 }
 
 /// One step on disk. Paths are relative to the pool. The inode number of what moves tells whether

@@ -86,6 +86,6 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
         pool.check_space([&*source])?;
         pool.copy_tree(&source, &staged)?;
     }
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(Amended { volume, branch, id, was: old.id })
 }

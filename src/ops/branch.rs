@@ -95,7 +95,7 @@ pub fn delete_branch(
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         Ok(DeletedBranch { volume: volume.clone(), branch: branch.clone(), head, dropped })
     })?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(deleted)
 }
 

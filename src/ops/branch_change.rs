@@ -55,7 +55,7 @@ pub fn create_branch(
         Ok((found.commit.id, fills))
     })?;
     pool.fill(&fills)?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(CreatedBranch { volume, branch: name.clone(), head })
 }
 
@@ -110,7 +110,7 @@ pub fn rename_branch(
     })?;
     // No mount may learn the old path while it goes away.
     let group = group.shut_gates()?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(RenamedBranch { volume, from, branch: to.clone() })
 }
 

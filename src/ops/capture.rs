@@ -48,7 +48,7 @@ pub(super) fn run<'p, V: Send + Sync>(
     }
     let mut quiesced = group.quiesce(Purpose::Copy)?;
     quiesced.each_mut().try_for_each(|capture| capture.copy_rest(pool))?;
-    quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish()
+    Ok(quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish())
 }
 
 impl<V> Capture<V> {

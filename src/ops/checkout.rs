@@ -12,7 +12,8 @@ use crate::model::{
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Fill, Found, Group, Look, PlanBuilder, Pool, Purpose, branch_before, bring_back, existing, refuse_other,
+    Disruption, Fill, Found, Group, Look, PlanBuilder, Pool, Purpose, branch_before, bring_back, existing,
+    refuse_other,
 };
 use crate::store::Rows;
 use crate::sys::tree::{Bounds, FileTime};
@@ -58,8 +59,9 @@ pub struct CheckedOut {
     pub replaced: bool,
     /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted, for all volumes that were checked out together.
-    pub containers: Vec<String>,
+    /// What became of the containers, for all volumes that were checked out together.
+    #[serde(flatten)]
+    pub disruption: Disruption,
 }
 
 /// A checkout that is in the journal.
@@ -134,10 +136,10 @@ fn checkout_all(
     pool.fill(group.each().flat_map(|checkout| &checkout.fills))?;
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
     let quiesced = group.quiesce(Purpose::Swap)?;
-    let outcome = quiesced.publish_known(|checkout| checkout.plan.look(made))?.finish()?;
+    let outcome = quiesced.publish_known(|checkout| checkout.plan.look(made))?.finish();
     let work = outcome.volumes.into_iter().map(|Checkout { plan, dropped, .. }| CheckedOut {
         dropped: dropped.into_iter().map(|commit| commit.id).collect(),
-        containers: outcome.containers.clone(),
+        disruption: outcome.disruption.clone(),
         ..plan.done()
     });
     let mut done: Vec<CheckedOut> = work.chain(stay.into_iter().map(Plan::done)).collect();
@@ -164,7 +166,7 @@ impl Plan {
             created: self.start.is_some(),
             replaced: self.replaced.is_some(),
             dropped: Vec::new(),
-            containers: Vec::new(),
+            disruption: Disruption::default(),
         }
     }
 

@@ -100,6 +100,6 @@ pub(super) fn clone_as(
     pool.copy_tree(&tree, &kept)?;
     let bounds = pool.copy_known(&tree, &working_tree)?;
     let new = NewVolume { volume: to.clone(), branch: branch.clone(), id: id.clone() };
-    group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish()?;
+    group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish();
     Ok(Cloned { volume: to.clone(), branch, id, source: commit.volume, source_id: commit.id })
 }

@@ -11,7 +11,7 @@ use crate::model::{
     BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Row, RowChange,
     Signature, Verb, VolumeName,
 };
-use crate::pool::{Group, Pool, Setting, current_branch, existing};
+use crate::pool::{Disruption, Group, Pool, Setting, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -48,14 +48,13 @@ pub struct Committed {
     pub id: CommitId,
     /// Its parent.
     pub parent: Option<CommitId>,
-    /// The containers that were stopped or paused, for all volumes that were committed together.
-    pub containers: Vec<String>,
     /// What was copied while containers still ran, and how; everything if none ran.
     pub copied: CopyStats,
     /// What was copied, and what was kept of the first pass, while containers were held.
     pub quiesced: CopyStats,
-    /// How long containers were held, starting them not included, in milliseconds.
-    pub downtime_ms: u64,
+    /// What became of the containers, for all volumes that were committed together.
+    #[serde(flatten)]
+    pub disruption: Disruption,
 }
 
 /// Copies the working tree of the current branch into a new commit. Calls `around` once, just
@@ -143,16 +142,14 @@ fn commit_all(
             let _ = pool.checksums().take(Some(volume));
         }
     }
-    let downtime_ms = outcome.downtime_ms();
     let done = outcome.volumes.into_iter().map(|capture| Committed {
         volume: capture.branch.volume,
         branch: capture.branch.name,
         id: capture.commit,
         parent: capture.branch.head,
-        containers: outcome.containers.clone(),
         copied: capture.copied,
         quiesced: capture.quiesced,
-        downtime_ms,
+        disruption: outcome.disruption.clone(),
     });
     Ok(done.collect())
 }

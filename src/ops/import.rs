@@ -15,7 +15,7 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Group, Pool, Quiesced};
+use crate::pool::{Disruption, Group, Pool, Quiesced};
 use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
 /// A volume that was made from outside the pool.
@@ -43,8 +43,9 @@ pub struct Imported {
     pub first_attribute: Option<(String, String)>,
     /// Whether something follows the end of the archive, which was ignored.
     pub has_more: bool,
-    /// The containers that were stopped for it.
-    pub containers: Vec<String>,
+    /// What became of the containers on the volume that it was made of.
+    #[serde(flatten)]
+    pub disruption: Disruption,
 }
 
 /// Makes a volume from an archive: one that `export` wrote, or any other tar archive, which `what`
@@ -169,7 +170,7 @@ fn make(
     let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
     let (quiesced, stats) = fill(group.with(new), &kept)?;
     let bounds = pool.copy_known(&kept, &working_tree)?;
-    let outcome = quiesced.publish_known(|new| Some(new.look(bounds)))?.finish()?;
+    let outcome = quiesced.publish_known(|new| Some(new.look(bounds)))?.finish();
     Ok(Imported {
         volume: volume.clone(),
         branch,
@@ -182,6 +183,6 @@ fn make(
         attributes_left_out: stats.attributes,
         first_attribute: stats.first_attribute,
         has_more: stats.has_more,
-        containers: outcome.containers,
+        disruption: outcome.disruption,
     })
 }

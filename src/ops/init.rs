@@ -95,7 +95,7 @@ pub(super) fn make(
         draft.bring_in(layout::volume(name))
     })?;
     furnish(&staged, &branch)?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(Created { volume: name.clone(), branch })
 }
 

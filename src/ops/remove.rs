@@ -72,7 +72,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
         // Once the gate is shut, no container can come.
         check_unused(pool, volume)?;
     }
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(Removed { volume: volume.clone(), kept })
 }
 

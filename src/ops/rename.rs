@@ -69,6 +69,6 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
     let group = group.shut_gates()?;
     // Once the gate is shut, no container can come.
     check_unused(pool, from)?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(Renamed { from: from.clone(), volume: to.clone() })
 }

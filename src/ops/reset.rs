@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Fill, Found, Group, Pool, bring_back, current_branch, existing, refuse_other};
+use crate::pool::{Disruption, Fill, Found, Group, Pool, bring_back, current_branch, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -40,14 +40,13 @@ pub struct ResetDone {
     pub message: String,
     /// The commits that became unreachable, newest first; they are in trash.
     pub dropped: Vec<CommitId>,
-    /// The containers that were restarted, for all volumes that were reset together.
-    pub containers: Vec<String>,
     /// What was copied while containers still ran, and how.
     pub copied: CopyStats,
     /// What was copied, and what was unchanged and stayed, while containers were held.
     pub quiesced: CopyStats,
-    /// How long containers were held, starting them not included, in milliseconds.
-    pub downtime_ms: u64,
+    /// What became of the containers, for all volumes that were reset together.
+    #[serde(flatten)]
+    pub disruption: Disruption,
 }
 
 /// Makes the working tree of the current branch equal to a commit's, moves the head there, and
@@ -125,7 +124,6 @@ fn reset_all(
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
     let outcome = restore::run(pool, group, begun)?;
-    let downtime_ms = outcome.downtime_ms();
     let done = outcome.volumes.into_iter().map(|restore| ResetDone {
         volume: restore.branch.volume,
         branch: restore.branch.name,
@@ -133,10 +131,9 @@ fn reset_all(
         to: restore.commit,
         message: restore.verb.message,
         dropped: restore.verb.dropped.into_iter().map(|commit| commit.id).collect(),
-        containers: outcome.containers.clone(),
         copied: restore.copied,
         quiesced: restore.quiesced,
-        downtime_ms,
+        disruption: outcome.disruption.clone(),
     });
     Ok(done.collect())
 }

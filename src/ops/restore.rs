@@ -60,7 +60,7 @@ pub(super) fn run<'p, V: Send + Sync>(
     }
     quiesced.each_mut().try_for_each(|restore| restore.copy_rest(pool))?;
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
-    quiesced.publish_known(|restore| Some(restore.look(made)))?.finish()
+    Ok(quiesced.publish_known(|restore| Some(restore.look(made)))?.finish())
 }
 
 /// Replaces whole trees: a container that is only frozen has files of the old ones open.

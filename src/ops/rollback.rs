@@ -19,7 +19,9 @@ use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
     TagRecord, Verb, VolumeName, VolumeRecord,
 };
-use crate::pool::{PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing};
+use crate::pool::{
+    Disruption, PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing,
+};
 use crate::store::Rows;
 
 /// A snapshot of a volume.
@@ -37,6 +39,9 @@ pub struct Snapshot {
     pub tag: TagName,
     /// The command that was to run.
     pub command: String,
+    /// What became of the containers while it was taken.
+    #[serde(flatten)]
+    pub disruption: Disruption,
 }
 
 /// Takes a snapshot of a volume: commits its working tree if it has uncommitted changes, and tags
@@ -98,16 +103,14 @@ pub fn snapshot(
         Ok(Some(draft.bring_in(layout::commit_tree(&volume, &commit))?))
     })?;
     let BranchRecord { name, head, .. } = branch.clone();
-    match staged {
+    let disruption = match staged {
         Some(staged) => {
             let capture = Capture::new(branch, commit.clone(), (working_tree, staged), ());
-            capture::run(pool, group.with(capture), begun, |_| ())?;
+            capture::run(pool, group.with(capture), begun, |_| ())?.disruption
         }
-        None => {
-            group.publish()?.finish()?;
-        }
-    }
-    Ok(Snapshot { volume, branch: name, head, commit, tag, command: command.to_owned() })
+        None => group.publish()?.finish().disruption,
+    };
+    Ok(Snapshot { volume, branch: name, head, commit, tag, command: command.to_owned(), disruption })
 }
 
 /// Returns the tag of a snapshot that `operation` took and that was not rolled back yet.
@@ -139,7 +142,7 @@ enum ComesBack<'p> {
 /// # Errors
 /// When a step fails. Nothing is changed then; the tag still names the snapshot, for `reset
 /// --hard`.
-pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
+pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     let volume = &snapshot.volume;
     let begun = pool.sync_and_bound()?;
     let session = pool.begin(Verb::Rollback, volume)?;
@@ -175,16 +178,13 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<(), Error> {
     })?;
     pool.fill(&fills)?;
     match comes_back {
-        ComesBack::InPlace(restore) => {
-            restore::run(pool, group.with(*restore), begun)?;
-        }
+        ComesBack::InPlace(restore) => Ok(restore::run(pool, group.with(*restore), begun)?.disruption),
         ComesBack::Anew(staged) => {
             group.preview(Purpose::Swap)?;
             pool.copy_tree(&source, &staged)?;
-            group.quiesce(Purpose::Swap)?.publish()?.finish()?;
+            Ok(group.quiesce(Purpose::Swap)?.publish()?.finish().disruption)
         }
     }
-    Ok(())
 }
 
 /// Plans what becomes of the branch and its working tree.

@@ -144,7 +144,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
         Ok((Tagged { volume: volume.clone(), tag: name.clone(), commit, was, dropped }, fills))
     })?;
     pool.fill(&fills)?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(tagged)
 }
 
@@ -167,7 +167,7 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
         draft.change(RowChange::delete(Row::Tag(record)));
         Ok(DeletedTag { volume: volume.clone(), tag: name.clone(), commit, dropped })
     })?;
-    group.publish()?.finish()?;
+    group.publish()?.finish();
     Ok(deleted)
 }
 

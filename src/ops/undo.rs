@@ -9,7 +9,7 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use crate::error::Error;
 use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Group, PlanBuilder, Pool, Purpose, UndoPlan, plan_undo, volumes_of};
+use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, UndoPlan, plan_undo, volumes_of};
 use crate::store::Rows;
 
 /// An operation that was undone.
@@ -23,8 +23,9 @@ pub struct Undone {
     pub summary: String,
     /// HEAD after the undo.
     pub head: Option<CommitId>,
-    /// The containers that were restarted, for all volumes that were undone together.
-    pub containers: Vec<String>,
+    /// What became of the containers, for all volumes that were undone together.
+    #[serde(flatten)]
+    pub disruption: Disruption,
     /// The compose project, if the operation was made on one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectName>,
@@ -117,13 +118,13 @@ fn undo_all(
     } else {
         group.publish()?
     };
-    let outcome = published.finish()?;
+    let outcome = published.finish();
     let done = outcome.volumes.iter().map(|Undoing { operation, .. }| Undone {
         volume: operation.volume.clone(),
         operation: operation.number,
         summary: operation.summary.clone(),
         head: operation.head_before.clone(),
-        containers: outcome.containers.clone(),
+        disruption: outcome.disruption.clone(),
         project: operation.joint.as_ref().map(|joint| joint.project.clone()),
     });
     Ok(Some(done.collect()))

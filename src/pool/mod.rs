@@ -54,7 +54,7 @@ pub use notice::Notice;
 pub use operation::exchanged::{ExchangePaths, TreeUndo};
 pub use operation::group::{Group, Member};
 pub use operation::plan::PlanBuilder;
-pub use operation::publish::{Outcome, Published};
+pub use operation::publish::{Disruption, HeldName, Outcome, Published};
 pub use operation::recover::{Recovered, Sweep};
 pub use operation::session::{Session, Sessions};
 pub use operation::trash::TrashEntry;
@@ -89,8 +89,8 @@ pub struct Options {
     pub stop_timeout: Option<Duration>,
     /// How containers are kept from writing; `None` means what the settings say.
     pub quiesce: Option<Quiesce>,
-    /// Whether to wait for the health checks of containers that were started; `None` means what the
-    /// settings say.
+    /// Whether to wait until containers that were started are ready; `None` means what the settings
+    /// say.
     pub wait: Option<bool>,
 }
 

@@ -37,7 +37,7 @@ const LINE: Values = Values::Text("any text in one line", is_line);
 const COMMAND: Values = Values::Text("a command for sh -c in one line, or nothing", is_line);
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 12] = [
+pub const SETTINGS: [Setting; 13] = [
     Setting {
         key: "checksums",
         about: "who takes the checksums of a commit for fsck --deep: the driver (background), or the \
@@ -68,6 +68,13 @@ pub const SETTINGS: [Setting; 12] = [
         values: Values::Quiesce,
     },
     Setting {
+        key: "containers.ready",
+        about: "command that succeeds in a container once that is ready, for containers without a health check",
+        default: "",
+        is_global: false,
+        values: COMMAND,
+    },
+    Setting {
         key: "containers.stop-timeout",
         about: "seconds that a container may take to stop before it is killed",
         default: "",
@@ -79,7 +86,7 @@ pub const SETTINGS: [Setting; 12] = [
     },
     Setting {
         key: "containers.wait",
-        about: "seconds to wait for the health checks of started containers",
+        about: "seconds to wait until started containers are ready",
         default: "60",
         is_global: false,
         values: Values::Text("a number of seconds, 0 for no wait", |text| text.parse::<u32>().is_ok()),

@@ -103,8 +103,9 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     let health = || engine.sh("docker inspect -f '{{.State.Health.Status}}' checked_db").ok();
     eventually("it is healthy", || health() == "healthy");
 
-    engine.sh("dvol commit -m two checked").ok();
-    assert_eq!(health(), "healthy");
+    let said = engine.sh("dvol -v commit -m two checked");
+    assert!(said.stderr.contains("containers were ready after "), "{said}");
+    said.ok();
     assert!(web.finished() < db.finished(), "the database was stopped before what depends on it");
     assert!(db.started() < web.started(), "the database was started after what depends on it");
     assert!((web.started() - db.started()).total(jiff::Unit::Millisecond).expect("a span") > 300.0);
@@ -115,11 +116,20 @@ fn containers_are_healthy_when_the_command_returns_and_start_in_the_order_that_c
     engine.sh("docker exec checked_db rm /data/wait").ok();
     eventually("it is healthy", || health() == "healthy");
     engine.sh("dvol config -C checked containers.pre-commit 'touch /data/sick'").ok();
-    let said = engine.sh("dvol commit -m four checked").refused();
-    assert!(said.contains("is done, but container checked_db is unhealthy"), "{said}");
+    let said = engine.sh("dvol commit -m four checked");
+    assert!(said.stderr.contains("is done, but container checked_db is unhealthy"), "{said}");
+    assert_eq!((said.code, said.stdout.trim().len()), (4, 32), "the id is printed all the same: {said}");
     assert_eq!((db.state().as_str(), web.state().as_str()), ("running", "running"));
     // dvol does not wait for what was not well before.
     engine.sh("dvol commit -m five checked").ok();
+    // A command that only the other container has does not keep this one from being ready.
+    engine.sh("docker exec checked_db rm /data/sick && docker rm -f checked_db").ok();
+    engine.sh("dvol config -C checked --unset containers.pre-commit").ok();
+    for command in ["nosuch --program", "test -e /www/file"] {
+        engine.sh(&format!("dvol config -C checked containers.ready '{command}'")).ok();
+        engine.sh("dvol commit -m six checked").ok();
+        engine.sh("docker exec checked_web test -e /www/file").ok();
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Sweeps of one verb on the pool of the sweeps, with containers and without.
 
-use support::fake_engine::{Container, Containers, Status};
+use support::fake_engine::{Container, Containers, READY_AFTER, Status};
 
 use crate::sweep::{Case, Points, sweep};
 
@@ -39,8 +39,8 @@ pub(crate) fn check_inside(words: &'static [&'static str]) {
     println!("{words:?} inside transactions: {runs} faults");
 }
 
-/// Sweeps a verb with containers: one that runs, one that a person paused, one that is stopped, and
-/// one on another volume. They are stopped and started.
+/// Sweeps a verb with containers: one that runs and has a health check, one that a person paused,
+/// one that is stopped, and one on another volume. They are stopped and started.
 pub(crate) fn check_with_containers(
     before: &'static [&'static [&'static str]],
     words: &'static [&'static str],
@@ -48,7 +48,7 @@ pub(crate) fn check_with_containers(
 ) {
     let container = |volume, status| Container { volume, status, auto_remove: false };
     let containers = Containers::from([
-        ("runs".to_owned(), container("db", Status::Running)),
+        (format!("{READY_AFTER}0"), container("db", Status::Running)),
         ("paused".to_owned(), container("db", Status::Paused)),
         ("stopped".to_owned(), container("db", Status::Stopped)),
         ("elsewhere".to_owned(), container("other", Status::Running)),

@@ -1,14 +1,12 @@
 //! `dvol checkout`
 
-use std::process::ExitCode;
-
 use crate::cli::output::Failure;
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands};
 use crate::error::Error;
-use crate::model::{Base, Revision, VolumeName};
+use crate::model::{Base, Revision, Verb, VolumeName};
 use crate::ops::{self, CheckoutRequest, Target};
 
 /// Switch a volume to another branch
@@ -69,16 +67,17 @@ pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {
     catch_interrupts(&session.pool)?;
     if let Some(project) = project {
         let done = ops::checkout_project(&session.pool, &project, &request)?;
-        if let Some(first) = done.iter().find(|done| !done.containers.is_empty()) {
-            session.note_containers("restarted", &first.containers);
-        }
+        // A volume that was on the branch already knows of no container.
+        let touched = done.iter().map(|done| &done.disruption).find(|one| !one.containers.is_empty());
+        let disruption = touched.cloned().unwrap_or_default();
+        session.note_containers(&disruption);
         session.done(&done)?;
-        return Ok(ExitCode::SUCCESS);
+        return session.end(Verb::Checkout, done.iter().map(|one| &one.volume), &disruption);
     }
     let done = ops::checkout(&session.pool, &request)?;
-    session.note_containers("restarted", &done.containers);
+    session.note_containers(&done.disruption);
     session.done(&done)?;
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Checkout, [&done.volume], &done.disruption)
 }
 
 /// Parses the branch to switch to.

@@ -10,7 +10,7 @@ use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author, code};
-use crate::model::{Daytime, Instant, ProjectName, Revision, Signature, VolumeName};
+use crate::model::{Daytime, Instant, ProjectName, Revision, Signature, Verb, VolumeName};
 use crate::ops::{self, AmendRequest, CommitRequest, Surroundings};
 
 /// Save the working tree of the current branch as a commit
@@ -76,11 +76,10 @@ pub(in crate::cli) fn run(session: &Session, args: &CommitArgs) -> Outcome {
     let request = CommitRequest { volume: Some(volume), message, author, date };
     catch_interrupts(pool)?;
     let committed = ops::commit(pool, &request, ask_git(args))?;
-    session.note_containers("stopped and started", &committed.containers);
-    let held = !committed.containers.is_empty();
-    session.note_copy(&committed.copied, &committed.quiesced, held, committed.downtime_ms);
+    session.note_containers(&committed.disruption);
+    session.note_copy(&committed.copied, &committed.quiesced, &committed.disruption);
     session.done(&committed)?;
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Commit, [&committed.volume], &committed.disruption)
 }
 
 fn commit_project(
@@ -97,15 +96,15 @@ fn commit_project(
     let request = CommitRequest { volume: None, message, author, date };
     catch_interrupts(pool)?;
     let committed = ops::commit_project(pool, project, &request, ask_git(args))?;
-    if let Some(first) = committed.first() {
-        session.note_containers("stopped and started", &first.containers);
-    }
+    let disruption = committed.first().map(|first| first.disruption.clone()).unwrap_or_default();
+    session.note_containers(&disruption);
     for one in &committed {
-        session.note_copy(&one.copied, &one.quiesced, !one.containers.is_empty(), one.downtime_ms);
+        session.note_copy(&one.copied, &one.quiesced, &one.disruption);
     }
-    project::note(session, project, committed.iter().map(|one| &one.volume));
+    let volumes = || committed.iter().map(|one| &one.volume);
+    project::note(session, project, volumes());
     session.done(&committed)?;
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Commit, volumes(), &disruption)
 }
 
 /// Asks git for the author and the state of the code on threads of their own, since git may be

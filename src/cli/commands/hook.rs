@@ -9,7 +9,7 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
-use crate::model::{BranchName, Revision, VolumeName};
+use crate::model::{BranchName, Revision, Verb, VolumeName};
 use crate::ops::{self, CheckoutRequest, Target};
 use crate::sys::disk;
 
@@ -158,9 +158,10 @@ fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
     match ops::checkout(pool, &request) {
         Ok(done) if done.from == done.branch && !done.created => Ok(()),
         Ok(done) => {
+            session.note_containers(&done.disruption);
             let made = if done.created { "the new branch" } else { "branch" };
             say("dvol", &format!("volume {volume} is on {made} {branch}"));
-            Ok(())
+            session.end(Verb::Checkout, [&volume], &done.disruption).map(drop)
         }
         Err(Error::NoCommits { .. }) => {
             say(

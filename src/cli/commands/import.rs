@@ -8,7 +8,7 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author};
-use crate::model::VolumeName;
+use crate::model::{Verb, VolumeName};
 use crate::ops::{self, Imported};
 
 /// Create a volume from a tar archive or an ordinary Docker volume
@@ -79,12 +79,12 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
         catch_interrupts(pool)?;
         ops::import(pool, &mut archive, what, &volume, &author)?
     };
-    session.note_containers("stopped and started", &imported.containers);
+    session.note_containers(&imported.disruption);
     for note in notes(&imported) {
         say("note", &note);
     }
     session.done(&imported)?;
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Import, [&imported.volume], &imported.disruption)
 }
 
 /// Returns what an import did not take over, a line each.

@@ -1,12 +1,10 @@
 //! `dvol reset`
 
-use std::process::ExitCode;
-
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands, output};
-use crate::model::{ProjectName, Revision};
+use crate::model::{ProjectName, Revision, Verb};
 use crate::ops::{self, ResetRequest};
 
 /// Reset the current branch and its working tree to a commit
@@ -38,14 +36,13 @@ pub(in crate::cli) fn run(session: &Session, args: &ResetArgs) -> Outcome {
     catch_interrupts(&session.pool)?;
     let request = ResetRequest { volume: operands.volume, revision, hard: args.hard };
     let done = ops::reset(&session.pool, &request)?;
-    session.note_containers("restarted", &done.containers);
-    let held = !done.containers.is_empty();
-    session.note_copy(&done.copied, &done.quiesced, held, done.downtime_ms);
+    session.note_containers(&done.disruption);
+    session.note_copy(&done.copied, &done.quiesced, &done.disruption);
     session.done(&done)?;
     if session.is_text() && !session.globals.quiet {
         output::say("hint", &format!("undo this: dvol undo {}", done.volume));
     }
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Reset, [&done.volume], &done.disruption)
 }
 
 fn reset_project(session: &Session, args: &ResetArgs, project: &ProjectName) -> Outcome {
@@ -53,15 +50,14 @@ fn reset_project(session: &Session, args: &ResetArgs, project: &ProjectName) -> 
     catch_interrupts(&session.pool)?;
     let request = ResetRequest { volume: None, revision, hard: args.hard };
     let done = ops::reset_project(&session.pool, project, &request)?;
-    if let Some(first) = done.first() {
-        session.note_containers("restarted", &first.containers);
-    }
+    let disruption = done.first().map(|first| first.disruption.clone()).unwrap_or_default();
+    session.note_containers(&disruption);
     for one in &done {
-        session.note_copy(&one.copied, &one.quiesced, !one.containers.is_empty(), one.downtime_ms);
+        session.note_copy(&one.copied, &one.quiesced, &one.disruption);
     }
     session.done(&done)?;
     if session.is_text() && !session.globals.quiet {
         output::say("hint", &format!("undo this: dvol undo --project {project}"));
     }
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Reset, done.iter().map(|one| &one.volume), &disruption)
 }

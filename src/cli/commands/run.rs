@@ -15,7 +15,7 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::{Outcome, author};
 use crate::error::Error;
-use crate::model::VolumeName;
+use crate::model::{Verb, VolumeName};
 use crate::ops;
 
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -66,23 +66,40 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     for id in ids {
         signal_hook::low_level::unregister(id);
     }
-    let code =
-        if flag.load(Ordering::Relaxed) { INTERRUPTED } else { execute(session, args, &snapshot, signals) };
-    if let Err(error) = ops::rollback(&pool.uninterrupted(), &snapshot) {
-        let (volume, tag) = (&snapshot.volume, &snapshot.tag);
-        let way = match error {
-            Error::NoVolume(_) => format!("dvol undo {volume} && "),
-            _ => String::new(),
-        };
-        let way = format!("{way}dvol reset --hard {tag} {volume}");
-        say("warning", &format!("volume {volume} is not rolled back"));
-        say("hint", &format!("roll it back: {way}"));
-        return Err(error.into());
-    }
+    let is_up = session.end(Verb::Rollback, [&snapshot.volume], &snapshot.disruption);
+    session.note_containers(&snapshot.disruption);
+    let code = if flag.load(Ordering::Relaxed) {
+        INTERRUPTED
+    } else if is_up.is_ok() {
+        execute(session, args, &snapshot, signals)
+    } else {
+        say("warning", "the command did not run: a container is not up");
+        0
+    };
+    let disruption = match ops::rollback(&pool.uninterrupted(), &snapshot) {
+        Ok(disruption) => disruption,
+        Err(error) => {
+            let (volume, tag) = (&snapshot.volume, &snapshot.tag);
+            let way = match error {
+                Error::NoVolume(_) => format!("dvol undo {volume} && "),
+                _ => String::new(),
+            };
+            let way = format!("{way}dvol reset --hard {tag} {volume}");
+            say("warning", &format!("volume {volume} is not rolled back"));
+            say("hint", &format!("roll it back: {way}"));
+            return Err(error.into());
+        }
+    };
+    session.note_containers(&disruption);
     if session.is_text() && session.globals.verbose > 0 {
         say("note", &format!("rolled back volume {}", snapshot.volume));
     }
-    Ok(ExitCode::from(code))
+    match session.end(Verb::Rollback, [&snapshot.volume], &disruption) {
+        // The command's own failure is the news.
+        Err(Failure::Pool(error)) if code != 0 => say("warning", &error.to_string()),
+        other => drop(other?),
+    }
+    is_up.map(|_| ExitCode::from(code))
 }
 
 /// Runs the command to its end and returns its exit code.

@@ -1,13 +1,11 @@
 //! `dvol undo`
 
-use std::process::ExitCode;
-
 use crate::cli::Outcome;
 use crate::cli::output::say;
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
-use crate::model::VolumeName;
+use crate::model::{Verb, VolumeName};
 use crate::ops;
 
 /// Undo the last operation on a volume: reset, checkout, commit, branch, tag, rename or rm
@@ -33,17 +31,16 @@ pub(in crate::cli) fn run(session: &Session, args: &UndoArgs) -> Outcome {
     if let Some(project) = args.project.read(session, args.volume.as_ref())? {
         catch_interrupts(&session.pool)?;
         let undone = ops::undo_project(&session.pool, &project)?;
-        if let Some(first) = undone.first() {
-            session.note_containers("restarted", &first.containers);
-        }
+        let disruption = undone.first().map(|first| first.disruption.clone()).unwrap_or_default();
+        session.note_containers(&disruption);
         session.print(&undone)?;
-        return Ok(ExitCode::SUCCESS);
+        return session.end(Verb::Undo, undone.iter().map(|one| &one.volume), &disruption);
     }
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
     catch_interrupts(&session.pool)?;
     let undone = ops::undo(&session.pool, volume, args.operation)?;
-    session.note_containers("restarted", &undone.containers);
+    session.note_containers(&undone.disruption);
     session.print(&undone)?;
     if let Some(project) = undone.project.as_ref().filter(|_| session.is_text() && !session.globals.quiet) {
         let volume = &undone.volume;
@@ -54,5 +51,5 @@ pub(in crate::cli) fn run(session: &Session, args: &UndoArgs) -> Outcome {
         let whole = format!("dvol undo {volume} && dvol undo --project {project}");
         say("hint", &format!("undo the whole operation: {whole}"));
     }
-    Ok(ExitCode::SUCCESS)
+    session.end(Verb::Undo, [&undone.volume], &undone.disruption)
 }

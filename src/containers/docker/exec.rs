@@ -10,12 +10,12 @@ use crate::containers::Executed;
 /// How much of a command's output to keep, in bytes.
 const MAX_OUTPUT_BYTES: usize = 64 << 10;
 
-/// Runs `command` with `sh -c` and waits for its end.
-pub(super) async fn run(client: Docker, container: String, command: String) -> Result<Executed, Error> {
+/// Runs a program with its arguments as the container's own user and waits for its end.
+pub(super) async fn run(client: Docker, container: String, command: Vec<String>) -> Result<Executed, Error> {
     let options = CreateExecOptions {
         attach_stdout: Some(true),
         attach_stderr: Some(true),
-        cmd: Some(vec!["sh".to_owned(), "-c".to_owned(), command]),
+        cmd: Some(command),
         ..CreateExecOptions::default()
     };
     let id = client.create_exec(&container, options).await?.id;

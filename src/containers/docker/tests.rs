@@ -318,10 +318,19 @@ fn details_tell_whether_it_runs_and_deletes_itself() {
         let engine = FakeEngine::new(vec![(
             "/json",
             200,
-            json!({"Id": id('1'), "State": state, "HostConfig": {"AutoRemove": true}}),
+            json!({"Id": id('1'), "State": state.clone(), "HostConfig": {"AutoRemove": true}}),
         )]);
         let details = engine.docker().details(&id('1')).unwrap();
-        assert_eq!(details, Details { auto_remove: true, running, health: None });
+        assert_eq!(
+            details,
+            Details {
+                auto_remove: true,
+                running,
+                restarting: state["Restarting"] == true,
+                health: None,
+                check: None,
+            }
+        );
     }
     let engine =
         FakeEngine::new(vec![("/json", 404, json!({"message": format!("No such container: {}", id('1'))}))]);

@@ -6,6 +6,7 @@
 //! | `planner` | which containers to hold, and how |
 //! | `quiesce` | holding them, with the gate closed |
 //! | `release` | letting them go, in the reverse order |
+//! | `ready` | waiting until they are ready |
 //! | `gate` | the gates that make Mount wait |
 //! | `unmanaged` | containers that dvol cannot control |
 //! | `mounts` | the mounts that the driver has recorded |
@@ -15,6 +16,7 @@ pub(super) mod gate;
 pub(super) mod mounts;
 pub(super) mod planner;
 pub(super) mod quiesce;
+pub(super) mod ready;
 pub(super) mod reconcile;
 pub(super) mod release;
 pub(super) mod unmanaged;

@@ -19,6 +19,7 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 pub(in crate::pool) struct QuiescePolicy {
     quiesce: Quiesce,
     stop_timeout: Option<u32>,
+    ready: Vec<String>,
     pre: Vec<String>,
     post: Vec<String>,
 }
@@ -32,8 +33,8 @@ impl QuiescePolicy {
         purpose: Purpose,
     ) -> Result<Self, Error> {
         let setting = |key: &str| Setting::find(key)?.value(rows, volume);
-        let command = |key: &str| {
-            let value = if purpose == Purpose::Copy { setting(key)? } else { String::new() };
+        let command = |key: &str, runs: bool| {
+            let value = if runs { setting(key)? } else { String::new() };
             Ok::<_, Error>(if value.is_empty() { Vec::new() } else { vec![value] })
         };
         let quiesce = match pool.options.quiesce {
@@ -49,8 +50,9 @@ impl QuiescePolicy {
         Ok(QuiescePolicy {
             quiesce,
             stop_timeout,
-            pre: command("containers.pre-commit")?,
-            post: command("containers.post-commit")?,
+            ready: command("containers.ready", true)?,
+            pre: command("containers.pre-commit", purpose == Purpose::Copy)?,
+            post: command("containers.post-commit", purpose == Purpose::Copy)?,
         })
     }
 
@@ -59,7 +61,9 @@ impl QuiescePolicy {
         self.quiesce = self.quiesce.max(other.quiesce);
         self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
         // A command that both name, as when it is the pool's setting, runs once.
-        for (own, theirs) in [(&mut self.pre, other.pre), (&mut self.post, other.post)] {
+        let lists =
+            [(&mut self.ready, other.ready), (&mut self.pre, other.pre), (&mut self.post, other.post)];
+        for (own, theirs) in lists {
             own.extend(theirs.into_iter().filter(|command| !own.contains(command)).collect::<Vec<_>>());
         }
     }
@@ -193,8 +197,9 @@ impl<'p> ContainerPlanner<'p> {
                 // This is also right if a restart would bring it up on the old tree.
                 (_, Quiesce::Stop | Quiesce::Pause) => HoldMode::Stop,
             };
-            let comes_up = matches!(hold, HoldMode::Stop | HoldMode::Restart) && !was_paused;
+            let comes_up = hold != HoldMode::Leave && !was_paused;
             let expected = matches!(details.health, Some(Health::Starting | Health::Healthy));
+            let ready = if comes_up && details.health.is_none() { policy.ready } else { Vec::new() };
             let after_healthy = dependencies(&container, &all).filter(|(_, healthy)| *healthy);
             let after_healthy = after_healthy.map(|(other, _)| other.id.clone()).collect();
             if !container.restarting {
@@ -205,6 +210,7 @@ impl<'p> ContainerPlanner<'p> {
                 was_paused,
                 stop_timeout: policy.stop_timeout,
                 has_health: comes_up && expected,
+                ready,
                 after_healthy,
                 post: if container.restarting { Vec::new() } else { policy.post },
                 id: container.id,
@@ -230,7 +236,7 @@ impl<'p> ContainerPlanner<'p> {
         let details = if container.restarting {
             // It may wait in Mount, and inspecting it would wait as well. Engines allow no restart
             // policy together with --rm.
-            Details { auto_remove: false, running: false, health: None }
+            Details { auto_remove: false, running: false, restarting: true, health: None, check: None }
         } else {
             match self.pool.containers().details(&container.id) {
                 Err(ContainerError::Gone { .. }) => return Ok(None),
@@ -378,8 +384,13 @@ mod tests {
             restarting: false,
             service: Some(service),
         };
-        let policy =
-            QuiescePolicy { quiesce: Quiesce::Stop, stop_timeout: None, pre: Vec::new(), post: Vec::new() };
+        let policy = QuiescePolicy {
+            quiesce: Quiesce::Stop,
+            stop_timeout: None,
+            ready: Vec::new(),
+            pre: Vec::new(),
+            post: Vec::new(),
+        };
         (container, policy)
     }
 

@@ -165,11 +165,13 @@ impl<'p, T> Quiesced<'p, T> {
         group.members.iter_mut().filter(|member| !written_to.contains(&member.operation.volume))
     }
 
-    /// Lets the containers go before the operations are published. Gives `None` where their start
-    /// has to wait for a health check: they are let go at the end then.
+    /// Lets the containers go before the operations are published. Gives `None` where one has to
+    /// wait until another is ready: they are let go at the end then.
     pub(in crate::pool) fn release_early(&mut self) -> Result<Option<Released>, Error> {
-        let waits =
-            |held: &HeldContainer| held.has_health && !held.post.is_empty() || !held.after_healthy.is_empty();
+        let waits = |held: &HeldContainer| {
+            let is_awaited = held.is_awaited() && !held.post.is_empty();
+            held.starts_anew() && (is_awaited || !held.after_healthy.is_empty())
+        };
         if self.held.iter().any(waits) {
             return Ok(None);
         }

@@ -1,26 +1,25 @@
 //! Letting containers go after an operation, in the reverse of the order in which they were held.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::planner::{run_after, stop_timeout};
-use crate::containers::{ContainerError, Health};
+use super::ready::await_ready;
+use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, VolumeName};
-use crate::pool::{Notice, Pool, Setting};
-
-/// How often a container is asked for its health.
-const HEALTH_POLL: Duration = Duration::from_millis(200);
+use crate::pool::{Disruption, HeldName, Notice, Pool, Setting};
 
 /// Containers that were let go.
 pub(in crate::pool) struct Released {
     pub(in crate::pool) held: Vec<HeldContainer>,
     /// A line for each that is not up.
     pub(in crate::pool) problems: Vec<String>,
-    /// How long to wait for their health.
-    pub(in crate::pool) patience: Duration,
+    /// How long to wait until they are ready.
+    patience: Duration,
+    /// When the first was let go.
+    since: Instant,
     /// How long they were held.
-    pub(in crate::pool) downtime: Duration,
+    downtime: Duration,
 }
 
 impl Released {
@@ -32,32 +31,46 @@ impl Released {
         downtime: Duration,
     ) -> Self {
         let patience = patience(pool, volumes, &held).unwrap_or_default();
+        let since = Instant::now();
         let problems = release(pool, &held, patience);
-        Released { held, problems, patience, downtime }
+        Released { held, problems, patience, since, downtime }
     }
 
-    /// Waits until the containers that have a health check are healthy, `patience` for all of them
-    /// at most. Gives a line for each that is not up or not healthy.
-    pub(in crate::pool) fn await_health(mut self, pool: &Pool) -> (Vec<HeldContainer>, Vec<String>) {
+    /// Waits until the containers are ready, as far as a check tells, `patience` for all of them at
+    /// most.
+    pub(in crate::pool) fn await_ready(mut self, pool: &Pool) -> Disruption {
+        let mut ready_ms = None;
         if !self.patience.is_zero() {
             let until = Instant::now() + self.patience;
-            let checked = self.held.iter().rev().filter(|held| held.has_health);
-            self.problems.extend(checked.filter_map(|held| await_health(pool, held, until).err()));
+            let checked = self.held.iter().rev().filter(|held| held.is_awaited());
+            let waited: Vec<_> = checked.map(|held| await_ready(pool, held, until)).collect();
+            let are_ready = !waited.is_empty() && waited.iter().all(Result::is_ok);
+            ready_ms = are_ready.then(|| milliseconds(self.since.elapsed()));
+            self.problems.extend(waited.into_iter().filter_map(Result::err));
         }
-        (self.held, self.problems)
+        let touched = self.held.into_iter().filter(|held| held.hold != HoldMode::Leave);
+        Disruption {
+            containers: touched.map(|held| HeldName { name: held.name, hold: held.hold }).collect(),
+            downtime_ms: milliseconds(self.downtime),
+            ready_ms,
+            problems: self.problems,
+        }
     }
 }
 
 /// Lets all containers go, even when one cannot be. Gives a line for each that is not up. A
-/// container that starts after another one is healthy waits for that one, `patience` at most.
+/// container that starts after another one is ready waits for that one, `patience` at most.
 pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Duration) -> Vec<String> {
     let mut problems = Vec::new();
     for one in held.iter().rev() {
         let until = Instant::now() + patience;
-        for first in held.iter().filter(|other| other.has_health && one.after_healthy.contains(&other.id)) {
-            // If it does not become healthy, `one` is started anyway: no other process would start
+        let is_first = |other: &&HeldContainer| {
+            other.starts_anew() && other.is_awaited() && one.after_healthy.contains(&other.id)
+        };
+        for first in held.iter().filter(is_first) {
+            // If it does not become ready, `one` is started anyway: no other process would start
             // it.
-            let _ = await_health(pool, first, until);
+            let _ = await_ready(pool, first, until);
         }
         match release_one(pool, one) {
             // Another process has removed the container, so dvol need not start it.
@@ -70,8 +83,9 @@ pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Du
         }
     }
     for one in held.iter().rev().filter(|held| !held.post.is_empty()) {
-        if one.has_health {
-            let _ = await_health(pool, one, Instant::now() + patience);
+        // A check may wait for a lock that this command is to free in a container that was frozen.
+        if one.starts_anew() && one.is_awaited() {
+            let _ = await_ready(pool, one, Instant::now() + patience);
         }
         run_after(pool, one);
     }
@@ -97,10 +111,9 @@ fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> 
     if held.was_paused { containers.pause(&held.id) } else { Ok(()) }
 }
 
-/// How long to wait for the health checks of containers that were started: the longest that is set
-/// for one of the volumes.
+/// How long to wait until containers are ready: the longest that is set for one of the volumes.
 fn patience(pool: &Pool, volumes: &[VolumeName], held: &[HeldContainer]) -> Result<Duration, Error> {
-    if pool.options.wait == Some(false) || held.iter().all(|held| !held.has_health) {
+    if pool.options.wait == Some(false) || held.iter().all(|held| !held.is_awaited()) {
         return Ok(Duration::ZERO);
     }
     let setting = Setting::find("containers.wait")?;
@@ -114,21 +127,6 @@ fn patience(pool: &Pool, volumes: &[VolumeName], held: &[HeldContainer]) -> Resu
     Ok(Duration::from_secs(asked.unwrap_or(seconds)))
 }
 
-fn await_health(pool: &Pool, held: &HeldContainer, until: Instant) -> Result<(), String> {
-    loop {
-        let health = match pool.containers().details(&held.id) {
-            Ok(details) if !details.running => return Err(format!("container {} has ended", held.name)),
-            Ok(details) => details.health,
-            Err(ContainerError::Gone { .. }) => return Ok(()),
-            Err(error) => return Err(error.to_string()),
-        };
-        match health {
-            None | Some(Health::Healthy) => return Ok(()),
-            Some(Health::Unhealthy) => return Err(format!("container {} is unhealthy", held.name)),
-            Some(Health::Starting) if Instant::now() < until && pool.check_interrupted().is_ok() => {
-                sleep(HEALTH_POLL);
-            }
-            Some(Health::Starting) => return Err(format!("container {} is not healthy yet", held.name)),
-        }
-    }
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,9 @@
 
 use std::mem;
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use serde::Serialize;
 
 use super::group::{Group, Member};
 use super::{moves, trash};
@@ -33,19 +35,34 @@ enum Containers {
 /// How operations ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome<T> {
-    /// The names of the containers that were stopped, paused or restarted.
-    pub containers: Vec<String>,
-    /// How long containers were held: stopping them included, starting them not.
-    pub downtime: Duration,
+    /// What became of the containers.
+    pub disruption: Disruption,
     /// What the verb knows of each volume.
     pub volumes: Vec<T>,
 }
 
-impl<T> Outcome<T> {
-    /// Returns the downtime in milliseconds.
-    pub fn downtime_ms(&self) -> u64 {
-        u64::try_from(self.downtime.as_millis()).unwrap_or(u64::MAX)
-    }
+/// What an operation did to containers, for all its volumes together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Disruption {
+    /// The containers that were stopped, paused or restarted.
+    pub containers: Vec<HeldName>,
+    /// How long they were held, in milliseconds: stopping them included, starting them not.
+    pub downtime_ms: u64,
+    /// How long they took to be ready from then on, in milliseconds; `None` if no check tells it.
+    pub ready_ms: Option<u64>,
+    /// A line for each container that is not up or not ready, though the operation is done.
+    pub problems: Vec<String>,
+}
+
+/// The name of a container, and how it was held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct HeldName {
+    /// The name.
+    pub name: String,
+    /// How it was held.
+    #[serde(skip)]
+    pub hold: HoldMode,
 }
 
 /// Says which working tree of a volume is to be looked at, and what it is.
@@ -217,14 +234,11 @@ impl<T> Member<'_, T> {
 impl<T> Published<'_, T> {
     /// Lets the containers go, clears up, and writes the operation log. The operations hold
     /// whatever fails here: what cannot be cleared up now is reported, and the next operation on
-    /// the volume does it.
-    ///
-    /// # Errors
-    /// [`Error::NotReleased`] when a container does not start again; recovery tries once more.
-    pub fn finish(self) -> Result<Outcome<T>, Error> {
+    /// the volume does it. A container that does not start again is in the outcome, and recovery
+    /// tries once more.
+    pub fn finish(self) -> Outcome<T> {
         let Published { pool, members, containers } = self;
         let volumes: Vec<VolumeName> = members.iter().map(|one| one.operation.volume.clone()).collect();
-        let verb = members.first().map(|first| first.operation.verb);
         let released = match containers {
             Containers::LetGo(released) => released,
             Containers::Held { held, gates, since } => {
@@ -241,16 +255,10 @@ impl<T> Published<'_, T> {
             }
         }
         trash::expire(pool, members.iter().any(|member| trash::is_filled_by(&member.operation)));
-        // Dropping the rest of each member releases its lock: no other process has to wait for
-        // health.
-        let each = members.into_iter().map(|member| member.work).collect();
-        let downtime = released.downtime;
-        let (held, problems) = released.await_health(pool);
-        if let Some(verb) = verb.filter(|_| !problems.is_empty()) {
-            return Err(Error::NotReleased { verb, volumes, problems });
-        }
-        let names = held.into_iter().filter(|held| held.hold != HoldMode::Leave).map(|held| held.name);
-        Ok(Outcome { downtime, containers: names.collect(), volumes: each })
+        // Dropping the rest of each member releases its lock: no other process has to wait until
+        // containers are ready.
+        let volumes = members.into_iter().map(|member| member.work).collect();
+        Outcome { disruption: released.await_ready(pool), volumes }
     }
 }
 

@@ -3,3 +3,4 @@
 mod leaving;
 mod mounts;
 mod reach;
+mod ready;

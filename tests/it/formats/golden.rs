@@ -165,6 +165,7 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
         was_paused: n == 1,
         stop_timeout: Some(n),
         has_health: n == 2,
+        ready: Vec::new(),
         after_healthy: vec!["0".repeat(64)],
         post: vec!["sync; true".to_owned()],
     };

@@ -1,6 +1,6 @@
 //! A container engine in memory, on a socket as a real one: it remembers which containers run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +37,17 @@ pub const FOREIGN: &str = "foreign";
 /// What the name of a container begins with that is removed at the call that its name ends with.
 pub const LEAVES_AT: &str = "leaves_at_";
 
+/// What the name of a container begins with that has a health check, which fails as many times
+/// after each start and thaw as its name ends with. The engine itself never runs the check.
+pub const READY_AFTER: &str = "ready_after_";
+/// A container with a health check whose program it does not have, but which the engine finds
+/// healthy in the end.
+pub const WITHOUT_PROGRAM: &str = "without_program";
+/// A container with a health check that ends as soon as it is started.
+pub const SHORT_LIVED: &str = "short_lived";
+/// The health check of all of them.
+pub const CHECK: &str = "check";
+
 /// Containers by name.
 pub type Containers = BTreeMap<String, Container>;
 
@@ -45,15 +56,24 @@ pub const BEFORE: &str = "before";
 /// What a command that comes after a commit begins with.
 pub const AFTER: &str = "after";
 
-/// The commands that were run, each with its container. None does anything; those that end in
-/// `fails` fail.
-type Commands = Vec<(String, String)>;
+/// What happened inside containers.
+#[derive(Default)]
+struct Inside {
+    /// The commands that were run, each with its container. None does anything; those that end in
+    /// `fails` fail.
+    commands: Vec<(String, String)>,
+    /// How often each container was looked at or its health was checked since its processes began
+    /// to run; none for one that the engine calls healthy.
+    looks: BTreeMap<String, usize>,
+    /// The containers that were frozen, and not checked since.
+    thawed: BTreeSet<String>,
+}
 
 /// A container engine that serves its socket until it is dropped.
 pub struct FakeEngine {
     directory: TempDir,
     containers: Arc<Mutex<Containers>>,
-    commands: Arc<Mutex<Commands>>,
+    inside: Arc<Mutex<Inside>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -67,21 +87,22 @@ impl FakeEngine {
         let _inside = runtime.enter();
         let listener = tokio::net::UnixListener::bind(directory.path().join("engine.sock")).unwrap();
         let containers = Arc::new(Mutex::new(Containers::new()));
-        let commands = Arc::new(Mutex::new(Commands::new()));
-        let (shared, run) = (Arc::clone(&containers), Arc::clone(&commands));
+        let inside = Arc::new(Mutex::new(Inside::default()));
+        let (shared, within) = (Arc::clone(&containers), Arc::clone(&inside));
         // What every volume of another driver holds.
         let foreign = directory.path().join("foreign");
         std::fs::create_dir(&foreign).unwrap();
         std::fs::write(foreign.join("file"), "from elsewhere").unwrap();
         let app = Router::new().fallback(move |request: Request| {
-            let (shared, run, foreign) = (Arc::clone(&shared), Arc::clone(&run), foreign.clone());
+            let (shared, within, foreign) = (Arc::clone(&shared), Arc::clone(&within), foreign.clone());
             async move {
                 let (head, body) = request.into_parts();
                 let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
                 let (containers, path) = (&mut shared.lock().unwrap(), head.uri.path());
-                let (status, answer) = match execute(containers, &mut run.lock().unwrap(), path, &body) {
+                let inside = &mut within.lock().unwrap();
+                let (status, answer) = match execute(containers, inside, path, &body) {
                     Some(answer) => answer,
-                    None => answer(containers, &foreign, &head.method, path),
+                    None => answer(containers, inside, &foreign, &head.method, path),
                 };
                 let upgrade = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "tcp")];
                 let upgrade = (status == 101).then_some(upgrade).into_iter().flatten();
@@ -91,7 +112,7 @@ impl FakeEngine {
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
         drop(_inside);
-        FakeEngine { directory, containers, commands, runtime: Some(runtime) }
+        FakeEngine { directory, containers, inside, runtime: Some(runtime) }
     }
 
     /// Returns the path of its socket.
@@ -102,12 +123,18 @@ impl FakeEngine {
     /// Replaces its containers, and forgets the commands that were run.
     pub fn set(&self, containers: &Containers) {
         self.containers.lock().unwrap().clone_from(containers);
-        self.commands.lock().unwrap().clear();
+        *self.inside.lock().unwrap() = Inside::default();
+    }
+
+    /// Counts how often a command was run in a container.
+    pub fn ran(&self, container: &str, command: &str) -> usize {
+        let inside = self.inside.lock().unwrap();
+        inside.commands.iter().filter(|(own, run)| own == container && run == command).count()
     }
 
     /// Lists the containers in which a command before a commit was run and none after it.
     pub fn owed(&self) -> Vec<String> {
-        let commands = self.commands.lock().unwrap();
+        let commands = &self.inside.lock().unwrap().commands;
         let last = |container: &str, kind: &str| {
             commands.iter().rposition(|(own, command)| own == container && command.starts_with(kind))
         };
@@ -146,12 +173,7 @@ fn leaves_at(name: &str, verb: &str) -> bool {
 }
 
 /// Answers what has to do with commands inside containers.
-fn execute(
-    containers: &Containers,
-    commands: &mut Commands,
-    path: &str,
-    body: &[u8],
-) -> Option<(u16, Value)> {
+fn execute(containers: &Containers, inside: &mut Inside, path: &str, body: &[u8]) -> Option<(u16, Value)> {
     let words: Vec<&str> = path.split('/').collect();
     match words[..] {
         [.., "containers", id, "exec"] => {
@@ -163,23 +185,53 @@ fn execute(
                 return Some((409, json!({"message": format!("container is {:?}", container.status)})));
             }
             let asked: Value = serde_json::from_slice(body).unwrap();
-            commands.push((name.clone(), asked["Cmd"][2].as_str().unwrap().to_owned()));
-            Some((201, json!({"Id": (commands.len() - 1).to_string()})))
+            let words = asked["Cmd"].as_array().unwrap();
+            inside.commands.push((name.clone(), words.last().unwrap().as_str().unwrap().to_owned()));
+            Some((201, json!({"Id": (inside.commands.len() - 1).to_string()})))
         }
         // It writes nothing, and ends at once.
         [.., "exec", _, "start"] => Some((101, Value::Null)),
         [.., "exec", id, "json"] => {
-            let (_, command) = &commands[id.parse::<usize>().unwrap()];
-            Some((
-                200,
-                json!({"ID": id, "Running": false, "ExitCode": i32::from(command.ends_with("fails"))}),
-            ))
+            let (name, command) = &inside.commands[id.parse::<usize>().unwrap()];
+            let code = if command == CHECK {
+                let runs = inside.looks.entry(name.clone()).or_default();
+                *runs += 1;
+                inside.thawed.remove(name);
+                match name.strip_prefix(READY_AFTER) {
+                    Some(failures) => i32::from(*runs <= failures.parse().unwrap()),
+                    None => 127,
+                }
+            } else {
+                i32::from(command.ends_with("fails"))
+            };
+            Some((200, json!({"ID": id, "Running": false, "ExitCode": code})))
         }
         _ => None,
     }
 }
 
-fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &str) -> (u16, Value) {
+/// What the engine says of a container's health.
+fn health(inside: &mut Inside, name: &str, status: Status) -> &'static str {
+    if status == Status::Paused || inside.thawed.contains(name) {
+        return "unhealthy";
+    }
+    match inside.looks.get_mut(name) {
+        None => "healthy",
+        Some(_) if name.starts_with(READY_AFTER) => "starting",
+        Some(looks) => {
+            *looks += 1;
+            if *looks > 3 { "healthy" } else { "starting" }
+        }
+    }
+}
+
+fn answer(
+    containers: &mut Containers,
+    inside: &mut Inside,
+    foreign: &Path,
+    method: &Method,
+    path: &str,
+) -> (u16, Value) {
     if let Some((_, name)) = path.split_once("/volumes/") {
         let volume = json!({"Name": name, "Driver": "local", "Mountpoint": foreign, "Labels": {}, "Options": {},
             "Scope": "local"});
@@ -205,9 +257,15 @@ fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &s
     let conflict = |what: &str| (409, json!({"message": format!("container is {what}")}));
     let (status, answer) = match (method, verb, container.status) {
         (&Method::GET, "json", status) => {
-            let state = json!({"Running": status != Status::Stopped, "Paused": status == Status::Paused});
-            let body = json!({"Id": id, "State": state, "HostConfig": {"AutoRemove": container.auto_remove}});
-            return (200, body);
+            let mut state = json!({"Running": status != Status::Stopped, "Paused": status == Status::Paused});
+            let mut config = json!({});
+            if [READY_AFTER, WITHOUT_PROGRAM, SHORT_LIVED].iter().any(|prefix| name.starts_with(prefix)) {
+                // Nothing has failed: freezing alone makes an engine say "unhealthy".
+                state["Health"] = json!({"Status": health(inside, &name, status), "FailingStreak": 0});
+                config = json!({"Healthcheck": {"Test": ["CMD", CHECK]}});
+            }
+            let host = json!({"AutoRemove": container.auto_remove});
+            return (200, json!({"Id": id, "State": state, "Config": config, "HostConfig": host}));
         }
         (_, "stop", Status::Stopped) | (_, "start", Status::Running) => return (304, Value::Null),
         (_, "stop", _) => (Status::Stopped, (204, Value::Null)),
@@ -218,6 +276,15 @@ fn answer(containers: &mut Containers, foreign: &Path, method: &Method, path: &s
         (_, _, status) => return conflict(&format!("{status:?}")),
     };
     container.status = status;
+    if status == Status::Running {
+        inside.looks.insert(name.clone(), 0);
+        if verb == "unpause" {
+            inside.thawed.insert(name.clone());
+        }
+        if name == SHORT_LIVED {
+            container.status = Status::Stopped;
+        }
+    }
     if verb == "stop" && container.auto_remove {
         containers.remove(&name);
     }

@@ -20,6 +20,8 @@ pub struct Kind {
     client: &'static str,
     /// More arguments of its server.
     arguments: &'static str,
+    /// What succeeds inside its container once it answers, as the image's health check does.
+    ping: &'static str,
     /// What its log says when it finds that it did not end cleanly.
     recovery: &'static str,
 }
@@ -31,6 +33,7 @@ pub const POSTGRES: Kind = Kind {
     uid: "999",
     client: "psql -qAt -v ON_ERROR_STOP=1",
     arguments: "",
+    ping: "pg_isready -q",
     recovery: "automatic recovery in progress",
 };
 /// MariaDB.
@@ -40,6 +43,7 @@ pub const MARIADB: Kind = Kind {
     uid: "998",
     client: "mariadb -BN mysql",
     arguments: "",
+    ping: "mariadb-admin ping",
     recovery: "Starting crash recovery",
 };
 /// Redis, which appends each write to a file.
@@ -49,6 +53,7 @@ pub const REDIS: Kind = Kind {
     uid: "997",
     client: "redis-cli -e",
     arguments: "",
+    ping: "redis-cli ping | grep -q PONG",
     recovery: "Bad file format",
 };
 /// Redis that keeps in memory what it was not told to save.
@@ -73,14 +78,14 @@ impl<'e> Database<'e> {
         }
         engine.make_image(kind.image);
         // On a slow machine a clean end may take longer than the ten seconds that it has by
-        // default.
-        let options = "--network none --stop-timeout 120";
+        // default. The engine itself does not look at its health before the journey is over.
+        let options = "--network none --stop-timeout 120 --health-interval 1h";
         let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
         engine
             .sh(&format!("docker run -d --name {name} {options} {volume} {} {}", kind.image, kind.arguments))
             .ok();
         let database = Database { engine, kind, name: name.to_owned() };
-        eventually(&format!("{name} is healthy"), || database.health() == "healthy");
+        eventually(&format!("{name} answers"), || database.answers());
         Some(database)
     }
 
@@ -95,8 +100,9 @@ impl<'e> Database<'e> {
         self.engine.sh(&format!("docker exec {} sh -c {}", self.name, quoted(line)))
     }
 
-    fn health(&self) -> String {
-        self.engine.sh(&format!("docker inspect -f '{{{{.State.Health.Status}}}}' {}", self.name)).ok()
+    /// Whether it answers now.
+    pub fn answers(&self) -> bool {
+        self.exec(self.kind.ping).code == 0
     }
 
     /// Whether it had to repair its data at its last start.
@@ -114,7 +120,7 @@ impl<'e> Database<'e> {
     /// Checks that it answers, started without a repair, and that its directory is its own alone.
     #[track_caller]
     pub fn assert_well(&self, after: &str) {
-        assert_eq!(self.health(), "healthy", "after {after}: the command returned too early");
+        assert!(self.answers(), "after {after}: the command returned too early");
         assert!(!self.has_recovered(), "after {after}: it did not find what a clean end leaves");
         let owner = self.exec(&format!("stat -c '%u %a' {}", self.kind.data)).ok();
         assert_eq!(owner, format!("{} 700", self.kind.uid), "after {after}");

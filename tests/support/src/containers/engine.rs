@@ -140,7 +140,7 @@ impl Engine {
     /// container in the end.
     pub fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
         let words = ["is marked for removal", "is gone", "No such container"];
-        let is_told = restarted.code == 1 && words.iter().any(|words| restarted.stderr.contains(words));
+        let is_told = restarted.code == 4 && words.iter().any(|words| restarted.stderr.contains(words));
         let is_gone = || self.sh(&format!("docker inspect {name}")).code != 0;
         let lives = || self.sh(&format!("docker exec {name} {sign}")).code == 0;
         is_told || {
