@@ -375,6 +375,15 @@ pub enum Error {
         /// Whether pausing them instead would do.
         freezable: bool,
     },
+    /// The engine could not start containers again that would be stopped.
+    #[error("cannot stop {}: the engine could not start {} again: {cause}", named("container", containers), if containers.len() == 1 { "it" } else { "them" })]
+    DriverSilent {
+        /// The names of the containers.
+        containers: Vec<String>,
+        /// Why not.
+        #[source]
+        cause: ContainerError,
+    },
     /// Containers that are not held would keep the tree that is replaced.
     #[error("cannot replace the working tree: {} would keep the old one", named("running container", _0))]
     NotQuiesced(Vec<String>),

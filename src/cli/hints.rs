@@ -164,6 +164,10 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::Unstoppable { .. } => {
             vec!["stop the containers first, and run new ones afterwards".to_owned()]
         }
+        Error::DriverSilent { .. } => vec![
+            "start the driver again: sudo systemctl restart dvol, or as dvol help install says".to_owned(),
+            "find out what is wrong: dvol doctor".to_owned(),
+        ],
         Error::NotReleased { .. } => vec![
             "find the cause: docker logs CONTAINER".to_owned(),
             "start the container: docker start CONTAINER".to_owned(),

@@ -313,6 +313,21 @@ impl ContainerRuntime for Docker {
         host_paths::volume_directories(self)
     }
 
+    fn reach_driver(&self, volume: &VolumeName, limit: Duration) -> Result<(), ContainerError> {
+        let name = volume.to_string();
+        let inspected =
+            self.connection.call(limit, move |client| async move { client.inspect_volume(&name).await });
+        let silent = |reason: String| ContainerError::DriverSilent { volume: volume.to_string(), reason };
+        match inspected {
+            Err(CallError::Unreachable(reason)) => Err(self.unreachable(reason)),
+            Err(CallError::TimedOut) => Err(silent(format!("no answer within {} s", limit.as_secs()))),
+            Err(CallError::Answer { status: 500.., message }) => Err(silent(message)),
+            // An engine that does not know the volume yet asks the driver when it has to. What the
+            // driver says of the volume does not matter, even if the client cannot parse it.
+            Ok(_) | Err(CallError::Answer { .. } | CallError::Other(_)) => Ok(()),
+        }
+    }
+
     fn details(&self, id: &str) -> Result<Details, ContainerError> {
         let container = id.to_owned();
         let inspected = self

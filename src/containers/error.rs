@@ -43,6 +43,14 @@ pub enum ContainerError {
         /// The engine's message.
         reason: String,
     },
+    /// The engine gets no answer from dvol's volume driver.
+    #[error("the volume driver does not answer the container engine for volume {volume}: {reason}")]
+    DriverSilent {
+        /// The volume.
+        volume: String,
+        /// What the engine said, or how long it was silent.
+        reason: String,
+    },
     /// The container still runs after a stop.
     #[error("cannot stop container {name}: it is still running")]
     WillNotStop {

@@ -235,6 +235,15 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(BTreeMap::new())
     }
 
+    /// Makes sure that the engine can mount a volume of dvol's driver: that the driver answers it
+    /// within `limit`.
+    ///
+    /// # Errors
+    /// When the driver or the engine does not answer, or the engine refuses.
+    fn reach_driver(&self, _volume: &VolumeName, _limit: Duration) -> Result<(), ContainerError> {
+        Ok(())
+    }
+
     /// Inspects a container. Only for one that runs or is paused.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! `reset --hard`: make the working tree equal to a commit, and move the head there.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 use super::reachable::{drop_commits, unreachable};
@@ -102,8 +100,6 @@ fn reset_all(
     let begun = pool.sync_and_bound()?;
     let mut sessions = pool.begin_all(Verb::Reset, volumes, project)?;
     let destinations = find()?;
-    let sources: Vec<PathBuf> = destinations.iter().map(|to| pool.layout().full(&to.found.tree)).collect();
-    pool.check_space(sources.iter().map(PathBuf::as_path))?;
 
     let mut group = Group::new(pool);
     for Destination { branch, found } in destinations {

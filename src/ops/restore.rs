@@ -12,7 +12,7 @@ use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{ExchangePaths, Exchanged, Group, Look, Outcome, PlanBuilder, Pool, Purpose, StoredIndex};
 use crate::sys::error::DiskError;
-use crate::sys::tree::{Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
+use crate::sys::tree::{self, Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
 
 /// Makes a working tree equal to a commit's tree.
 pub(super) struct Restore<'p, V> {
@@ -46,6 +46,8 @@ pub(super) fn run<'p, V: Send + Sync>(
     mut group: Group<'p, Restore<'p, V>>,
     begun: Bounds,
 ) -> Result<Outcome<Restore<'p, V>>, Error> {
+    let needed = || group.each().map(|restore| restore.needed(pool)).sum::<Result<u64, Error>>();
+    pool.check_space_for(needed)?;
     let preview = group.preview(Purpose::Swap)?;
     group.each().try_for_each(Restore::make_places)?;
     if preview.freezes {
@@ -91,6 +93,14 @@ impl<'p, V> Restore<'p, V> {
         };
         let (copied, quiesced) = Default::default();
         Ok(Restore { branch, commit, source, way, copied, quiesced, verb })
+    }
+
+    /// Returns how many bytes would be copied now.
+    fn needed(&self, pool: &Pool) -> Result<u64, Error> {
+        Ok(match &self.way {
+            Way::Entries(paths, index) => self.retarget(paths, index).measure(&pool.copy_options())?,
+            Way::Whole(..) => tree::measure_tree(&self.source)?.blocks,
+        })
     }
 
     fn make_places(&self) -> Result<(), Error> {

@@ -152,7 +152,6 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
         Ok::<_, Error>((find(&snapshot.commit)?, snapshot.head.as_ref().map(find).transpose()?))
     })?;
     let source = pool.layout().full(&found.tree);
-    pool.check_space([source.as_path()])?;
     let index = pool.tree_index(volume, &snapshot.branch, &snapshot.commit)?;
     let summary = format!("run: back to before {}", snapshot.command);
     let (group, (comes_back, fills)) = session.intend(summary, |rows, draft| {
@@ -180,6 +179,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     match comes_back {
         ComesBack::InPlace(restore) => Ok(restore::run(pool, group.with(*restore), begun)?.disruption),
         ComesBack::Anew(staged) => {
+            pool.check_space([source.as_path()])?;
             group.preview(Purpose::Swap)?;
             pool.copy_tree(&source, &staged)?;
             Ok(group.quiesce(Purpose::Swap)?.publish()?.finish().disruption)

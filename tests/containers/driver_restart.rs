@@ -15,6 +15,16 @@ fn a_driver_that_died_is_started_over_its_stale_socket_while_containers_run() {
 
     assert_eq!(engine.end_driver(Signal::KILL).signal(), Some(9));
     assert!(engine.socket().exists(), "a killed driver cannot remove its socket");
+    // The engine could not start the container again, so it is not stopped; freezing needs no
+    // driver.
+    for verb in ["commit -m two", "reset --hard HEAD", "checkout -b other"] {
+        let said = engine.sh(&format!("dvol {verb} -C steady")).refused();
+        assert!(said.contains("cannot stop container steady: the engine could not start it again"), "{said}");
+        assert!(said.contains("hint: start the driver"), "{said}");
+        assert_eq!((server.started(), server.state().as_str()), (started, "running"), "{verb}");
+    }
+    engine.sh("dvol --pause commit -m frozen steady").ok();
+    assert_eq!((server.started(), server.served()), (started, "hello".to_owned()));
     engine.start_driver();
 
     assert_eq!(engine.sh("docker volume inspect -f '{{.Driver}}' steady").ok(), "dvol");

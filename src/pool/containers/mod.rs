@@ -4,6 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `planner` | which containers to hold, and how |
+//! | `driver` | refusing to stop what the engine could not start again |
 //! | `quiesce` | holding them, with the gate closed |
 //! | `release` | letting them go, in the reverse order |
 //! | `ready` | waiting until they are ready |
@@ -12,6 +13,7 @@
 //! | `mounts` | the mounts that the driver has recorded |
 //! | `reconcile` | bringing these in line with what the engine says |
 
+pub(super) mod driver;
 pub(super) mod gate;
 pub(super) mod mounts;
 pub(super) mod planner;

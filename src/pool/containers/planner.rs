@@ -125,7 +125,19 @@ impl<'p> ContainerPlanner<'p> {
                 }
             }
         }
-        self.choose(users, held)
+        let found = self.choose(users, held)?;
+        if held.is_empty() {
+            self.refuse_silent_driver(&found)?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn pool(&self) -> &'p Pool {
+        self.pool
+    }
+
+    pub(super) fn volumes(&self) -> impl Iterator<Item = &VolumeName> {
+        self.volumes.iter().map(|(volume, _)| volume)
     }
 
     /// Refuses if containers that cannot be held run on the volumes. One that only reads does not

@@ -13,20 +13,27 @@ impl Pool {
     /// # Errors
     /// [`Error::NoSpace`]; and when a tree cannot be read.
     pub fn check_space<'s>(&self, sources: impl IntoIterator<Item = &'s Path>) -> Result<(), Error> {
+        self.check_space_for(|| {
+            let sizes = sources.into_iter().map(|source| Ok(tree::measure_tree(source)?.blocks));
+            sizes.sum::<Result<u64, Error>>()
+        })
+    }
+
+    /// Refuses to copy as many bytes into the pool as `measure` says if they do not fit.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`]; and those of `measure`.
+    pub fn check_space_for(&self, measure: impl FnOnce() -> Result<u64, Error>) -> Result<(), Error> {
         let staging = self.layout.staging();
         if disk::can_clone(&staging) {
             return Ok(());
         }
         let free = tree::free_space(&staging)?;
-        // The trees cannot be larger than all that the file system holds, so measuring them is not
-        // needed.
+        // No copy can be larger than all that the file system holds, so measuring is not needed.
         if tree::used_space(&staging)? <= free {
             return Ok(());
         }
-        let mut needed = 0_u64;
-        for source in sources {
-            needed = needed.saturating_add(tree::measure_tree(source)?.blocks);
-        }
+        let needed = measure()?;
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 }

@@ -25,6 +25,32 @@ fn a_full_file_system_refuses_a_commit_and_a_reset_and_keeps_everything() {
 }
 
 #[test]
+fn a_reset_needs_space_for_what_differs_and_no_more() {
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 24) else { return };
+    let pool = Pool::inside(&small.path());
+    pool.ok(["init", "db"]);
+    let (large, little) = (pool.file("db", "large"), pool.file("db", "little"));
+    fs::write(&large, vec![7_u8; 7 << 20]).unwrap();
+    fs::write(&little, "one").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    pool.ok(["commit", "-m", "Whole"]);
+    // The first reset may not know the large file yet; then the rest of the space is taken.
+    pool.ok(["reset", "--hard", "HEAD"]);
+    fs::write(&little, "two").unwrap();
+    fs::write(small.path().join("filler"), vec![1_u8; 2 << 20]).unwrap();
+    let said = pool.fails(1, ["checkout", "-b", "copy"], "not enough space");
+    assert!(said.contains("dvol gc"), "{said}");
+    pool.ok(["reset", "--hard", "HEAD"]);
+    assert_eq!(fs::read_to_string(&little).unwrap(), "one");
+    // Where everything differs, it is refused before anything is touched.
+    fs::write(&large, vec![8_u8; 7 << 20]).unwrap();
+    pool.fails(1, ["reset", "--hard", "HEAD"], "not enough space");
+    assert_eq!(fs::read(&large).unwrap()[0], 8);
+    assert!(pool.staging().is_empty());
+    pool.ok(["fsck"]);
+}
+
+#[test]
 fn a_file_system_that_fills_up_during_the_copy_undoes_the_commit() {
     let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 16) else { return };
     let pool = Pool::inside(&small.path());

@@ -33,6 +33,7 @@ use crate::sys::tree::copy::worker::Worker;
 use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::index::Index;
+use crate::sys::tree::measure::measure_tree;
 
 /// A tree that is to become equal to another.
 #[derive(Clone, Copy)]
@@ -50,6 +51,30 @@ pub struct Retarget<'a> {
 }
 
 impl Retarget<'_> {
+    /// Returns how many bytes are allocated to what differs now, and so would be copied.
+    ///
+    /// # Errors
+    /// When an entry of either tree cannot be looked at.
+    pub fn measure(&self, options: &CopyOptions) -> Result<u64, DiskError> {
+        let mut blocks = 0_u64;
+        diff_by_index(self.source, self.tree, self.index, options, &mut |record| {
+            let ListRecord::Steps(directory, steps) = record else { return Ok(()) };
+            let from = descend(self.source, &directory)?;
+            for step in steps.iter().filter(|step| step.new.is_some()) {
+                let full = || self.source.join(&directory).join(OsStr::from_bytes(step.name.to_bytes()));
+                let needed = if step.new_is_directory {
+                    measure_tree(&full())?.blocks
+                } else {
+                    let found = Stat::of_name(from.as_fd(), &step.name);
+                    found.map_err(|errno| refusal("read the attributes of", full(), errno))?.allocated
+                };
+                blocks = blocks.saturating_add(needed);
+            }
+            Ok(())
+        })?;
+        Ok(blocks)
+    }
+
     /// Copies what differs now, while other processes may write to the tree. `stage` takes those
     /// copies that it still needs.
     ///
