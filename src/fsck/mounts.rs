@@ -47,7 +47,7 @@ pub(super) fn check(pool: &Pool, volume: &VolumeName, report: &mut Report) -> Re
 
 /// Checks that every row of the stat index belongs to a branch or a commit.
 pub(super) fn index(pool: &Pool, report: &mut Report) -> Result<(), Error> {
-    let stale = pool.store().read(|rows| rows.stale_index())?;
+    let stale = pool.stale_index()?.count();
     if stale > 0 {
         let what = format!("has {} of branches or commits that are gone", count(stale, "row"));
         report.add_repairable(Severity::Warning, None, "stat index", &what, Repair::Index);

@@ -89,7 +89,7 @@ impl Repair {
                 Ok("taken again".to_owned())
             }
             Repair::Index => {
-                pool.store().write(|writer| Ok::<_, Error>(writer.forget_stale_index()?))?;
+                pool.forget_stale_index()?;
                 Ok("forgotten".to_owned())
             }
         }

@@ -43,10 +43,15 @@ pub(super) fn run<'p, V: Send + Sync>(
 ) -> Result<Outcome<Capture<V>>, Error> {
     if group.preview(Purpose::Copy)?.holds {
         group.each_mut().try_for_each(|capture| capture.copy_first(pool))?;
-        // This also writes out what the first pass made, before containers have to wait for it.
-        begun = pool.sync_and_bound()?;
+        // Written out now, so that containers need not wait for it.
+        pool.sync_and_bound()?;
     }
     let mut quiesced = group.quiesce(Purpose::Copy)?;
+    if quiesced.has_held() {
+        // What the containers wrote while they stopped is known as well: the next reset copies only
+        // what they write from here on.
+        begun = pool.sync_and_bound()?;
+    }
     quiesced.each_mut().try_for_each(|capture| capture.copy_rest(pool))?;
     Ok(quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish())
 }

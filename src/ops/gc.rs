@@ -49,6 +49,9 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
             Err(error) => failed.push(error.to_string()),
         }
     }
+    if !freed.is_empty() && !dry_run {
+        pool.forget_stale_index()?;
+    }
     if !failed.is_empty() {
         // Trash that could not be deleted may have left half: it counts as neither freed nor kept.
         let there: BTreeSet<OperationId> =

@@ -104,7 +104,8 @@ fn reset_all(
     let mut group = Group::new(pool);
     for Destination { branch, found } in destinations {
         let session = sessions.take(&branch.volume);
-        let index = pool.tree_index(&branch.volume, &branch.name, &found.commit.id)?;
+        let source = pool.layout().full(&found.tree);
+        let index = pool.known_tree(&branch.volume, &branch.name, (&found.commit.id, &source))?;
         let summary = format!("reset: moving to {}", request.revision);
         group.intend(session, summary, |rows, draft| {
             let fills = bring_back(rows, draft, &found)?;
@@ -115,7 +116,7 @@ fn reset_all(
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
             let details = Details { message: found.commit.message, dropped, fills };
-            Restore::plan(draft, branch, (id, pool.layout().full(&found.tree)), index, details)
+            Restore::plan(draft, branch, (id, source), index, details)
         })?;
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;

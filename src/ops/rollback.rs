@@ -152,7 +152,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
         Ok::<_, Error>((find(&snapshot.commit)?, snapshot.head.as_ref().map(find).transpose()?))
     })?;
     let source = pool.layout().full(&found.tree);
-    let index = pool.tree_index(volume, &snapshot.branch, &snapshot.commit)?;
+    let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source))?;
     let summary = format!("run: back to before {}", snapshot.command);
     let (group, (comes_back, fills)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;

@@ -138,17 +138,30 @@ impl Rows<'_> {
     }
 }
 
-/// Working trees and commits that are gone but still have rows.
-#[derive(Default)]
-struct Stale {
-    trees: BTreeSet<(String, String)>,
-    commits: BTreeSet<(String, String)>,
+/// Working trees and commits that have no record but still have rows. Each is its volume's name and
+/// its own.
+#[derive(Debug, Default)]
+pub struct StaleIndex {
+    /// Working trees, by their branch.
+    pub trees: BTreeSet<(String, String)>,
+    /// Commits, by their id. Trash may hold them.
+    pub commits: BTreeSet<(String, String)>,
+}
+
+impl StaleIndex {
+    /// Returns how many there are.
+    pub fn count(&self) -> usize {
+        self.trees.len() + self.commits.len()
+    }
 }
 
 impl Rows<'_> {
-    /// Finds the rows of working trees and commits that are gone.
-    fn find_stale(&self) -> Result<Stale, StoreError> {
-        let mut stale = Stale::default();
+    /// Finds the working trees and commits that have rows here and no record.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn stale_index(&self) -> Result<StaleIndex, StoreError> {
+        let mut stale = StaleIndex::default();
         let (mut branches, mut commits) = (BTreeSet::new(), BTreeSet::new());
         with_table!(self, BRANCHES, |table| {
             for row in table.iter().map_err(|e| self.failed(e))? {
@@ -189,14 +202,6 @@ impl Rows<'_> {
         stale.commits.retain(|commit| !commits.contains(commit));
         Ok(stale)
     }
-
-    /// Counts the working trees and commits that are gone but still have rows.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn stale_index(&self) -> Result<usize, StoreError> {
-        self.find_stale().map(|stale| stale.trees.len() + stale.commits.len())
-    }
 }
 
 /// Copies a key.
@@ -205,12 +210,11 @@ fn owned((volume, name): (&str, &str)) -> (String, String) {
 }
 
 impl Writer<'_> {
-    /// Deletes the rows of working trees and commits that are gone.
+    /// Deletes the rows of these working trees and commits.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn forget_stale_index(&self) -> Result<(), StoreError> {
-        let stale = self.find_stale()?;
+    pub fn forget_index(&self, stale: &StaleIndex) -> Result<(), StoreError> {
         let mut records = self.transaction.open_table(INDEX).map_err(|e| self.failed(e))?;
         let mut directories = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;
         for (volume, branch) in &stale.trees {
@@ -281,7 +285,7 @@ impl Writer<'_> {
     }
 
     /// Changes the index of a branch's working tree, in the order of the spool. Deletes the index
-    /// if it is not `before` any more.
+    /// if it is not `before` any more; without `before`, empties it first.
     ///
     /// # Errors
     /// When the database fails, or the changes cannot be read.
@@ -289,11 +293,13 @@ impl Writer<'_> {
         &self,
         volume: &VolumeName,
         branch: &BranchName,
-        (before, after): (&TreeIndexRecord, &TreeIndexRecord),
+        (before, after): (Option<&TreeIndexRecord>, &TreeIndexRecord),
         changes: &mut Spool,
     ) -> Result<(), StoreError> {
-        if self.tree_index(volume, branch)?.as_ref() != Some(before) {
-            return self.set_tree_index(volume, branch, None);
+        match before {
+            None => self.set_tree_index(volume, branch, None)?,
+            Some(_) if self.tree_index(volume, branch)?.as_ref() == before => {}
+            Some(_) => return self.set_tree_index(volume, branch, None),
         }
         let (volume, branch) = (volume.as_str(), branch.as_str());
         let mut rows = self.transaction.open_table(INDEX_DIRECTORIES).map_err(|e| self.failed(e))?;

@@ -46,7 +46,7 @@ mod migrations;
 
 pub use checksums::{ChecksumReader, ChecksumWriter, has_checksums};
 pub use error::StoreError;
-pub use index::{IndexChange, IndexPage, change_key, piece_key};
+pub use index::{IndexChange, IndexPage, StaleIndex, change_key, piece_key};
 pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};
 pub use metadata::Store;
 pub use records_log::rebuild::{Rebuildable, SecondCopy};

@@ -16,7 +16,7 @@ use super::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, CURRENT_VOLUME_KEY, GENERATION_KEY, JOURNAL, META,
     NEXT_OPERATION_KEY, OPERATIONS, REBUILT_KEY, Record, STATE, TAGS, VOLUMES,
 };
-use crate::model::{Binding, BranchRecord, CommitRecord, Operation, Row, RowChange, VolumeName};
+use crate::model::{Binding, BranchRecord, Operation, Row, RowChange, VolumeName};
 
 /// A write transaction, which sees its own changes.
 pub struct Writer<'t> {
@@ -107,10 +107,6 @@ impl<'t> Writer<'t> {
                 self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), None::<&BranchRecord>)
             }
             Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),
-            Row::Commit(c) if goes => {
-                self.set_changed(&c.volume, &c.id, None)?;
-                self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), None::<&CommitRecord>)
-            }
             Row::Commit(c) => self.put(COMMITS, (c.volume.as_str(), c.id.as_str()), (!goes).then_some(c)),
             Row::Tag(t) => self.put(TAGS, (t.volume.as_str(), t.name.as_str()), (!goes).then_some(t)),
             Row::CurrentVolume(name) => self.set_current_volume((!goes).then_some(name)),

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use support::containers::{Container, Engine};
+use support::containers::{Container, Engine, quoted};
+use support::eventually;
 
 #[test]
 fn a_running_container_is_stopped_and_started_around_a_commit() {
@@ -63,6 +64,34 @@ fn what_nobody_writes_to_is_copied_before_containers_are_stopped() {
         assert_eq!(was.expect("in the working tree"), is.expect("in the commit"), "{name}");
     }
     assert_eq!(engine.sh("dvol status --format json ahead").ok().matches("quiet").count(), 0);
+}
+
+/// Writes when it starts and when it stops, as databases do.
+const WRITES: &str = "trap 'echo stopped > /data/stopped; rm /data/pid; exit 0' TERM; echo 1 > /data/pid; \
+    while :; do sleep 1000 & wait $!; done";
+
+#[test]
+fn the_reset_after_a_commit_copies_what_containers_wrote_since() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("since", "hello");
+    write_quiet_files(&engine.pool().join("since/branches/master"), 40);
+    let run = format!(
+        "docker run -d --name since --network none -v since:/data --volume-driver=dvol busybox sh -c {}",
+        quoted(WRITES)
+    );
+    engine.sh(&run).ok();
+    let is_up = || engine.running_point("since").join("pid").exists();
+    eventually("it has written", is_up);
+    for commit in ["commit", "commit --pause"] {
+        engine.sh(&format!("dvol {commit} -m x since")).ok();
+        eventually("it has written", is_up);
+        let reset = engine.sh("dvol --format json reset --hard HEAD -C since").ok();
+        let reset: serde_json::Value = serde_json::from_str(&reset).expect("JSON");
+        let reused = reset["quiesced"]["reused"].as_u64().expect("a number");
+        assert!(reused >= 41, "after {commit}: {reset}");
+        eventually("it has written", is_up);
+    }
+    engine.sh("docker rm -f since").ok();
 }
 
 #[test]

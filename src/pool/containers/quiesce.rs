@@ -153,6 +153,11 @@ impl<'p, T> Group<'p, T> {
 }
 
 impl<'p, T> Quiesced<'p, T> {
+    /// Returns whether a container is held.
+    pub fn has_held(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Returns whether a container is only frozen that will be restarted: it may still write to the
     /// files that it has open.
     pub fn has_frozen(&self) -> bool {

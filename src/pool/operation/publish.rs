@@ -1,6 +1,7 @@
 //! The second half of an operation: publish it, let the containers go, clear up.
 
 use std::mem;
+use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use super::group::{Group, Member};
 use super::{moves, trash};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{HeldContainer, HoldMode, Move, Operation, Phase, VolumeName};
+use crate::model::{HeldContainer, HoldMode, Move, Operation, Phase, Row, VolumeName};
 use crate::pool::containers::gate::Gates;
 use crate::pool::containers::quiesce::{Parts, Quiesced};
 use crate::pool::containers::release::Released;
@@ -178,8 +179,16 @@ impl<'p, T: Send> Quiesced<'p, T> {
         self.mark_published();
         self.pool.store.write(|writer| {
             for member in &self.members {
+                let kept = trash::places_kept_by(&member.operation);
                 for change in &member.operation.plan.changes {
                     writer.apply(change)?;
+                    if let (Some(Row::Commit(commit)), None) = (&change.before, &change.after)
+                        && !layout::commit_tree(&commit.volume, &commit.id)
+                            .ancestors()
+                            .any(|at| kept.contains(at))
+                    {
+                        writer.set_changed(&commit.volume, &commit.id, None)?;
+                    }
                 }
                 if member.operation.leaves_nothing() {
                     member.close(writer)?;
@@ -205,11 +214,30 @@ impl<'p, T: Send> Quiesced<'p, T> {
 impl<T> Member<'_, T> {
     /// Moves the operation from the journal to the operation log.
     fn close(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
-        if let Some(index) = &self.index {
-            index.write(writer)?;
+        match &self.index {
+            Some(index) => index.write(writer)?,
+            None => self.forget_indexes(writer)?,
         }
         writer.log_operation(&self.operation)?;
         writer.journal_remove(self.operation.number)
+    }
+
+    /// Deletes the indexes of working trees that others have replaced: they know no entry of these.
+    fn forget_indexes(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
+        let volume = &self.operation.volume;
+        let is_replaced = |place: &Path| {
+            self.operation
+                .plan
+                .install
+                .iter()
+                .any(|step| matches!(step, Move::Exchange { place: at, .. } if at == place))
+        };
+        for branch in writer.branches(volume)? {
+            if is_replaced(&layout::working_tree(volume, &branch.name)) {
+                writer.set_tree_index(volume, &branch.name, None)?;
+            }
+        }
+        Ok(())
     }
 
     /// Clears up and closes the operation. Containers that were not let go keep its entry in the

@@ -4,15 +4,16 @@
 //! A directory leaves trash by one rename before it is deleted, so an undo finds all of it or
 //! nothing.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Move, Operation, OperationId};
+use crate::model::{Move, Operation, OperationId, Row};
 use crate::pool::Pool;
 use crate::pool::settings::{Setting, parse_age, parse_size};
-use crate::store::{Rows, TrashSchedule};
+use crate::store::{Rows, StaleIndex, TrashSchedule};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::{disk, tree};
 
@@ -53,6 +54,16 @@ pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
     operation.plan.install.iter().chain(&operation.plan.retire).any(is_kept)
 }
 
+/// Collects the places whose trees the operation moves to trash.
+pub(in crate::pool) fn places_kept_by(operation: &Operation) -> HashSet<&Path> {
+    let steps = operation.plan.install.iter().chain(&operation.plan.retire);
+    let kept = steps.filter_map(|step| match step {
+        Move::Rename { from, to, .. } if to.starts_with(layout::TRASH) => Some(from.as_path()),
+        _ => None,
+    });
+    kept.collect()
+}
+
 /// Deletes what exceeds the limits, after an operation that put something there if trash
 /// `has_grown`. This only clears up, so failures are left to the next time.
 pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
@@ -68,6 +79,9 @@ pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
     let now = pool.now().micros;
     let Ok((goes, oldest)) = pool.over(&limits, now) else { return };
     let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
+    if !goes.is_empty() {
+        let _ = pool.forget_stale_index();
+    }
     if all_gone {
         let _ = TrashSchedule::after(now, limits.age, oldest).write(&pool.layout);
     }
@@ -135,6 +149,47 @@ impl Pool {
             goes
         });
         Ok((goes, stays.first().map(|entry| entry.since)))
+    }
+
+    /// Finds what the stat index says of working trees and commits that are gone. What trash holds
+    /// is not gone: a reset or an undo can bring it back.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn stale_index(&self) -> Result<StaleIndex, Error> {
+        let trash = self.layout.trash();
+        self.store.read(|rows| {
+            let mut stale = rows.stale_index()?;
+            if stale.commits.is_empty() {
+                return Ok(stale);
+            }
+            let mut keep = |operation: &Operation| {
+                for change in &operation.plan.changes {
+                    if let Some(Row::Commit(commit)) = &change.before {
+                        stale.commits.remove(&(commit.volume.to_string(), commit.id.to_string()));
+                    }
+                }
+            };
+            rows.each_operation(&mut |operation| {
+                if trash.join(operation.id.as_str()).exists() {
+                    keep(&operation);
+                }
+            })?;
+            rows.journal()?.iter().for_each(keep);
+            Ok::<_, Error>(stale)
+        })
+    }
+
+    /// Deletes what [`Pool::stale_index`] finds.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read or written.
+    pub fn forget_stale_index(&self) -> Result<(), Error> {
+        let stale = self.stale_index()?;
+        if stale.count() == 0 {
+            return Ok(());
+        }
+        Ok(self.store.write(|writer| writer.forget_index(&stale))?)
     }
 
     /// Deletes the trash of an operation.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, TreeIndexRecord, VolumeName};
-use crate::pool::Pool;
+use crate::pool::{Commits, Pool};
 use crate::store::{IndexChange, Rows, StoreError, Writer, change_key, piece_key};
 use crate::sys::error::At as _;
 use crate::sys::spool::Spool;
@@ -93,7 +93,7 @@ pub struct Exchanged<'l> {
 }
 
 /// Returns the key of a directory. Keys sort in the order of a walk.
-fn key(path: &Path) -> Vec<u8> {
+pub(super) fn key(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().iter().map(|byte| if *byte == b'/' { 0 } else { *byte }).collect()
 }
 
@@ -159,7 +159,7 @@ impl Pool {
             branch: branch.clone(),
             record,
             pieces,
-            before: None,
+            basis: Basis::Pieces,
             changed,
         })
     }
@@ -192,13 +192,13 @@ impl Pool {
             branch: branch.clone(),
             record: record(commit, bounds),
             pieces: RefCell::new(changes),
-            before: Some(before.record.clone()),
+            basis: Basis::Earlier(before.record.clone()),
             changed: None,
         })
     }
 }
 
-fn record(commit: &CommitId, bounds: Bounds) -> TreeIndexRecord {
+pub(super) fn record(commit: &CommitId, bounds: Bounds) -> TreeIndexRecord {
     TreeIndexRecord {
         commit: commit.clone(),
         modified: (bounds.modified.0, bounds.modified.1),
@@ -220,19 +220,20 @@ fn note(changed: &mut Option<Vec<u8>>, directory: &Path, name: &CStr) {
     }
 }
 
-/// Collects the entries that may differ between two commits, whichever is the older. Returns `None`
-/// if the metadata does not tell.
+/// Collects the entries that may differ between two commits, whichever is the older, dropped or not.
+/// Returns `None` if the metadata does not tell.
 fn between(
     rows: &Rows<'_>,
     volume: &VolumeName,
     one: &CommitId,
     other: &CommitId,
 ) -> Result<Option<Paths>, StoreError> {
+    let commits = Commits::new(*rows, volume);
     let line = |from: &CommitId, to: Option<&[CommitId]>| {
         let mut line = vec![from.clone()];
         while let Some(last) = line.last().filter(|last| !to.is_some_and(|to| to.contains(last)))
             && line.len() < MAX_COMMITS_BETWEEN
-            && let Some(parent) = rows.commit(volume, last)?.and_then(|commit| commit.parent)
+            && let Some(parent) = commits.record(last)?.and_then(|commit| commit.parent)
         {
             line.push(parent);
         }
@@ -318,30 +319,40 @@ impl Index for StoredIndex<'_> {
 
 /// A new or updated index of a working tree, to be written into the metadata.
 pub(in crate::pool) struct TreeIndex {
-    volume: VolumeName,
-    branch: BranchName,
-    record: TreeIndexRecord,
-    /// The pieces of a new index, or the changes of an updated one.
-    pieces: RefCell<Spool>,
-    /// The record of the index that is updated; `None` for a new one.
-    before: Option<TreeIndexRecord>,
+    pub(super) volume: VolumeName,
+    pub(super) branch: BranchName,
+    pub(super) record: TreeIndexRecord,
+    /// The pieces of a whole index, or else changes.
+    pub(super) pieces: RefCell<Spool>,
+    pub(super) basis: Basis,
     /// The paths that the commit changed, if it was just made and they are known.
-    changed: Option<Vec<u8>>,
+    pub(super) changed: Option<Vec<u8>>,
+}
+
+/// What an index is made of.
+pub(super) enum Basis {
+    /// Its pieces, in the order of their keys.
+    Pieces,
+    /// Changes to an empty index.
+    Nothing,
+    /// Changes to the index with this record.
+    Earlier(TreeIndexRecord),
 }
 
 impl TreeIndex {
     /// Writes the index.
     pub(in crate::pool) fn write(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
+        let TreeIndex { volume, branch, record, .. } = self;
         let mut pieces = self.pieces.borrow_mut();
-        match &self.before {
-            None => writer.set_tree_index(&self.volume, &self.branch, Some((&self.record, &mut pieces)))?,
-            Some(before) => {
-                let records = (before, &self.record);
-                writer.change_tree_index(&self.volume, &self.branch, records, &mut pieces)?;
+        match &self.basis {
+            Basis::Pieces => writer.set_tree_index(volume, branch, Some((record, &mut pieces)))?,
+            Basis::Nothing => writer.change_tree_index(volume, branch, (None, record), &mut pieces)?,
+            Basis::Earlier(before) => {
+                writer.change_tree_index(volume, branch, (Some(before), record), &mut pieces)?;
             }
         }
         match &self.changed {
-            Some(paths) => writer.set_changed(&self.volume, &self.record.commit, Some(paths)),
+            Some(paths) => writer.set_changed(volume, &record.commit, Some(paths)),
             None => Ok(()),
         }
     }

@@ -4,5 +4,6 @@ pub(super) mod checksums;
 pub(super) mod consistent_read;
 pub(super) mod copy;
 pub(super) mod index;
+pub(super) mod learn;
 pub(super) mod limit;
 pub(super) mod space;

@@ -73,6 +73,15 @@ pub struct DirectoryIndex {
     except: Option<Arc<HashSet<Box<[u8]>>>>,
 }
 
+/// An index that knows nothing, so that every entry is to be compared.
+pub(super) struct NoIndex;
+
+impl Index for NoIndex {
+    fn directory(&self, _: &Path) -> Option<Arc<DirectoryIndex>> {
+        None
+    }
+}
+
 impl DirectoryIndex {
     /// Takes the pieces that `scan_tree` gave, joined in any order.
     pub fn new(bounds: Bounds, mut hashes: Vec<u8>) -> Self {
@@ -94,11 +103,7 @@ impl DirectoryIndex {
     /// Judges the entry `name`, which now is `stat`.
     pub(super) fn judge(&self, name: &CStr, stat: &Stat) -> Verdict {
         let is_excepted = || self.except.as_ref().is_some_and(|names| names.contains(name.to_bytes()));
-        if stat.links != 1
-            || stat.kind == FileType::Directory
-            || !self.has(&hash(name, stat))
-            || is_excepted()
-        {
+        if !can_be_known(stat) || !self.has(&hash(name, stat)) || is_excepted() {
             return Verdict::Unknown;
         }
         if stat.is_safely_before(&self.bounds) { Verdict::Unchanged } else { Verdict::Young }
@@ -112,6 +117,12 @@ impl DirectoryIndex {
     fn has(&self, hash: &[u8; HASH_BYTES]) -> bool {
         self.hashes.as_chunks::<HASH_BYTES>().0.binary_search(hash).is_ok()
     }
+}
+
+/// Returns whether an index may know an entry: never a directory, nor the names of an inode that
+/// has several.
+pub(super) fn can_be_known(stat: &Stat) -> bool {
+    stat.links == 1 && stat.kind != FileType::Directory
 }
 
 /// Hashes the name and the mark of an entry.

@@ -58,6 +58,7 @@ pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter};
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;
+pub use compare::index_diff::{Learn, learn_equal};
 pub use compare::walk::{Change, Compare, compare_trees, compare_with};
 pub use copy::first_pass::{FirstPass, MarkedCopies};
 pub use copy::options::{ByWay, CopyOptions, CopyStats, CopyWay, Progress, Rung, Stop};

@@ -275,13 +275,17 @@ fn shift_bounds(pool: &Pool, seconds: i64) {
 
 #[test]
 fn an_index_from_before_the_clock_was_set_back_is_not_trusted() {
-    for (seconds, trusted) in [(0, 21), (60, 0)] {
+    for (seconds, reused) in [(0, 21), (60, 20)] {
         let pool = settled();
         shift_bounds(&pool, seconds);
         // With such bounds every time looks old enough: what is written now would pass for
-        // unchanged.
+        // unchanged. The bytes are compared instead, which finds what is wrong in the commit.
+        let data = pool.root().join("db/commits").join(&pool.ids("db")[0]).join("sub/data");
+        let before = fs::metadata(&data).unwrap();
+        fs::write(&data, "two").unwrap();
+        restore_times(&data, &before);
         let reset = json(&pool.ok(["reset", "--hard", "HEAD", "--format", "json"]));
-        assert_eq!(reset["quiesced"]["reused"], trusted, "{reset}");
+        assert_eq!(reset["quiesced"]["reused"], reused, "{reset}");
         assert!(pool.ok(["status"]).contains("working tree clean"));
     }
 }
@@ -390,6 +394,56 @@ fn a_reset_to_another_commit_takes_over_what_the_commits_between_left_alone() {
     pool.ok(["commit", "-m", "Side"]);
     assert_eq!(taken_over(&pool, "two"), 17);
     assert_eq!(pool.read("db", "file11"), "content 11");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn back_and_forth_between_two_commits_copies_what_differs() {
+    let pool = settled();
+    pool.write("db", "file3", "two");
+    pool.ok(["commit", "-m", "Two"]);
+    for _ in 0..3 {
+        assert_eq!(taken_over(&pool, "HEAD^"), 20);
+        assert_eq!(pool.read("db", "file3"), "content 3");
+        // The other commit lies in trash.
+        assert_eq!(taken_over(&pool, "ORIG_HEAD"), 20);
+        assert_eq!(pool.read("db", "file3"), "two");
+    }
+    // What trash holds no longer has no rows either.
+    pool.ok(["reset", "--hard", "HEAD^"]);
+    assert!(!pool.ok(["fsck"]).contains("stat index"));
+    pool.ok(["gc", "--all"]);
+    assert!(!pool.ok(["fsck"]).contains("stat index"));
+}
+
+#[test]
+fn what_no_index_relates_is_compared_and_not_copied() {
+    let pool = settled();
+    pool.write("db", "file3", "mine");
+    pool.ok(["reset", "--hard", "HEAD"]);
+    pool.ok(["undo"]);
+    sleep(Duration::from_millis(60));
+    assert_eq!(taken_over(&pool, "HEAD"), 20);
+    assert_eq!(pool.read("db", "file3"), "content 3");
+
+    // A change that no time tells is found by its bytes.
+    let data = pool.file("db", "sub/data");
+    let committed = fs::metadata(&data).unwrap();
+    for change in [
+        |path: &Path| fs::write(path, "two").unwrap(),
+        |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap(),
+        |path: &Path| fs::hard_link(path, path.with_file_name("twin")).unwrap(),
+    ] {
+        pool.ok(["undo"]);
+        change(&data);
+        restore_times(&data, &committed);
+        sleep(Duration::from_millis(60));
+        assert_eq!(taken_over(&pool, "HEAD"), 19);
+        assert_eq!(pool.read("db", "sub/data"), "one");
+        let after = fs::metadata(&data).unwrap();
+        assert_eq!((after.mode(), after.nlink()), (committed.mode(), 1));
+        assert!(!pool.file("db", "sub/twin").exists());
+    }
     pool.ok(["fsck"]);
 }
 

@@ -4,6 +4,9 @@
 //! `walk` it reads no content: an entry that the index does not know to be unchanged counts as
 //! different. Only an entry that was too young for the index to be sure, as many are for a while
 //! where times are whole seconds, is compared by its content.
+//!
+//! Where no index serves, the same walk compares the content of every entry and makes one
+//! ([`learn_equal`]).
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -26,7 +29,7 @@ use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
 use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
-use crate::sys::tree::index::{DirectoryIndex, Index, Verdict};
+use crate::sys::tree::index::{DirectoryIndex, HASH_BYTES, Index, NoIndex, Verdict, can_be_known, hash};
 use crate::sys::tree::times::Bounds;
 
 /// Entries in a batch.
@@ -36,6 +39,9 @@ const QUEUED_BATCHES: usize = 64;
 
 /// Receives what differs. The inode of an entry that comes is not known yet: it is 0.
 pub(in crate::sys::tree) type Tell<'t> = dyn FnMut(ListRecord) -> Result<(), DiskError> + Send + 't;
+
+/// Receives hashes for an index, and the path of their directory relative to the root.
+pub type Learn<'l> = dyn FnMut(&Path, &[u8]) -> Result<(), DiskError> + Send + 'l;
 
 /// Counts entries that are unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,34 +61,29 @@ pub(in crate::sys::tree) fn diff_by_index(
     options: &CopyOptions,
     tell: &mut Tell<'_>,
 ) -> Result<Unchanged, DiskError> {
-    let diff_by_index = IndexDiff {
-        roots: [tree, source],
-        index,
-        begun: Bounds::now(),
-        options,
-        queue: Queue::new(QUEUED_BATCHES),
-        tell: Mutex::new(tell),
-        stopped: AtomicBool::new(false),
-        error: Mutex::new(None),
-        entries: AtomicU64::new(0),
-        files: AtomicU64::new(0),
-        met: AtomicU64::new(0),
-    };
-    let root = diff_by_index.pair(None, PathBuf::new(), [open_root(tree)?, open_root(source)?])?;
-    thread::scope(|scope| {
-        for _ in 0..workers(options.workers) {
-            scope.spawn(|| diff_by_index.look());
-        }
-        let _guard = CloseOnPanic(&diff_by_index);
-        if let Err(error) = diff_by_index.walk(root) {
-            diff_by_index.fail(error);
-        }
-        diff_by_index.queue.close();
-    });
-    if let Some(error) = diff_by_index.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    Ok(Unchanged { entries: diff_by_index.entries.into_inner(), files: diff_by_index.files.into_inner() })
+    IndexDiff::new([tree, source], index, options, Task::Tell(Mutex::new(tell))).run()
+}
+
+/// Compares the content of `tree` with that of `source` and reports the entries that are equal, for
+/// an index whose bounds were taken before. Other processes may write to `tree` meanwhile.
+///
+/// # Errors
+/// When an entry cannot be read, or `learn` fails; of kind `Interrupted` when it is cancelled.
+pub fn learn_equal(
+    source: &Path,
+    tree: &Path,
+    options: &CopyOptions,
+    learn: &mut Learn<'_>,
+) -> Result<(), DiskError> {
+    IndexDiff::new([tree, source], &NoIndex, options, Task::Learn(Mutex::new(learn))).run().map(drop)
+}
+
+/// What becomes of the findings.
+enum Task<'a> {
+    /// What differs is reported.
+    Tell(Mutex<&'a mut Tell<'a>>),
+    /// Every entry is compared, and what is equal is reported.
+    Learn(Mutex<&'a mut Learn<'a>>),
 }
 
 struct IndexDiff<'a> {
@@ -93,7 +94,7 @@ struct IndexDiff<'a> {
     begun: Bounds,
     options: &'a CopyOptions,
     queue: Queue<DiffBatch>,
-    tell: Mutex<&'a mut Tell<'a>>,
+    task: Task<'a>,
     stopped: AtomicBool,
     error: Mutex<Option<DiskError>>,
     entries: AtomicU64,
@@ -127,6 +128,53 @@ struct DiffBatch {
 struct DiffFrame {
     pair: Arc<DirectoryPair>,
     sides: [SortedNames<Arc<OwnedFd>>; 2],
+}
+
+impl<'a> IndexDiff<'a> {
+    fn new(roots: [&'a Path; 2], index: &'a dyn Index, options: &'a CopyOptions, task: Task<'a>) -> Self {
+        IndexDiff {
+            roots,
+            index,
+            begun: Bounds::now(),
+            options,
+            queue: Queue::new(QUEUED_BATCHES),
+            task,
+            stopped: AtomicBool::new(false),
+            error: Mutex::new(None),
+            entries: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+            met: AtomicU64::new(0),
+        }
+    }
+
+    fn run(self) -> Result<Unchanged, DiskError> {
+        let [tree, source] = self.roots;
+        let root = self.pair(None, PathBuf::new(), [open_root(tree)?, open_root(source)?])?;
+        thread::scope(|scope| {
+            for _ in 0..workers(self.options.workers) {
+                scope.spawn(|| self.look());
+            }
+            let _guard = CloseOnPanic(&self);
+            if let Err(error) = self.walk(root) {
+                self.fail(error);
+            }
+            self.queue.close();
+        });
+        if let Some(error) = self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        Ok(Unchanged { entries: self.entries.into_inner(), files: self.files.into_inner() })
+    }
+}
+
+/// How the entry of the tree compares with the source's.
+enum Likeness {
+    /// The index knows that it is equal.
+    Known,
+    /// Their contents were compared and are equal; this is the hash of the entry.
+    Compared([u8; HASH_BYTES]),
+    /// It differs, or is too young to be sure.
+    Differs,
 }
 
 impl IndexDiff<'_> {
@@ -283,33 +331,40 @@ impl IndexDiff<'_> {
         }
     }
 
-    /// Returns whether the tree's entry `name`, which is `stat`, equals the source's. Compares
-    /// contents if the entry was too young for the index and is old enough now.
-    fn is_unchanged(
+    /// Judges the tree's entry `name`, which is `stat`. Compares contents if the entry was too young
+    /// for the index and is old enough now, or if all are to be compared.
+    fn likeness(
         &self,
         pair: &DirectoryPair,
         name: &CStr,
         stat: &Stat,
         buffers: &mut CompareBuffers<'_>,
-    ) -> Result<bool, DiskError> {
-        match pair.known.as_ref().map_or(Verdict::Unknown, |known| known.judge(name, stat)) {
-            Verdict::Unchanged => return Ok(true),
-            Verdict::Young if stat.is_safely_before(&self.begun) => {}
-            // Soon the index would trust it, whatever happens to it after this look.
-            Verdict::Young | Verdict::Unknown => return Ok(false),
+    ) -> Result<Likeness, DiskError> {
+        let known = pair.known.as_ref().map_or(Verdict::Unknown, |known| known.judge(name, stat));
+        let is_wanted = known == Verdict::Young || matches!(self.task, Task::Learn(_)) && can_be_known(stat);
+        if known == Verdict::Unchanged {
+            return Ok(Likeness::Known);
+        }
+        // Soon the index would trust a younger one, whatever happens to it after this look.
+        if !is_wanted || !stat.is_safely_before(&self.begun) {
+            return Ok(Likeness::Differs);
         }
         let open = |side: usize| match Node::open(pair.handles[side].as_fd(), name) {
             Err(Errno::NOENT) => Ok(None),
             other => other.map(Some).map_err(|errno| refusal("open", self.full(side, pair, name), errno)),
         };
-        let [Some(tree), Some(source)] = [open(0)?, open(1)?] else { return Ok(false) };
+        let [Some(tree), Some(source)] = [open(0)?, open(1)?] else { return Ok(Likeness::Differs) };
         let is_alike = |one: &Stat| (one.kind, one.links, one.times.last_modification);
-        if is_alike(&tree.stat) != is_alike(&source.stat) || !tree.stat.same_mount(&pair.stats[0]) {
-            return Ok(false);
+        if is_alike(&tree.stat) != is_alike(&source.stat)
+            || !tree.stat.same_mount(&pair.stats[0])
+            || !tree.stat.is_safely_before(&self.begun)
+        {
+            return Ok(Likeness::Differs);
         }
-        entries_differ(&source, &tree, buffers).map(|differ| differ.is_none()).map_err(|failure| {
+        let differ = entries_differ(&source, &tree, buffers).map_err(|failure| {
             refusal(failure.action, self.full(1 - failure.side, pair, name), failure.error)
-        })
+        })?;
+        Ok(if differ.is_none() { Likeness::Compared(hash(name, &tree.stat)) } else { Likeness::Differs })
     }
 
     fn full(&self, side: usize, pair: &DirectoryPair, name: &CStr) -> PathBuf {
@@ -324,17 +379,23 @@ impl IndexDiff<'_> {
     ) -> Result<(), DiskError> {
         let DiffBatch { pair, wanted, extra } = batch;
         let (mut steps, mut unchanged) = (Vec::new(), Unchanged::default());
+        let mut compared = Vec::new();
         for (index, name) in (0..wanted.len()).filter_map(|index| Some((index, wanted.get(index)?))) {
             let there = self.stat(&pair, name)?;
             let new_is_directory = wanted.kind(index) == FileType::Directory;
             // The index may know a file of another commit, where the source has a directory.
             if let Some(stat) = &there
                 && !new_is_directory
-                && self.is_unchanged(&pair, name, stat, buffers)?
             {
-                unchanged.entries += 1;
-                unchanged.files += u64::from(stat.kind == FileType::RegularFile);
-                continue;
+                let likeness = self.likeness(&pair, name, stat, buffers)?;
+                if let Likeness::Compared(hash) = &likeness {
+                    compared.extend_from_slice(hash);
+                }
+                if !matches!(likeness, Likeness::Differs) {
+                    unchanged.entries += 1;
+                    unchanged.files += u64::from(stat.kind == FileType::RegularFile);
+                    continue;
+                }
             }
             self.check_flags(&pair, name, there.as_ref())?;
             steps.push(step(name, Some(0), new_is_directory, there.as_ref()));
@@ -348,9 +409,16 @@ impl IndexDiff<'_> {
         self.entries.fetch_add(unchanged.entries, Ordering::Relaxed);
         self.files.fetch_add(unchanged.files, Ordering::Relaxed);
         self.progress(unchanged.entries);
-        if !steps.is_empty() {
-            pair.differs.store(true, Ordering::Relaxed);
-            self.tell(ListRecord::Steps(pair.path.clone(), steps))?;
+        match &self.task {
+            Task::Learn(learn) if !compared.is_empty() => {
+                (learn.lock().unwrap_or_else(PoisonError::into_inner))(&pair.path, &compared)?;
+            }
+            Task::Learn(_) => {}
+            Task::Tell(_) if steps.is_empty() => {}
+            Task::Tell(_) => {
+                pair.differs.store(true, Ordering::Relaxed);
+                self.tell(ListRecord::Steps(pair.path.clone(), steps))?;
+            }
         }
         self.release(pair, scratch)
     }
@@ -366,6 +434,9 @@ impl IndexDiff<'_> {
 
     /// Refuses an entry that cannot leave the tree, while nothing is moved yet.
     fn check_flags(&self, pair: &DirectoryPair, name: &CStr, entry: Option<&Stat>) -> Result<(), DiskError> {
+        if matches!(self.task, Task::Learn(_)) {
+            return Ok(());
+        }
         if let Some(obstacle) = entry.and_then(Stat::flag) {
             return Err(obstacle.refuse("replace", &self.full(0, pair, name)));
         }
@@ -376,7 +447,10 @@ impl IndexDiff<'_> {
     }
 
     fn tell(&self, record: ListRecord) -> Result<(), DiskError> {
-        (self.tell.lock().unwrap_or_else(PoisonError::into_inner))(record)
+        match &self.task {
+            Task::Tell(tell) => (tell.lock().unwrap_or_else(PoisonError::into_inner))(record),
+            Task::Learn(_) => Ok(()),
+        }
     }
 
     fn progress(&self, entries: u64) {

@@ -12,15 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use rustix::fs::{RenameFlags, renameat_with};
 
 use super::*;
-
-/// Knows nothing, so that every entry of the commit is staged.
-struct NoIndex;
-
-impl Index for NoIndex {
-    fn directory(&self, _: &Path) -> Option<std::sync::Arc<DirectoryIndex>> {
-        None
-    }
-}
+use crate::sys::tree::index::NoIndex;
 
 const DIRECTORIES: [&str; 5] = ["", "one", "one/deep", "two", "both"];
 
