@@ -164,6 +164,11 @@ impl Layout {
         self.locks().join("checksums")
     }
 
+    /// Returns the lock of the process that deletes expired trash.
+    pub fn trash_lock(&self) -> PathBuf {
+        self.locks().join("trash")
+    }
+
     fn volume_locks(&self) -> PathBuf {
         self.locks().join("volume")
     }

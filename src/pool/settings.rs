@@ -108,9 +108,13 @@ pub const SETTINGS: [Setting; 13] = [
     Setting {
         key: "trash.max-size",
         about: "how much trash to keep, the newest first",
-        default: "",
+        default: "10%",
         is_global: true,
-        values: SIZE,
+        values: Values::Text(
+            "a part of the file system such as 10%, a number of bytes, with or without K, M, G or T, such as \
+             20G, or nothing for no limit",
+            |text| text.is_empty() || parse_share(text).is_some(),
+        ),
     },
     Setting {
         key: "user.email",
@@ -169,6 +173,21 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+/// An amount of space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Share {
+    Bytes(u64),
+    /// Hundredths of the file system.
+    Percent(u64),
+}
+
+/// Parses a size, or a part of the file system such as `10%`.
+pub(super) fn parse_share(text: &str) -> Option<Share> {
+    let Some(digits) = text.strip_suffix('%') else { return parse_size(text).map(Share::Bytes) };
+    let percent = digits.parse().ok().filter(|percent| *percent <= 100);
+    percent.filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit())).map(Share::Percent)
 }
 
 impl Setting {
@@ -244,6 +263,15 @@ mod tests {
         }
         for text in ["", "K", "B", "1KK", "1iB", "1 G", "1.5G", "-1", "+1", "99999999999T", "1é"] {
             assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_may_be_a_part_of_the_file_system() {
+        assert_eq!(parse_share("10%"), Some(Share::Percent(10)));
+        assert_eq!(parse_share("2K"), Some(Share::Bytes(2048)));
+        for text in ["%", "101%", "+1%", "1.5%", "10 %", "10%%"] {
+            assert_eq!(parse_share(text), None, "{text}");
         }
     }
 

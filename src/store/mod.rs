@@ -16,7 +16,7 @@
 //! | `transaction`, `rows`, `write`, `index` | reading and writing rows |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
 //! | `records_log/` | the second copy of the records, and rebuilding from it |
-//! | `checksums`, `trash_schedule` | formats of further files in `.dvol` |
+//! | `checksums`, `trash_schedule`, `trash_size` | formats of further files in `.dvol` |
 //! | `legacy` | reading the files of an older tool |
 
 mod backend;
@@ -35,6 +35,7 @@ mod schema;
 mod tables;
 mod transaction;
 mod trash_schedule;
+mod trash_size;
 mod write;
 
 #[cfg(test)]
@@ -53,4 +54,5 @@ pub use records_log::rebuild::{Rebuildable, SecondCopy};
 pub use records_log::records::LoggedRecords;
 pub use rows::Rows;
 pub use trash_schedule::TrashSchedule;
+pub use trash_size::{read_trash_size, write_trash_size};
 pub use write::Writer;

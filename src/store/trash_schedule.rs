@@ -7,6 +7,8 @@
 //!    20  time of the last look
 //!     1  space
 //!    20  time of the next look
+//!     1  space
+//!    20  bytes of disk that trash takes at most
 //!     1  line feed
 //! ```
 //!
@@ -31,14 +33,23 @@ pub struct TrashSchedule {
     pub keep: i64,
     looked: i64,
     next: i64,
+    /// How much trash takes at most, in bytes of disk: what the last look found, and what
+    /// operations have put there since.
+    pub bytes: u64,
 }
 
 impl TrashSchedule {
-    /// Schedules the look after one at `looked` that left `oldest` in trash. Entries that come into
-    /// trash later are not older than that look.
-    pub fn after(looked: i64, keep: i64, oldest: Option<i64>) -> Self {
+    /// Schedules the look after one at `looked` that left `oldest` and so many bytes in trash.
+    /// Entries that come into trash later are not older than that look.
+    pub fn after(looked: i64, keep: i64, oldest: Option<i64>, bytes: u64) -> Self {
         let next = oldest.map_or(looked, |since| since.min(looked)).saturating_add(keep);
-        TrashSchedule { keep, looked, next: next.max(looked.saturating_add(keep / SLACK_PARTS)) }
+        TrashSchedule { keep, looked, next: next.max(looked.saturating_add(keep / SLACK_PARTS)), bytes }
+    }
+
+    /// Schedules the same look, with another sum of bytes.
+    #[must_use]
+    pub fn with_bytes(self, bytes: u64) -> Self {
+        TrashSchedule { bytes, ..self }
     }
 
     /// Returns whether it is time to look; always if the clock was set back.
@@ -51,10 +62,11 @@ impl TrashSchedule {
         let text = std::fs::read_to_string(layout.trash_next()).ok()?;
         let mut numbers = text.split_ascii_whitespace().map(|word| {
             // A file that was not written to its end has a shorter number.
-            word.parse().ok().filter(|_| word.len() == NUMBER_BYTES)
+            word.parse::<i64>().ok().filter(|_| word.len() == NUMBER_BYTES)
         });
         let mut next = || numbers.next().flatten();
-        Some(TrashSchedule { keep: next()?, looked: next()?, next: next()? })
+        let (keep, looked, due) = (next()?, next()?, next()?);
+        Some(TrashSchedule { keep, looked, next: due, bytes: u64::try_from(next()?).ok()? })
     }
 
     /// Writes the file.
@@ -62,8 +74,10 @@ impl TrashSchedule {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, layout: &Layout) -> Result<(), DiskError> {
-        let TrashSchedule { keep, looked, next } = self;
-        let text = format!("{keep:0NUMBER_BYTES$} {looked:0NUMBER_BYTES$} {next:0NUMBER_BYTES$}\n");
+        let TrashSchedule { keep, looked, next, bytes } = self;
+        let text = format!(
+            "{keep:0NUMBER_BYTES$} {looked:0NUMBER_BYTES$} {next:0NUMBER_BYTES$} {bytes:0NUMBER_BYTES$}\n"
+        );
         disk::write_over(&layout.trash_next(), text.as_bytes())
     }
 }
@@ -76,15 +90,15 @@ mod tests {
 
     #[test]
     fn trash_is_looked_at_when_its_oldest_entry_expires_and_not_before() {
-        let schedule = TrashSchedule::after(10 * DAY, 7 * DAY, Some(6 * DAY));
+        let schedule = TrashSchedule::after(10 * DAY, 7 * DAY, Some(6 * DAY), 0);
         assert!(!schedule.is_due(10 * DAY) && !schedule.is_due(13 * DAY - 1) && schedule.is_due(13 * DAY));
         // Trash is empty: an entry that comes now expires no sooner.
-        assert_eq!(TrashSchedule::after(10 * DAY, 7 * DAY, None).next, 17 * DAY);
-        assert_eq!(TrashSchedule::after(10 * DAY, 0, None).next, 10 * DAY);
+        assert_eq!(TrashSchedule::after(10 * DAY, 7 * DAY, None, 0).next, 17 * DAY);
+        assert_eq!(TrashSchedule::after(10 * DAY, 0, None, 0).next, 10 * DAY);
         // A date in the future is no reason to wait longer.
-        assert_eq!(TrashSchedule::after(10 * DAY, 7 * DAY, Some(90 * DAY)).next, 17 * DAY);
+        assert_eq!(TrashSchedule::after(10 * DAY, 7 * DAY, Some(90 * DAY), 0).next, 17 * DAY);
         // Many expire soon: not each of them is worth a look.
-        let many = TrashSchedule::after(10 * DAY, 7 * DAY, Some(3 * DAY + 1));
+        let many = TrashSchedule::after(10 * DAY, 7 * DAY, Some(3 * DAY + 1), 0);
         assert!(!many.is_due(10 * DAY + 1) && many.is_due(10 * DAY + 7 * DAY / SLACK_PARTS));
         assert!(many.is_due(9 * DAY), "the clock was set back");
     }
@@ -95,11 +109,11 @@ mod tests {
         let layout = Layout::new(dir.path());
         disk::ensure_directory(&layout.private(), 0o700).unwrap();
         assert_eq!(TrashSchedule::read(&layout), None);
-        let schedule = TrashSchedule::after(10 * DAY, i64::MAX, Some(-DAY));
+        let schedule = TrashSchedule::after(10 * DAY, i64::MAX, Some(-DAY), 0);
         schedule.write(&layout).unwrap();
         assert_eq!(TrashSchedule::read(&layout), Some(schedule));
         let text = std::fs::read_to_string(layout.trash_next()).unwrap();
-        assert_eq!(text.len(), 3 * (NUMBER_BYTES + 1), "as the essay draws it");
+        assert_eq!(text.len(), 4 * (NUMBER_BYTES + 1), "as the essay draws it");
         for length in 0..text.len() - 1 {
             std::fs::File::create(layout.trash_next()).unwrap();
             disk::write_over(&layout.trash_next(), &text.as_bytes()[..length]).unwrap();

@@ -7,8 +7,9 @@ use std::os::unix::fs::{
     DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, lstat, utimensat};
+use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, UTIME_OMIT, lstat, utimensat};
 
 use super::error::{At as _, DiskError};
 use super::fault;
@@ -228,6 +229,30 @@ pub fn read_symlink(path: &Path) -> Result<Option<PathBuf>, DiskError> {
         }
         Err(error) => Err(DiskError::new("read the link", path, error)),
     }
+}
+
+/// Returns when the file or directory was last modified, in microseconds since the epoch.
+///
+/// # Errors
+/// When it cannot be looked at.
+pub fn modified(path: &Path) -> Result<i64, DiskError> {
+    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    let time = metadata.modified().at("look at", path)?;
+    let since = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Ok(i64::try_from(since).unwrap_or(i64::MAX))
+}
+
+/// Sets when the file or directory was last modified, in microseconds since the epoch.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn set_modified(path: &Path, micros: i64) -> Result<(), DiskError> {
+    fault::point("disk.times").at("set the times of", path)?;
+    let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let last_modification =
+        Timespec { tv_sec: micros.div_euclid(1_000_000), tv_nsec: micros.rem_euclid(1_000_000) * 1000 };
+    let times = Timestamps { last_access: keep, last_modification };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).at("set the times of", path)
 }
 
 /// Lists the names in a directory, sorted; an absent directory has none.

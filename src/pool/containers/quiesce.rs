@@ -155,7 +155,7 @@ impl<'p, T> Group<'p, T> {
 impl<'p, T> Quiesced<'p, T> {
     /// Returns whether a container is held.
     pub fn has_held(&self) -> bool {
-        self.since.is_some()
+        self.group.held.iter().any(|held| held.hold != HoldMode::Leave)
     }
 
     /// Returns whether a container is only frozen that will be restarted: it may still write to the

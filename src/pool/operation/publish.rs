@@ -282,7 +282,7 @@ impl<T> Published<'_, T> {
                 pool.tell(&Notice::NotRecovered { volume, reason });
             }
         }
-        trash::expire(pool, members.iter().any(|member| trash::is_filled_by(&member.operation)));
+        trash::expire(pool, members.iter().map(|member| &member.operation));
         // Dropping the rest of each member releases its lock: no other process has to wait until
         // containers are ready.
         let volumes = members.into_iter().map(|member| member.work).collect();

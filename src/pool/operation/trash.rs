@@ -7,15 +7,20 @@
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Move, Operation, OperationId, Row};
 use crate::pool::Pool;
-use crate::pool::settings::{Setting, parse_age, parse_size};
-use crate::store::{Rows, StaleIndex, TrashSchedule};
-use crate::sys::error::{At as _, DiskError};
+use crate::pool::settings::{Setting, Share, parse_age, parse_share};
+use crate::store::{Rows, StaleIndex, TrashSchedule, read_trash_size, write_trash_size};
+use crate::sys::error::DiskError;
+use crate::sys::locks::{LockFile, Wait};
 use crate::sys::{disk, tree};
+
+/// How long to wait for a process that deletes expired trash.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// The trash of one operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,15 @@ pub struct TrashEntry {
     pub bytes: u64,
 }
 
+/// What exceeds the limits.
+struct Over {
+    goes: Vec<TrashEntry>,
+    /// The age of the oldest entry that stays.
+    oldest: Option<i64>,
+    /// The size of all that stays, in bytes of disk.
+    bytes: u64,
+}
+
 /// The settings that limit trash.
 struct Limits {
     /// In microseconds.
@@ -37,15 +51,20 @@ struct Limits {
 }
 
 impl Limits {
-    fn of(rows: &Rows<'_>) -> Result<Self, Error> {
+    fn of(pool: &Pool, rows: &Rows<'_>) -> Result<Self, Error> {
         let value = |key| Setting::find(key)?.value(rows, None);
         let age = parse_age(&value("trash.keep")?).unwrap_or(i64::MAX);
-        Ok(Limits { age, size: parse_size(&value("trash.max-size")?) })
+        let size = match parse_share(&value("trash.max-size")?) {
+            None => None,
+            Some(Share::Bytes(bytes)) => Some(bytes),
+            Some(Share::Percent(percent)) => Some(tree::total_space(pool.layout.root())? / 100 * percent),
+        };
+        Ok(Limits { age, size })
     }
 }
 
 /// Returns whether the operation put anything into trash.
-pub(in crate::pool) fn is_filled_by(operation: &Operation) -> bool {
+fn is_filled_by(operation: &Operation) -> bool {
     let is_kept = |step: &Move| match step {
         Move::Rename { to, .. } => to.starts_with(layout::TRASH),
         Move::Exchange { .. } => false,
@@ -64,32 +83,58 @@ pub(in crate::pool) fn places_kept_by(operation: &Operation) -> HashSet<&Path> {
     kept.collect()
 }
 
-/// Deletes what exceeds the limits, after an operation that put something there if trash
-/// `has_grown`. This only clears up, so failures are left to the next time.
-pub(in crate::pool) fn expire(pool: &Pool, has_grown: bool) {
+/// Returns how much deleting a directory of trash gives back, in bytes of disk, and remembers it.
+fn size(directory: &Path, since: i64) -> Result<u64, DiskError> {
+    if let Some(bytes) = read_trash_size(directory, since) {
+        return Ok(bytes);
+    }
+    let bytes = tree::measure_tree(directory)?.blocks;
+    // It is measured again where it cannot be remembered, such as on a full disk.
+    let _ = write_trash_size(directory, since, bytes);
+    Ok(bytes)
+}
+
+/// Deletes what exceeds the limits, after these operations. This only clears up, so failures are
+/// left to the next time.
+pub(in crate::pool) fn expire<'o>(pool: &Pool, over: impl Iterator<Item = &'o Operation>) {
+    let filled: Vec<&Operation> = over.filter(|operation| is_filled_by(operation)).collect();
     let schedule = TrashSchedule::read(&pool.layout).filter(|schedule| !schedule.is_due(pool.now().micros));
-    if schedule.is_some() && !has_grown {
+    if schedule.is_some() && filled.is_empty() {
         return;
     }
-    let Ok(limits) = pool.store.read(|rows| Limits::of(&rows)) else { return };
-    if schedule.is_some_and(|schedule| schedule.keep == limits.age) && limits.size.is_none() {
-        return;
+    let Ok(limits) = pool.store.read(|rows| Limits::of(pool, &rows)) else { return };
+    // Two processes at once must not both count from the same sum.
+    let wait = Wait { what: "trash", verb: "expire", limit: LOCK_WAIT, notice: &|_| {} };
+    let Ok(_guard) = LockFile::new(pool.layout.trash_lock()).exclusive(&wait) else { return };
+    if let Some(schedule) = TrashSchedule::read(&pool.layout)
+        && !schedule.is_due(pool.now().micros)
+        && schedule.keep == limits.age
+    {
+        let put = |operation: &&Operation| {
+            let directory = pool.layout.full(&layout::trash_of(&operation.id));
+            disk::modified(&directory).and_then(|since| size(&directory, since)).unwrap_or_default()
+        };
+        let bytes = filled.iter().map(put).fold(schedule.bytes, u64::saturating_add);
+        if limits.size.is_none_or(|size| bytes <= size) {
+            let _ = schedule.with_bytes(bytes).write(&pool.layout);
+            return;
+        }
     }
     // Taken before the look: what comes meanwhile is younger.
     let now = pool.now().micros;
-    let Ok((goes, oldest)) = pool.over(&limits, now) else { return };
+    let Ok(Over { goes, oldest, bytes }) = pool.over(&limits, now) else { return };
     let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
     if !goes.is_empty() {
         let _ = pool.forget_stale_index();
     }
     if all_gone {
-        let _ = TrashSchedule::after(now, limits.age, oldest).write(&pool.layout);
+        let _ = TrashSchedule::after(now, limits.age, oldest, bytes).write(&pool.layout);
     }
 }
 
 impl Pool {
-    /// Lists the trash of operations that are over, oldest first. With `sizes`, measures it, which
-    /// takes a walk over all of it.
+    /// Lists the trash of operations that are over, oldest first. With `sizes`, measures what was
+    /// not measured before.
     ///
     /// # Errors
     /// When trash cannot be read.
@@ -112,8 +157,8 @@ impl Pool {
             }
             let path = trash.join(&name);
             let look = || -> Result<(i64, u64), DiskError> {
-                let since = changed(&path)?;
-                Ok((since, if sizes { tree::measure_tree(&path)?.blocks } else { 0 }))
+                let since = disk::modified(&path)?;
+                Ok((since, if sizes { size(&path, since)? } else { 0 }))
             };
             match look() {
                 Ok((since, bytes)) => entries.push(TrashEntry { operation, since, bytes }),
@@ -127,28 +172,30 @@ impl Pool {
     }
 
     /// Lists what is in trash longer than `trash.keep`, or exceeds `trash.max-size`, oldest first.
-    /// Measures sizes only when `trash.max-size` is set.
+    /// The size alone never costs the trash of the last operation.
     ///
     /// # Errors
     /// When trash or the settings cannot be read.
     pub fn expired_trash(&self) -> Result<Vec<TrashEntry>, Error> {
-        let limits = self.store.read(|rows| Limits::of(&rows))?;
-        Ok(self.over(&limits, self.now().micros)?.0)
+        let limits = self.store.read(|rows| Limits::of(self, &rows))?;
+        Ok(self.over(&limits, self.now().micros)?.goes)
     }
 
-    /// Gives the entries that exceed these limits, and the age of the oldest other one.
-    fn over(&self, limits: &Limits, now: i64) -> Result<(Vec<TrashEntry>, Option<i64>), Error> {
+    /// Finds what exceeds these limits.
+    fn over(&self, limits: &Limits, now: i64) -> Result<Over, Error> {
         let entries = self.trash(limits.size.is_some())?;
         let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        let last = entries.last().map(|entry| entry.operation.clone());
         let (goes, stays): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| {
+            let is_too_much = limits.size.is_some_and(|size| total > size && entry.bytes > 0);
             let goes = now.saturating_sub(entry.since) > limits.age
-                || limits.size.is_some_and(|size| total > size && entry.bytes > 0);
+                || is_too_much && Some(&entry.operation) != last.as_ref();
             if goes {
                 total -= entry.bytes;
             }
             goes
         });
-        Ok((goes, stays.first().map(|entry| entry.since)))
+        Ok(Over { goes, oldest: stays.first().map(|entry| entry.since), bytes: total })
     }
 
     /// Finds what the stat index says of working trees and commits that are gone. What trash holds
@@ -206,12 +253,4 @@ impl Pool {
         }
         tree::remove_tree(&leaving)
     }
-}
-
-/// Returns when something was last put into the directory, in microseconds since the epoch.
-fn changed(path: &Path) -> Result<i64, DiskError> {
-    let metadata = std::fs::symlink_metadata(path).at("look at", path)?;
-    let time = metadata.modified().at("look at", path)?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
-    Ok(i64::try_from(since).unwrap_or(i64::MAX))
 }

@@ -220,8 +220,8 @@ fn note(changed: &mut Option<Vec<u8>>, directory: &Path, name: &CStr) {
     }
 }
 
-/// Collects the entries that may differ between two commits, whichever is the older, dropped or not.
-/// Returns `None` if the metadata does not tell.
+/// Collects the entries that may differ between two commits, whichever is the older. Either may be
+/// dropped. Returns `None` if the metadata does not tell.
 fn between(
     rows: &Rows<'_>,
     volume: &VolumeName,

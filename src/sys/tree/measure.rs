@@ -218,6 +218,15 @@ pub fn used_space(path: &Path) -> Result<u64, DiskError> {
     Ok(numbers.f_blocks.saturating_sub(numbers.f_bfree).saturating_mul(numbers.f_frsize))
 }
 
+/// Returns the size of the file system of `path`, in bytes.
+///
+/// # Errors
+/// When the kernel cannot tell.
+pub fn total_space(path: &Path) -> Result<u64, DiskError> {
+    let numbers = statvfs(path).at("read the size of the file system of", path)?;
+    Ok(numbers.f_blocks.saturating_mul(numbers.f_frsize))
+}
+
 /// Returns the bytes that can still be written to the file system of `path`, without root's
 /// reserve.
 ///

@@ -70,7 +70,9 @@ pub use exchange::stage::{Retarget, copy_before};
 pub use exchange::undo::{is_untouched, return_entries};
 pub use index::{DirectoryIndex, Index, ScanEvent, ScanVisitor, scan_tree};
 pub use mapped_stores::sync_and_test_stores;
-pub use measure::{Usage, free_space, measure_tree, measure_unshared, sync_filesystem, used_space};
+pub use measure::{
+    Usage, free_space, measure_tree, measure_unshared, sync_filesystem, total_space, used_space,
+};
 pub use remove::remove_tree;
 pub use sums::{EntrySums, Sum, sum_tree};
 pub use times::{Bounds, FileTime};

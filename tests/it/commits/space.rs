@@ -1,6 +1,7 @@
 //! A pool on a small file system of its own.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 
 use support::LoopImage;
 
@@ -65,4 +66,29 @@ fn a_file_system_that_fills_up_during_the_copy_undoes_the_commit() {
     assert_eq!(pool.ok(["log"]), "");
     assert!(pool.staging().is_empty());
     assert_eq!(fs::read_dir(&tree).unwrap().count(), 2600);
+}
+
+#[test]
+fn resets_in_a_loop_never_fill_the_file_system() {
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 80) else { return };
+    let pool = Pool::inside(&small.path());
+    pool.ok(["init", "db"]);
+    let committed = vec![7_u8; 12 << 20];
+    let data = pool.file("db", "data");
+    fs::write(&data, &committed).unwrap();
+    pool.ok(["commit", "-m", "One"]);
+    for round in 0..12_u8 {
+        // A database changes some pages of a large file.
+        let file = fs::File::options().write(true).open(&data).unwrap();
+        for page in 0..50 {
+            file.write_all_at(&[round; 4096], page * 4096 * 60).unwrap();
+        }
+        drop(file);
+        pool.ok(["reset", "--hard", "HEAD"]);
+        assert!(fs::read(&data).unwrap() == committed);
+    }
+    // What the last one dropped is there, though it is larger than a tenth of the file system.
+    pool.ok(["undo"]);
+    assert_eq!(fs::read(&data).unwrap()[0], 11);
+    pool.ok(["fsck"]);
 }

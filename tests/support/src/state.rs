@@ -96,6 +96,9 @@ pub fn remains(pool: &Path) -> (usize, usize) {
 
 fn tree(pool: &Path, path: &Path, text: &mut String) {
     let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    if is_trash_size(path) {
+        return;
+    }
     let name = path.strip_prefix(pool).unwrap().display().to_string();
     write!(text, "{name} {:o} {}:{}", metadata.mode(), metadata.uid(), metadata.gid()).unwrap();
     if metadata.is_symlink() {
@@ -119,6 +122,13 @@ fn tree(pool: &Path, path: &Path, text: &mut String) {
             tree(pool, &entry, text);
         }
     }
+}
+
+/// Whether dvol remembers here how large an entry of trash is: it may, or may measure it again.
+fn is_trash_size(path: &Path) -> bool {
+    let trash = Path::new(layout::TRASH);
+    path.file_name().is_some_and(|name| name == "size")
+        && path.parent().and_then(Path::parent).is_some_and(|folder| folder.ends_with(trash))
 }
 
 /// The lines that only one of two states has.

@@ -173,7 +173,7 @@ enum Likeness {
     Known,
     /// Their contents were compared and are equal; this is the hash of the entry.
     Compared([u8; HASH_BYTES]),
-    /// It differs, or is too young to be sure.
+    /// They differ, or the tree's is too young to be sure.
     Differs,
 }
 
@@ -331,8 +331,8 @@ impl IndexDiff<'_> {
         }
     }
 
-    /// Judges the tree's entry `name`, which is `stat`. Compares contents if the entry was too young
-    /// for the index and is old enough now, or if all are to be compared.
+    /// Judges the tree's entry `name`, which is `stat`. Compares contents if the entry was too
+    /// young for the index and is old enough now, or if all are to be compared.
     fn likeness(
         &self,
         pair: &DirectoryPair,
