@@ -158,6 +158,7 @@ impl Session {
         }
         for (way, what) in [
             (HoldMode::Stop, "stopped and started"),
+            (HoldMode::Kill, "killed and started"),
             (HoldMode::Pause, "paused"),
             (HoldMode::Restart, "paused and restarted"),
         ] {

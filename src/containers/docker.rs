@@ -205,6 +205,38 @@ impl Docker {
         Ok(version.components.iter().flatten().any(|component| component.name.starts_with("Podman")))
     }
 
+    /// Stops a container; `signal` replaces its own stop signal.
+    fn end(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+        signal: Option<&str>,
+    ) -> Result<StopOutcome, ContainerError> {
+        match self.look(id)? {
+            None => return Err(ContainerError::Gone { name: self.called(id) }),
+            Some(before) if summary::state(&before) == State::Stopped => return Ok(StopOutcome::Ended),
+            Some(_) => {}
+        }
+        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + CALL_TIMEOUT;
+        let options =
+            StopContainerOptions { t: timeout.map(whole_seconds), signal: signal.map(str::to_owned) };
+        let answer = self.change("stop", "container.stop", id, limit, |client, id| async move {
+            client.stop_container(&id, Some(options)).await
+        })?;
+        if let Err(error @ CallError::Unreachable(_)) = answer {
+            return Err(self.error("stop", id, error));
+        }
+        match self.look(id)? {
+            Some(after) if summary::state(&after) != State::Stopped => Err(match answer {
+                Err(error @ CallError::Answer { .. }) => self.error("stop", id, error),
+                _ => ContainerError::WillNotStop { name: self.called(id) },
+            }),
+            Some(after) if summary::was_killed(&after) => Ok(StopOutcome::Killed),
+            // A `--rm` container is gone by now, with its exit code.
+            _ => Ok(StopOutcome::Ended),
+        }
+    }
+
     /// Returns the container's own stop timeout.
     fn own_stop_timeout(&self, id: &str) -> Duration {
         let id = id.to_owned();
@@ -340,28 +372,13 @@ impl ContainerRuntime for Docker {
     }
 
     fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
-        match self.look(id)? {
-            None => return Err(ContainerError::Gone { name: self.called(id) }),
-            Some(before) if summary::state(&before) == State::Stopped => return Ok(StopOutcome::Ended),
-            Some(_) => {}
-        }
-        let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + CALL_TIMEOUT;
-        let options = StopContainerOptions { t: timeout.map(whole_seconds), signal: None };
-        let answer = self.change("stop", "container.stop", id, limit, |client, id| async move {
-            client.stop_container(&id, Some(options)).await
-        })?;
-        if let Err(error @ CallError::Unreachable(_)) = answer {
-            return Err(self.error("stop", id, error));
-        }
-        match self.look(id)? {
-            Some(after) if summary::state(&after) != State::Stopped => Err(match answer {
-                Err(error @ CallError::Answer { .. }) => self.error("stop", id, error),
-                _ => ContainerError::WillNotStop { name: self.called(id) },
-            }),
-            Some(after) if summary::was_killed(&after) => Ok(StopOutcome::Killed),
-            // A `--rm` container is gone by now, with its exit code.
-            _ => Ok(StopOutcome::Ended),
-        }
+        self.end(id, timeout, None)
+    }
+
+    /// A stop, unlike a kill, returns when the container has ended, in every engine. An engine that
+    /// is too old to know the signal sends the container's own first, and kills it at once.
+    fn kill(&self, id: &str) -> Result<(), ContainerError> {
+        self.end(id, Some(Duration::ZERO), Some("SIGKILL")).map(drop)
     }
 
     fn start(&self, id: &str) -> Result<(), ContainerError> {

@@ -50,6 +50,18 @@ pub struct Container {
     pub restarting: bool,
     /// Its service in a compose project.
     pub service: Option<Service>,
+    /// Where it can write to.
+    pub writes: Writes,
+}
+
+/// What a container can write to that outlives it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Writes {
+    /// The dvol volumes that it has mounted for writing.
+    pub volumes: Vec<String>,
+    /// Whether it has anything else mounted for writing: a directory of the host, or a volume of
+    /// another driver. Memory does not count.
+    pub elsewhere: bool,
 }
 
 /// A container's service in a compose project, from its labels.
@@ -256,6 +268,12 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine does not answer or the container still runs afterwards.
     fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError>;
+
+    /// Ends a container at once, without a signal that it could act on.
+    ///
+    /// # Errors
+    /// As [`ContainerRuntime::stop`].
+    fn kill(&self, id: &str) -> Result<(), ContainerError>;
 
     /// Starts a stopped container; leaves a running one alone.
     ///

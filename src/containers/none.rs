@@ -32,6 +32,9 @@ impl ContainerRuntime for NoContainers {
     fn stop(&self, id: &str, _timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
         Self::gone(id)
     }
+    fn kill(&self, id: &str) -> Result<(), ContainerError> {
+        Self::gone(id)
+    }
     fn start(&self, id: &str) -> Result<(), ContainerError> {
         Self::gone(id)
     }

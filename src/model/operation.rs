@@ -89,6 +89,8 @@ pub enum Phase {
 pub enum HoldMode {
     /// Stopped, and started afterwards.
     Stop,
+    /// Killed, and started afterwards: what it has not written yet would be thrown away anyway.
+    Kill,
     /// Frozen, and thawed afterwards.
     Pause,
     /// Frozen, then thawed and restarted: for a container that its engine would delete if it
@@ -135,7 +137,7 @@ impl HeldContainer {
 
     /// Returns whether its processes start anew afterwards, so that what needs it has to wait.
     pub fn starts_anew(&self) -> bool {
-        matches!(self.hold, HoldMode::Stop | HoldMode::Restart)
+        matches!(self.hold, HoldMode::Stop | HoldMode::Kill | HoldMode::Restart)
     }
 }
 

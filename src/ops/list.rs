@@ -79,7 +79,7 @@ pub(super) fn names_of(containers: Vec<Container>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::containers::State;
+    use crate::containers::{State, Writes};
 
     #[test]
     fn names_of_containers_are_sorted() {
@@ -90,6 +90,7 @@ mod tests {
             created: 0,
             restarting: false,
             service: None,
+            writes: Writes::default(),
         };
         assert_eq!(names_of(vec![container("web"), container("db")]), ["db", "web"]);
     }

@@ -8,7 +8,9 @@ use crate::error::Error;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
 };
-use crate::pool::{Disruption, Fill, Found, Group, Pool, bring_back, current_branch, existing, refuse_other};
+use crate::pool::{
+    Disruption, Fill, Found, Group, Pool, Purpose, bring_back, current_branch, existing, refuse_other,
+};
 use crate::store::Rows;
 use crate::sys::tree::CopyStats;
 
@@ -120,7 +122,7 @@ fn reset_all(
         })?;
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
-    let outcome = restore::run(pool, group, begun)?;
+    let outcome = restore::run(pool, group, begun, Purpose::Discard)?;
     let done = outcome.volumes.into_iter().map(|restore| ResetDone {
         volume: restore.branch.volume,
         branch: restore.branch.name,

@@ -45,10 +45,11 @@ pub(super) fn run<'p, V: Send + Sync>(
     pool: &Pool,
     mut group: Group<'p, Restore<'p, V>>,
     begun: Bounds,
+    purpose: Purpose,
 ) -> Result<Outcome<Restore<'p, V>>, Error> {
     let needed = || group.each().map(|restore| restore.needed(pool)).sum::<Result<u64, Error>>();
     pool.check_space_for(needed)?;
-    let preview = group.preview(Purpose::Swap)?;
+    let preview = group.preview(purpose)?;
     group.each().try_for_each(Restore::make_places)?;
     if preview.freezes {
         replace_whole(&mut group)?;
@@ -56,7 +57,7 @@ pub(super) fn run<'p, V: Send + Sync>(
     if preview.holds {
         group.each_mut().try_for_each(|restore| restore.copy_first(pool))?;
     }
-    let mut quiesced = group.quiesce(Purpose::Swap)?;
+    let mut quiesced = group.quiesce(purpose)?;
     if quiesced.has_frozen() {
         replace_whole(&mut quiesced)?;
     }

@@ -154,7 +154,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     let source = pool.layout().full(&found.tree);
     let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source))?;
     let summary = format!("run: back to before {}", snapshot.command);
-    let (group, (comes_back, fills)) = session.intend(summary, |rows, draft| {
+    let (group, (comes_back, fills, purpose)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
         // The command, or another process, may have dropped the head.
         let fills = match &head {
@@ -168,16 +168,21 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
             draft.change(RowChange::delete(Row::Tag(tag)));
         }
         let comes_back = change_branch(pool, rows, draft, (snapshot, &source), index)?;
-        if record.branch != snapshot.branch {
+        // Where the command has left the branch, containers write to another tree, which stays.
+        let is_current = record.branch == snapshot.branch;
+        let purpose = if is_current { Purpose::Discard } else { Purpose::Swap };
+        if !is_current {
             let after = VolumeRecord { branch: snapshot.branch.clone(), ..record.clone() };
             draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
             draft.point(layout::running_point(volume), &layout::running_point_target(&snapshot.branch))?;
         }
-        Ok((comes_back, fills))
+        Ok((comes_back, fills, purpose))
     })?;
     pool.fill(&fills)?;
     match comes_back {
-        ComesBack::InPlace(restore) => Ok(restore::run(pool, group.with(*restore), begun)?.disruption),
+        ComesBack::InPlace(restore) => {
+            Ok(restore::run(pool, group.with(*restore), begun, purpose)?.disruption)
+        }
         ComesBack::Anew(staged) => {
             pool.check_space([source.as_path()])?;
             group.preview(Purpose::Swap)?;

@@ -104,8 +104,10 @@ fn undo_all(
     }
     let removes = group.each().any(|undoing| undoing.undo_plan.removes_volume);
     let swaps = group.each().any(|undoing| undoing.undo_plan.swaps) && !removes;
+    let discards = |undoing: &Undoing<'_>| undoing.undo_plan.discards || !undoing.undo_plan.swaps;
+    let purpose = if group.each().all(discards) { Purpose::Discard } else { Purpose::Swap };
     if swaps {
-        group.preview(Purpose::Swap)?;
+        group.preview(purpose)?;
     }
     group.each().try_for_each(|undoing| pool.remake(undoing.operation, &undoing.undo_plan.remade))?;
     let published = if removes {
@@ -114,7 +116,7 @@ fn undo_all(
         check_all_unused(pool, &quiesced)?;
         quiesced.publish()?
     } else if swaps {
-        group.quiesce(Purpose::Swap)?.publish()?
+        group.quiesce(purpose)?.publish()?
     } else {
         group.publish()?
     };

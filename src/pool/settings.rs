@@ -37,7 +37,7 @@ const LINE: Values = Values::Text("any text in one line", is_line);
 const COMMAND: Values = Values::Text("a command for sh -c in one line, or nothing", is_line);
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 13] = [
+pub const SETTINGS: [Setting; 14] = [
     Setting {
         key: "checksums",
         about: "who takes the checksums of a commit for fsck --deep: the driver (background), or the \
@@ -73,6 +73,14 @@ pub const SETTINGS: [Setting; 13] = [
         default: "",
         is_global: false,
         values: COMMAND,
+    },
+    Setting {
+        key: "containers.reset",
+        about: "how containers end before a reset: killed if all that they can write to is thrown away \
+                (auto), stopped, or killed",
+        default: "auto",
+        is_global: false,
+        values: Values::Words(&["auto", "stop", "kill"]),
     },
     Setting {
         key: "containers.stop-timeout",

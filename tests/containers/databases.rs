@@ -28,8 +28,17 @@ fn journey(database: &Database<'_>, engine: &Engine, words: &Words) {
     dvol("commit -m loaded");
     assert_eq!(database.query(words.ask), words.loaded, "a commit changes nothing");
 
+    // What a reset throws away need not be written out. Its undo finds what a killed database
+    // leaves.
     database.query(words.ruin);
-    assert_ne!(database.query(words.ask), words.loaded);
+    let ruined = database.query(words.ask);
+    assert_ne!(ruined, words.loaded);
+    let said = engine.sh(&format!("dvol -v reset --hard HEAD {name}"));
+    assert!(said.stderr.contains(&format!("killed and started: {name}")), "{said}");
+    database.assert_well("reset");
+    assert_eq!(database.query(words.ask), words.loaded);
+    engine.sh(&format!("dvol undo {name}")).ok();
+    assert_eq!(database.query(words.ask), ruined, "after the undo of a reset");
     dvol("reset --hard HEAD");
     assert_eq!(database.query(words.ask), words.loaded);
 

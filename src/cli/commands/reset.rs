@@ -10,8 +10,9 @@ use crate::ops::{self, ResetRequest};
 /// Reset the current branch and its working tree to a commit
 ///
 /// Makes the working tree equal to the commit, and drops newer commits that are not reachable
-/// otherwise. Restarts the containers that run on the volume. dvol undo brings everything back,
-/// uncommitted changes included, until the trash expires (trash.keep).
+/// otherwise. Restarts the containers that run on the volume, and kills those that write to nothing
+/// else (containers.reset): what they would still write is thrown away. dvol undo brings everything
+/// back, uncommitted changes included, until the trash expires (trash.keep).
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol reset --hard HEAD\n  dvol reset --hard HEAD~2 frob_mysql\n  dvol reset --hard HEAD --project shop"

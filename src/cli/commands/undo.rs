@@ -11,8 +11,9 @@ use crate::ops;
 /// Undo the last operation on a volume: reset, checkout, commit, branch, tag, rename or rm
 ///
 /// A second undo undoes the first. Trash keeps what reset, rm and branch -d removed until it
-/// expires (trash.keep). To undo the deletion of a volume, name the volume. With --project, undoes
-/// the last operation that was made on the whole project.
+/// expires (trash.keep). A reset kills a database whose files it throws away (containers.reset), so
+/// an undo of the reset brings back what a power cut would leave. To undo the deletion of a volume,
+/// name the volume. With --project, undoes the last operation that was made on the whole project.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol undo\n  dvol undo frob_mysql\n  dvol undo --operation 12 frob_mysql\n  dvol undo --project shop"

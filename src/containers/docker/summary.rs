@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed, MountPoint};
 
-use crate::containers::{ComposeVolume, Container, Dependency, Service, State};
+use crate::containers::{ComposeVolume, Container, Dependency, Service, State, Writes};
 
 /// The prefix of compose's labels.
 pub(super) const COMPOSE: &str = "com.docker.compose.";
@@ -29,6 +29,7 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
                     created: summary.created.unwrap_or_default(),
                     restarting: summary.state == Some(Listed::RESTARTING),
                     service: summary.labels.as_ref().and_then(service),
+                    writes: writes(summary, drivers),
                 });
             }
         }
@@ -37,6 +38,19 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
         containers.sort_by_key(|container| container.created);
     }
     users
+}
+
+/// Lists what a container can write to. A mount that does not say so can be written to.
+fn writes(summary: &ContainerSummary, drivers: &[String]) -> Writes {
+    let mut writes = Writes::default();
+    let is_kept = |mount: &&MountPoint| mount.rw != Some(false) && mount.typ.as_deref() != Some("tmpfs");
+    for mount in summary.mounts.iter().flatten().filter(is_kept) {
+        match volume_of(mount, drivers) {
+            Some(volume) => writes.volumes.push(volume.to_owned()),
+            None => writes.elsewhere = true,
+        }
+    }
+    writes
 }
 
 /// Returns the volumes of `drivers` that containers of compose projects mount.

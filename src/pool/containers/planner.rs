@@ -14,10 +14,22 @@ use crate::store::Rows;
 /// How long a command inside a container may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
 
+/// How containers end whose working tree is swapped. A later one is more careful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ending {
+    /// They are killed.
+    Kill,
+    /// Those are killed that write to nothing but what is thrown away.
+    Auto,
+    /// They are stopped.
+    Stop,
+}
+
 /// How the containers of a volume are treated.
 #[derive(Debug, Clone)]
 pub(in crate::pool) struct QuiescePolicy {
     quiesce: Quiesce,
+    ending: Ending,
     stop_timeout: Option<u32>,
     ready: Vec<String>,
     pre: Vec<String>,
@@ -43,12 +55,18 @@ impl QuiescePolicy {
                 Error::Damaged(format!("setting containers.quiesce: {error}"))
             })?,
         };
+        let ending = match setting("containers.reset")?.as_str() {
+            "kill" => Ending::Kill,
+            "stop" => Ending::Stop,
+            _ => Ending::Auto,
+        };
         let stop_timeout = match pool.options.stop_timeout {
             Some(timeout) => u32::try_from(timeout.as_secs()).ok(),
             None => setting("containers.stop-timeout")?.parse().ok(),
         };
         Ok(QuiescePolicy {
             quiesce,
+            ending,
             stop_timeout,
             ready: command("containers.ready", true)?,
             pre: command("containers.pre-commit", purpose == Purpose::Copy)?,
@@ -59,6 +77,7 @@ impl QuiescePolicy {
     /// Adds how another volume's containers are treated, for a container on both.
     fn and(&mut self, other: QuiescePolicy) {
         self.quiesce = self.quiesce.max(other.quiesce);
+        self.ending = self.ending.max(other.ending);
         self.stop_timeout = self.stop_timeout.max(other.stop_timeout);
         // A command that both name, as when it is the pool's setting, runs once.
         let lists =
@@ -192,14 +211,17 @@ impl<'p> ContainerPlanner<'p> {
                 (Purpose::Copy, _) if was_paused => continue,
                 (Purpose::Copy, Quiesce::None) if policy.pre.is_empty() && policy.post.is_empty() => continue,
                 (Purpose::Copy, Quiesce::None) => HoldMode::Leave,
-                (Purpose::Swap, Quiesce::None) => {
+                (Purpose::Swap | Purpose::Discard, Quiesce::None) => {
                     misled.push(container.name);
                     continue;
                 }
+                _ if self.kills(&container, policy.ending) && !details.auto_remove => HoldMode::Kill,
                 // A container that waits for its next start has nothing to freeze.
                 (_, Quiesce::Pause) if container.restarting => HoldMode::Stop,
                 (Purpose::Copy, Quiesce::Pause) => HoldMode::Pause,
-                (Purpose::Swap, Quiesce::Pause) if self.pool.containers().restart_mounts_anew()? => {
+                (Purpose::Swap | Purpose::Discard, Quiesce::Pause)
+                    if self.pool.containers().restart_mounts_anew()? =>
+                {
                     HoldMode::Restart
                 }
                 (_, Quiesce::Stop | Quiesce::Pause) if details.auto_remove => {
@@ -237,6 +259,18 @@ impl<'p> ContainerPlanner<'p> {
             return Err(Error::NotQuiesced(misled));
         }
         Ok(holds)
+    }
+
+    /// Returns whether the container need not end in good order.
+    fn kills(&self, container: &Container, ending: Ending) -> bool {
+        let is_swapped = |volume: &String| self.volumes().any(|own| own.as_str() == volume);
+        let writes = &container.writes;
+        match (self.purpose, ending) {
+            _ if container.restarting => false,
+            (Purpose::Copy, _) | (_, Ending::Stop) | (Purpose::Swap, Ending::Auto) => false,
+            (Purpose::Discard, Ending::Auto) => !writes.elsewhere && writes.volumes.iter().all(is_swapped),
+            (Purpose::Swap | Purpose::Discard, Ending::Kill) => true,
+        }
     }
 
     /// Inspects a container; `None` if it was removed since it was listed, and so writes nothing
@@ -280,7 +314,7 @@ impl<'p> ContainerPlanner<'p> {
     pub(in crate::pool) fn hold(&self, held: &HeldContainer) -> Result<Option<HoldMode>, Error> {
         let containers = self.pool.containers();
         match held.hold {
-            HoldMode::Stop => match stop(self.pool, held) {
+            HoldMode::Stop | HoldMode::Kill => match stop(self.pool, held) {
                 Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(HoldMode::Leave)),
                 other => other.map(|()| None),
             },
@@ -316,6 +350,9 @@ impl<'p> ContainerPlanner<'p> {
 fn stop(pool: &Pool, held: &HeldContainer) -> Result<(), Error> {
     if held.was_paused {
         pool.containers().unpause(&held.id)?;
+    }
+    if held.hold == HoldMode::Kill {
+        return Ok(pool.containers().kill(&held.id)?);
     }
     if pool.containers().stop(&held.id, stop_timeout(held))? == StopOutcome::Killed {
         pool.tell(&Notice::Killed { container: held.name.clone() });
@@ -379,7 +416,7 @@ fn in_start_order(mut users: Vec<(Container, QuiescePolicy)>) -> Vec<(Container,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::containers::{Dependency, Service};
+    use crate::containers::{Dependency, Service, Writes};
 
     fn container(name: &str, created: i64, after: &[&str]) -> (Container, QuiescePolicy) {
         let dependency = |name: &&str| Dependency { service: (*name).to_owned(), healthy: false };
@@ -395,9 +432,11 @@ mod tests {
             created,
             restarting: false,
             service: Some(service),
+            writes: Writes::default(),
         };
         let policy = QuiescePolicy {
             quiesce: Quiesce::Stop,
+            ending: Ending::Auto,
             stop_timeout: None,
             ready: Vec::new(),
             pre: Vec::new(),
@@ -430,9 +469,11 @@ mod tests {
         policy.quiesce = Quiesce::None;
         let mut other = policy.clone();
         (other.quiesce, other.stop_timeout) = (Quiesce::Pause, Some(3));
+        (policy.ending, other.ending) = (Ending::Kill, Ending::Stop);
         (policy.pre, other.pre) = (vec!["sync".to_owned()], vec!["sync".to_owned(), "flush".to_owned()]);
         policy.and(other);
         assert_eq!((policy.quiesce, policy.stop_timeout), (Quiesce::Pause, Some(3)));
+        assert_eq!(policy.ending, Ending::Stop);
         assert_eq!(policy.pre, ["sync", "flush"]);
     }
 }

@@ -35,8 +35,10 @@ const MAX_ROUNDS: u32 = 10;
 pub enum Purpose {
     /// The working tree is copied; containers go on with the same tree.
     Copy,
-    /// The working tree is swapped; containers must come up on the new one.
+    /// The working tree is swapped; containers must come up on the new one. What they wrote stays.
     Swap,
+    /// As `Swap`, and what containers wrote to the working tree is thrown away.
+    Discard,
 }
 
 /// What quiescing would do to containers now.

@@ -96,13 +96,16 @@ fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> 
     let containers = pool.containers();
     // A paused container was not touched yet, or is let go already; engines start no paused
     // container.
-    if held.hold == HoldMode::Stop && held.was_paused && containers.pause(&held.id).is_ok() {
+    if matches!(held.hold, HoldMode::Stop | HoldMode::Kill)
+        && held.was_paused
+        && containers.pause(&held.id).is_ok()
+    {
         return Ok(());
     }
     match held.hold {
         HoldMode::Leave => return Ok(()),
         HoldMode::Pause => return containers.unpause(&held.id),
-        HoldMode::Stop => containers.start(&held.id)?,
+        HoldMode::Stop | HoldMode::Kill => containers.start(&held.id)?,
         HoldMode::Restart => {
             containers.unpause(&held.id)?;
             containers.restart(&held.id, stop_timeout(held))?;

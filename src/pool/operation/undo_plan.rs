@@ -16,6 +16,9 @@ pub struct UndoPlan {
     /// Whether a working tree or the running point is swapped: containers must come up on the new
     /// one.
     pub swaps: bool,
+    /// Whether it throws away what containers wrote: each tree that is swapped is that of the
+    /// current branch, which stays the current one.
+    pub discards: bool,
     /// Whether a whole volume goes or changes its name: no container may use it.
     pub removes_volume: bool,
     /// The trees to make again from a commit and what differed from it.
@@ -79,6 +82,9 @@ pub fn plan_undo(
         })
     };
     let mut exchanged: Vec<&PathBuf> = Vec::new();
+    let current =
+        rows.volume(&operation.volume)?.map(|volume| layout::working_tree(&volume.name, &volume.branch));
+    touched.discards = true;
     for step in operation.plan.install.iter().rev() {
         match step {
             // What came out of trash goes back there, so that the operation that dropped it can
@@ -92,6 +98,7 @@ pub fn plan_undo(
             }
             Move::ExchangeEntries { staged, place, steps, .. } => {
                 touched.swaps = true;
+                touched.discards &= current.as_ref() == Some(place);
                 gone(staged)?;
                 gone(steps)?;
                 let (differed, list) = (pool.layout().full(staged), pool.layout().full(steps));
@@ -99,6 +106,7 @@ pub fn plan_undo(
             }
             Move::Exchange { staged, place, .. } => {
                 touched.swaps = true;
+                touched.discards &= current.as_ref() == Some(place);
                 match kept(staged) {
                     Some(kept) => {
                         gone(&kept)?;

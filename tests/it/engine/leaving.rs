@@ -27,6 +27,7 @@ fn a_container_that_is_removed_meanwhile_is_no_reason_to_give_up() {
     for verb in ["json", "pause", "unpause"] {
         goes_on(&pool, verb, &["commit", "--pause", "-m", verb]);
     }
+    pool.ok(["config", "containers.reset", "stop"]);
     for verb in ["pause", "unpause", "restart"] {
         goes_on(&pool, verb, &["reset", "--pause", "--hard", "HEAD"]);
     }

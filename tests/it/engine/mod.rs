@@ -4,3 +4,4 @@ mod leaving;
 mod mounts;
 mod reach;
 mod ready;
+mod reset;

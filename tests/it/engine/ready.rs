@@ -40,7 +40,7 @@ fn a_health_check_is_run_until_it_succeeds_whatever_the_engines_interval() {
     }
     let said = run(&pool, &engine, &["-v", "reset", "--hard", "HEAD"]);
     assert!(said.err.contains("note: containers were ready after "), "{said:?}");
-    assert!(said.err.contains(&format!("note: stopped and started: {name}")), "{said:?}");
+    assert!(said.err.contains(&format!("note: killed and started: {name}")), "{said:?}");
 
     let before = engine.ran(&name, CHECK);
     let done = json(run(&pool, &engine, &["--no-wait", "reset", "--hard", "HEAD", "--format", "json"]));

@@ -20,6 +20,14 @@ pub enum Status {
     Stopped,
 }
 
+/// How a container was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Ended {
+    Stopped,
+    Killed,
+}
+
 /// A container as the engine knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
@@ -67,6 +75,8 @@ struct Inside {
     looks: BTreeMap<String, usize>,
     /// The containers that were frozen, and not checked since.
     thawed: BTreeSet<String>,
+    /// How each container was ended, in order.
+    ended: Vec<(String, Ended)>,
 }
 
 /// A container engine that serves its socket until it is dropped.
@@ -102,7 +112,10 @@ impl FakeEngine {
                 let inside = &mut within.lock().unwrap();
                 let (status, answer) = match execute(containers, inside, path, &body) {
                     Some(answer) => answer,
-                    None => answer(containers, inside, &foreign, &head.method, path),
+                    None => {
+                        let kills = head.uri.query().is_some_and(|query| query.contains("signal=SIGKILL"));
+                        answer(containers, inside, &foreign, (&head.method, path), kills)
+                    }
                 };
                 let upgrade = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "tcp")];
                 let upgrade = (status == 101).then_some(upgrade).into_iter().flatten();
@@ -124,6 +137,13 @@ impl FakeEngine {
     pub fn set(&self, containers: &Containers) {
         self.containers.lock().unwrap().clone_from(containers);
         *self.inside.lock().unwrap() = Inside::default();
+    }
+
+    /// Lists how containers were ended since the last call, sorted by name.
+    pub fn ended(&self) -> Vec<(String, Ended)> {
+        let mut ended = std::mem::take(&mut self.inside.lock().unwrap().ended);
+        ended.sort_by(|one, other| one.0.cmp(&other.0));
+        ended
     }
 
     /// Counts how often a command was run in a container.
@@ -229,8 +249,8 @@ fn answer(
     containers: &mut Containers,
     inside: &mut Inside,
     foreign: &Path,
-    method: &Method,
-    path: &str,
+    (method, path): (&Method, &str),
+    kills: bool,
 ) -> (u16, Value) {
     if let Some((_, name)) = path.split_once("/volumes/") {
         let volume = json!({"Name": name, "Driver": "local", "Mountpoint": foreign, "Labels": {}, "Options": {},
@@ -276,6 +296,9 @@ fn answer(
         (_, _, status) => return conflict(&format!("{status:?}")),
     };
     container.status = status;
+    if verb == "stop" {
+        inside.ended.push((name.clone(), if kills { Ended::Killed } else { Ended::Stopped }));
+    }
     if status == Status::Running {
         inside.looks.insert(name.clone(), 0);
         if verb == "unpause" {
