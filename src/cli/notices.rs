@@ -1,6 +1,7 @@
 //! Prints the notices of a running operation.
 
 use super::output::say;
+use crate::model::{count, format_size};
 use crate::pool::Notice;
 
 /// Prints only the notices that report trouble, for `-q`.
@@ -38,6 +39,10 @@ pub(super) fn tell(notice: &Notice) {
                 "warning",
                 &format!("cannot recover volume {volume} now; the next dvol tries again: {reason}"),
             );
+        }
+        Notice::MadeRoom { operations, bytes } => {
+            let (operations, size) = (count(*operations, "operation"), format_size(*bytes));
+            say("note", &format!("deleted the oldest trash to make room: {operations}, {size}"));
         }
         Notice::PostFailed { container, command, reason } => {
             say("warning", &format!("'{command}' failed in container {container}: {reason}"));

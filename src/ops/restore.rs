@@ -48,7 +48,8 @@ pub(super) fn run<'p, V: Send + Sync>(
     purpose: Purpose,
 ) -> Result<Outcome<Restore<'p, V>>, Error> {
     let needed = || group.each().map(|restore| restore.needed(pool)).sum::<Result<u64, Error>>();
-    pool.check_space_for(needed)?;
+    let sources: Vec<&Path> = group.each().map(|restore| restore.source.as_path()).collect();
+    pool.find_space_for(needed, &sources)?;
     let preview = group.preview(purpose)?;
     group.each().try_for_each(Restore::make_places)?;
     if preview.freezes {

@@ -51,6 +51,13 @@ pub enum Notice {
         /// Why it failed.
         reason: String,
     },
+    /// The oldest trash was deleted, because an operation needed its space.
+    MadeRoom {
+        /// How many operations cannot be undone any more.
+        operations: usize,
+        /// How much that gave back, in bytes of disk.
+        bytes: u64,
+    },
     /// A command of `containers.post-commit` failed in a container.
     PostFailed {
         /// The container's name.

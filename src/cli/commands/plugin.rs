@@ -89,6 +89,9 @@ fn log(notice: &Notice) {
             let place = place.display();
             tracing::warn!(volume, entries, %place, "moved entries without a place to lost+found");
         }
+        Notice::MadeRoom { operations, bytes } => {
+            tracing::info!(operations, bytes, "deleted the oldest trash to make room");
+        }
         Notice::PostFailed { container, command, reason } => {
             tracing::warn!(container, command, reason, "the post-commit command failed");
         }

@@ -65,7 +65,8 @@ impl Pool {
             let unknown =
                 || Error::Damaged("the journal does not say which commit a tree was made of".to_owned());
             let source = self.commit_tree(&operation.volume, made_of.ok_or_else(unknown)?)?;
-            self.check_space([source.as_path(), differed.as_path()])?;
+            let needed = || Ok(tree::measure_before(&source, differed, list)?);
+            self.find_space_for(needed, &[&source, differed])?;
             let copy = || tree::copy_before(&source, differed, list, staged, &self.copy_options());
             self.watched(&source, copy)?;
         }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Move, Operation, OperationId, Row};
-use crate::pool::Pool;
 use crate::pool::settings::{Setting, Share, parse_age, parse_share};
+use crate::pool::{Notice, Pool};
 use crate::store::{Rows, StaleIndex, TrashSchedule, read_trash_size, write_trash_size};
 use crate::sys::error::DiskError;
 use crate::sys::locks::{LockFile, Wait};
@@ -237,6 +237,37 @@ impl Pool {
             return Ok(());
         }
         Ok(self.store.write(|writer| writer.forget_index(&stale))?)
+    }
+
+    /// Deletes the oldest trash until so many bytes are free. Leaves what the last operation put
+    /// there, and what holds one of the trees
+    /// `spared`.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`] when that does not suffice; then nothing is deleted.
+    pub(in crate::pool) fn make_room(&self, needed: u64, spared: &[&Path]) -> Result<(), Error> {
+        let free = tree::free_space(self.layout.root())?;
+        let trash = self.layout.trash();
+        let mut entries = self.trash(true)?;
+        entries.pop();
+        entries.retain(|entry| {
+            let directory = trash.join(entry.operation.as_str());
+            entry.bytes > 0 && !spared.iter().any(|tree| tree.starts_with(&directory))
+        });
+        let mut bytes = 0_u64;
+        let enough = entries.iter().position(|entry| {
+            bytes = bytes.saturating_add(entry.bytes);
+            free.saturating_add(bytes) >= needed
+        });
+        let Some(last) = enough else { return Err(Error::NoSpace { needed, free }) };
+        entries.truncate(last + 1);
+        for entry in &entries {
+            self.delete_trash(&entry.operation)?;
+        }
+        self.forget_stale_index()?;
+        self.tell(&Notice::MadeRoom { operations: entries.len(), bytes });
+        let free = tree::free_space(self.layout.root())?;
+        if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 
     /// Deletes the trash of an operation.

@@ -36,4 +36,20 @@ impl Pool {
         let needed = measure()?;
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
+
+    /// Makes sure that as many bytes as `measure` says can be copied into the pool: deletes the
+    /// oldest trash if they do not fit. The trees `spared` stay.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`] when that does not suffice; and those of `measure`.
+    pub fn find_space_for(
+        &self,
+        measure: impl FnOnce() -> Result<u64, Error>,
+        spared: &[&Path],
+    ) -> Result<(), Error> {
+        match self.check_space_for(measure) {
+            Err(Error::NoSpace { needed, .. }) => self.make_room(needed, spared),
+            other => other,
+        }
+    }
 }

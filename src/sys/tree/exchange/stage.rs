@@ -58,18 +58,7 @@ impl Retarget<'_> {
     pub fn measure(&self, options: &CopyOptions) -> Result<u64, DiskError> {
         let mut blocks = 0_u64;
         diff_by_index(self.source, self.tree, self.index, options, &mut |record| {
-            let ListRecord::Steps(directory, steps) = record else { return Ok(()) };
-            let from = descend(self.source, &directory)?;
-            for step in steps.iter().filter(|step| step.new.is_some()) {
-                let full = || self.source.join(&directory).join(OsStr::from_bytes(step.name.to_bytes()));
-                let needed = if step.new_is_directory {
-                    measure_tree(&full())?.blocks
-                } else {
-                    let found = Stat::of_name(from.as_fd(), &step.name);
-                    found.map_err(|errno| refusal("read the attributes of", full(), errno))?.allocated
-                };
-                blocks = blocks.saturating_add(needed);
-            }
+            blocks = blocks.saturating_add(arriving(self.source, &record)?);
             Ok(())
         })?;
         Ok(blocks)
@@ -241,6 +230,36 @@ pub(super) fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<Ow
         handle = opened.map_err(|errno| refusal("open", full(), errno))?;
     }
     Ok(handle)
+}
+
+/// Returns how many bytes are allocated to what comes from the tree `source` by these steps.
+fn arriving(source: &Path, record: &ListRecord) -> Result<u64, DiskError> {
+    let ListRecord::Steps(directory, steps) = record else { return Ok(0) };
+    let (from, mut blocks) = (descend(source, directory)?, 0_u64);
+    for step in steps.iter().filter(|step| step.new.is_some()) {
+        let full = || source.join(directory).join(OsStr::from_bytes(step.name.to_bytes()));
+        let more = if step.new_is_directory {
+            measure_tree(&full())?.blocks
+        } else {
+            let found = Stat::of_name(from.as_fd(), &step.name);
+            found.map_err(|errno| refusal("read the attributes of", full(), errno))?.allocated
+        };
+        blocks = blocks.saturating_add(more);
+    }
+    Ok(blocks)
+}
+
+/// Returns how many bytes [`copy_before`] copies, as far as files have them allocated.
+///
+/// # Errors
+/// When an entry cannot be looked at, or the list is not whole.
+pub fn measure_before(source: &Path, staged: &Path, list: &Path) -> Result<u64, DiskError> {
+    let mut steps = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
+    let mut blocks = measure_tree(source)?.blocks.saturating_add(measure_tree(staged)?.blocks);
+    while let Some(record) = steps.take()? {
+        blocks = blocks.saturating_sub(arriving(source, &record)?);
+    }
+    Ok(blocks)
 }
 
 /// Makes `target`, an empty directory that no other process uses, equal to the tree that took the
