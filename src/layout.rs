@@ -37,14 +37,15 @@ use std::path::{Path, PathBuf};
 use crate::model::{BranchName, CommitId, OperationId, VolumeName};
 use crate::sys::disk;
 
-/// Mode of the pool: passable for containers' users, not readable, so that a setuid file in a
-/// volume is no gift to the host's users.
-pub const POOL_MODE: u32 = 0o711;
+/// Mode of the pool: closed to other users of the host, who could run the setuid files of volumes
+/// and write into working trees otherwise. An engine mounts what lies in it as root. The group may
+/// pass, for an engine that maps root to another user.
+pub const POOL_MODE: u32 = 0o710;
 /// Mode of `.dvol` and of the directories in it.
 pub const PRIVATE_MODE: u32 = 0o700;
 /// Mode of the files in `.dvol`.
 pub const PRIVATE_FILE_MODE: u32 = 0o600;
-/// Mode of a volume's directory and of its `branches` and `commits`.
+/// Mode of a volume's directory and of its `branches` and `commits`: the pool keeps others out.
 pub const VOLUME_MODE: u32 = 0o711;
 /// Mode of a new volume's first working tree: a container's unprivileged user can write to it.
 pub const WORKING_TREE_MODE: u32 = 0o777;

@@ -255,6 +255,14 @@ impl Docker {
     }
 }
 
+/// Finds the group that Docker maps root to (`--userns-remap`): its directory is named `UID.GID`.
+fn remapped_group(security: &[String], directory: &str) -> Option<u32> {
+    let is_mapped = security.iter().any(|option| option.split(',').any(|part| part == "name=userns"));
+    let (user, group) = directory.rsplit('/').next()?.split_once('.')?;
+    user.parse::<u32>().ok().filter(|_| is_mapped)?;
+    group.parse().ok()
+}
+
 /// Rounds a timeout up to whole seconds, as the engine takes it.
 fn whole_seconds(timeout: Duration) -> i32 {
     let round_up = u64::from(timeout.subsec_nanos() > 0);
@@ -358,6 +366,13 @@ impl ContainerRuntime for Docker {
             // driver says of the volume does not matter, even if the client cannot parse it.
             Ok(_) | Err(CallError::Answer { .. } | CallError::Other(_)) => Ok(()),
         }
+    }
+
+    fn remapped_group(&self) -> Result<Option<u32>, ContainerError> {
+        let answer = self.connection.call(CALL_TIMEOUT, |client| async move { client.info().await });
+        let info = answer.map_err(|error| self.unreachable(error.to_string()))?;
+        let security = info.security_options.unwrap_or_default();
+        Ok(remapped_group(&security, &info.docker_root_dir.unwrap_or_default()))
     }
 
     fn details(&self, id: &str) -> Result<Details, ContainerError> {

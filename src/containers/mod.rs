@@ -256,6 +256,15 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(())
     }
 
+    /// Returns the host's group that the engine maps the root group of containers to; `None` if it
+    /// maps it to itself.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    fn remapped_group(&self) -> Result<Option<u32>, ContainerError> {
+        Ok(None)
+    }
+
     /// Inspects a container. Only for one that runs or is paused.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `doctor`: check that everything dvol needs is there, and say what to do where it is not.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::host_path::{PoolPath, host_path, host_path_remedy};
 use crate::containers::ContainerError;
 use crate::error::Error;
+use crate::layout;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
 
@@ -79,7 +81,7 @@ fn storage(pool: &Pool) -> Vec<Check> {
         let found = format!("{} is not there yet", root.display());
         return vec![check("pool", Health::Poor, found, "dvol init VOLUME makes it")];
     }
-    let mut checks = vec![check("pool", Health::Good, root.display().to_string(), "")];
+    let mut checks = vec![access(root)];
     let private = pool.layout().private();
     if let Err(error) = disk::names_in(&private) {
         let remedy = "run dvol with sudo, or name another pool with -p";
@@ -106,6 +108,18 @@ fn storage(pool: &Pool) -> Vec<Check> {
         Err(error) => check("space", Health::Bad, error.to_string(), "check the file system"),
     });
     checks
+}
+
+/// Whether other users of the host can pass the pool's directory.
+fn access(root: &Path) -> Check {
+    let shown = root.display();
+    let mode = root.metadata().map_or(0, |found| found.mode() & 0o7777);
+    if mode & 0o007 == 0 {
+        return check("pool", Health::Good, shown.to_string(), "");
+    }
+    let found = format!("{shown} has mode {mode:04o}, so all users of the host can pass it");
+    let remedy = format!("chmod {:04o} {shown} keeps them out", layout::POOL_MODE);
+    check("pool", Health::Poor, found, &remedy)
 }
 
 fn metadata(pool: &Pool) -> Check {

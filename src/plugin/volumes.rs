@@ -79,6 +79,18 @@ impl PoolService {
         self.host.find(&self.pool, |error| text_of(error, self.advice))
     }
 
+    /// Lets an engine pass the pool's directory that maps root to another user. Container runtimes
+    /// of today do not need it: they open what they mount before they change users.
+    fn open_to_engine(&self) {
+        // An engine that does not answer is asked again, together with its mounts.
+        let Ok(Some(group)) = self.pool.containers().remapped_group() else { return };
+        match self.pool.open_to_group(group) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(group, "opened the pool to the group of the engine's containers"),
+            Err(error) => tracing::warn!(group, %error, "cannot open the pool to the engine's containers"),
+        }
+    }
+
     /// Translates the mount point of a description.
     fn as_host_sees(&self, mut info: VolumeInfo) -> VolumeInfo {
         info.mountpoint = self.host.shown(&info.mountpoint);
@@ -250,6 +262,7 @@ impl VolumeService for PoolService {
         if !self.needs_reconcile.swap(false, Ordering::Relaxed) {
             return;
         }
+        self.open_to_engine();
         match self.pool.reconcile_mounts() {
             Ok(reconciled) => {
                 if reconciled.look_again {

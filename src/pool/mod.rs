@@ -24,6 +24,7 @@ mod rebuild;
 mod settings;
 mod trees;
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +37,7 @@ use crate::model::{CommitId, Instant, OperationId, Quiesce};
 use crate::store::Store;
 use crate::sys::clock::Clock;
 use crate::sys::disk;
-use crate::sys::error::DiskError;
+use crate::sys::error::{At as _, DiskError};
 use crate::sys::ids::IdSource;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
@@ -188,6 +189,24 @@ impl Pool {
     pub fn missing_directories(&self) -> Vec<PathBuf> {
         let own = self.layout.own_directories().into_iter();
         own.filter(|path| !path.symlink_metadata().is_ok_and(|found| found.is_dir())).collect()
+    }
+
+    /// Lets a group pass the pool's directory: the one that an engine maps the root group of
+    /// containers to, as the engine does for its own directories. Returns whether it could not yet.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or changed.
+    pub fn open_to_group(&self, group: u32) -> Result<bool, DiskError> {
+        let root = self.layout.root();
+        let found = root.metadata().at("read the attributes of", root)?;
+        let mode = found.mode() & 0o7777;
+        let passes = |bit| mode & bit == bit;
+        if passes(0o001) || passes(0o010) && found.gid() == group {
+            return Ok(false);
+        }
+        disk::set_group(root, group)?;
+        disk::set_mode(root, mode & 0o700 | layout::POOL_MODE)?;
+        Ok(true)
     }
 
     /// Makes the pool's own directories that are missing. A file in the place of one moves to

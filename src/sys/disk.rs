@@ -58,6 +58,15 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), DiskError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
 }
 
+/// Gives `path` to a group.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn set_group(path: &Path, group: u32) -> Result<(), DiskError> {
+    fault::point("disk.chown").at("set the group of", path)?;
+    std::os::unix::fs::chown(path, None, Some(group)).at("set the group of", path)
+}
+
 /// Makes the symlink `path` that leads to `target`.
 ///
 /// # Errors

@@ -29,5 +29,6 @@ mod rm;
 mod slow_stop;
 mod stress;
 mod unquiesced;
+mod user_namespaces;
 mod volumes;
 mod walkthrough;

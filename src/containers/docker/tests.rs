@@ -91,6 +91,15 @@ fn ours(digit: char, state: &str, status: &str) -> Value {
 }
 
 #[test]
+fn the_group_that_root_is_mapped_to_is_in_the_name_of_the_engines_directory() {
+    let security = |options: &[&str]| options.iter().map(|&option| option.to_owned()).collect::<Vec<_>>();
+    let mapped = security(&["name=seccomp,profile=default", "name=userns"]);
+    assert_eq!(remapped_group(&mapped, "/var/lib/docker/300000.300001"), Some(300_001));
+    assert_eq!(remapped_group(&mapped, "/var/lib/docker"), None);
+    assert_eq!(remapped_group(&security(&["name=rootless"]), "/home/me/1000.1000"), None);
+}
+
+#[test]
 fn only_volumes_of_the_driver_count_and_the_oldest_is_first() {
     let engine = FakeEngine::new(vec![(
         "GET /containers/json",

@@ -1,4 +1,5 @@
 //! Whole volumes: cloning, renaming and compose projects.
 
+mod access;
 mod projects;
 mod whole;

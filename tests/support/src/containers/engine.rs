@@ -60,6 +60,15 @@ impl Engine {
         is_possible().then(Engine::start_alone)
     }
 
+    /// An engine whose containers run in user namespaces: their root is user 300000 here.
+    pub fn with_user_namespaces() -> Option<Engine> {
+        is_possible().then(|| {
+            let engine = Self::start_with(&["--remap"]);
+            engine.start_driver();
+            engine
+        })
+    }
+
     fn start() -> Self {
         let engine = Self::start_alone();
         engine.start_driver();
@@ -67,12 +76,17 @@ impl Engine {
     }
 
     fn start_alone() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(options: &[&str]) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("dvol-test.")
             .tempdir()
             .expect("a temporary directory can be made")
             .keep();
-        tool(&["start", "--watch", &std::process::id().to_string(), utf8(&dir)]);
+        let watched = std::process::id().to_string();
+        tool(&[&["start", "--watch", &watched], options, &[utf8(&dir)]].concat());
         tool(&["image", utf8(&dir)]);
         Engine { dir, driver: Mutex::new(None), images: Mutex::default() }
     }
