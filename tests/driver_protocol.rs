@@ -132,8 +132,12 @@ struct Driver {
 /// How long a driver that was told to stop waits for calls that do not end.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How long a client may take for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+
 fn options(grace: Duration) -> Options {
-    Options { grace, sweep_every: Duration::from_millis(10), ..Options::default() }
+    let head_timeout = HEAD_TIMEOUT;
+    Options { grace, head_timeout, sweep_every: Duration::from_millis(10), ..Options::default() }
 }
 
 /// Serves until told to stop, on a runtime with the driver's number of blocking threads.
@@ -560,4 +564,29 @@ fn sigterm_stops_it_cleanly() {
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
     thread.join().unwrap().unwrap();
     assert!(!socket.exists());
+}
+
+#[test]
+fn a_client_that_is_slow_with_a_head_is_cut_off_and_an_idle_one_is_not() {
+    let driver = Driver::start();
+    let mut idle = connect(&driver.socket());
+    request(&mut idle, "Plugin.Activate", b"");
+    let mut silent = connect(&driver.socket());
+    let mut body = connect(&driver.socket());
+    body.write_all(b"POST /VolumeDriver.Get HTTP/1.1\r\nHost: \r\nContent-Length: 13\r\n\r\n{").unwrap();
+    for head in [&b"P"[..], b"POST /Plugin.Activate HTTP/1.1\r\nHost: \r\n"] {
+        let mut slow = connect(&driver.socket());
+        slow.write_all(head).unwrap();
+        assert_eq!(slow.read(&mut [0]).unwrap(), 0, "a slow client is answered");
+    }
+    // One that has had an answer before is no exception.
+    let mut again = connect(&driver.socket());
+    request(&mut again, "Plugin.Activate", b"");
+    again.write_all(b"POST /").unwrap();
+    assert_eq!(again.read(&mut [0]).unwrap(), 0, "a slow client is answered");
+
+    body.write_all(b"\"Name\": \"v\"}").unwrap();
+    assert_eq!(receive(&mut body).0, 200);
+    assert_eq!(request(&mut idle, "Plugin.Activate", b"").0, 200);
+    assert_eq!(request(&mut silent, "Plugin.Activate", b"").0, 200);
 }

@@ -1,7 +1,8 @@
 //! The volume driver: Docker's volume plugin protocol (version 1) over a Unix socket.
 //!
 //! ```text
-//! server      runtime, signals, background work; one task a connection
+//! server      runtime, signals, background work
+//! connections accepts connections, one task each; closes idle and slow ones
 //! call        one request: parse, validate, ask the service, log
 //! protocol    the bodies of requests and answers
 //! service     the trait that provides volumes
@@ -27,6 +28,7 @@
 //! * A call that waits (a Mount at a closed gate) does not delay other calls.
 
 mod call;
+mod connections;
 mod host_view;
 mod protocol;
 mod remembered;

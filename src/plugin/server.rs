@@ -10,17 +10,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::body::HttpBody;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::net::UnixListener;
+use hyper::Request;
+use hyper::body::Incoming;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::call::{Dispatcher, what_failed};
+use super::connections;
 use super::protocol::{Answer, CONTENT_TYPE};
 use super::service::VolumeService;
 use super::socket::{self, Place, SocketError};
@@ -66,6 +66,8 @@ pub struct Options {
     pub grace: Duration,
     /// The time between two sweeps.
     pub sweep_every: Duration,
+    /// How long a client may take to send the head of a request.
+    pub head_timeout: Duration,
     /// Called when the driver reaches a phase; must not block.
     pub phase: fn(Phase),
 }
@@ -81,7 +83,12 @@ pub enum Phase {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { grace: Duration::from_secs(5), sweep_every: Duration::from_secs(2), phase: |_| {} }
+        Options {
+            grace: Duration::from_secs(5),
+            sweep_every: Duration::from_secs(2),
+            head_timeout: Duration::from_secs(30),
+            phase: |_| {},
+        }
     }
 }
 
@@ -94,6 +101,7 @@ pub fn serve(
     service: Arc<dyn VolumeService>,
     options: &Options,
 ) -> Result<(), ServeError> {
+    connections::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("dvol-driver")
@@ -147,7 +155,8 @@ pub async fn serve_until(
     let (leave, leaving) = watch::channel(!recovered);
     let (close, closing) = oneshot::channel::<()>();
     let dispatcher = Dispatcher::new(Arc::clone(&service), MAX_WAITING_MOUNTS, leaving);
-    let mut connections = spawn_server(listener, dispatcher, closing);
+    let mut connections =
+        tokio::spawn(connections::serve(listener, dispatcher, options.head_timeout, closing));
     let mut served = Ok(());
     if recovered {
         let every = options.sweep_every;
@@ -187,23 +196,9 @@ fn joined(ended: Result<io::Result<()>, JoinError>) -> Result<(), ServeError> {
     Err(ServeError::Listener(failed.err().unwrap_or_else(|| io::Error::other("the socket was closed"))))
 }
 
-fn spawn_server(
-    listener: UnixListener,
-    dispatcher: Dispatcher,
-    closing: oneshot::Receiver<()>,
-) -> JoinHandle<io::Result<()>> {
-    let app = Router::new().fallback(move |request: Request| handle(dispatcher.clone(), request));
-    tokio::spawn(async move {
-        let closed = async {
-            let _ = closing.await;
-        };
-        axum::serve(listener, app).with_graceful_shutdown(closed).await
-    })
-}
-
 /// Answers one request on a task of its own, which runs to its end even if the client disconnects.
 /// Turns a panic into an answer.
-async fn handle(dispatcher: Dispatcher, request: Request) -> Response {
+pub(super) async fn handle(dispatcher: Dispatcher, request: Request<Incoming>) -> Response {
     let answer = tokio::spawn(async move {
         let path = request.uri().path().to_owned();
         let body = tokio::time::timeout(BODY_TIMEOUT, read_body(request.into_body())).await;
@@ -224,7 +219,7 @@ async fn handle(dispatcher: Dispatcher, request: Request) -> Response {
 
 /// Reads a whole body. Also reads (and discards) one that is too long: a sender that is cut off
 /// would see a broken connection instead of the reason.
-async fn read_body(mut body: Body) -> Result<Vec<u8>, String> {
+async fn read_body(mut body: Incoming) -> Result<Vec<u8>, String> {
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = frame.map_err(|error| format!("cannot read the request: {error}"))?;

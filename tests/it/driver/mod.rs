@@ -1,6 +1,7 @@
 //! The volume driver, asked over its socket as an engine asks it.
 
 mod calls;
+mod connections;
 mod cycles;
 mod systemd;
 mod unreadable;

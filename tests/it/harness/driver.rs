@@ -32,6 +32,15 @@ impl Driver {
         Self::start_as(pool, pool.command_with(engine, ["plugin"]))
     }
 
+    /// Starts a driver that may open `soft` files, and `hard` once it raises that.
+    #[track_caller]
+    pub(crate) fn start_with_limit(pool: &Pool, soft: u32, hard: u32) -> Self {
+        let driver = pool.command(["plugin"]);
+        let mut command = pool.command_of("prlimit");
+        command.arg(format!("--nofile={soft}:{hard}")).arg(driver.get_program()).args(driver.get_args());
+        Self::start_as(pool, command)
+    }
+
     #[track_caller]
     fn start_as(pool: &Pool, mut command: Command) -> Self {
         let (socket, log) = (pool.dir().join("plugins/dvol.sock"), pool.dir().join("driver.log"));
@@ -40,6 +49,24 @@ impl Driver {
         let driver = Driver { child: command.spawn().unwrap(), socket, log };
         eventually("the driver serves its socket", || UnixStream::connect(&driver.socket).is_ok());
         driver
+    }
+
+    /// Makes one call on a connection that stays open; returns the answer.
+    #[track_caller]
+    pub(crate) fn ask(stream: &mut UnixStream, name: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let head = format!("POST /{name} HTTP/1.1\r\nHost: \r\nContent-Length: {}", body.len());
+        write!(stream, "{head}\r\n\r\n{body}").unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        stream.read_exact(&mut body).unwrap();
+        json(&String::from_utf8(body).unwrap())
     }
 
     /// Makes one call on a connection of its own; returns the answer.
