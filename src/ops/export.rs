@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    Binding, BranchRecord, CommitId, CommitRecord, Instant, Revision, TagRecord, VolumeName, VolumeRecord,
+    Binding, BranchRecord, CommitId, CommitRecord, Instant, Revision, Signature, TagRecord, VolumeName,
+    VolumeRecord,
 };
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
@@ -41,6 +42,8 @@ pub struct Exported {
     pub volume: VolumeName,
     /// The commit.
     pub id: CommitId,
+    /// Whether the volume has no commit, and its working tree was exported under a new id.
+    pub of_working_tree: bool,
     /// Number of entries in the tree, its root included.
     pub entries: u64,
     /// Bytes in its files, without holes.
@@ -52,7 +55,8 @@ pub struct Exported {
 }
 
 /// Writes the commit that `revision` names to `out` as a tar archive: the manifest `dvol.json`, and
-/// the tree as `data/`.
+/// the tree as `data/`. Writes the working tree of a volume without commits on a read-only disk:
+/// there is no other way to save it.
 ///
 /// # Errors
 /// When the commit does not exist, its tree cannot be read, or `out` cannot be written.
@@ -63,8 +67,14 @@ pub fn export(
     out: &mut dyn Write,
 ) -> Result<Exported, Error> {
     let volume = pool.select(volume)?;
-    let found = pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, &volume)?, revision))?;
-    let Found { commit, tree, .. } = found;
+    let found = pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, &volume)?, revision));
+    let (commit, tree, of_working_tree) = match found {
+        // No commit can be made any more, and nothing changes the tree.
+        Err(Error::NoCommits { volume, branch }) if disk::is_read_only(pool.layout().root()) => {
+            (stand_in(pool, &volume), layout::working_tree(&volume, &branch), true)
+        }
+        found => found.map(|Found { commit, tree, .. }| (commit, tree, false))?,
+    };
     let manifest = Manifest {
         format: FORMAT,
         made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
@@ -81,11 +91,25 @@ pub fn export(
     Ok(Exported {
         volume: commit.volume,
         id: commit.id,
+        of_working_tree,
         entries: stats.entries,
         bytes: stats.bytes,
         left_out: stats.left_out,
         labels_left_out: stats.labels,
     })
+}
+
+/// Makes the record under which a working tree is exported.
+fn stand_in(pool: &Pool, volume: &VolumeName) -> CommitRecord {
+    CommitRecord {
+        volume: volume.clone(),
+        id: pool.new_commit_id(),
+        parent: None,
+        message: format!("The working tree of {volume}"),
+        author: Signature { name: "unknown".to_owned(), email: String::new() },
+        date: pool.now(),
+        code: None,
+    }
 }
 
 /// A row of the metadata as a line of JSON. As in the database, times are microseconds since 1970

@@ -11,7 +11,11 @@ use crate::report::words::entries;
 impl Text for Exported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let (volume, id) = (&self.volume, self.id.short());
-        writeln!(out, "Exported {volume}:{id}: {}, {}", entries(self.entries), format_size(self.bytes))
+        let size = format!("{}, {}", entries(self.entries), format_size(self.bytes));
+        match self.of_working_tree {
+            true => writeln!(out, "Exported the working tree of {volume}: {size}"),
+            false => writeln!(out, "Exported {volume}:{id}: {size}"),
+        }
     }
 }
 

@@ -4,4 +4,5 @@ mod calls;
 mod connections;
 mod cycles;
 mod systemd;
+mod unit;
 mod unreadable;

@@ -41,8 +41,9 @@ impl Driver {
         Self::start_as(pool, command)
     }
 
+    /// Starts a driver by `command`, whose process it becomes.
     #[track_caller]
-    fn start_as(pool: &Pool, mut command: Command) -> Self {
+    pub(crate) fn start_as(pool: &Pool, mut command: Command) -> Self {
         let (socket, log) = (pool.dir().join("plugins/dvol.sock"), pool.dir().join("driver.log"));
         command.arg("--socket").arg(&socket).env("DVOL_TEST_IDS", pool.driver_ids()).env("DVOL_LOG", "debug");
         command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());

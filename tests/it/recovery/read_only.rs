@@ -16,6 +16,10 @@ fn on_a_read_only_pool_every_verb_that_reads_works_and_the_driver_knows_its_volu
     pool.ok(["init", "db"]);
     pool.write("db", "state", "one");
     pool.ok(["commit", "-m", "one"]);
+    pool.ok(["init", "fresh"]);
+    pool.write("fresh", "only", "copy");
+    pool.fails(1, ["export", "fresh", "fresh.tar"], "no commit yet");
+    pool.ok(["switch", "db"]);
     let driver = Driver::start(&pool);
     let remount = |how: &str| {
         assert!(Command::new("mount").args(["-o", how]).arg(image.path()).status().unwrap().success());
@@ -35,6 +39,12 @@ fn on_a_read_only_pool_every_verb_that_reads_works_and_the_driver_knows_its_volu
     ] {
         pool.ok(words);
     }
+    // A volume without commits can be saved: none can be made any more.
+    let said = pool.ok(["export", "fresh", "fresh.tar"]);
+    assert!(said.starts_with("Exported the working tree of fresh: 2 entries"), "{said}");
+    let saved = Pool::empty();
+    saved.ok(["import", pool.dir().join("fresh.tar").to_str().unwrap(), "fresh"]);
+    assert_eq!(saved.read("fresh", "only"), "copy");
     let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
     let mount = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "m1"}));
     let listed = driver.call("VolumeDriver.List", &json!({}));
