@@ -206,7 +206,7 @@ impl Session {
                 let (files, bytes) = (quiesced.files, quiesced.moved());
                 say(
                     "note",
-                    &format!("held containers for {downtime_ms} ms to copy {files} files, {bytes} bytes"),
+                    &format!("containers held for {downtime_ms} ms to copy {files} files, {bytes} bytes"),
                 );
             }
         }

@@ -107,7 +107,7 @@ fn who_asks_is_told_how_long_containers_were_held_and_what_was_copied_meanwhile(
         let done: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
         let (held, quiesced) = (&done["downtime_ms"], &done["quiesced"]);
         let (files, bytes) = (&quiesced["files"], &quiesced["bytes"]);
-        let words = format!("held containers for {held} ms to copy {files} files, {bytes} bytes");
+        let words = format!("containers held for {held} ms to copy {files} files, {bytes} bytes");
         assert!(run.stderr.contains(&words), "{words:?} is not in {:?}", run.stderr);
         (held.as_u64().expect("a number"), bytes.as_u64().expect("a number"))
     };
