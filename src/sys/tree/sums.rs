@@ -312,6 +312,28 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_that_leaves_while_a_large_file_is_read_ends_the_work() {
+        let home = tempfile::tempdir().unwrap();
+        let (tree, away) = (home.path().join("tree"), home.path().join("away"));
+        fs::create_dir(&tree).unwrap();
+        let large = CHECK_BYTES as usize + 3 * BUFFER_BYTES;
+        fs::write(tree.join("large"), vec![7; large]).unwrap();
+        // As rename and rm do; the file is open by then or about to be.
+        let mut leave = |_: &[u8]| {
+            fs::rename(&tree, &away).unwrap();
+            Ok(None)
+        };
+        let read = std::cell::Cell::new(0);
+        let mut each = |_| {
+            read.set(read.get() + 1);
+            Ok(())
+        };
+        let ended = sum_tree(&tree, &AtomicBool::new(false), &mut leave, &mut each).unwrap_err();
+        assert_eq!(ended.source.kind(), std::io::ErrorKind::Interrupted);
+        assert_eq!(read.get(), 1, "the large file was read to its end");
+    }
+
+    #[test]
     fn a_file_without_holes_has_the_sum_of_its_bytes() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("f"), [3; 100_000]).unwrap();
