@@ -32,6 +32,14 @@ fn knows_and_refuses(driver: &Driver, reason: &str) {
     }
 }
 
+/// Starts a driver that has read the pool by now: one whose socket is there may be about to.
+#[track_caller]
+fn start(pool: &Pool) -> Driver {
+    let driver = Driver::start(pool);
+    driver.call("VolumeDriver.List", &json!({}));
+    driver
+}
+
 #[track_caller]
 fn mounts(driver: &Driver) {
     let mounted = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "after"}));
@@ -45,7 +53,7 @@ fn is_empty(directory: &Path) -> bool {
 #[test]
 fn a_pool_whose_directory_is_gone_is_known_by_this_driver_and_by_the_next() {
     let pool = Pool::with_volume();
-    let mut driver = Driver::start(&pool);
+    let mut driver = start(&pool);
     let away = pool.dir().join("away");
     for bare in [false, true] {
         fs::rename(pool.root(), &away).unwrap();
@@ -108,7 +116,7 @@ fn a_pool_whose_file_system_is_not_mounted_is_known_and_nothing_is_made_in_the_m
 fn a_pool_with_damaged_metadata_is_known_whatever_is_left() {
     let pool = Pool::with_volume();
     let metadata = pool.root().join(".dvol/metadata.redb");
-    let mut driver = Driver::start(&pool);
+    let mut driver = start(&pool);
     let damages: [(&str, &dyn Fn()); 4] = [
         ("damaged", &|| fs::write(&metadata, "not a database").unwrap()),
         ("missing", &|| fs::remove_file(&metadata).unwrap()),
@@ -153,7 +161,7 @@ fn a_full_pool_is_served_by_this_driver_and_by_the_next() {
     let pool = Pool::empty();
     std::os::unix::fs::symlink(image.directory("pool"), pool.root()).unwrap();
     pool.ok(["init", "db"]);
-    let mut driver = Driver::start(&pool);
+    let mut driver = start(&pool);
     let mut dd = Command::new("dd");
     dd.args(["if=/dev/zero", "bs=4096", "status=none"])
         .arg(format!("of={}", image.path().join("full").display()));

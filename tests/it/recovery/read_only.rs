@@ -45,6 +45,9 @@ fn on_a_read_only_pool_every_verb_that_reads_works_and_the_driver_knows_its_volu
     let saved = Pool::empty();
     saved.ok(["import", pool.dir().join("fresh.tar").to_str().unwrap(), "fresh"]);
     assert_eq!(saved.read("fresh", "only"), "copy");
+    // One that starts now serves as well.
+    driver.stop();
+    let driver = Driver::start(&pool);
     let got = driver.call("VolumeDriver.Get", &json!({"Name": "db"}));
     let mount = driver.call("VolumeDriver.Mount", &json!({"Name": "db", "ID": "m1"}));
     let listed = driver.call("VolumeDriver.List", &json!({}));
