@@ -46,6 +46,8 @@ pub struct Container {
     pub state: State,
     /// When it was created, in seconds since the epoch.
     pub created: i64,
+    /// How many times it mounts the volume: at so many paths.
+    pub mounts: usize,
     /// Whether the engine's restart policy is about to start it.
     pub restarting: bool,
     /// Its service in a compose project.

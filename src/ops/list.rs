@@ -88,6 +88,7 @@ mod tests {
             name: name.to_owned(),
             state: State::Running,
             created: 0,
+            mounts: 1,
             restarting: false,
             service: None,
             writes: Writes::default(),

@@ -21,16 +21,18 @@ pub(super) fn by_volume(list: &[ContainerSummary], drivers: &[String]) -> BTreeM
         for volume in summary.mounts.iter().flatten().filter_map(|mount| volume_of(mount, drivers)) {
             let containers = users.entry(volume.to_owned()).or_default();
             // A container may mount a volume at several paths.
-            if containers.iter().all(|container| container.id != id) {
-                containers.push(Container {
+            match containers.iter_mut().find(|container| container.id == id) {
+                Some(container) => container.mounts += 1,
+                None => containers.push(Container {
                     id: id.clone(),
                     name: name(summary),
                     state: state(summary),
                     created: summary.created.unwrap_or_default(),
+                    mounts: 1,
                     restarting: summary.state == Some(Listed::RESTARTING),
                     service: summary.labels.as_ref().and_then(service),
                     writes: writes(summary, drivers),
-                });
+                }),
             }
         }
     }

@@ -100,6 +100,18 @@ fn the_group_that_root_is_mapped_to_is_in_the_name_of_the_engines_directory() {
 }
 
 #[test]
+fn a_container_that_mounts_a_volume_twice_is_one_container_with_two_mounts() {
+    let (db, other) = (mount("volume", "db", "dvol"), mount("volume", "other", "dvol"));
+    let listed = json!([container('1', "running", "Up 2 seconds", &[db.clone(), other, db])]);
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, listed)]);
+    let mounts = |volume: &str| -> Vec<usize> {
+        let users = engine.docker().users_of(&volume.parse().unwrap()).unwrap();
+        users.iter().map(|user| user.mounts).collect()
+    };
+    assert_eq!((mounts("db"), mounts("other")), (vec![2], vec![1]));
+}
+
+#[test]
 fn only_volumes_of_the_driver_count_and_the_oldest_is_first() {
     let engine = FakeEngine::new(vec![(
         "GET /containers/json",

@@ -430,6 +430,7 @@ mod tests {
             name: name.to_owned(),
             state: State::Running,
             created,
+            mounts: 1,
             restarting: false,
             service: Some(service),
             writes: Writes::default(),

@@ -265,7 +265,9 @@ fn await_starting(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
             return Ok(());
         }
         let users = pool.containers().users_of(volume)?;
-        if users.iter().filter(|user| user.state != State::Stopped).count() >= bindings.len() {
+        // The engine asks for a mount for each path in a container.
+        let there = users.iter().filter(|user| user.state != State::Stopped).map(|user| user.mounts);
+        if there.sum::<usize>() >= bindings.len() {
             return Ok(());
         }
         sleep(START_POLL);
