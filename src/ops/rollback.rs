@@ -13,6 +13,7 @@ use super::commit::configured_author;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::restore::{self, Restore};
 use super::status::is_dirty;
+use crate::containers::State;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -64,8 +65,10 @@ pub fn snapshot(
         let branch = current_branch(&rows, &record)?;
         Ok::<_, Error>((record, branch))
     })?;
+    // A container that runs may hold in memory what is not in the tree yet.
+    let runs = pool.containers().users_of(&volume)?.iter().any(|user| user.state != State::Stopped);
     let clean = match &branch.head {
-        Some(head) if !is_dirty(pool, &record)? => Some(head.clone()),
+        Some(head) if !runs && !is_dirty(pool, &record)? => Some(head.clone()),
         _ => None,
     };
     let working_tree = pool.layout().full(&layout::working_tree(&volume, &branch.name));

@@ -19,14 +19,16 @@ const HEALTH_POLL: Duration = Duration::from_millis(200);
 /// How long one run of a command of `containers.ready` may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Waits until a container is ready, at the latest until `until`. Gives a line if it is not.
-pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> Result<(), String> {
+/// Waits until a container is ready, at the latest until `until`. Returns whether a check told it;
+/// gives a line if it is not ready.
+pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> Result<bool, String> {
+    let mut is_told = false;
     let mut commands = held.ready.as_slice();
     let mut can_probe = true;
     loop {
         let details = match pool.containers().details(&held.id) {
             Ok(details) => details,
-            Err(ContainerError::Gone { .. }) => return Ok(()),
+            Err(ContainerError::Gone { .. }) => return Ok(false),
             Err(error) => return Err(error.to_string()),
         };
         // Its restart policy may bring up one that died at its start.
@@ -34,10 +36,10 @@ pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> 
             return Err(format!("container {} has ended", held.name));
         }
         match details.health {
-            Some(Health::Healthy) => return Ok(()),
+            Some(Health::Healthy) => return Ok(true),
             Some(Health::Unhealthy) => return Err(format!("container {} is unhealthy", held.name)),
             Some(Health::Starting) => {}
-            None if commands.is_empty() => return Ok(()),
+            None if commands.is_empty() => return Ok(is_told),
             None => {}
         }
         let left = until.saturating_duration_since(Instant::now());
@@ -55,9 +57,13 @@ pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> 
             continue;
         };
         match (pool.containers().probe(&held.id, &check, left), is_command) {
-            (Ok(Probe::Passed), false) | (Err(ContainerError::Gone { .. }), _) => return Ok(()),
+            (Ok(Probe::Passed), false) => return Ok(true),
+            (Err(ContainerError::Gone { .. }), _) => return Ok(false),
             // A command that this container does not have is meant for another one.
-            (Ok(Probe::Passed | Probe::Impossible), true) => commands = commands.get(1..).unwrap_or_default(),
+            (Ok(done @ (Probe::Passed | Probe::Impossible)), true) => {
+                is_told |= done == Probe::Passed;
+                commands = commands.get(1..).unwrap_or_default();
+            }
             (Ok(Probe::Impossible), false) => can_probe = false,
             (Ok(Probe::Failed), _) => sleep(PROBE_PAUSE.min(left)),
             (Err(error), _) => return Err(error.to_string()),

@@ -44,7 +44,7 @@ impl Released {
             let until = Instant::now() + self.patience;
             let checked = self.held.iter().rev().filter(|held| held.is_awaited());
             let waited: Vec<_> = checked.map(|held| await_ready(pool, held, until)).collect();
-            let are_ready = !waited.is_empty() && waited.iter().all(Result::is_ok);
+            let are_ready = waited.iter().all(Result::is_ok) && waited.contains(&Ok(true));
             ready_ms = are_ready.then(|| milliseconds(self.since.elapsed()));
             self.problems.extend(waited.into_iter().filter_map(Result::err));
         }
