@@ -149,6 +149,16 @@ fn postgresql_under_load_is_committed_whole_in_each_way_of_quiescing() {
         copy.exec("pg_amcheck --install-missing --heapallindexed --all").ok();
         copy.remove();
     }
+    // A reset kills it in the middle of transactions. What it puts in their place is whole, and so
+    // is what its undo brings back, with all that was confirmed.
+    support::eventually("the clients write", || written() > before);
+    before = written();
+    for (verb, least) in [("reset --hard HEAD", 0), ("undo", before)] {
+        engine.sh(&format!("dvol {verb} -C loaded_pg")).ok();
+        assert!(written() >= least, "{verb}: what was confirmed before the kill is lost");
+        assert_eq!(database.query(SUMS), "t|t|t", "{verb}");
+        database.exec("pg_amcheck --install-missing --heapallindexed --all").ok();
+    }
     let _ = clients.kill();
     let _ = clients.wait();
     database.remove();
