@@ -1,9 +1,8 @@
 //! Finds the author of a commit when neither `--author` nor a setting names one: the environment,
 //! git's own configuration, then user@host.
 
-use std::process::{Command, Stdio};
-
 use super::environment;
+use super::git::Git;
 use super::output::Failure;
 use crate::model::Signature;
 
@@ -24,13 +23,13 @@ pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
 }
 
 /// Returns the author that the environment or git names.
-pub(super) fn from_surroundings() -> Signature {
+pub(super) fn from_surroundings(git: &Git) -> Signature {
     let (name, email) =
         (environment::variable("DVOL_AUTHOR_NAME"), environment::variable("DVOL_AUTHOR_EMAIL"));
     if let (Some(name), Some(email)) = (&name, &email) {
         return Signature { name: name.clone(), email: email.clone() };
     }
-    let git = from_git();
+    let git = from_git(git);
     let name = name.or(git.0);
     let email = email.or(git.1);
     match (name, email) {
@@ -51,17 +50,10 @@ fn user() -> String {
 }
 
 /// Returns `user.name` and `user.email` from git, if git is installed and knows them.
-fn from_git() -> (Option<String>, Option<String>) {
-    let output = Command::new("git")
-        .args(["config", "--null", "--get-regexp", "^user\\.(name|email)$"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let value = |key: &str| {
-        let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
-        entries.rev().find(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v.to_owned())
-    };
+fn from_git(git: &Git) -> (Option<String>, Option<String>) {
+    let settings = git.settings("^user\\.(name|email)$");
+    let value =
+        |key: &str| settings.iter().rfind(|(k, v)| k == key && !v.is_empty()).map(|(_, value)| value.clone());
     (value("user.name"), value("user.email"))
 }
 

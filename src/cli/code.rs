@@ -1,47 +1,50 @@
 //! Asks git for the state of the code in the current directory, which a commit records. Without
-//! git, a work tree or a commit, there is none.
+//! git, a work tree or a commit, there is none; nor inside a pool.
 
-use std::process::{Command, Stdio};
-
+use super::git::{Apart, Git};
 use super::output::Failure;
 use crate::model::CodeState;
 
 /// Returns the state of the code, if the current directory has any.
-pub(super) fn state() -> Option<CodeState> {
-    // Ignore untracked files, as `git describe --dirty` does.
-    let text = git(&["status", "--porcelain=v2", "--branch", "--untracked-files=no"])?;
-    let header = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(key));
-        line.map(|value| value.trim().to_owned())
+pub(super) fn state(git: &Git) -> Option<CodeState> {
+    let (repository, work_tree) = (git.repository()?, git.work_tree()?);
+    let commit = git.look_up(&["rev-parse", "--verify", "-q", "HEAD"]).filter(|id| is_object(id))?;
+    let branch = git.look_up(&["symbolic-ref", "--short", "-q", "HEAD"]);
+    let settings = git.settings("^(branch|remote)\\..*\\.(remote|url)$");
+    let setting = |wanted: String| {
+        let found = settings.iter().rfind(|(key, _)| *key == wanted);
+        found.map(|(_, value)| value.clone())
     };
-    let commit = header("branch.oid").filter(|oid| !oid.starts_with('('))?;
-    let branch = header("branch.head").filter(|branch| !branch.starts_with('('));
-    let upstream = header("branch.upstream").and_then(|name| name.split('/').next().map(str::to_owned));
-    let remote =
-        git(&["config", "--get", &format!("remote.{}.url", upstream.as_deref().unwrap_or("origin"))]);
+    let upstream = branch.as_ref().and_then(|branch| setting(format!("branch.{branch}.remote")));
+    let remote = setting(format!("remote.{}.url", upstream.as_deref().unwrap_or("origin")));
     let remote = remote.map(|url| without_secret(url.trim())).filter(|url| !url.is_empty());
-    Some(CodeState { remote, branch, commit, dirty: text.lines().any(|line| !line.starts_with("# ")) })
+    let apart = Apart::new(git, &repository, &commit).ok()?;
+    // Ignore untracked files, as `git describe --dirty` does, and do not look into submodules, where
+    // git would read their own settings. A file that only a filter can compare counts as changed.
+    let words = ["status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=dirty"];
+    let changes = apart.ask(Some(&work_tree), &[&words[..], &["--no-renames"]].concat())?;
+    Some(CodeState { remote, branch, commit, dirty: !changes.is_empty() })
 }
 
 /// Returns the ids of `revision` and its ancestors, newest first.
-pub(super) fn history(revision: &str) -> Result<Vec<String>, Failure> {
-    let known = (!revision.starts_with('-')).then(|| git(&["rev-list", revision, "--"])).flatten();
+pub(super) fn history(git: &Git, revision: &str) -> Result<Vec<String>, Failure> {
+    let known = if revision.starts_with('-') { None } else { ancestors(git, revision) };
     let known = known.ok_or_else(|| {
         Failure::Usage(format!("git finds no commit '{revision}': run dvol in the work tree of the code"))
     })?;
     Ok(known.lines().map(str::to_owned).collect())
 }
 
-/// Runs git and returns its standard output if it succeeds.
-pub(super) fn git(words: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .args(words)
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+fn ancestors(git: &Git, revision: &str) -> Option<String> {
+    let repository = git.repository()?;
+    let commit = git.look_up(&["rev-parse", "--verify", "-q", &format!("{revision}^{{commit}}")]);
+    let commit = commit.filter(|id| is_object(id))?;
+    Apart::new(git, &repository, &commit).ok()?.ask(None, &["rev-list", &commit, "--"])
+}
+
+/// Returns whether `text` is an object's whole name.
+fn is_object(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Removes the user and password from a URL: `https://me:token@host/x` becomes `https://host/x`.

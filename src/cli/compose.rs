@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::environment;
+use super::{environment, pools};
 use crate::model::{ProjectName, VolumeName};
 
 /// Where compose looks, the one that wins first.
@@ -39,12 +39,26 @@ impl Compose {
 }
 
 /// The project of the current directory; none where there is no compose file, or one that compose
-/// would refuse.
-pub(super) fn here() -> Option<Compose> {
-    project_of(&env::current_dir().ok()?, &environment::variable)
+/// would refuse. Of files inside a pool, such as the one at `pool`, none is read: a container may
+/// have written them.
+pub(super) fn here(pool: &Path) -> Option<Compose> {
+    let is_safe = |directory: &Path| !pools::holds(directory, pool);
+    project_of(&env::current_dir().ok()?, &environment::variable, &is_safe)
 }
 
-fn project_of(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Option<Compose> {
+fn project_of(
+    directory: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    is_safe: &dyn Fn(&Path) -> bool,
+) -> Option<Compose> {
+    let is_safe_file = |path: &Path| {
+        let real = fs::canonicalize(path).ok();
+        real.is_some_and(|real| real.is_file() && real.parent().is_some_and(is_safe))
+    };
+    let dotenv = |directory: &Path| {
+        let path = directory.join(".env");
+        if is_safe_file(&path) { read_dotenv(&path) } else { HashMap::new() }
+    };
     let mut variables = Variables { environment, files: vec![dotenv(directory)] };
     let set = |variables: &Variables<'_>| variables.get("COMPOSE_PROJECT_NAME");
     let files = match variables.get("COMPOSE_FILE") {
@@ -52,7 +66,8 @@ fn project_of(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) ->
             let separator = variables.get("COMPOSE_PATH_SEPARATOR").unwrap_or_else(|| ":".to_owned());
             Some(list.split(&separator).map(|file| directory.join(file)).collect())
         }
-        None => nearest(directory),
+        None if is_safe(directory) => nearest(directory),
+        None => None,
     };
     let Some(files) = files else {
         let project = ProjectName::normalized(&set(&variables)?)?;
@@ -65,6 +80,9 @@ fn project_of(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) ->
     }
     let mut contents = Contents::default();
     for file in &files {
+        if !is_safe_file(file) {
+            return None;
+        }
         contents.read(&fs::read_to_string(file).ok()?)?;
     }
     let project = match (set(&variables), &contents.name) {
@@ -117,8 +135,8 @@ fn nearest(directory: &Path) -> Option<Vec<PathBuf>> {
     })
 }
 
-fn dotenv(directory: &Path) -> HashMap<String, String> {
-    let lines = dotenvy::from_path_iter(directory.join(".env")).into_iter().flatten();
+fn read_dotenv(path: &Path) -> HashMap<String, String> {
+    let lines = dotenvy::from_path_iter(path).into_iter().flatten();
     lines.map_while(Result::ok).filter(|(_, value)| !value.is_empty()).collect()
 }
 
@@ -182,7 +200,7 @@ mod tests {
         let look = |name: &str| {
             environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
-        project_of(&home.join(inside), &look).map(|compose| compose.project.to_string())
+        project_of(&home.join(inside), &look, &|_| true).map(|compose| compose.project.to_string())
     }
 
     const PLAIN: (&str, &str) = ("compose.yaml", "services: {db: {image: busybox}}\n");

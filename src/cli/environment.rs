@@ -22,6 +22,11 @@ pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Iterates over the names of all variables.
+pub(super) fn names() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::vars_os().map(|(name, _)| name)
+}
+
 /// Returns the engine that `DOCKER_HOST` or `CONTAINER_HOST` names, else the one at Docker's usual
 /// socket. Never falls back to podman's socket: when Docker is down for a moment, its containers
 /// still exist.

@@ -2,10 +2,9 @@
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
 
-use super::environment;
 use super::output::Failure;
+use super::{environment, programs};
 use crate::error::Error;
 
 /// The flags `-m` and `-F`.
@@ -59,8 +58,8 @@ fn edit(before: &str, about: &str) -> Result<String, Failure> {
         ["DVOL_EDITOR", "GIT_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(environment::variable);
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
     // Like git, let the shell split the editor's own arguments.
-    let status =
-        Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(file.path()).status();
+    let mut shell = programs::command("sh");
+    let status = shell.arg("-c").arg(format!("{editor} \"$@\"")).arg(&editor).arg(file.path()).status();
     if !status.map_err(failed)?.success() {
         return Err(Failure::Failed(format!("cannot edit the message: the editor '{editor}' failed")));
     }

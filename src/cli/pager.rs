@@ -1,13 +1,13 @@
 //! Pages long text on a terminal through `DVOL_PAGER`, else `PAGER`, else `less -FRX`.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anstream::StripStream;
 
-use super::environment;
+use super::{environment, programs};
 
 /// A running pager; shows what is written to it, with colours.
 pub(super) struct Pager {
@@ -27,7 +27,7 @@ impl Pager {
         if wanted.trim() == "cat" {
             return None;
         }
-        let mut command = Command::new("sh");
+        let mut command = programs::command("sh");
         command.args(["-c", &wanted]).stdin(Stdio::piped());
         if environment::variable("LESS").is_none() {
             command.env("LESS", "FRX");

@@ -84,7 +84,7 @@ impl Session {
 
     /// Returns the compose project of this directory.
     pub(super) fn compose(&self) -> Option<&Compose> {
-        self.compose.get_or_init(compose::here).as_ref()
+        self.compose.get_or_init(|| compose::here(self.pool.layout().root())).as_ref()
     }
 
     /// Prints a result to standard output in the requested format.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{At as _, DiskError};
@@ -83,6 +84,23 @@ impl MountPoints {
         let inside = self.0.get_or_init(read).iter().find_map(|at| at.strip_prefix(&real).ok())?;
         Some(if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) })
     }
+}
+
+/// Lists the paths by which this process sees `directory`: its real path first, then those through
+/// other mounts of the same file system.
+pub fn paths_of(directory: &Path) -> Vec<PathBuf> {
+    let real = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let mounts = mounts("self").unwrap_or_default();
+    let identity = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let (own, mut paths) = (identity(&real), vec![real.clone()]);
+    if let Ok(Some(place)) = place(&real, &mounts) {
+        let of_place = mounts.iter().filter(|mount| place.is_within(&mount.root));
+        let inside = |mount: &Mount| Some(mount.at.join(place.path.strip_prefix(&mount.root.path).ok()?));
+        // Another mount may hide what lies there.
+        let seen = of_place.filter_map(inside).filter(|path| own.is_some() && identity(path) == own);
+        paths.extend(seen.filter(|path| *path != real));
+    }
+    paths
 }
 
 /// Lists one process of each mount namespace that belongs to a container.

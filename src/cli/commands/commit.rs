@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use super::log;
+use crate::cli::git::Git;
 use crate::cli::message::Message;
 use crate::cli::project;
 use crate::cli::project::ProjectArg;
@@ -12,6 +13,7 @@ use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author, code};
 use crate::model::{Daytime, Instant, ProjectName, Revision, Signature, Verb, VolumeName};
 use crate::ops::{self, AmendRequest, CommitRequest, Surroundings};
+use crate::pool::Pool;
 
 /// Save the working tree of the current branch as a commit
 ///
@@ -75,7 +77,7 @@ pub(in crate::cli) fn run(session: &Session, args: &CommitArgs) -> Outcome {
     let message = args.message.get("", &format!("Describe this state of volume {volume}."))?;
     let request = CommitRequest { volume: Some(volume), message, author, date };
     catch_interrupts(pool)?;
-    let committed = ops::commit(pool, &request, ask_git(args))?;
+    let committed = ops::commit(pool, &request, ask_git(pool, args))?;
     session.note_containers(&committed.disruption);
     session.note_copy(&committed.copied, &committed.quiesced, &committed.disruption);
     session.done(&committed)?;
@@ -95,7 +97,7 @@ fn commit_project(
     let message = args.message.get("", &format!("Describe this state of project {project}."))?;
     let request = CommitRequest { volume: None, message, author, date };
     catch_interrupts(pool)?;
-    let committed = ops::commit_project(pool, project, &request, ask_git(args))?;
+    let committed = ops::commit_project(pool, project, &request, ask_git(pool, args))?;
     let disruption = committed.first().map(|first| first.disruption.clone()).unwrap_or_default();
     session.note_containers(&disruption);
     for one in &committed {
@@ -109,10 +111,11 @@ fn commit_project(
 
 /// Asks git for the author and the state of the code on threads of their own, since git may be
 /// slow; returns a function that waits for the answers.
-fn ask_git(args: &CommitArgs) -> impl FnOnce() -> Surroundings + use<> {
-    let no_code = args.no_code;
-    let code = thread::spawn(move || if no_code { None } else { code::state() });
-    let author = thread::spawn(author::from_surroundings);
+fn ask_git(pool: &Pool, args: &CommitArgs) -> impl FnOnce() -> Surroundings + use<> {
+    let (no_code, git) = (args.no_code, Git::here(pool));
+    let for_author = git.clone();
+    let code = thread::spawn(move || if no_code { None } else { code::state(&git) });
+    let author = thread::spawn(move || author::from_surroundings(&for_author));
     move || Surroundings {
         author: author.join().expect("asking for the author does not panic"),
         code: code.join().unwrap_or_default(),

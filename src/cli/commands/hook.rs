@@ -1,10 +1,11 @@
 //! `dvol hook`
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
-use crate::cli::code::git;
+use crate::cli::git::{Git, Repository};
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
@@ -20,7 +21,8 @@ const MARK: &str = "# Made by dvol hook install, format 1.";
 ///
 /// After git checks out a branch, the hook switches the volume to the branch of the same name and,
 /// on first use, creates it from the volume's HEAD. Uncommitted changes stay in their branch. The
-/// hook never makes a git command fail.
+/// hook never makes a git command fail. If the repository has several work trees, the volume
+/// follows the one where the hook was installed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol hook install frob_mysql
@@ -49,6 +51,9 @@ enum HookVerb {
     /// Switch the volume to the branch of the code; the hook runs this
     #[command(hide = true)]
     PostCheckout {
+        /// Linked work tree that the volume follows [default: the main one]
+        #[arg(long, value_name = "NAME")]
+        work_tree: Option<OsString>,
         /// Arguments from git: previous HEAD, new HEAD, whether a branch was checked out
         #[arg(num_args = 0..)]
         words: Vec<String>,
@@ -58,9 +63,9 @@ enum HookVerb {
 pub(in crate::cli) fn run(session: &Session, args: &HookArgs) -> Outcome {
     match &args.verb {
         HookVerb::Install { sudo, volume } => install(session, *sudo, volume.as_ref()),
-        HookVerb::Uninstall => uninstall(),
-        HookVerb::PostCheckout { words } => {
-            if let Err(failure) = post_checkout(session, words) {
+        HookVerb::Uninstall => uninstall(&Git::here(&session.pool)),
+        HookVerb::PostCheckout { work_tree, words } => {
+            if let Err(failure) = post_checkout(session, work_tree.as_deref(), words) {
                 // git must not seem to fail because the hook did.
                 crate::cli::errors::exit(&failure, Some(&session.pool));
                 say("note", "the volume does not change; git is not affected");
@@ -70,12 +75,14 @@ pub(in crate::cli) fn run(session: &Session, args: &HookArgs) -> Outcome {
     }
 }
 
-fn hook_path() -> Result<PathBuf, Failure> {
-    let path = git(&["rev-parse", "--git-path", "hooks/post-checkout"]);
-    let path = path.ok_or_else(|| {
+/// Returns the repository around the current directory and the path of its hook.
+fn find(git: &Git) -> Result<(Repository, PathBuf), Failure> {
+    let path = git.look_up(&["rev-parse", "--git-path", "hooks/post-checkout"]);
+    let (repository, path) = git.repository().zip(path).ok_or_else(|| {
         Failure::Failed("not in a git repository: run dvol hook in the work tree of the code".to_owned())
     })?;
-    std::path::absolute(path.trim_end()).map_err(|error| Failure::Failed(error.to_string()))
+    let path = std::path::absolute(path).map_err(|error| Failure::Failed(error.to_string()))?;
+    Ok((repository, path))
 }
 
 fn is_ours(path: &Path) -> bool {
@@ -84,12 +91,14 @@ fn is_ours(path: &Path) -> bool {
 
 fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcome {
     let volume = session.pool.select(session.volume(volume)?.as_ref())?;
-    let path = hook_path()?;
-    let root = session.pool.layout().root().to_string_lossy().replace('\'', "'\\''");
+    let (repository, path) = find(&Git::here(&session.pool))?;
+    let root = quoted(session.pool.layout().root().as_os_str());
     let alone = if session.globals.disable_docker_integration { " --disable-docker-integration" } else { "" };
     let sudo = if sudo { "sudo -n " } else { "" };
+    let linked = repository.linked_name().map(|name| format!(" --work-tree {}", quoted(name)));
+    let linked = linked.unwrap_or_default();
     let line = format!(
-        "{sudo}dvol --pool '{root}' -C {volume} --lock-timeout 10{alone} hook post-checkout \"$@\" </dev/null || :"
+        "{sudo}dvol --pool {root} -C {volume} --lock-timeout 10{alone} hook post-checkout{linked} -- \"$@\" </dev/null || :"
     );
     if path.exists() && !is_ours(&path) {
         say("error", &format!("cannot install the hook: {} exists already", path.display()));
@@ -114,8 +123,13 @@ fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcom
     Ok(ExitCode::SUCCESS)
 }
 
-fn uninstall() -> Outcome {
-    let path = hook_path()?;
+/// Quotes a word for the shell.
+fn quoted(word: &OsStr) -> String {
+    format!("'{}'", word.to_string_lossy().replace('\'', "'\\''"))
+}
+
+fn uninstall(git: &Git) -> Outcome {
+    let (_, path) = find(git)?;
     if !is_ours(&path) {
         return Err(Failure::Failed(format!(
             "cannot uninstall the hook: {} was not installed by dvol",
@@ -126,9 +140,14 @@ fn uninstall() -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Switches the volume to the branch of the code.
-fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
+/// Switches the volume to the branch of the code. git runs the hook for every work tree of a
+/// repository; the volume follows one of them.
+fn post_checkout(session: &Session, followed: Option<&OsStr>, words: &[String]) -> Result<(), Failure> {
     let pool = &session.pool;
+    let git = Git::here(pool);
+    if git.repository().is_none_or(|repository| repository.linked_name() != followed) {
+        return Ok(());
+    }
     // git passes 0 as the third argument when it checked out single files.
     if words.get(2).is_some_and(|flag| flag == "0") {
         return Ok(());
@@ -138,7 +157,7 @@ fn post_checkout(session: &Session, words: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     // A detached HEAD has no branch to follow.
-    let Some(name) = git(&["symbolic-ref", "--short", "-q", "HEAD"]) else { return Ok(()) };
+    let Some(name) = git.look_up(&["symbolic-ref", "--short", "-q", "HEAD"]) else { return Ok(()) };
     let name = name.trim();
     let Ok(branch) = name.parse::<BranchName>() else {
         say("note", &format!("dvol: volume {volume} does not change: '{name}' is not a valid branch name"));

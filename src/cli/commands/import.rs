@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::process::ExitCode;
 
+use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
@@ -46,7 +47,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let author = author::from_surroundings();
+    let author = author::from_surroundings(&Git::here(pool));
     let imported = if let Some(name) = &args.from_docker {
         let volume: VolumeName = match args.operands.as_slice() {
             [] => name.parse()?,

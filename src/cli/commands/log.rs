@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
@@ -122,7 +123,7 @@ pub(in crate::cli) fn run(session: &Session, args: &LogArgs) -> Outcome {
         until: args.until.as_deref().map(|text| date(&session.pool, text, Daytime::End)).transpose()?,
         author: pattern(&args.author)?,
         grep: pattern(&args.grep)?,
-        code: args.code.as_deref().map(code::history).transpose()?,
+        code: args.code.as_deref().map(|text| code::history(&Git::here(&session.pool), text)).transpose()?,
         topological: args.graph,
         reverse: args.reverse,
         stat: args.stat,

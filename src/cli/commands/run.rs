@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::{Outcome, author};
@@ -59,7 +60,8 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     }
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
-    let snapshot = ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings())?;
+    let snapshot =
+        ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings(&Git::here(pool)))?;
 
     // From here on signals go to the command, and the rollback cannot be interrupted.
     let signals = Signals::new(SIGNALS).map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::cli::git::Git;
 use crate::cli::output::Failure;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
@@ -65,7 +66,7 @@ pub(in crate::cli) fn run(session: &Session, args: &TagArgs) -> Outcome {
                 name,
                 revision: operands.revision.unwrap_or_else(Revision::head),
                 message: args.message.join("\n\n"),
-                fallback: author::from_surroundings(),
+                fallback: author::from_surroundings(&Git::here(pool)),
                 force: args.force,
             };
             catch_interrupts(pool)?;

@@ -58,6 +58,28 @@ fn the_volume_follows_the_code() {
 }
 
 #[test]
+fn the_volume_follows_the_work_tree_of_its_hook_and_no_other() {
+    let pool = Pool::with_commits(&["one"]);
+    repository(&pool);
+    assert!(dvol(&pool, &["hook", "install", "db"]).status.success());
+    git(&pool, &["checkout", "-q", "-b", "feature"]);
+    git(&pool, &["worktree", "add", "-q", "../it's linked", "-b", "other"]);
+    assert_eq!(pool.ok(["branch", "--show-current"]), "feature\n");
+    git(&pool, &["-C", "../it's linked", "checkout", "-q", "-b", "third"]);
+    assert_eq!(pool.ok(["branch", "--show-current"]), "feature\n");
+    git(&pool, &["checkout", "-q", "master"]);
+    assert_eq!(pool.ok(["branch", "--show-current"]), "master\n");
+    // Installed in the linked one, it follows that one.
+    let at = pool.dir().join("it's linked");
+    let said = pool.command(["hook", "install", "db"]).current_dir(&at).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    git(&pool, &["-C", "../it's linked", "checkout", "-q", "other"]);
+    assert_eq!(pool.ok(["branch", "--show-current"]), "other\n");
+    git(&pool, &["checkout", "-q", "feature"]);
+    assert_eq!(pool.ok(["branch", "--show-current"]), "other\n");
+}
+
+#[test]
 fn a_hook_of_somebody_elses_is_left_alone() {
     let pool = Pool::with_commits(&["one"]);
     repository(&pool);

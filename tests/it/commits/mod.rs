@@ -8,3 +8,4 @@ mod limits;
 mod memory;
 mod space;
 mod unchanged;
+mod untrusted_code;
