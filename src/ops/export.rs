@@ -13,7 +13,7 @@ use crate::model::{
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 use crate::sys::error::At as _;
-use crate::sys::tree::ArchiveWriter;
+use crate::sys::tree::{ArchiveWriter, OpenTree};
 
 /// The name of the archive's first file, the manifest.
 pub(super) const MANIFEST: &str = "dvol.json";
@@ -67,14 +67,17 @@ pub fn export(
     out: &mut dyn Write,
 ) -> Result<Exported, Error> {
     let volume = pool.select(volume)?;
-    let found = pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, &volume)?, revision));
-    let (commit, tree, of_working_tree) = match found {
-        // No commit can be made any more, and nothing changes the tree.
-        Err(Error::NoCommits { volume, branch }) if disk::is_read_only(pool.layout().root()) => {
-            (stand_in(pool, &volume), layout::working_tree(&volume, &branch), true)
-        }
-        found => found.map(|Found { commit, tree, .. }| (commit, tree, false))?,
-    };
+    let (commit, tree, of_working_tree) = pool.read_again_if_moved(&volume, || {
+        let found = pool.store().read(|rows| pool.resolve(&rows, &existing(&rows, &volume)?, revision));
+        let (commit, tree, of_working_tree) = match found {
+            // No commit can be made any more, and nothing changes the tree.
+            Err(Error::NoCommits { volume, branch }) if disk::is_read_only(pool.layout().root()) => {
+                (stand_in(pool, &volume), layout::working_tree(&volume, &branch), true)
+            }
+            found => found.map(|Found { commit, tree, .. }| (commit, tree, false))?,
+        };
+        Ok((commit, OpenTree::open(&pool.layout().full(&tree))?, of_working_tree))
+    })?;
     let manifest = Manifest {
         format: FORMAT,
         made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
@@ -86,8 +89,12 @@ pub fn export(
     let mut writer = ArchiveWriter::new(out, &cancel);
     let seconds = u64::try_from(commit.date.micros / 1_000_000).unwrap_or(0);
     writer.text(MANIFEST, seconds, &format!("{text}\n")).at("write", archive)?;
-    writer.tree(&pool.layout().full(&tree), TREE)?;
+    writer.tree(tree, TREE)?;
     let stats = writer.finish().at("write", archive)?;
+    // If trash was emptied meanwhile, the archive may hold only a part of a commit that was dropped.
+    if let Err(error @ Error::Dropped { .. }) = pool.commit_tree(&commit.volume, &commit.id) {
+        return Err(error);
+    }
     Ok(Exported {
         volume: commit.volume,
         id: commit.id,

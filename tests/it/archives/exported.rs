@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
-use dvol::sys::tree::ArchiveWriter;
+use dvol::sys::tree::{ArchiveWriter, OpenTree};
 
 use super::by_tools::{PROGRAMS, Reach, fill};
 use super::contest::{Arena, can_run, import};
@@ -19,7 +19,7 @@ const NEVER: (i64, i64) = (i64::MAX, 0);
 fn export(tree: &Path) -> Vec<u8> {
     let (mut archive, cancel) = (Vec::new(), AtomicBool::new(false));
     let mut writer = ArchiveWriter::new(&mut archive, &cancel);
-    writer.tree(tree, ".").unwrap();
+    writer.tree(OpenTree::open(tree).unwrap(), ".").unwrap();
     writer.finish().unwrap();
     archive
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FileType, readlinkat};
@@ -17,6 +17,7 @@ use super::header::BLOCK;
 use super::pax::{ACCESS_LIST, DEFAULT_LIST, Records, XATTR};
 use super::write_header::{EntryHeader, pad, write_entry, write_text};
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
 use crate::sys::tree::copy::content::next_data;
 use crate::sys::tree::entry::attributes::{self, XattrHolder};
 use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_root, refusal};
@@ -50,6 +51,23 @@ impl ArchiveStats {
         self.attributes += 1;
         let entry = || String::from_utf8_lossy(entry).into_owned();
         self.first_attribute.get_or_insert_with(|| (attribute.to_owned(), entry()));
+    }
+}
+
+/// A tree that is open for reading: it can be read to its end although an operation moves it.
+pub struct OpenTree {
+    root: PathBuf,
+    handle: OwnedFd,
+}
+
+impl OpenTree {
+    /// Opens the tree at the directory `root`.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(root: &Path) -> Result<Self, DiskError> {
+        fault::point("archive.open").at("open", root)?;
+        Ok(OpenTree { root: root.to_owned(), handle: open_root(root)? })
     }
 }
 
@@ -98,14 +116,15 @@ impl<'w> ArchiveWriter<'w> {
         pad(self.out, text.len() as u64)
     }
 
-    /// Adds the tree at the directory `root` as the directory `name`.
+    /// Adds a tree, to which no process writes, as the directory `name`.
     ///
     /// # Errors
     /// Whatever cannot be read, with its path, and what cannot be written, with that of the
     /// archive.
-    pub fn tree(&mut self, root: &Path, name: &str) -> Result<(), DiskError> {
+    pub fn tree(&mut self, tree: OpenTree, name: &str) -> Result<(), DiskError> {
         let archive = Path::new("the archive");
-        let handle = open_root(root)?;
+        let OpenTree { root, handle } = tree;
+        let root = root.as_path();
         let stat = Stat::of(handle.as_fd()).at("read the attributes of", root)?;
         let mut reader = DirectoryReader::new();
         let mut path = format!("{name}/").into_bytes();
@@ -129,10 +148,9 @@ impl<'w> ArchiveWriter<'w> {
             if self.cancel.load(Ordering::Relaxed) {
                 return Err(DiskError::new("read", on_disk(), io::Error::from(io::ErrorKind::Interrupted)));
             }
-            let node = match Node::open(frame.names.handle.as_fd(), &name) {
-                Err(Errno::NOENT) => continue,
-                other => other.map_err(|errno| refusal("open", on_disk(), errno))?,
-            };
+            // An entry that is gone means that the tree is being deleted.
+            let node = Node::open(frame.names.handle.as_fd(), &name);
+            let node = node.map_err(|errno| refusal("open", on_disk(), errno))?;
             if !node.stat.same_mount(&frame.stat) {
                 return Err(mounted(on_disk()));
             }
