@@ -4,12 +4,12 @@
 use super::environment;
 use super::git::Git;
 use super::output::Failure;
-use crate::model::Signature;
+use crate::model::{Signature, is_control};
 
 /// Parses `Name <email>` or a name alone.
 pub(super) fn parse(text: &str) -> Result<Signature, Failure> {
     let bad = || Failure::Usage(format!("--author takes 'Name <email>', not '{text}'"));
-    if text.trim().is_empty() || text.chars().any(char::is_control) {
+    if text.trim().is_empty() || text.chars().any(is_control) {
         return Err(bad());
     }
     let Some((name, rest)) = text.split_once('<') else {

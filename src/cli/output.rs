@@ -2,7 +2,8 @@
 
 use std::io::{self, Write as _};
 
-use crate::report::label_style;
+use crate::model::plain_lines;
+use crate::report::{Door, label_style};
 
 /// Why a run failed.
 #[derive(Debug)]
@@ -30,9 +31,14 @@ impl<E: Into<crate::error::Error>> From<E> for Failure {
     }
 }
 
+/// Opens standard output: its colours are for a terminal, and nothing else acts on one.
+pub(super) fn out() -> Door<impl io::Write> {
+    Door::new(io::BufWriter::new(anstream::stdout().lock()))
+}
+
 /// Prints `label: text` to standard error, with the label in colour on a terminal.
 pub(super) fn say(label: &str, text: &str) {
-    let style = label_style(label);
+    let (style, text) = (label_style(label), plain_lines(text));
     // A failure to write to standard error cannot be reported anywhere.
     let _ = writeln!(anstream::stderr().lock(), "{style}{label}:{style:#} {text}");
 }

@@ -8,11 +8,12 @@ use std::sync::atomic::AtomicBool;
 use anstream::StripStream;
 
 use super::{environment, programs};
+use crate::report::Door;
 
 /// A running pager; shows what is written to it, with colours.
 pub(super) struct Pager {
     child: Child,
-    to: Option<Box<dyn Write>>,
+    to: Option<Door<Box<dyn Write>>>,
 }
 
 impl Pager {
@@ -39,7 +40,7 @@ impl Pager {
         let to = io::BufWriter::<ChildStdin>::new(child.stdin.take()?);
         let to: Box<dyn Write> =
             if plain { Box::new(StripStream::new(Box::new(to) as Box<dyn Write>)) } else { Box::new(to) };
-        Some(Pager { child, to: Some(to) })
+        Some(Pager { child, to: Some(Door::new(to)) })
     }
 
     /// Waits for the pager to exit; returns false if the shell did not find it.

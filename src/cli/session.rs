@@ -11,13 +11,13 @@ use super::compose::{self, Compose};
 use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
-use super::{Outcome, notices, pager, progress};
+use super::{Outcome, notices, output, pager, progress};
 use crate::containers::{ContainerRuntime, NoContainers};
 use crate::error::Error;
 use crate::layout::Layout;
-use crate::model::{HoldMode, Range, Revision, Verb, VolumeName};
+use crate::model::{HoldMode, Range, Revision, Verb, VolumeName, format_size};
 use crate::pool::{Disruption, Notice, Options, Pool};
-use crate::report::{self, Format, Lines, Text, Wrap};
+use crate::report::{self, Door, Format, Lines, Text, Wrap};
 use crate::sys::tree::{CopyStats, CopyWay, Rung};
 
 pub(super) struct Session {
@@ -89,7 +89,7 @@ impl Session {
 
     /// Prints a result to standard output in the requested format.
     pub(super) fn print<T: Text + Lines>(&self, report: &T) -> Result<(), Failure> {
-        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        let mut out = output::out();
         self.write(&mut out, report)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
@@ -146,7 +146,7 @@ impl Session {
                 return Ok(());
             }
         }
-        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        let mut out = output::out();
         write(&mut out)?;
         io::Write::flush(&mut out).map_err(Failure::Output)
     }
@@ -193,7 +193,8 @@ impl Session {
         if self.globals.verbose > 0 {
             let mut all = copied.clone();
             all += quiesced;
-            let rung = |name: &str, rung: &Rung| format!("{name} {} files, {} bytes", rung.files, rung.bytes);
+            let rung =
+                |name: &str, rung: &Rung| format!("{name} {} files, {}", rung.files, format_size(rung.bytes));
             let rungs = [
                 rung("cloned", &all.by_way[CopyWay::Cloned]),
                 rung("copied in the kernel", &all.by_way[CopyWay::Ranged]),
@@ -203,11 +204,8 @@ impl Session {
             say("note", &rungs.join("; "));
             if !disruption.containers.is_empty() {
                 let downtime_ms = disruption.downtime_ms;
-                let (files, bytes) = (quiesced.files, quiesced.moved());
-                say(
-                    "note",
-                    &format!("containers held for {downtime_ms} ms to copy {files} files, {bytes} bytes"),
-                );
+                let (files, bytes) = (quiesced.files, format_size(quiesced.moved()));
+                say("note", &format!("containers held for {downtime_ms} ms to copy {files} files, {bytes}"));
             }
         }
     }
@@ -252,5 +250,9 @@ pub(super) fn start_log(verbose: u8, quiet_level: &str) {
     let filter = environment::variable("DVOL_LOG").and_then(|text| EnvFilter::try_new(text).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(format!("warn,dvol={level}")));
     let colors = io::stderr().is_terminal() && environment::variable("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colors).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| Door::new(io::stderr()))
+        .with_ansi(colors)
+        .init();
 }

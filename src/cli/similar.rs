@@ -1,7 +1,7 @@
 //! "Did you mean": suggests names that are spelled like one that does not exist.
 
 use crate::error::Error;
-use crate::model::{BranchName, Revision, VolumeName};
+use crate::model::{BranchName, Revision, VolumeName, plain};
 use crate::pool::{Pool, SETTINGS, existing};
 use crate::store::Rows;
 
@@ -98,7 +98,7 @@ pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
         let commit = pool.commit_record(volume, id).ok().flatten()?;
         let date = commit.date.to_zoned().strftime("%Y-%m-%d").to_string();
         let subject: String = commit.message.lines().next().unwrap_or_default().chars().take(60).collect();
-        let subject = subject.replace(char::is_control, "\u{fffd}");
+        let subject = plain(&subject);
         text.push_str(&format!("\n  {} {date} - {subject}", distinct(id.as_str(), candidates)));
     }
     Some(text)

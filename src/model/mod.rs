@@ -8,6 +8,7 @@ mod date;
 mod id;
 mod names;
 mod operation;
+mod plain;
 mod quiesce;
 mod records;
 mod revision;
@@ -18,6 +19,7 @@ pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
 pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Verb};
+pub use plain::{escape, is_control, plain, plain_lines};
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
     Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,

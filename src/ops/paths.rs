@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serializer;
 
+use crate::model::is_control;
+
 /// Renders a path for scripts, with `\xNN` for each byte that is not UTF-8.
 pub(super) fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&escaped(path, |_| false))
@@ -14,7 +16,7 @@ pub(super) fn printable<S: Serializer>(path: &Path, serializer: S) -> Result<S::
 
 /// Renders a path for people; control characters are escaped as well.
 pub fn shown(path: &Path) -> String {
-    escaped(path, char::is_control)
+    escaped(path, is_control)
 }
 
 /// Renders the path of a directory that stands for everything in it.
@@ -53,6 +55,7 @@ mod tests {
         let path = Path::new(OsStr::from_bytes(b"a\xffb\xc3\xa9\x1b[2J"));
         assert_eq!(shown(path), "a\\xffb\u{e9}\\x1b[2J");
         assert_eq!(escaped(path, |_| false), "a\\xffb\u{e9}\u{1b}[2J");
+        assert_eq!(shown(Path::new("a\u{9b}\u{202e}b")), "a\\xc2\\x9b\\xe2\\x80\\xaeb");
         assert_eq!(shown(&folded(Path::new("a/b"))), "a/b/");
     }
 }

@@ -3,6 +3,7 @@
 //! [`verbs`] has one file a verb. What they share stands beside: the two traits ([`Text`],
 //! [`Lines`]), colours, words, and how lines are fitted to a terminal.
 
+mod door;
 mod json;
 mod style;
 mod text;
@@ -12,6 +13,7 @@ mod wrap;
 
 use std::io::{self, Write};
 
+pub use door::Door;
 pub use json::Lines;
 pub use style::label as label_style;
 pub use text::Text;

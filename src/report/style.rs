@@ -15,6 +15,9 @@ const CYAN: u8 = 30;
 const OLIVE: u8 = 64;
 const CRIMSON: u8 = 160;
 
+/// All colours in use.
+pub(super) const COLORS: [u8; 4] = [YELLOW, CYAN, OLIVE, CRIMSON];
+
 /// A commit's id, and a change to look at.
 pub(super) const COMMIT: Style = color(YELLOW);
 /// A tag beside a commit.
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn each_colour_can_be_read_on_black_and_on_white() {
-        for index in [YELLOW, CYAN, OLIVE, CRIMSON] {
+        for index in COLORS {
             let own = luminance(index) + 0.05;
             let (black, white) = (own / 0.05, 1.05 / own);
             assert!(black > 3.0 && white > 3.0, "{index}: {black:.1} on black, {white:.1} on white");

@@ -2,21 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::model::{CommitId, Signature, count};
+use crate::model::{CommitId, Signature, count, plain};
 
 /// Formats an author, safe for a terminal.
 pub(super) fn author(author: &Signature) -> String {
     plain(&author.to_string())
-}
-
-/// Replaces control characters, which could write over the terminal, in text of unknown origin.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
-/// Replaces control characters in each line.
-pub(super) fn plain_lines(text: &str) -> String {
-    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// Counts entries: `1 entry`, `2 entries`.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
+use dvol::model::format_size;
 use support::containers::{Container, Engine, quoted};
 use support::eventually;
 
@@ -107,9 +108,11 @@ fn who_asks_is_told_how_long_containers_were_held_and_what_was_copied_meanwhile(
         let done: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
         let (held, quiesced) = (&done["downtime_ms"], &done["quiesced"]);
         let (files, bytes) = (&quiesced["files"], &quiesced["bytes"]);
-        let words = format!("containers held for {held} ms to copy {files} files, {bytes} bytes");
+        let bytes = bytes.as_u64().expect("a number");
+        let size = format_size(bytes);
+        let words = format!("containers held for {held} ms to copy {files} files, {size}");
         assert!(run.stderr.contains(&words), "{words:?} is not in {:?}", run.stderr);
-        (held.as_u64().expect("a number"), bytes.as_u64().expect("a number"))
+        (held.as_u64().expect("a number"), bytes)
     };
 
     // Too young for the first pass, however long that takes to begin.

@@ -1,12 +1,13 @@
 //! `dvol hook`
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
 use crate::cli::git::{Git, Repository};
-use crate::cli::output::{Failure, say};
+use crate::cli::output::{self, Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
@@ -118,7 +119,10 @@ fn install(session: &Session, sudo: bool, volume: Option<&VolumeName>) -> Outcom
     }
     disk::write_new(&path, text.as_bytes(), 0o755)?;
     if session.is_text() {
-        println!("Volume {volume} follows the branches of the code ({})", path.display());
+        let mut out = output::out();
+        writeln!(out, "Volume {volume} follows the branches of the code ({})", path.display())
+            .and_then(|()| out.flush())
+            .map_err(Failure::Output)?;
     }
     Ok(ExitCode::SUCCESS)
 }

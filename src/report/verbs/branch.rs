@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use crate::model::plain;
 use crate::ops::{BranchList, CreatedBranch, DeletedBranch, RenamedBranch};
 use crate::report::json::{json_line, lines};
 use crate::report::style::GREEN;
 use crate::report::text::Text;
-use crate::report::words::plain;
 use crate::report::{Lines, Wrap};
 
 /// What to show of each branch.

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::status::letter;
-use crate::model::count;
+use crate::model::{count, plain};
 use crate::ops::{DiffEntry, DiffSide, shown};
 use crate::report::json::line;
 use crate::report::style::{GREEN, HUNK, RED};
-use crate::report::words::plain;
 use crate::sys::tree::{ChangeKind, EntryKind};
 
 /// The width of a table of counts, in columns.
@@ -78,7 +77,7 @@ pub fn diff_patch(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
 fn described(side: &DiffSide) -> String {
     let mut text = format!("{} mode {}, owner {}:{}", word(side.kind), side.mode, side.uid, side.gid);
     if let Some(target) = &side.target {
-        text.push_str(&format!(" -> {target}"));
+        text.push_str(&format!(" -> {}", plain(target)));
     }
     if let Some((major, minor)) = side.device {
         text.push_str(&format!(" {major}, {minor}"));
@@ -110,7 +109,8 @@ fn changed(entry: &DiffEntry, old: &DiffSide, new: &DiffSide) -> Vec<String> {
     };
     both("mode", old.mode.clone(), new.mode.clone());
     both("owner", format!("{}:{}", old.uid, old.gid), format!("{}:{}", new.uid, new.gid));
-    both("target", old.target.clone().unwrap_or_default(), new.target.clone().unwrap_or_default());
+    let target = |side: &DiffSide| side.target.as_deref().map(plain).unwrap_or_default();
+    both("target", target(old), target(new));
     both("device", format!("{:?}", old.device), format!("{:?}", new.device));
     both("hard links", old.links.to_string(), new.links.to_string());
     for xattr in &entry.xattrs {

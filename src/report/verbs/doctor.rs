@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
+use crate::model::plain;
 use crate::ops::{Check, Health};
 use crate::report::Wrap;
 use crate::report::json::json_lines;
 use crate::report::style::{COMMIT, GREEN, RED};
 use crate::report::text::Text;
-use crate::report::words::plain;
 
 impl Text for Vec<Check> {
     fn wrap(&self) -> Wrap {

@@ -4,12 +4,11 @@ use std::io::{self, Write};
 
 use tabwriter::{Alignment, TabWriter};
 
-use crate::model::format_size;
+use crate::model::{format_size, plain};
 use crate::ops::{DuEntry, Measured};
 use crate::report::Wrap;
 use crate::report::json::json_lines;
 use crate::report::text::Text;
-use crate::report::words::plain;
 
 impl Text for Vec<DuEntry> {
     fn wrap(&self) -> Wrap {

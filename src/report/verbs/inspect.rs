@@ -3,13 +3,12 @@
 use std::io::{self, Write};
 
 use crate::ops::Inspection;
-use crate::report::json::json_lines;
+use crate::report::json::{escaped, json_lines};
 use crate::report::text::Text;
 
 impl Text for Vec<Inspection> {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        writeln!(out)
+        writeln!(out, "{}", escaped(&serde_json::to_string_pretty(self)?))
     }
 }
 

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
+use crate::model::plain;
 use crate::ops::ReflogEntry;
 use crate::report::Wrap;
 use crate::report::json::json_lines;
 use crate::report::text::Text;
-use crate::report::words::plain;
 
 impl Text for Vec<ReflogEntry> {
     fn wrap(&self) -> Wrap {

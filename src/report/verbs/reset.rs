@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use crate::model::plain;
 use crate::ops::ResetDone;
 use crate::report::json::{json_line, json_lines};
 use crate::report::text::{Text, text_by_volume};
-use crate::report::words::{dropped, plain};
+use crate::report::words::dropped;
 
 impl Text for ResetDone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

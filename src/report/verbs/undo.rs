@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::model::plain;
 use crate::ops::Undone;
 use crate::report::json::{json_line, json_lines};
 use crate::report::text::Text;
-use crate::report::words::plain;
 
 impl Text for Undone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

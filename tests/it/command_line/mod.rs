@@ -6,4 +6,5 @@ mod fields;
 mod help_topics;
 mod outputs;
 mod surroundings;
+mod terminal;
 mod words;

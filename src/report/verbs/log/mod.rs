@@ -9,13 +9,13 @@ use super::status::letter;
 use graph::{Graph, Rails};
 pub use template::Template;
 
-use crate::model::{BranchName, CodeState, VolumeName};
+use crate::model::{BranchName, CodeState, VolumeName, plain};
 use crate::ops::{Log, LogEntry, StatusChange, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
 use crate::report::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
 use crate::report::text::Text;
-use crate::report::words::{author, plain};
+use crate::report::words::author;
 use crate::sys::tree::ChangeKind;
 
 /// How to show each commit.

@@ -1,8 +1,7 @@
 //! Renders commits through `log --format TEMPLATE`: `{short} {subject}`, or git's `%h %s`.
 
-use crate::model::BranchName;
+use crate::model::{BranchName, plain_lines};
 use crate::ops::LogEntry;
-use crate::report::words::plain_lines;
 
 /// The fields in braces, with git's placeholders of the same meaning.
 const FIELDS: [(&str, &str, Field); 21] = [
