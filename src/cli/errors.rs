@@ -102,7 +102,7 @@ pub(super) fn is_interrupt(error: &Error) -> bool {
     let kind = match error {
         Error::Disk(error) | Error::Extract(ExtractError::Disk(error)) => error.source.kind(),
         Error::Extract(ExtractError::Archive(source) | ExtractError::Entry { source, .. }) => source.kind(),
-        _ => return matches!(error, Error::Interrupted),
+        _ => return matches!(error, Error::Interrupted | Error::Lock(LockError::Interrupted)),
     };
     kind == io::ErrorKind::Interrupted
 }

@@ -73,6 +73,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     CompleteEnv::with_factory(completion::command).complete();
+    signals::survive_file_limits();
     let app = match parse() {
         Ok(app) => app,
         Err(code) => return code,

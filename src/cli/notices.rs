@@ -8,7 +8,11 @@ use crate::pool::Notice;
 pub(super) fn tell_warnings(notice: &Notice) {
     if !matches!(
         notice,
-        Notice::Waiting { .. } | Notice::Finished { .. } | Notice::Undone { .. } | Notice::Adopted { .. }
+        Notice::Waiting { .. }
+            | Notice::Stopping { .. }
+            | Notice::Finished { .. }
+            | Notice::Undone { .. }
+            | Notice::Adopted { .. }
     ) {
         tell(notice);
     }
@@ -18,6 +22,13 @@ pub(super) fn tell_warnings(notice: &Notice) {
 pub(super) fn tell(notice: &Notice) {
     match notice {
         Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, locked by {holder}")),
+        Notice::Stopping { container } => say(
+            "waiting",
+            &format!("for container {container} to stop; --stop-timeout SECONDS limits how long"),
+        ),
+        Notice::StillStopping { container } => {
+            say("note", &format!("container {container} is still stopping; the engine then starts it again"));
+        }
         Notice::Killed { container } => {
             say("warning", &format!("container {container} did not stop in time and was killed"));
         }

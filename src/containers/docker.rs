@@ -32,7 +32,7 @@ use bollard::query_parameters::{
 use self::connection::{CallError, Connection};
 use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
-    HostMount, Probe, ReadyCheck, State, StopOutcome, shell,
+    HostMount, Patience, Probe, ReadyCheck, State, StopOutcome, shell,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -52,6 +52,8 @@ const DEFAULT_STOP_TIMEOUT_SECONDS: i64 = 10;
 const UNKNOWN_STOP_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a start may take: the engine allows a volume driver 120 s for each Mount.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long to wait for a restart that the engine finishes by itself.
+const RESTART_MOMENT: Duration = Duration::from_secs(2);
 /// The message of runc when it gives up a freeze because processes keep coming and going (cgroup
 /// v1). The processes are thawed then.
 const FREEZE_FAILED: &str = "unable to freeze";
@@ -139,6 +141,7 @@ impl Docker {
         match error {
             CallError::Unreachable(reason) => self.unreachable(reason),
             refused if refused.is_no_such_container() => ContainerError::Gone { name: self.called(id) },
+            CallError::GivenUp => ContainerError::GivenUp { name: self.called(id) },
             refused => ContainerError::Refused { action, name: self.called(id), reason: refused.to_string() },
         }
     }
@@ -169,6 +172,20 @@ impl Docker {
         self.pass(point, action, id)?;
         let container = id.to_owned();
         Ok(self.connection.call(limit, move |client| call(client, container)))
+    }
+
+    /// Asks for a restart and waits at most `limit` for its end. The outer error is the fault
+    /// point's.
+    fn ask_restart(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+        limit: Duration,
+    ) -> Result<Result<(), CallError>, ContainerError> {
+        let options = RestartContainerOptions { t: timeout.map(whole_seconds), signal: None };
+        self.change("restart", "container.restart", id, limit, |client, id| async move {
+            client.restart_container(&id, Some(options)).await
+        })
     }
 
     /// Ignores the engine's refusal if the container is already in the requested state.
@@ -211,6 +228,7 @@ impl Docker {
         id: &str,
         timeout: Option<Duration>,
         signal: Option<&str>,
+        patience: &Patience<'_>,
     ) -> Result<StopOutcome, ContainerError> {
         match self.look(id)? {
             None => return Err(ContainerError::Gone { name: self.called(id) }),
@@ -220,10 +238,12 @@ impl Docker {
         let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + CALL_TIMEOUT;
         let options =
             StopContainerOptions { t: timeout.map(whole_seconds), signal: signal.map(str::to_owned) };
-        let answer = self.change("stop", "container.stop", id, limit, |client, id| async move {
-            client.stop_container(&id, Some(options)).await
-        })?;
-        if let Err(error @ CallError::Unreachable(_)) = answer {
+        self.pass("container.stop", "stop", id)?;
+        let container = id.to_owned();
+        let answer = self.connection.call_patiently(limit, patience, move |client| async move {
+            client.stop_container(&container, Some(options)).await
+        });
+        if let Err(error @ (CallError::Unreachable(_) | CallError::GivenUp)) = answer {
             return Err(self.error("stop", id, error));
         }
         match self.look(id)? {
@@ -364,7 +384,7 @@ impl ContainerRuntime for Docker {
             Err(CallError::Answer { status: 500.., message }) => Err(silent(message)),
             // An engine that does not know the volume yet asks the driver when it has to. What the
             // driver says of the volume does not matter, even if the client cannot parse it.
-            Ok(_) | Err(CallError::Answer { .. } | CallError::Other(_)) => Ok(()),
+            Ok(_) | Err(CallError::Answer { .. } | CallError::GivenUp | CallError::Other(_)) => Ok(()),
         }
     }
 
@@ -386,14 +406,19 @@ impl ContainerRuntime for Docker {
         Ok(health::details(inspected))
     }
 
-    fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
-        self.end(id, timeout, None)
+    fn stop(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+        patience: &Patience<'_>,
+    ) -> Result<StopOutcome, ContainerError> {
+        self.end(id, timeout, None, patience)
     }
 
     /// A stop, unlike a kill, returns when the container has ended, in every engine. An engine that
     /// is too old to know the signal sends the container's own first, and kills it at once.
     fn kill(&self, id: &str) -> Result<(), ContainerError> {
-        self.end(id, Some(Duration::ZERO), Some("SIGKILL")).map(drop)
+        self.end(id, Some(Duration::ZERO), Some("SIGKILL"), &Patience::ENDLESS).map(drop)
     }
 
     fn start(&self, id: &str) -> Result<(), ContainerError> {
@@ -435,20 +460,33 @@ impl ContainerRuntime for Docker {
         Ok(!self.is_podman()?)
     }
 
-    fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError> {
+    fn exec(
+        &self,
+        id: &str,
+        command: &str,
+        limit: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<Executed, ContainerError> {
         self.pass("container.exec", "run a command in", id)?;
         let (container, command) = (id.to_owned(), shell(command));
         self.connection
-            .call(limit, move |client| exec::run(client, container, command))
+            .call_patiently(limit, patience, move |client| exec::run(client, container, command))
             .map_err(|error| self.error("run a command in", id, error))
     }
 
-    fn probe(&self, id: &str, check: &ReadyCheck, limit: Duration) -> Result<Probe, ContainerError> {
+    fn probe(
+        &self,
+        id: &str,
+        check: &ReadyCheck,
+        limit: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<Probe, ContainerError> {
         let (container, command) = (id.to_owned(), check.command.clone());
         let limit = check.timeout.min(limit);
-        match self.connection.call(limit, move |client| exec::run(client, container, command)) {
+        let run = move |client| exec::run(client, container, command);
+        match self.connection.call_patiently(limit, patience, run) {
             Ok(done) => Ok(health::probe(done.code)),
-            Err(CallError::TimedOut) => Ok(Probe::Failed),
+            Err(CallError::TimedOut | CallError::GivenUp) => Ok(Probe::Failed),
             // It has ended, or is restarting: the caller finds out.
             Err(CallError::Answer { status: 409, .. }) => Ok(Probe::Failed),
             Err(error @ CallError::Unreachable(_)) => Err(self.error("run a command in", id, error)),
@@ -459,10 +497,17 @@ impl ContainerRuntime for Docker {
 
     fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError> {
         let limit = timeout.unwrap_or_else(|| self.own_stop_timeout(id)) + START_TIMEOUT;
-        let options = RestartContainerOptions { t: timeout.map(whole_seconds), signal: None };
-        let answer = self.change("restart", "container.restart", id, limit, |client, id| async move {
-            client.restart_container(&id, Some(options)).await
-        })?;
-        answer.map_err(|error| self.error("restart", id, error))
+        self.ask_restart(id, timeout, limit)?.map_err(|error| self.error("restart", id, error))
+    }
+
+    /// Docker finishes a restart whether or not the caller waits; podman may not.
+    fn begin_restart(&self, id: &str, timeout: Option<Duration>) -> Result<bool, ContainerError> {
+        if self.is_podman()? {
+            return self.restart(id, timeout).map(|()| true);
+        }
+        match self.ask_restart(id, timeout, RESTART_MOMENT)? {
+            Err(CallError::TimedOut) => Ok(false),
+            answer => answer.map(|()| true).map_err(|error| self.error("restart", id, error)),
+        }
     }
 }

@@ -51,6 +51,12 @@ pub enum ContainerError {
         /// What the engine said, or how long it was silent.
         reason: String,
     },
+    /// The caller gave up waiting for the container.
+    #[error("gave up waiting for container {name}")]
+    GivenUp {
+        /// Its id or name.
+        name: String,
+    },
     /// The container still runs after a stop.
     #[error("cannot stop container {name}: it is still running")]
     WillNotStop {

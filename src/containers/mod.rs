@@ -10,6 +10,7 @@ mod none;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::model::VolumeName;
@@ -182,6 +183,24 @@ pub enum StopOutcome {
     Killed,
 }
 
+/// What happens while a call waits for a container.
+pub struct Patience<'p> {
+    /// Whether the wait was given up.
+    pub cancel: Option<&'p AtomicBool>,
+    /// Called once when the wait becomes long.
+    pub slow: &'p dyn Fn(),
+}
+
+impl Patience<'_> {
+    /// Waits in silence, as long as it takes.
+    pub const ENDLESS: Patience<'static> = Patience { cancel: None, slow: &|| () };
+
+    /// Returns whether the wait was given up.
+    pub fn is_over(&self) -> bool {
+        self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
+    }
+}
+
 /// A container engine.
 pub trait ContainerRuntime: Send + Sync {
     /// Returns whether there is an engine. Without one, containers that an earlier operation held
@@ -277,8 +296,14 @@ pub trait ContainerRuntime: Send + Sync {
     /// own stop timeout or the engine's default.
     ///
     /// # Errors
-    /// When the engine does not answer or the container still runs afterwards.
-    fn stop(&self, id: &str, timeout: Option<Duration>) -> Result<StopOutcome, ContainerError>;
+    /// When the engine does not answer or the container still runs afterwards;
+    /// [`ContainerError::GivenUp`] if the wait is given up, while the engine goes on.
+    fn stop(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+        patience: &Patience<'_>,
+    ) -> Result<StopOutcome, ContainerError>;
 
     /// Ends a container at once, without a signal that it could act on.
     ///
@@ -308,15 +333,28 @@ pub trait ContainerRuntime: Send + Sync {
     /// end.
     ///
     /// # Errors
-    /// When the engine refuses, or the command takes longer.
-    fn exec(&self, id: &str, command: &str, limit: Duration) -> Result<Executed, ContainerError>;
+    /// When the engine refuses, or the command takes longer; [`ContainerError::GivenUp`] if the
+    /// wait is given up, while the command goes on.
+    fn exec(
+        &self,
+        id: &str,
+        command: &str,
+        limit: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<Executed, ContainerError>;
 
     /// Runs a check once inside a container, as the container's own user, for at most its timeout
-    /// or `limit`.
+    /// or `limit`. It has failed if the wait is given up.
     ///
     /// # Errors
     /// When there is no such container or the engine does not answer.
-    fn probe(&self, id: &str, check: &ReadyCheck, limit: Duration) -> Result<Probe, ContainerError>;
+    fn probe(
+        &self,
+        id: &str,
+        check: &ReadyCheck,
+        limit: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<Probe, ContainerError>;
 
     /// Returns whether [`ContainerRuntime::restart`] asks the volume driver for the mount point
     /// again. Otherwise the container comes up on the directory that was mounted before.
@@ -332,4 +370,13 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// As `stop` and `start`.
     fn restart(&self, id: &str, timeout: Option<Duration>) -> Result<(), ContainerError>;
+
+    /// Asks for a restart of a container that the engine is stopping, and leaves it to the engine
+    /// if that takes its time. Returns whether the container is up again already.
+    ///
+    /// # Errors
+    /// As `restart`.
+    fn begin_restart(&self, id: &str, timeout: Option<Duration>) -> Result<bool, ContainerError> {
+        self.restart(id, timeout).map(|()| true)
+    }
 }

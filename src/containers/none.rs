@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Container, ContainerError, ContainerRuntime, Details, Executed, Probe, ReadyCheck, StopOutcome};
+use super::{
+    Container, ContainerError, ContainerRuntime, Details, Executed, Patience, Probe, ReadyCheck, StopOutcome,
+};
 use crate::model::VolumeName;
 
 /// A runtime that knows no container.
@@ -29,7 +31,12 @@ impl ContainerRuntime for NoContainers {
     fn details(&self, id: &str) -> Result<Details, ContainerError> {
         Self::gone(id)
     }
-    fn stop(&self, id: &str, _timeout: Option<Duration>) -> Result<StopOutcome, ContainerError> {
+    fn stop(
+        &self,
+        id: &str,
+        _timeout: Option<Duration>,
+        _patience: &Patience<'_>,
+    ) -> Result<StopOutcome, ContainerError> {
         Self::gone(id)
     }
     fn kill(&self, id: &str) -> Result<(), ContainerError> {
@@ -44,10 +51,22 @@ impl ContainerRuntime for NoContainers {
     fn unpause(&self, id: &str) -> Result<(), ContainerError> {
         Self::gone(id)
     }
-    fn exec(&self, id: &str, _command: &str, _limit: Duration) -> Result<Executed, ContainerError> {
+    fn exec(
+        &self,
+        id: &str,
+        _command: &str,
+        _limit: Duration,
+        _patience: &Patience<'_>,
+    ) -> Result<Executed, ContainerError> {
         Self::gone(id)
     }
-    fn probe(&self, id: &str, _check: &ReadyCheck, _limit: Duration) -> Result<Probe, ContainerError> {
+    fn probe(
+        &self,
+        id: &str,
+        _check: &ReadyCheck,
+        _limit: Duration,
+        _patience: &Patience<'_>,
+    ) -> Result<Probe, ContainerError> {
         Self::gone(id)
     }
     fn restart(&self, id: &str, _timeout: Option<Duration>) -> Result<(), ContainerError> {

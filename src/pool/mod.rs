@@ -24,10 +24,11 @@ mod rebuild;
 mod settings;
 mod trees;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::containers::ContainerRuntime;
@@ -119,13 +120,15 @@ pub struct Pool {
     store: Store,
     options: Options,
     bindings: Bindings,
+    /// The ids of containers that the engine was stopping when the user interrupted that.
+    stopping: Mutex<BTreeSet<String>>,
 }
 
 impl Pool {
     /// Opens the pool at `layout`. Touches nothing on disk.
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
-        Pool { layout, store, options, bindings: Bindings::default() }
+        Pool { layout, store, options, bindings: Bindings::default(), stopping: Mutex::default() }
     }
 
     /// Gives a handle to the same pool that ignores Ctrl-C, for work that must run to completion.
@@ -173,15 +176,31 @@ impl Pool {
         (self.options.notices)(notice);
     }
 
+    /// Remembers that the engine is stopping a container and nobody waits for that.
+    fn note_stopping(&self, id: &str) {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+    }
+
+    fn is_stopping(&self, id: &str) -> bool {
+        self.stopping.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
     fn check_interrupted(&self) -> Result<(), Error> {
         if self.options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Takes a lock exclusively; tells for what and for whom it waits.
-    fn lock_exclusively(&self, file: PathBuf, what: &str, verb: &str) -> Result<LockGuard, Error> {
+    /// Takes a lock exclusively; tells for what and for whom it waits. Setting `cancel` ends the
+    /// wait.
+    fn lock_exclusively(
+        &self,
+        file: PathBuf,
+        what: &str,
+        verb: &str,
+        cancel: Option<&AtomicBool>,
+    ) -> Result<LockGuard, Error> {
         let waiting =
             |holder: &str| self.tell(&Notice::Waiting { what: what.to_owned(), holder: holder.to_owned() });
-        let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting };
+        let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting, cancel };
         Ok(LockFile::new(file).exclusive(&wait)?)
     }
 

@@ -20,6 +20,17 @@ pub enum Notice {
         /// The container's name.
         container: String,
     },
+    /// The operation waits for a container to stop.
+    Stopping {
+        /// The container's name.
+        container: String,
+    },
+    /// The operation was interrupted while the engine was stopping a container. The engine starts
+    /// it again as soon as it has stopped.
+    StillStopping {
+        /// The container's name.
+        container: String,
+    },
     /// The operation of a dead process was finished.
     Finished {
         /// What the operation did.

@@ -48,7 +48,7 @@ impl Store {
     }
 
     fn waiting(&self) -> Wait<'_> {
-        Wait { what: "the metadata", verb: "transaction", limit: self.wait, notice: &|_| () }
+        Wait { what: "the metadata", verb: "transaction", limit: self.wait, notice: &|_| (), cancel: None }
     }
 
     /// Takes the lock for a writer.

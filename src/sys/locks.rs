@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,9 @@ pub enum LockError {
         /// The time spent waiting.
         waited: Duration,
     },
+    /// The caller ended the wait.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// Says how to wait for a lock.
@@ -49,6 +53,8 @@ pub struct Wait<'a> {
     pub limit: Duration,
     /// Called once when the wait becomes long, with the holder's pid and verb.
     pub notice: &'a dyn Fn(&str),
+    /// Ends the wait when it is set.
+    pub cancel: Option<&'a AtomicBool>,
 }
 
 /// A file that can be locked.
@@ -146,6 +152,9 @@ impl LockFile {
                 let what = wait.what.to_owned();
                 return Err(LockError::TimedOut { what, holder: self.holder(), waited });
             }
+            if wait.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+                return Err(LockError::Interrupted);
+            }
             if waited >= NOTICE_AFTER && !told {
                 told = true;
                 (wait.notice)(&self.holder());
@@ -199,7 +208,13 @@ mod tests {
     use super::*;
 
     fn wait(limit_ms: u64) -> Wait<'static> {
-        Wait { what: "volume db", verb: "reset", limit: Duration::from_millis(limit_ms), notice: &|_| () }
+        Wait {
+            what: "volume db",
+            verb: "reset",
+            limit: Duration::from_millis(limit_ms),
+            notice: &|_| (),
+            cancel: None,
+        }
     }
 
     #[test]

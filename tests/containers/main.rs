@@ -16,6 +16,7 @@ mod failure;
 mod gate;
 mod import;
 mod installed;
+mod interrupted;
 mod killed_command;
 mod no_engine;
 mod order;

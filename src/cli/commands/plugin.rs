@@ -75,6 +75,10 @@ fn tell_systemd(phase: Phase) {
 fn log(notice: &Notice) {
     match notice {
         Notice::Waiting { what, holder } => tracing::info!(what, holder, "waiting for a lock"),
+        Notice::Stopping { container } => tracing::info!(container, "waiting for the container to stop"),
+        Notice::StillStopping { container } => {
+            tracing::warn!(container, "the container is still stopping; the engine then starts it again");
+        }
         Notice::Killed { container } => {
             tracing::warn!(container, "the container did not stop in time and was killed");
         }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
+use crate::cli::signals::interrupts;
 use crate::cli::{Outcome, author};
 use crate::error::Error;
 use crate::model::{Verb, VolumeName};
 use crate::ops;
 
-const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// Exit code of a shell for a command that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 /// Exit codes of a shell for a command that cannot be run, and for one that does not exist.
@@ -55,7 +55,8 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     // While the snapshot is made, a signal undoes it, as in other verbs.
     let flag = pool.interrupted();
     let mut ids = Vec::new();
-    for signal in SIGNALS {
+    let signals = interrupts();
+    for signal in signals.iter().copied() {
         ids.push(signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(failed)?);
     }
     let volume = session.volume(args.volume.as_ref())?;
@@ -64,7 +65,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
         ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings(&Git::here(pool)))?;
 
     // From here on signals go to the command, and the rollback cannot be interrupted.
-    let signals = Signals::new(SIGNALS).map_err(failed)?;
+    let signals = Signals::new(&signals).map_err(failed)?;
     for id in ids {
         signal_hook::low_level::unregister(id);
     }

@@ -9,14 +9,21 @@ use std::future::Future;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bollard::API_DEFAULT_VERSION;
 use bollard::errors::Error as BollardError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::tcp;
+use crate::containers::Patience;
+
+/// How often a wait looks whether it was given up.
+const POLL: Duration = Duration::from_millis(50);
+/// The wait after which the caller hears that it is long.
+const NOTICE_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a call failed, without what it was for.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub(super) enum CallError {
     Unreachable(String),
     /// The engine did not answer in time.
     TimedOut,
+    /// The caller gave up the wait.
+    GivenUp,
     /// The engine refused.
     Answer { status: u16, message: String },
     /// The engine's answer cannot be parsed.
@@ -50,6 +59,7 @@ impl fmt::Display for CallError {
         match self {
             CallError::Unreachable(reason) | CallError::Other(reason) => f.write_str(reason),
             CallError::TimedOut => f.write_str("the container engine did not answer in time"),
+            CallError::GivenUp => f.write_str("interrupted"),
             CallError::Answer { status, message } if message.is_empty() => {
                 write!(f, "the container engine answered with status {status}")
             }
@@ -93,14 +103,44 @@ impl Connection {
         F: FnOnce(bollard::Docker) -> Fut,
         Fut: Future<Output = Result<T, BollardError>> + Send + 'static,
     {
+        self.call_patiently(limit, &Patience::ENDLESS, call)
+    }
+
+    /// Makes one call that waits for a container, at most `limit`.
+    pub(super) fn call_patiently<T, F, Fut>(
+        &self,
+        limit: Duration,
+        patience: &Patience<'_>,
+        call: F,
+    ) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: FnOnce(bollard::Docker) -> Fut,
+        Fut: Future<Output = Result<T, BollardError>> + Send + 'static,
+    {
         let (handle, client) = self.client()?;
         // The client's own timeout covers only the head of an answer; ours covers all of it.
         let answer = call(client.with_timeout(limit.saturating_add(Duration::from_secs(1))));
         let (sender, receiver) = mpsc::sync_channel(1);
-        handle.spawn(async move {
+        let task = handle.spawn(async move {
             let _ = sender.send(tokio::time::timeout(limit, answer).await);
         });
-        match receiver.recv() {
+        let (start, mut is_told) = (Instant::now(), false);
+        let received = loop {
+            match receiver.recv_timeout(POLL) {
+                Err(RecvTimeoutError::Timeout) if patience.is_over() => {
+                    task.abort();
+                    return Err(CallError::GivenUp);
+                }
+                Err(RecvTimeoutError::Timeout) if !is_told && start.elapsed() >= NOTICE_AFTER => {
+                    is_told = true;
+                    (patience.slow)();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                other => break other,
+            }
+        };
+        match received {
             Ok(Ok(answer)) => answer.map_err(classify),
             Ok(Err(_elapsed)) => Err(CallError::TimedOut),
             Err(_gone) => Err(CallError::Other("the call to the container engine panicked".to_owned())),

@@ -239,7 +239,7 @@ fn stop_passes_on_the_timeout_and_tells_a_kill_from_an_end() {
             ("POST", 204, Value::Null),
             ("/json", 200, json!({"Id": id('1'), "Config": {"StopTimeout": 3}, "State": {"Running": true}})),
         ]);
-        assert_eq!(engine.docker().stop(&id('1'), timeout).unwrap(), outcome);
+        assert_eq!(engine.docker().stop(&id('1'), timeout, &Patience::ENDLESS).unwrap(), outcome);
         let asked = engine.asked();
         let stop = asked.iter().find(|a| a.starts_with("POST")).unwrap();
         assert!(stop.ends_with(query), "{stop}");
@@ -253,7 +253,7 @@ fn what_is_stopped_already_is_left_alone() {
         200,
         json!([ours('1', "exited", "Exited (137) 3 days ago")]),
     )]);
-    assert_eq!(engine.docker().stop(&id('1'), None).unwrap(), StopOutcome::Ended);
+    assert_eq!(engine.docker().stop(&id('1'), None, &Patience::ENDLESS).unwrap(), StopOutcome::Ended);
     assert_eq!(engine.asked().len(), 1);
 }
 
@@ -262,10 +262,10 @@ fn a_container_that_does_not_stop_is_named() {
     let running = || ("GET /containers/json", 200, json!([ours('1', "running", "Up 2 hours")]));
     let timeout = Some(Duration::from_secs(1));
     let engine = FakeEngine::new(vec![running(), ("POST", 204, Value::Null)]);
-    let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
+    let error = engine.docker().stop(&id('1'), timeout, &Patience::ENDLESS).unwrap_err();
     assert_eq!(error.to_string(), "cannot stop container name-1: it is still running");
     let engine = FakeEngine::new(vec![running(), ("POST", 500, json!({"message": "permission denied"}))]);
-    let error = engine.docker().stop(&id('1'), timeout).unwrap_err();
+    let error = engine.docker().stop(&id('1'), timeout, &Patience::ENDLESS).unwrap_err();
     assert_eq!(error.to_string(), "cannot stop container name-1: permission denied");
 }
 
@@ -277,8 +277,11 @@ fn a_container_that_deletes_itself_may_be_gone_after_its_stop_but_not_before() {
         ("POST", 204, Value::Null),
     ]);
     let docker = engine.docker();
-    assert_eq!(docker.stop(&id('1'), Some(Duration::from_secs(1))).unwrap(), StopOutcome::Ended);
-    let error = docker.stop(&id('1'), None).unwrap_err();
+    assert_eq!(
+        docker.stop(&id('1'), Some(Duration::from_secs(1)), &Patience::ENDLESS).unwrap(),
+        StopOutcome::Ended
+    );
+    let error = docker.stop(&id('1'), None, &Patience::ENDLESS).unwrap_err();
     assert_eq!(error.to_string(), "container name-1 does not exist any more");
 }
 

@@ -41,7 +41,9 @@ impl Gates {
 impl Pool {
     /// Takes the gate of a volume exclusively: from here on no container gets through Mount.
     pub(in crate::pool) fn shut_gate(&self, volume: &VolumeName, verb: &str) -> Result<LockGuard, Error> {
-        self.lock_exclusively(self.layout.gate_lock(volume), &format!("the gate of volume {volume}"), verb)
+        // Undoing an operation needs the gate as well, after an interrupt.
+        let what = format!("the gate of volume {volume}");
+        self.lock_exclusively(self.layout.gate_lock(volume), &what, verb, None)
     }
 
     /// Passes the gate of a volume together with others; waits while it is shut.
@@ -50,7 +52,7 @@ impl Pool {
     /// When it stays shut for longer than `limit`.
     pub fn pass_gate(&self, volume: &VolumeName, limit: Duration) -> Result<LockGuard, Error> {
         let what = format!("the gate of volume {volume}");
-        let wait = Wait { what: &what, verb: "mount", limit, notice: &|_| () };
+        let wait = Wait { what: &what, verb: "mount", limit, notice: &|_| (), cancel: None };
         Ok(LockFile::new(self.layout.gate_lock(volume)).shared(&wait)?)
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::containers::{Container, ContainerError, Details, Health, State, StopOutcome};
+use crate::containers::{Container, ContainerError, Details, Health, Patience, State, StopOutcome};
 use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, Quiesce, VolumeName};
 use crate::pool::{Notice, Pool, Purpose, Setting};
@@ -13,6 +13,8 @@ use crate::store::Rows;
 
 /// How long a command inside a container may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(600);
+/// How long it may take once the user has interrupted the operation.
+const OWED_COMMAND_LIMIT: Duration = Duration::from_secs(5);
 
 /// How containers end whose working tree is swapped. A later one is more careful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -297,8 +299,12 @@ impl<'p> ContainerPlanner<'p> {
     pub(in crate::pool) fn run_before(&mut self, holds: &[HeldContainer]) -> Result<(), Error> {
         for held in holds {
             for command in self.pre.remove(&held.id).unwrap_or_default() {
-                let done = match self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT) {
+                self.pool.check_interrupted()?;
+                let patience = Patience { cancel: Some(&self.pool.options.interrupted), slow: &|| () };
+                let done = self.pool.containers().exec(&held.id, &command, COMMAND_LIMIT, &patience);
+                let done = match done {
                     Err(ContainerError::Gone { .. }) => break,
+                    Err(ContainerError::GivenUp { .. }) => return Err(Error::Interrupted),
                     other => other?,
                 };
                 if done.code != 0 {
@@ -316,16 +322,13 @@ impl<'p> ContainerPlanner<'p> {
         match held.hold {
             HoldMode::Stop | HoldMode::Kill => match stop(self.pool, held) {
                 Err(Error::Container(ContainerError::Gone { .. })) => Ok(Some(HoldMode::Leave)),
-                other => other.map(|()| None),
+                other => other,
             },
             HoldMode::Pause | HoldMode::Restart if held.was_paused => Ok(None),
             HoldMode::Pause | HoldMode::Restart => {
                 let Err(error) = containers.pause(&held.id) else { return Ok(None) };
                 match self.state_of(held)? {
-                    Some(now) if now.restarting => {
-                        stop(self.pool, held)?;
-                        Ok(Some(HoldMode::Stop))
-                    }
+                    Some(now) if now.restarting => Ok(Some(stop(self.pool, held)?.unwrap_or(HoldMode::Stop))),
                     // It has ended by itself meanwhile.
                     Some(now) if now.state == State::Stopped => Ok(Some(HoldMode::Leave)),
                     None if matches!(error, ContainerError::Gone { .. }) => Ok(Some(HoldMode::Leave)),
@@ -347,27 +350,44 @@ impl<'p> ContainerPlanner<'p> {
     }
 }
 
-fn stop(pool: &Pool, held: &HeldContainer) -> Result<(), Error> {
+/// Stops a container. Gives how it is held if the user interrupts that: the engine goes on with the
+/// stop, so only a restart brings the container back.
+fn stop(pool: &Pool, held: &HeldContainer) -> Result<Option<HoldMode>, Error> {
     if held.was_paused {
         pool.containers().unpause(&held.id)?;
     }
     if held.hold == HoldMode::Kill {
-        return Ok(pool.containers().kill(&held.id)?);
+        pool.containers().kill(&held.id)?;
+        return Ok(None);
     }
-    if pool.containers().stop(&held.id, stop_timeout(held))? == StopOutcome::Killed {
-        pool.tell(&Notice::Killed { container: held.name.clone() });
+    let slow = || pool.tell(&Notice::Stopping { container: held.name.clone() });
+    let patience = Patience { cancel: Some(&pool.options.interrupted), slow: &slow };
+    match pool.containers().stop(&held.id, stop_timeout(held), &patience) {
+        Ok(StopOutcome::Killed) => pool.tell(&Notice::Killed { container: held.name.clone() }),
+        Ok(StopOutcome::Ended) => {}
+        Err(ContainerError::GivenUp { .. }) => {
+            pool.note_stopping(&held.id);
+            return Ok(Some(HoldMode::Restart));
+        }
+        Err(error) => return Err(error.into()),
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Runs the container's post-commit commands, whether or not the operation succeeded. Failures are
 /// only reported.
 pub(in crate::pool) fn run_after(pool: &Pool, held: &HeldContainer) {
     for command in &held.post {
-        let done = pool.containers().exec(&held.id, command, COMMAND_LIMIT);
+        // After an interrupt the container is still owed its command, but not for long.
+        let (cancel, limit) = match pool.check_interrupted() {
+            Ok(()) => (Some(pool.options.interrupted.as_ref()), COMMAND_LIMIT),
+            Err(_) => (None, OWED_COMMAND_LIMIT),
+        };
+        let done = pool.containers().exec(&held.id, command, limit, &Patience { cancel, slow: &|| () });
         let reason = match done {
             Ok(done) if done.code == 0 => continue,
             Err(ContainerError::Gone { .. }) => return,
+            Err(ContainerError::GivenUp { .. }) => "interrupted; it goes on in the container".to_owned(),
             Ok(done) => format!("exit code {}: {}", done.code, done.output),
             Err(error) => error.to_string(),
         };

@@ -137,8 +137,12 @@ impl<'p, T> Group<'p, T> {
         quiesced.note(&found)?;
         let planner = ContainerPlanner::new(quiesced.pool, Purpose::Copy, std::iter::empty())?;
         for held in &found {
-            planner.hold(held)?;
+            quiesced.pool.check_interrupted()?;
+            if let Some(other) = planner.hold(held)? {
+                quiesced.rewrite(&held.id, other)?;
+            }
         }
+        quiesced.pool.check_interrupted()?;
         Ok(quiesced)
     }
 
@@ -215,10 +219,12 @@ impl<'p, T> Quiesced<'p, T> {
             self.gates.open();
         }
         for held in found {
+            self.group.pool.check_interrupted()?;
             if let Some(other) = planner.hold(held)? {
                 self.group.rewrite(&held.id, other)?;
             }
         }
+        self.group.pool.check_interrupted()?;
         self.shut_gates()?;
         self.group.volumes().try_for_each(|volume| await_starting(self.group.pool, volume))
     }

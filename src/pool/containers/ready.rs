@@ -8,7 +8,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::containers::{ContainerError, Health, Probe, ReadyCheck, shell};
+use crate::containers::{ContainerError, Health, Patience, Probe, ReadyCheck, shell};
 use crate::model::HeldContainer;
 use crate::pool::Pool;
 
@@ -56,7 +56,8 @@ pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> 
             sleep(HEALTH_POLL.min(left));
             continue;
         };
-        match (pool.containers().probe(&held.id, &check, left), is_command) {
+        let patience = Patience { cancel: Some(&pool.options.interrupted), slow: &|| () };
+        match (pool.containers().probe(&held.id, &check, left, &patience), is_command) {
             (Ok(Probe::Passed), false) => return Ok(true),
             (Err(ContainerError::Gone { .. }), _) => return Ok(false),
             // A command that this container does not have is meant for another one.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::planner::{run_after, stop_timeout};
 use super::ready::await_ready;
-use crate::containers::ContainerError;
+use crate::containers::{ContainerError, Patience};
 use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, VolumeName};
 use crate::pool::{Disruption, HeldName, Notice, Pool, Setting};
@@ -92,6 +92,17 @@ pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Du
     problems
 }
 
+/// Waits until containers are down that a dead process may have asked the engine to stop, since
+/// starting one that is still stopping does nothing.
+pub(in crate::pool) fn await_stops(pool: &Pool, held: &[HeldContainer]) {
+    for one in held.iter().filter(|held| matches!(held.hold, HoldMode::Stop | HoldMode::Kill)) {
+        if pool.containers().details(&one.id).is_ok_and(|details| details.running) {
+            // If it fails, the start shows what is wrong.
+            let _ = pool.containers().stop(&one.id, stop_timeout(one), &Patience::ENDLESS);
+        }
+    }
+}
+
 fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> {
     let containers = pool.containers();
     // A paused container was not touched yet, or is let go already; engines start no paused
@@ -106,9 +117,16 @@ fn release_one(pool: &Pool, held: &HeldContainer) -> Result<(), ContainerError> 
         HoldMode::Leave => return Ok(()),
         HoldMode::Pause => return containers.unpause(&held.id),
         HoldMode::Stop | HoldMode::Kill => containers.start(&held.id)?,
+        HoldMode::Restart if pool.is_stopping(&held.id) && !held.was_paused => {
+            if !containers.begin_restart(&held.id, stop_timeout(held))? {
+                pool.tell(&Notice::StillStopping { container: held.name.clone() });
+            }
+        }
         HoldMode::Restart => {
-            containers.unpause(&held.id)?;
-            containers.restart(&held.id, stop_timeout(held))?;
+            // One that has stopped since cannot be thawed, and a restart starts it.
+            let thawed = containers.unpause(&held.id);
+            let restarted = containers.restart(&held.id, stop_timeout(held));
+            restarted.map_err(|error| thawed.err().unwrap_or(error))?;
         }
     }
     if held.was_paused { containers.pause(&held.id) } else { Ok(()) }

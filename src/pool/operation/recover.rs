@@ -14,7 +14,7 @@ use super::moves;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Operation, OperationId, Phase, Verb, VolumeName};
-use crate::pool::containers::release::release;
+use crate::pool::containers::release::{await_stops, release};
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
@@ -116,8 +116,12 @@ impl Pool {
         for mut operation in self.pending(volume)? {
             let finished = operation.phase == Phase::Published;
             let settled = operation.phase == Phase::Settled;
+            let may_be_stopping = operation.phase == Phase::Intended;
             self.settle_operation(&mut operation, None)?;
             self.recover_others(&operation)?;
+            if may_be_stopping {
+                await_stops(self, &operation.held);
+            }
             self.let_go(&mut operation)?;
             if !settled {
                 let verb = operation.verb;

@@ -44,7 +44,8 @@ impl Pool {
     pub fn begin(&self, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
         self.prepare_directories()?;
         let file = self.layout.volume_lock(volume);
-        let lock = self.lock_exclusively(file, &format!("volume {volume}"), &verb.to_string())?;
+        let cancel = Some(self.options.interrupted.as_ref());
+        let lock = self.lock_exclusively(file, &format!("volume {volume}"), &verb.to_string(), cancel)?;
         self.recover_locked(volume, &lock)?;
         self.clear_staging();
         Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })

@@ -104,7 +104,7 @@ pub(in crate::pool) fn expire<'o>(pool: &Pool, over: impl Iterator<Item = &'o Op
     }
     let Ok(limits) = pool.store.read(|rows| Limits::of(pool, &rows)) else { return };
     // Two processes at once must not both count from the same sum.
-    let wait = Wait { what: "trash", verb: "expire", limit: LOCK_WAIT, notice: &|_| {} };
+    let wait = Wait { what: "trash", verb: "expire", limit: LOCK_WAIT, notice: &|_| {}, cancel: None };
     let Ok(_guard) = LockFile::new(pool.layout.trash_lock()).exclusive(&wait) else { return };
     if let Some(schedule) = TrashSchedule::read(&pool.layout)
         && !schedule.is_due(pool.now().micros)

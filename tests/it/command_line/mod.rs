@@ -5,6 +5,7 @@ mod errors;
 mod fields;
 mod help_topics;
 mod outputs;
+mod signals;
 mod surroundings;
 mod terminal;
 mod words;
