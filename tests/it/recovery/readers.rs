@@ -79,8 +79,10 @@ fn reading_beside_commits_undos_and_resets_never_fails() {
             ] {
                 // An archive is no text.
                 let output = pool.command(words).output().unwrap();
+                let found =
+                    if words[0] == "fsck" { String::from_utf8_lossy(&output.stdout) } else { "".into() };
                 let said = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{words:?}: {said}");
+                assert!(output.status.success(), "{words:?}: {:?} {found}{said}", output.status);
                 count += 1;
             }
         }
