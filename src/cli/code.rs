@@ -19,8 +19,8 @@ pub(super) fn state(git: &Git) -> Option<CodeState> {
     let remote = setting(format!("remote.{}.url", upstream.as_deref().unwrap_or("origin")));
     let remote = remote.map(|url| without_secret(url.trim())).filter(|url| !url.is_empty());
     let apart = Apart::new(git, &repository, &commit).ok()?;
-    // Ignore untracked files, as `git describe --dirty` does, and do not look into submodules, where
-    // git would read their own settings. A file that only a filter can compare counts as changed.
+    // Ignore untracked files, as `git describe --dirty` does, and changes inside submodules, for
+    // which git would read their settings. A file that only a filter can compare counts as changed.
     let words = ["status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=dirty"];
     let changes = apart.ask(Some(&work_tree), &[&words[..], &["--no-renames"]].concat())?;
     Some(CodeState { remote, branch, commit, dirty: !changes.is_empty() })

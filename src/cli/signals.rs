@@ -37,8 +37,8 @@ pub(super) fn catch_interrupts(pool: &Pool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lets a write beyond the limit for files (`ulimit -f`) fail with an error, so that an operation is
-/// undone. The programs that dvol starts are not affected.
+/// Lets a write beyond the limit for files (`ulimit -f`) fail with an error, so that an operation
+/// is undone. The programs that dvol starts are not affected.
 pub(super) fn survive_file_limits() {
     // Without the handler the signal ends dvol, as it did before.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));

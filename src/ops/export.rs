@@ -91,7 +91,7 @@ pub fn export(
     writer.text(MANIFEST, seconds, &format!("{text}\n")).at("write", archive)?;
     writer.tree(tree, TREE)?;
     let stats = writer.finish().at("write", archive)?;
-    // If trash was emptied meanwhile, the archive may hold only a part of a commit that was dropped.
+    // If trash was emptied meanwhile, the archive may hold only a part of a dropped commit.
     if let Err(error @ Error::Dropped { .. }) = pool.commit_tree(&commit.volume, &commit.id) {
         return Err(error);
     }

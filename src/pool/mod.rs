@@ -176,7 +176,7 @@ impl Pool {
         (self.options.notices)(notice);
     }
 
-    /// Remembers that the engine is stopping a container and nobody waits for that.
+    /// Remembers that the engine is stopping a container and dvol does not wait for that.
     fn note_stopping(&self, id: &str) {
         self.stopping.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
     }

@@ -67,7 +67,7 @@ fn a_container_that_is_still_stopping_comes_back() {
         ))
         .ok();
     eventually("it runs", || started() == 1);
-    // It is told of after a second, and dvol does not wait for the rest.
+    // dvol says so after a second, and does not wait for the rest.
     let is_told = "grep -q 'for container cut_short to stop; --stop-timeout' /tmp/dvol-interrupted.$$";
     let said = engine.sh(&line("commit -m x cut_short", is_told, "INT"));
     assert!(said.code == 130 && said.stderr.contains("nothing changed"), "{said}");
