@@ -198,7 +198,8 @@ fn no_space() -> Vec<String> {
     ]
 }
 
-fn for_disk(error: &DiskError) -> Vec<String> {
+/// Returns the hints that depend on what the disk refused.
+pub(super) fn for_disk(error: &DiskError) -> Vec<String> {
     if let Some(obstacle) = Obstacle::of(error) {
         return vec![for_obstacle(obstacle, error)];
     }
@@ -220,6 +221,7 @@ fn for_obstacle(obstacle: &Obstacle, error: &DiskError) -> String {
         Obstacle::MountIn(mount) => format!("unmount it: umount {}", mount.display()),
         Obstacle::Immutable => format!("clear the flag: chattr -i {path}"),
         Obstacle::AppendOnly => format!("clear the flag: chattr -a {path}"),
+        Obstacle::ReadOnly => format!("make it writable: btrfs property set -ts {path} ro false"),
         Obstacle::Symlink | Obstacle::NotADirectory => {
             "move it to lost+found and make a tree from the head: dvol fsck --repair".to_owned()
         }

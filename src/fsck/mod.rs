@@ -30,6 +30,9 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::model::{VolumeName, count};
 use crate::pool::Pool;
+use crate::sys::obstacle::Obstacle;
+
+use survey::freeing;
 
 pub use deep::Deep;
 pub use repair::{Repair, repair};
@@ -201,6 +204,15 @@ fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
         let what =
             format!("holds {} of an operation whose record is lost", count(sweep.lost, "working tree"));
         report.add(Severity::Corrected, None, "staging", &what, "moved to .dvol/lost+found");
+    }
+    for left in &sweep.left {
+        let (subject, path) = (left.reason.path.display().to_string(), &left.reason.path);
+        let (severity, remedy) = match Obstacle::of(&left.reason) {
+            // Nothing is lost, and nothing refers to it.
+            Some(obstacle) => (Severity::Note, format!("{}, then dvol deletes it", freeing(obstacle, path))),
+            None => (Severity::Warning, "remove the cause, then dvol deletes it".to_owned()),
+        };
+        report.add(severity, None, &subject, &left.to_string(), &remedy);
     }
     for (volume, reason) in &sweep.failed {
         let what = format!("cannot finish or undo the operation of a dead process: {reason}");

@@ -1,8 +1,9 @@
 //! Checking one volume's records against its directories.
 
-use super::survey::{Fault, VolumeRecords, advice, survey};
+use super::survey::{Fault, VolumeRecords, freeing, survey};
 use super::{Repair, Report};
 use crate::error::Error;
+use crate::layout;
 use crate::model::{Phase, VolumeName};
 use crate::pool::Pool;
 
@@ -17,8 +18,14 @@ pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Re
     for fault in faults(pool, name)? {
         let (severity, subject, what) = (fault.severity(), fault.subject(), fault.what());
         let Some(about) = fault.remedy(adopt) else {
-            let advice = if let Fault::Obstacle(_, obstacle) = &fault { advice(obstacle) } else { "" };
-            report.add(severity, Some(name), &subject, &what, advice);
+            let advice = match &fault {
+                Fault::Obstacle(branch, obstacle) => {
+                    let tree = pool.layout().full(&layout::working_tree(name, branch));
+                    format!("{}, then dvol can move it", freeing(obstacle, &tree))
+                }
+                _ => String::new(),
+            };
+            report.add(severity, Some(name), &subject, &what, &advice);
             continue;
         };
         let repair = Repair::Volume { name: name.clone(), about, adopt };

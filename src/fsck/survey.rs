@@ -149,12 +149,14 @@ impl Fault {
     }
 }
 
-/// Says what a person can do about a working tree that only a person can free.
-pub(super) fn advice(obstacle: &Obstacle) -> &'static str {
+/// Says how a person frees what is at `path`, which only a person can free.
+pub(super) fn freeing(obstacle: &Obstacle, path: &Path) -> String {
+    let path = path.display();
     match obstacle {
-        Obstacle::Immutable => "chattr -i lets dvol move it",
-        Obstacle::AppendOnly => "chattr -a lets dvol move it",
-        _ => "umount lets dvol move it",
+        Obstacle::Immutable => format!("run chattr -i {path}"),
+        Obstacle::AppendOnly => format!("run chattr -a {path}"),
+        Obstacle::ReadOnly => format!("run btrfs property set -ts {path} ro false"),
+        _ => format!("run umount {path}"),
     }
 }
 

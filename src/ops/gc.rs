@@ -7,9 +7,10 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::model::OperationId;
 use crate::pool::{Pool, TrashEntry};
+use crate::sys::tree::LeftBehind;
 
 /// What `gc` deleted or would delete. The trash of an operation goes as a whole or not at all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Collected {
     /// How many operations can no longer be undone.
     pub operations: usize,
@@ -23,12 +24,18 @@ pub struct Collected {
     pub dry_run: bool,
     /// One line for each operation whose trash could not be deleted.
     pub failed: Vec<String>,
+    /// How many entries the kernel keeps from being deleted, of this trash and of earlier trash.
+    pub left: u64,
+    /// Why, for each place.
+    #[serde(skip)]
+    pub reasons: Vec<LeftBehind>,
 }
 
 /// Deletes the trash that `trash.keep` and `trash.max-size` do not keep, or with `all` everything
 /// in trash.
 ///
-/// What cannot be deleted is reported in the result and does not stop the rest.
+/// What cannot be deleted is reported in the result and does not stop the rest. What the kernel
+/// keeps is no failure: each recovery tries again to delete it.
 ///
 /// # Errors
 /// When the metadata or trash cannot be read.
@@ -61,6 +68,7 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
     let bytes = |of: &BTreeSet<OperationId>| {
         entries.iter().filter(|entry| of.contains(&entry.operation)).map(|entry| entry.bytes).sum()
     };
+    let reasons = if dry_run { Vec::new() } else { pool.delete_leftovers()? };
     Ok(Collected {
         operations: freed.len(),
         bytes: bytes(&freed),
@@ -68,5 +76,7 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
         kept_bytes: bytes(&left),
         dry_run,
         failed,
+        left: reasons.iter().map(|left| left.entries).sum(),
+        reasons,
     })
 }

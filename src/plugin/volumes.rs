@@ -1,9 +1,9 @@
 //! Serves the volumes of a pool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -43,6 +43,8 @@ pub struct PoolService {
     mounting: AtomicUsize,
     /// Whether the recorded mounts may differ from the engine's.
     needs_reconcile: AtomicBool,
+    /// What the last recovery could not delete.
+    left_behind: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// Inode, length and time of change of a file.
@@ -62,6 +64,7 @@ impl PoolService {
             statuses: Mutex::default(),
             mounting: AtomicUsize::new(0),
             needs_reconcile: AtomicBool::new(true),
+            left_behind: Mutex::default(),
         }
     }
 
@@ -172,14 +175,22 @@ impl Drop for Mounting<'_> {
     }
 }
 
-fn report(sweep: Result<Sweep, Error>) {
-    match sweep {
-        Ok(sweep) => {
-            for (volume, reason) in &sweep.failed {
-                tracing::warn!(%volume, reason, "cannot recover an interrupted operation now");
-            }
+impl PoolService {
+    /// Logs what a recovery could not do. What cannot be deleted is logged once: it may stay.
+    fn report(&self, sweep: Result<Sweep, Error>) {
+        let sweep = match sweep {
+            Ok(sweep) => sweep,
+            Err(error) => return tracing::warn!(%error, "cannot read the journal now"),
+        };
+        for (volume, reason) in &sweep.failed {
+            tracing::warn!(%volume, reason, "cannot recover an interrupted operation now");
         }
-        Err(error) => tracing::warn!(%error, "cannot read the journal now"),
+        let mut known = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
+        let left: BTreeMap<_, _> = sweep.left.iter().map(|left| (left.reason.path.clone(), left)).collect();
+        for (path, left) in left.iter().filter(|(path, _)| !known.contains(*path)) {
+            tracing::warn!(path = %path.display(), "deleted trash, but an entry of it {left}");
+        }
+        *known = left.into_keys().collect();
     }
 }
 
@@ -285,7 +296,7 @@ impl VolumeService for PoolService {
 
     fn recover(&self) {
         if !self.is_missing() {
-            report(self.pool.recover_all_trees());
+            self.report(self.pool.recover_all_trees());
             self.remember();
         }
         let _ = self.pool_on_host();
@@ -308,7 +319,7 @@ impl VolumeService for PoolService {
 
     fn sweep(&self) {
         if !self.is_missing() {
-            report(self.pool.recover());
+            self.report(self.pool.recover());
             self.remember();
         }
     }

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, accessat, statx};
 use rustix::io::Errno;
 
+use super::disk;
 use super::error::{At as _, DiskError};
 use super::mounts::MountPoints;
 
@@ -24,6 +25,9 @@ pub enum Obstacle {
     /// Its append-only flag is set.
     #[error("its append-only flag is set")]
     AppendOnly,
+    /// A subvolume of btrfs that is read-only, as snapshots are.
+    #[error("it is a read-only subvolume")]
+    ReadOnly,
     /// A symlink stands where a directory should be.
     #[error("it is a symlink")]
     Symlink,
@@ -108,10 +112,19 @@ fn of_entry(path: &Path, stat: &Statx, mounts: &MountPoints) -> Option<Obstacle>
         return Some(Obstacle::Mount);
     }
     let flag = Obstacle::flag(stat.stx_attributes);
-    flag.or_else(|| match mounts.within(path)? {
+    let is_directory = FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory;
+    let read_only = || (is_directory && is_read_only_subvolume(path)).then_some(Obstacle::ReadOnly);
+    flag.or_else(read_only).or_else(|| match mounts.within(path)? {
         mount if mount == path => Some(Obstacle::Mount),
         mount => Some(Obstacle::MountIn(mount)),
     })
+}
+
+/// Returns whether `path` is in a subvolume that is read-only on a file system that is not: the
+/// kernel refuses to move it to another directory.
+fn is_read_only_subvolume(path: &Path) -> bool {
+    let access = accessat(CWD, path, Access::WRITE_OK, AtFlags::empty());
+    access == Err(Errno::ROFS) && !disk::is_read_only(path)
 }
 
 fn stat(path: &Path) -> Result<Option<Statx>, DiskError> {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::hints;
 use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::ops;
@@ -27,6 +28,12 @@ pub(in crate::cli) fn run(session: &Session, args: &GcArgs) -> Outcome {
     session.done(&collected)?;
     for reason in &collected.failed {
         say("error", reason);
+    }
+    for left in &collected.reasons {
+        say("warning", &format!("{} {left}", left.reason.path.display()));
+        for hint in hints::for_disk(&left.reason) {
+            say("hint", &format!("{hint}; the next operation deletes it"));
+        }
     }
     Ok(if collected.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

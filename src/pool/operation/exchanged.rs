@@ -86,7 +86,7 @@ impl Pool {
                 disk::sync_directory(&trash)?;
             }
         }
-        tree::remove_tree(&trash)
+        self.delete_trash(&operation.id)
     }
 }
 

@@ -291,11 +291,13 @@ impl<T> Published<'_, T> {
 }
 
 impl Pool {
-    /// Moves what no record names any more out of the way and empties the operation's staging.
+    /// Moves what no record names any more out of the way and empties the operation's staging. What
+    /// the kernel keeps there belongs to no operation from then on.
     pub(in crate::pool) fn clear(&self, operation: &Operation) -> Result<(), Error> {
         moves::retire(&self.layout, &operation.plan.retire)?;
         // The journal says where they come from, and is about to forget it.
         moves::sync_parents(&self.layout, &operation.plan.retire)?;
-        Ok(tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?)
+        tree::remove_what_goes(&self.layout.full(&layout::staging_of(&operation.id)))?;
+        Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::pool::containers::release::{await_stops, release};
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
-use crate::sys::tree;
+use crate::sys::tree::{self, LeftBehind};
 
 /// How many times recovery tries to start a container before it leaves it to its owner.
 const MAX_ATTEMPTS: u32 = 5;
@@ -35,7 +35,7 @@ pub struct Recovered {
 }
 
 /// What one sweep over the whole pool did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Sweep {
     /// The operations that were finished or undone.
     pub recovered: Vec<Recovered>,
@@ -45,6 +45,8 @@ pub struct Sweep {
     pub lost: usize,
     /// Volumes that could not be recovered now, and why.
     pub failed: Vec<(VolumeName, String)>,
+    /// What the kernel keeps from being deleted, for each directory in staging.
+    pub left: Vec<LeftBehind>,
 }
 
 impl Pool {
@@ -65,7 +67,7 @@ impl Pool {
                 Err(error) => sweep.failed.push((volume, error.to_string())),
             }
         }
-        (sweep.orphans, sweep.lost) = self.clear_orphans()?;
+        self.clear_orphans(&mut sweep)?;
         Ok(sweep)
     }
 
@@ -178,7 +180,7 @@ impl Pool {
                     self.tell(&Notice::SetAside { volume, entries, place: lost });
                 }
                 self.forget_staged(operation)?;
-                tree::remove_tree(&self.layout.full(&layout::staging_of(&operation.id)))?;
+                tree::remove_what_goes(&self.layout.full(&layout::staging_of(&operation.id)))?;
                 drop(gate);
                 self.settled(operation, false)
             }
@@ -233,15 +235,24 @@ impl Pool {
     /// operation.
     pub(in crate::pool) fn clear_staging(&self) {
         if disk::names_in(&self.layout.staging()).is_ok_and(|names| !names.is_empty()) {
-            let _ = self.clear_orphans();
+            let _ = self.clear_orphans(&mut Sweep::default());
         }
     }
 
-    /// Deletes from staging what no journal entry owns. Gives how many directories were deleted,
-    /// and how many were moved to lost+found, as they hold a working tree. Staging directories are
-    /// made in the transaction that writes their entry, so none can appear while the metadata is
-    /// read.
-    fn clear_orphans(&self) -> Result<(usize, usize), Error> {
+    /// Deletes what is left of trash that was deleted; returns what the kernel keeps.
+    ///
+    /// # Errors
+    /// When the metadata or staging cannot be read, or the disk fails.
+    pub fn delete_leftovers(&self) -> Result<Vec<LeftBehind>, Error> {
+        let mut sweep = Sweep::default();
+        self.clear_orphans(&mut sweep)?;
+        Ok(sweep.left)
+    }
+
+    /// Deletes from staging what no journal entry owns; moves directories that hold a working tree
+    /// to lost+found. Staging directories are made in the transaction that writes their entry, so
+    /// none can appear while the metadata is read.
+    fn clear_orphans(&self, sweep: &mut Sweep) -> Result<(), Error> {
         let orphans: Vec<OsString> = self.store.read(|rows| {
             let owned: Vec<OsString> =
                 rows.journal()?.iter().map(|operation| OsString::from(operation.id.as_str())).collect();
@@ -249,7 +260,6 @@ impl Pool {
             names.retain(|name| !owned.contains(name));
             Ok::<_, Error>(names)
         })?;
-        let (mut lost, mut deleted) = (0, 0);
         for name in &orphans {
             let orphan = self.layout.staging().join(name);
             // Trash that is being deleted is no operation's either, and nothing to report.
@@ -259,13 +269,14 @@ impl Pool {
                 // it.
                 let (folder, name) = (self.layout.lost_and_found(), name.to_string_lossy());
                 disk::rename_to_free(&orphan, &folder, layout::PRIVATE_MODE, &name)?;
-                lost += 1;
+                sweep.lost += 1;
+            } else if let Some(left) = tree::remove_what_goes(&orphan)? {
+                sweep.left.push(left);
             } else {
-                tree::remove_tree(&orphan)?;
-                deleted += usize::from(is_operation);
+                sweep.orphans += usize::from(is_operation);
             }
         }
-        Ok((deleted, lost))
+        Ok(())
     }
 }
 

@@ -101,7 +101,7 @@ impl<'p> Session<'p> {
         self.pool.check_interrupted()?;
         let id = self.pool.new_operation_id();
         let clear = || {
-            let _ = tree::remove_tree(&self.pool.layout.full(&layout::staging_of(&id)));
+            let _ = tree::remove_what_goes(&self.pool.layout.full(&layout::staging_of(&id)));
         };
         let result = self.pool.store.write(|writer| {
             let head_before = head(writer, &self.volume)?;

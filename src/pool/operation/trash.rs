@@ -270,11 +270,12 @@ impl Pool {
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
     }
 
-    /// Deletes the trash of an operation.
+    /// Deletes the trash of an operation. What the kernel keeps stays in staging; each recovery
+    /// tries to delete that, and reports it.
     ///
     /// # Errors
-    /// When it cannot be moved out of trash: it stays there whole. Or when it cannot be deleted
-    /// after that: the next recovery deletes what is left.
+    /// When it cannot be moved out of trash: it stays there whole. Or when the disk fails after
+    /// that: the next recovery deletes what is left.
     pub fn delete_trash(&self, operation: &OperationId) -> Result<(), DiskError> {
         let leaving = self.layout.trash_leaving(operation);
         match disk::rename(&self.layout.trash().join(operation.as_str()), &leaving) {
@@ -282,6 +283,6 @@ impl Pool {
             Err(error) if error.source.kind() == ErrorKind::NotFound => {}
             other => other?,
         }
-        tree::remove_tree(&leaving)
+        tree::remove_what_goes(&leaving).map(drop)
     }
 }

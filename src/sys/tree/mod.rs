@@ -73,6 +73,6 @@ pub use mapped_stores::sync_and_test_stores;
 pub use measure::{
     Usage, free_space, measure_tree, measure_unshared, sync_filesystem, total_space, used_space,
 };
-pub use remove::remove_tree;
+pub use remove::{LeftBehind, remove_tree, remove_what_goes};
 pub use sums::{EntrySums, Sum, sum_tree};
 pub use times::{Bounds, FileTime};

@@ -1,6 +1,7 @@
 //! Removes a tree.
 
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,30 @@ use rustix::io::Errno;
 use super::entry::handle::{Node, Stat, mounted, open_directory, raise_open_files, refusal};
 use super::entry::names::{DirectoryReader, NameList};
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::fault;
+use crate::sys::obstacle::Obstacle;
+use crate::sys::{disk, fault};
 
 /// How often to empty a directory again that another process keeps filling.
 const EMPTYING_TRIES: u32 = 16;
+
+/// Entries that the kernel keeps from being removed.
+#[derive(Debug)]
+pub struct LeftBehind {
+    /// How many, without the directories that hold them.
+    pub entries: u64,
+    /// Why the first of them stays.
+    pub reason: DiskError,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot be deleted: {}", self.reason.source)?;
+        match self.entries {
+            0 | 1 => Ok(()),
+            n => write!(f, "; {} more stay", n - 1),
+        }
+    }
+}
 
 /// Removes `path` and everything beneath it. An absent path is no error.
 ///
@@ -26,9 +47,21 @@ const EMPTYING_TRIES: u32 = 16;
 /// another process removes meanwhile.
 ///
 /// # Errors
-/// The first failure ends the removal and names the entry. The error of a mount point inside (also
-/// that of a single file, or `path` itself) is of kind `CrossesDevices`; the mount stays as it is.
+/// When an entry stays; names it. The error of a mount point inside (also that of a single file, or
+/// `path` itself) is of kind `CrossesDevices`; the mount stays as it is.
 pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
+    match remove_what_goes(path)? {
+        Some(left) => Err(left.reason),
+        None => Ok(()),
+    }
+}
+
+/// Removes `path` as [`remove_tree`] does, except for entries that the kernel keeps, and returns
+/// those: what is immutable, what lies in a read-only subvolume, mount points, and the like.
+///
+/// # Errors
+/// When the disk fails.
+pub fn remove_what_goes(path: &Path) -> Result<Option<LeftBehind>, DiskError> {
     raise_open_files();
     let name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput).at("remove", path)?;
     let name =
@@ -36,13 +69,15 @@ pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = match openat(CWD, parent, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(None),
         other => other.at("open", parent)?,
     };
     let mut names = NameList::default();
     names.push(&name).at("remove", path)?;
-    let top = RemoveFrame { handle, name: CString::default(), pending: names, read_to_end: true, tries: 0 };
-    let mut removal = Removal { path: parent.to_owned(), stack: vec![top], reader: DirectoryReader::new() };
+    let top =
+        RemoveFrame { pending: names, read_to_end: true, ..RemoveFrame::new(handle, CString::default()) };
+    let (path, reader) = (parent.to_owned(), DirectoryReader::new());
+    let mut removal = Removal { path, stack: vec![top], reader, left: None };
     while let Some(frame) = removal.stack.last_mut() {
         if let Some(name) = frame.pending.pop() {
             removal.entry(name)?;
@@ -52,7 +87,7 @@ pub fn remove_tree(path: &Path) -> Result<(), DiskError> {
             removal.leave()?;
         }
     }
-    Ok(())
+    Ok(removal.left)
 }
 
 struct Removal {
@@ -61,6 +96,7 @@ struct Removal {
     /// The lowest frame is the parent of the tree, where only the one entry is touched.
     stack: Vec<RemoveFrame>,
     reader: DirectoryReader,
+    left: Option<LeftBehind>,
 }
 
 struct RemoveFrame {
@@ -69,6 +105,15 @@ struct RemoveFrame {
     pending: NameList,
     read_to_end: bool,
     tries: u32,
+    /// Whether an entry in it stays, so that it stays too.
+    stays: bool,
+}
+
+impl RemoveFrame {
+    fn new(handle: OwnedFd, name: CString) -> Self {
+        let (pending, read_to_end, tries, stays) = Default::default();
+        RemoveFrame { handle, name, pending, read_to_end, tries, stays }
+    }
 }
 
 impl Removal {
@@ -81,7 +126,7 @@ impl Removal {
     }
 
     fn read(&mut self) -> Result<(), DiskError> {
-        let Removal { path, stack, reader } = self;
+        let Removal { path, stack, reader, .. } = self;
         let frame = stack.last_mut().expect("the stack is not empty");
         let more = match reader.chunk(frame.handle.as_fd(), |name, _| frame.pending.push(name)) {
             // Another process has removed the directory.
@@ -100,21 +145,16 @@ impl Removal {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             // Linux says EISDIR, POSIX says EPERM.
             Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(error) => return Err(self.refused(&name, error)),
+            Err(error) => return self.keep(&name, error),
         }
         let handle = match enter(directory, &name) {
             Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::NOTDIR | Errno::LOOP) => return Err(self.refused(&name, Errno::PERM)),
-            other => other.map_err(|error| self.refused(&name, error))?,
+            Err(Errno::NOTDIR | Errno::LOOP) => return self.keep(&name, Errno::PERM),
+            Err(error) => return self.keep(&name, error),
+            Ok(handle) => handle,
         };
         self.path.push(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        self.stack.push(RemoveFrame {
-            handle,
-            name,
-            pending: NameList::default(),
-            read_to_end: false,
-            tries: 0,
-        });
+        self.stack.push(RemoveFrame::new(handle, name));
         Ok(())
     }
 
@@ -124,9 +164,12 @@ impl Removal {
             self.stack.pop();
             return Ok(());
         };
-        fault::point("tree.rmdir").at("remove", &self.path)?;
-        match unlink(&parent.handle, &frame.name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT) => {}
+        let stays = frame.stays;
+        if !stays {
+            fault::point("tree.rmdir").at("remove", &self.path)?;
+        }
+        let removed = if stays { Ok(()) } else { unlink(&parent.handle, &frame.name, AtFlags::REMOVEDIR) };
+        match removed {
             // Another process adds entries, or the file system skipped some while it was emptied:
             // try again.
             Err(Errno::NOTEMPTY | Errno::EXIST) if frame.tries < EMPTYING_TRIES => {
@@ -135,21 +178,64 @@ impl Removal {
                 rustix::fs::seek(&frame.handle, rustix::fs::SeekFrom::Start(0)).at("read", &self.path)?;
                 return Ok(());
             }
-            Err(error) => return Err(DiskError::new("remove", &self.path, error)),
+            _ => {}
         }
+        let name = std::mem::take(&mut frame.name);
+        parent.stays |= stays;
         self.stack.pop();
         self.path.pop();
+        match removed {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => self.keep(&name, error),
+        }
+    }
+
+    /// Leaves an entry of the directory on top that the kernel refused to remove, and goes on; ends
+    /// the removal for any other failure.
+    fn keep(&mut self, name: &CStr, error: Errno) -> Result<(), DiskError> {
+        let reason = self.refused(name, error);
+        if !matches!(error, Errno::PERM | Errno::ACCESS | Errno::ROFS | Errno::BUSY | Errno::XDEV) {
+            return Err(reason);
+        }
+        self.top().stays = true;
+        match &mut self.left {
+            Some(left) => left.entries += 1,
+            none => *none = Some(LeftBehind { entries: 1, reason }),
+        }
         Ok(())
     }
 
+    /// Makes the error of an entry of the directory on top, and explains it if it can.
     fn refused(&self, name: &CStr, error: Errno) -> DiskError {
         let path = self.join(name);
         let directory = &self.stack.last().expect("the stack is not empty").handle;
-        if error == Errno::BUSY && is_mounted(directory, name) {
-            mounted(path)
-        } else {
-            refusal("remove", path, error)
+        let flag = |stat: rustix::io::Result<Stat>| stat.ok().and_then(|stat| stat.flag());
+        match error {
+            Errno::BUSY if is_mounted(directory, name) => mounted(path),
+            Errno::PERM => {
+                let of_entry =
+                    flag(Stat::of_name(directory.as_fd(), name)).map(|flag| (flag, path.as_path()));
+                let of_directory =
+                    || flag(Stat::of(directory.as_fd())).map(|flag| (flag, self.path.as_path()));
+                match of_entry.or_else(of_directory) {
+                    Some((flag, path)) => flag.refuse("remove", path),
+                    None => refusal("remove", path, error),
+                }
+            }
+            Errno::ROFS if !disk::is_read_only(&self.path) => {
+                Obstacle::ReadOnly.refuse("remove what is in", &self.subvolume())
+            }
+            _ => refusal("remove", path, error),
         }
+    }
+
+    /// Returns the path of the subvolume that the directory on top is in.
+    fn subvolume(&self) -> PathBuf {
+        let devices = self.stack.iter().rev().map(|frame| Stat::of(frame.handle.as_fd()).ok());
+        let mut devices = devices.map(|stat| stat.map(|stat| stat.inode.device));
+        let own = devices.next().flatten();
+        let up = devices.take_while(|device| *device == own).count();
+        self.path.ancestors().nth(up).unwrap_or(&self.path).to_owned()
     }
 }
 

@@ -20,7 +20,7 @@ const FIELDS: &[(&[&str], &[&str])] = &[
     ),
     (&["du"], &["volume", "kind", "entries", "logical", "allocated", "unshared"]),
     (&["reflog"], &["volume", "operation", "verb", "summary", "date", "before", "after", "head"]),
-    (&["gc", "-n"], &["operations", "bytes", "kept", "kept_bytes", "dry_run", "failed"]),
+    (&["gc", "-n"], &["operations", "bytes", "kept", "kept_bytes", "dry_run", "failed", "left"]),
     (&["branch"], &["volume", "branch", "head", "current", "subject"]),
     (&["tag"], &["volume", "tag", "commit", "subject", "created", "tagger", "message"]),
     (
@@ -91,7 +91,7 @@ const ACTS: &[(&[&str], &[&str])] = &[
         &["volume", "branch", "id", "entries", "bytes", "left_out", "containers"],
     ),
     (&["rm", "-f", "read"], &["volume", "kept"]),
-    (&["gc"], &["operations", "bytes", "kept", "kept_bytes", "dry_run", "failed"]),
+    (&["gc"], &["operations", "bytes", "kept", "kept_bytes", "dry_run", "failed", "left"]),
 ];
 
 #[test]

@@ -4,6 +4,7 @@ mod dropped;
 mod failure;
 mod fsck;
 mod immovable;
+mod left_behind;
 mod locks;
 mod read_only;
 mod readers;
