@@ -253,17 +253,20 @@ impl Pool {
     /// to lost+found. Staging directories are made in the transaction that writes their entry, so
     /// none can appear while the metadata is read.
     fn clear_orphans(&self, sweep: &mut Sweep) -> Result<(), Error> {
-        let orphans: Vec<OsString> = self.store.read(|rows| {
+        let (orphans, done) = self.store.read(|rows| {
             let owned: Vec<OsString> =
                 rows.journal()?.iter().map(|operation| OsString::from(operation.id.as_str())).collect();
             let mut names = disk::names_in(&self.layout.staging())?;
             names.retain(|name| !owned.contains(name));
-            Ok::<_, Error>(names)
+            let done = if names.is_empty() { BTreeSet::new() } else { rows.operation_ids()? };
+            Ok::<_, Error>((names, done))
         })?;
         for name in &orphans {
             let orphan = self.layout.staging().join(name);
-            // Trash that is being deleted is no operation's either, and nothing to report.
-            let is_operation = name.to_str().is_some_and(|name| name.parse::<OperationId>().is_ok());
+            // Trash that is being deleted is no operation's either, and nothing to report. Nor is
+            // what an operation that is done has still to delete.
+            let is_operation =
+                name.to_str().is_some_and(|name| name.parse::<OperationId>().is_ok() && !done.contains(name));
             if holds_a_tree_that_is_away(&orphan) {
                 // The journal entry that knew of the tree is lost, and there is no other copy of
                 // it.
