@@ -89,7 +89,8 @@ impl<'p, V> Restore<'p, V> {
         verb: V,
     ) -> Result<Self, Error> {
         let place = layout::working_tree(&branch.volume, &branch.name);
-        let way = match index {
+        let can_retarget = draft.can_retarget(&place)?;
+        let way = match index.filter(|_| can_retarget) {
             Some(index) => Way::Entries(draft.retarget(place)?, Box::new(index)),
             None => Way::Whole(draft.replace(place)?, Keep::Nothing),
         };

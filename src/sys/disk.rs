@@ -3,16 +3,22 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{
     DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use rustix::fs::{AtFlags, CWD, RenameFlags, Timespec, Timestamps, UTIME_OMIT, lstat, utimensat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, lstat, openat, utimensat,
+};
 
 use super::error::{At as _, DiskError};
 use super::fault;
+
+/// The number by which statfs(2) names btrfs.
+const BTRFS_MAGIC: u32 = 0x9123_683e;
 
 /// Returns the path beside `path` whose name is longer by `suffix`.
 pub fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -202,16 +208,48 @@ pub fn sync_directory(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|directory| directory.sync_all()).at("sync the directory", path)
 }
 
+/// The inode number of the root of each subvolume of btrfs.
+pub const SUBVOLUME_INODE: u64 = 256;
+
+/// Returns a number for the subvolume of btrfs that `handle` is the root of, or `None` on another
+/// file system. A restart does not change this number, as it may the device's.
+///
+/// # Errors
+/// When the kernel refuses to tell.
+pub fn subvolume_number(handle: impl AsFd) -> rustix::io::Result<Option<u64>> {
+    let magic = i128::from(rustix::fs::fstatfs(&handle)?.f_type) & 0xffff_ffff;
+    if magic != i128::from(BTRFS_MAGIC) {
+        return Ok(None);
+    }
+    // btrfs mixes the number of the subvolume into the id of the file system.
+    Ok(Some(rustix::fs::fstatvfs(&handle)?.f_fsid ^ SUBVOLUME_INODE))
+}
+
 /// Returns the inode number of `path` itself, or `None` when nothing is there. Follows no symlink.
+/// The root of a subvolume has a number of its own ([`subvolume_number`]).
 ///
 /// # Errors
 /// When the kernel refuses to tell.
 pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
     match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() && metadata.ino() == SUBVOLUME_INODE => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let number = openat(CWD, path, flags, Mode::empty()).and_then(subvolume_number);
+            Ok(Some(number.at("read the attributes of", path)?.unwrap_or(SUBVOLUME_INODE)))
+        }
         Ok(metadata) => Ok(Some(metadata.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DiskError::new("read the attributes of", path, error)),
     }
+}
+
+/// Returns whether both paths are on one device; the subvolumes of btrfs are different ones.
+///
+/// # Errors
+/// When the kernel refuses to tell, also when one is missing.
+pub fn is_same_device(one: &Path, other: &Path) -> Result<bool, DiskError> {
+    let device = |path: &Path| lstat(path).map(|stat| stat.st_dev).at("read the attributes of", path);
+    Ok(device(one)? == device(other)?)
 }
 
 /// Returns whether `path` itself is a directory. Follows no symlink.
@@ -287,7 +325,7 @@ pub fn file_system(path: &Path) -> Option<&'static str> {
     let known: [(u32, &str); 8] = [
         (0xef53, "ext4"),
         (0x5846_5342, "XFS"),
-        (0x9123_683e, "btrfs"),
+        (BTRFS_MAGIC, "btrfs"),
         (0x0102_1994, "tmpfs"),
         (0x794c_7630, "overlayfs"),
         (0x2fc1_2fc1, "ZFS"),

@@ -1,11 +1,12 @@
 //! Building the plan of an operation, with places in staging for what it brings in.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
-use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
+use crate::model::{CommitId, Move, OperationId, Plan, Renaming, RowChange};
 use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
@@ -70,6 +71,18 @@ impl<'d> PlanBuilder<'d> {
         self.keep_replaced(staged.clone(), &place)?;
         self.plan.install.push(Move::Exchange { inode: self.inode_of(&staged)?, staged, place });
         Ok(full)
+    }
+
+    /// Returns whether the tree at `place` can exchange entries with a staged one: not if it is a
+    /// subvolume, which nothing can be moved into or out of.
+    ///
+    /// # Errors
+    /// When the tree cannot be looked at.
+    pub fn can_retarget(&self, place: &Path) -> Result<bool, Error> {
+        match disk::is_same_device(&self.layout.full(place), &self.layout.trash()) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(true),
+            other => Ok(other?),
+        }
     }
 
     /// Plans that the tree at `place` becomes another by an exchange of entries. What it had
@@ -173,6 +186,12 @@ impl<'d> PlanBuilder<'d> {
     /// Plans to change a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);
+    }
+
+    /// Plans that all other rows of a volume get its new name when the operation is published. Its
+    /// own row changes as any other.
+    pub fn rename(&mut self, renaming: Renaming) {
+        self.plan.renames = Some(renaming);
     }
 
     /// Returns the rows that change when the operation is published.

@@ -205,24 +205,28 @@ impl Pool {
     /// When the metadata cannot be read.
     pub fn stale_index(&self) -> Result<StaleIndex, Error> {
         let trash = self.layout.trash();
+        // An undo may take out what the transaction knows to be there.
+        let before = disk::names_in(&trash)?;
         self.store.read(|rows| {
             let mut stale = rows.stale_index()?;
             if stale.commits.is_empty() {
                 return Ok(stale);
             }
             let mut keep = |operation: &Operation| {
-                for change in &operation.plan.changes {
-                    if let Some(Row::Commit(commit)) = &change.before {
+                for row in operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]) {
+                    if let Some(Row::Commit(commit)) = row {
                         stale.commits.remove(&(commit.volume.to_string(), commit.id.to_string()));
                     }
                 }
             };
+            // Of the journal, and of the log what trash holds.
+            rows.journal()?.iter().for_each(&mut keep);
             rows.each_operation(&mut |operation| {
-                if trash.join(operation.id.as_str()).exists() {
+                let name = operation.id.as_str();
+                if before.iter().any(|there| there == name) || trash.join(name).exists() {
                     keep(&operation);
                 }
             })?;
-            rows.journal()?.iter().for_each(keep);
             Ok::<_, Error>(stale)
         })
     }

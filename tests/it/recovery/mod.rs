@@ -9,6 +9,7 @@ mod locks;
 mod read_only;
 mod readers;
 mod rollback;
+mod subvolumes;
 mod trash;
 mod undo;
 mod writers;

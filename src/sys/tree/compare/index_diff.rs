@@ -9,19 +9,20 @@
 //! ([`learn_equal`]).
 
 use std::ffi::{CStr, OsStr};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 
-use rustix::fs::FileType;
+use rustix::fs::{Access, AtFlags, FileType, accessat};
 use rustix::io::Errno;
 
 use super::difference::{CompareBuffers, entries_differ};
 use super::walk::PairedName;
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::obstacle::Obstacle;
 use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::queue::{Queue, workers};
 use crate::sys::tree::entry::attributes::Scratch;
@@ -233,12 +234,18 @@ impl IndexDiff<'_> {
             if kinds[1].is_some() {
                 frame.pair.entries.fetch_add(1, Ordering::Relaxed);
             }
-            if kinds == [Some(FileType::Directory); 2]
-                && let Some(child) = self.child(&frame.pair, &name)?
-            {
-                self.send(&mut batch);
-                stack.push(self.enter(child, &mut reader)?);
-                continue;
+            let are_directories = kinds == [Some(FileType::Directory); 2];
+            let child = if are_directories { self.child(&frame.pair, &name)? } else { None };
+            // The kernel moves a subvolume, but nothing out of it: it stays or goes as a whole.
+            let is_whole = child.as_ref().is_some_and(|child| child.is_subvolume());
+            match child {
+                Some(child) if !is_whole => {
+                    self.send(&mut batch);
+                    stack.push(self.enter(child, &mut reader)?);
+                    continue;
+                }
+                Some(child) if self.is_same(Arc::clone(&child), &mut reader, &mut scratch)? => continue,
+                _ => {}
             }
             let batch_of = || DiffBatch {
                 pair: Arc::clone(&frame.pair),
@@ -313,6 +320,64 @@ impl IndexDiff<'_> {
         };
         let new = open(1).map_err(|errno| failed(1, errno))?;
         self.pair(Some(Arc::clone(parent)), path, [old, new]).map(Some)
+    }
+
+    /// Returns whether nothing differs in a directory and beneath it, and counts its entries then.
+    fn is_same(
+        &self,
+        pair: Arc<DirectoryPair>,
+        reader: &mut DirectoryReader,
+        scratch: &mut Scratch,
+    ) -> Result<bool, DiskError> {
+        let stop = || !self.goes_on();
+        let mut buffers = CompareBuffers::stopped_by(Some(&stop));
+        let mut unchanged = Unchanged::default();
+        let mut stack = vec![self.enter(pair, reader)?];
+        while let Some(frame) = stack.last_mut() {
+            let Some((name, kinds)) = self.take(frame, reader)? else {
+                let pair = stack.pop().expect("the stack is not empty").pair;
+                let (before, after) = self.attributes(&pair, scratch)?;
+                if before.differs(&after) {
+                    return Ok(false);
+                }
+                continue;
+            };
+            if kinds == [Some(FileType::Directory); 2] {
+                let Some(child) = self.child(&frame.pair, &name)? else { return Ok(false) };
+                stack.push(self.enter(child, reader)?);
+                continue;
+            }
+            if !matches!(kinds[1], Some(kind) if kind != FileType::Directory) || stop() {
+                return Ok(false);
+            }
+            let Some(stat) = self.stat(&frame.pair, &name)? else { return Ok(false) };
+            if matches!(self.likeness(&frame.pair, &name, &stat, &mut buffers)?, Likeness::Differs) {
+                return Ok(false);
+            }
+            unchanged.entries += 1;
+            unchanged.files += u64::from(stat.kind == FileType::RegularFile);
+        }
+        self.count(unchanged);
+        Ok(true)
+    }
+
+    fn count(&self, unchanged: Unchanged) {
+        self.entries.fetch_add(unchanged.entries, Ordering::Relaxed);
+        self.files.fetch_add(unchanged.files, Ordering::Relaxed);
+        self.progress(unchanged.entries);
+    }
+
+    /// Reads the attributes of a directory of the tree and of the source.
+    fn attributes(
+        &self,
+        pair: &DirectoryPair,
+        scratch: &mut Scratch,
+    ) -> Result<(DirectoryAttributes, DirectoryAttributes), DiskError> {
+        let mut of = |side: usize| {
+            DirectoryAttributes::of(pair.handles[side].as_fd(), &pair.stats[side], scratch)
+                .at("read the attributes of", &self.roots[side].join(&pair.path))
+        };
+        Ok((of(0)?, of(1)?))
     }
 
     /// Runs a thread that looks at what the walk hands out.
@@ -398,17 +463,15 @@ impl IndexDiff<'_> {
                 }
             }
             self.check_flags(&pair, name, there.as_ref())?;
-            steps.push(step(name, Some(0), new_is_directory, there.as_ref()));
+            steps.push(self.step(&pair, name, new_is_directory.into(), there.as_ref())?);
         }
         for name in (0..extra.len()).filter_map(|index| extra.get(index)) {
             if let Some(stat) = self.stat(&pair, name)? {
                 self.check_flags(&pair, name, Some(&stat))?;
-                steps.push(step(name, None, false, Some(&stat)));
+                steps.push(self.step(&pair, name, Comes::Nothing, Some(&stat))?);
             }
         }
-        self.entries.fetch_add(unchanged.entries, Ordering::Relaxed);
-        self.files.fetch_add(unchanged.files, Ordering::Relaxed);
-        self.progress(unchanged.entries);
+        self.count(unchanged);
         match &self.task {
             Task::Learn(learn) if !compared.is_empty() => {
                 (learn.lock().unwrap_or_else(PoisonError::into_inner))(&pair.path, &compared)?;
@@ -432,10 +495,33 @@ impl IndexDiff<'_> {
         }
     }
 
+    fn step(
+        &self,
+        pair: &DirectoryPair,
+        name: &CStr,
+        comes: Comes,
+        old: Option<&Stat>,
+    ) -> Result<Step, DiskError> {
+        let number = old.map(|stat| stat.number_of(pair.handles[0].as_fd(), name)).transpose();
+        Ok(Step {
+            name: name.to_owned(),
+            new: (comes != Comes::Nothing).then_some(0),
+            old: number
+                .map_err(|errno| refusal("read the attributes of", self.full(0, pair, name), errno))?,
+            new_is_directory: comes == Comes::Directory,
+            old_is_directory: old.is_some_and(|stat| stat.kind == FileType::Directory),
+        })
+    }
+
     /// Refuses an entry that cannot leave the tree, while nothing is moved yet.
     fn check_flags(&self, pair: &DirectoryPair, name: &CStr, entry: Option<&Stat>) -> Result<(), DiskError> {
         if matches!(self.task, Task::Learn(_)) {
             return Ok(());
+        }
+        if entry.is_some_and(|stat| stat.is_subvolume_in(&pair.stats[0]))
+            && is_read_only(pair.handles[0].as_fd(), name)
+        {
+            return Err(Obstacle::ReadOnly.refuse("replace", &self.full(0, pair, name)));
         }
         if let Some(obstacle) = entry.and_then(Stat::flag) {
             return Err(obstacle.refuse("replace", &self.full(0, pair, name)));
@@ -464,11 +550,7 @@ impl IndexDiff<'_> {
     fn release(&self, pair: Arc<DirectoryPair>, scratch: &mut Scratch) -> Result<(), DiskError> {
         let mut current = Some(pair);
         while let Some(mut last) = current.and_then(Arc::into_inner) {
-            let metadata = |side: usize, scratch: &mut Scratch| {
-                DirectoryAttributes::of(last.handles[side].as_fd(), &last.stats[side], scratch)
-                    .at("read the attributes of", &self.roots[side].join(&last.path))
-            };
-            let (before, after) = (metadata(0, scratch)?, metadata(1, scratch)?);
+            let (before, after) = self.attributes(&last, scratch)?;
             let differs = last.differs.load(Ordering::Relaxed) || before.differs(&after);
             if last.parent.is_some() {
                 self.progress(1);
@@ -487,14 +569,30 @@ impl IndexDiff<'_> {
     }
 }
 
-fn step(name: &CStr, new: Option<u64>, new_is_directory: bool, old: Option<&Stat>) -> Step {
-    Step {
-        name: name.to_owned(),
-        new,
-        old: old.map(|stat| stat.inode.number),
-        new_is_directory,
-        old_is_directory: old.is_some_and(|stat| stat.kind == FileType::Directory),
+/// What comes to the place of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comes {
+    Nothing,
+    Directory,
+    Other,
+}
+
+impl From<bool> for Comes {
+    fn from(is_directory: bool) -> Self {
+        if is_directory { Comes::Directory } else { Comes::Other }
     }
+}
+
+impl DirectoryPair {
+    /// Returns whether the tree's directory is the root of a subvolume of btrfs.
+    fn is_subvolume(&self) -> bool {
+        self.parent.as_ref().is_some_and(|parent| self.stats[0].is_subvolume_in(&parent.stats[0]))
+    }
+}
+
+/// Returns whether an entry is in a read-only subvolume.
+fn is_read_only(directory: BorrowedFd<'_>, name: &CStr) -> bool {
+    accessat(directory, name, Access::WRITE_OK, AtFlags::empty()) == Err(Errno::ROFS)
 }
 
 impl Drop for DirectoryPair {

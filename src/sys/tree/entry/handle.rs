@@ -18,6 +18,7 @@ use rustix::fs::{
 use rustix::io::{Errno, Result};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::obstacle::Obstacle;
 
@@ -73,6 +74,22 @@ impl Stat {
     /// Returns the flag that keeps the entry from being moved, if one is set.
     pub(in crate::sys::tree) fn flag(&self) -> Option<Obstacle> {
         Obstacle::flag(self.attributes)
+    }
+
+    /// Returns whether this is the root of a subvolume of btrfs, in the directory `parent`: the
+    /// kernel moves it as a whole, and nothing from one side to the other.
+    pub(in crate::sys::tree) fn is_subvolume_in(&self, parent: &Stat) -> bool {
+        self.kind == FileType::Directory && self.inode.device != parent.inode.device
+    }
+
+    /// Returns a number that tells this entry, `name` in `directory`, from all others: the inode
+    /// number, except for the roots of subvolumes, which all have the same.
+    pub(in crate::sys::tree) fn number_of(&self, directory: BorrowedFd<'_>, name: &CStr) -> Result<u64> {
+        if self.kind != FileType::Directory || self.inode.number != disk::SUBVOLUME_INODE {
+            return Ok(self.inode.number);
+        }
+        let handle = open_beneath(directory, name, OFlags::PATH)?;
+        Ok(disk::subvolume_number(&handle)?.unwrap_or(self.inode.number))
     }
 
     /// Returns whether this entry and `parent` are certainly on one mount. Without mount ids and

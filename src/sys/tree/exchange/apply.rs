@@ -211,7 +211,7 @@ pub(super) fn put(
 pub(super) fn inode(directory: &OwnedFd, name: &CStr) -> rustix::io::Result<Option<u64>> {
     match Stat::of_name(directory.as_fd(), name) {
         Err(Errno::NOENT) => Ok(None),
-        other => other.map(|stat| Some(stat.inode.number)),
+        other => other?.number_of(directory.as_fd(), name).map(Some),
     }
 }
 
