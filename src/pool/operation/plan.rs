@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
-use crate::model::{CommitId, Move, OperationId, Plan, Renaming, RowChange};
+use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
 use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
@@ -186,12 +186,6 @@ impl<'d> PlanBuilder<'d> {
     /// Plans to change a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);
-    }
-
-    /// Plans that all other rows of a volume get its new name when the operation is published. Its
-    /// own row changes as any other.
-    pub fn rename(&mut self, renaming: Renaming) {
-        self.plan.renames = Some(renaming);
     }
 
     /// Returns the rows that change when the operation is published.
