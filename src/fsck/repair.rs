@@ -89,7 +89,7 @@ impl Repair {
                 Ok("taken again".to_owned())
             }
             Repair::Index => {
-                pool.forget_stale_index()?;
+                pool.forget_stale_index(&[])?;
                 Ok("forgotten".to_owned())
             }
         }

@@ -46,6 +46,11 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
     let goes: Vec<TrashEntry> = if all { entries.clone() } else { pool.expired_trash()? };
     let mut left: BTreeSet<OperationId> = entries.iter().map(|entry| entry.operation.clone()).collect();
     let (mut freed, mut failed) = (BTreeSet::new(), Vec::new());
+    if !goes.is_empty() && !dry_run {
+        let going: Vec<&OperationId> = goes.iter().map(|entry| &entry.operation).collect();
+        // This may need the space that trash takes; what stays, fsck finds.
+        let _ = pool.forget_stale_index(&going);
+    }
     for TrashEntry { operation, .. } in goes {
         let deleted = if dry_run { Ok(()) } else { pool.delete_trash(&operation) };
         match deleted {
@@ -55,9 +60,6 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
             }
             Err(error) => failed.push(error.to_string()),
         }
-    }
-    if !freed.is_empty() && !dry_run {
-        pool.forget_stale_index()?;
     }
     if !failed.is_empty() {
         // Trash that could not be deleted may have left half: it counts as neither freed nor kept.

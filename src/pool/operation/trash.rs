@@ -123,13 +123,17 @@ pub(in crate::pool) fn expire<'o>(pool: &Pool, over: impl Iterator<Item = &'o Op
     // Taken before the look: what comes meanwhile is younger.
     let now = pool.now().micros;
     let Ok(Over { goes, oldest, bytes }) = pool.over(&limits, now) else { return };
-    let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
     if !goes.is_empty() {
-        let _ = pool.forget_stale_index();
+        let _ = pool.forget_stale_index(&operations_of(&goes));
     }
+    let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
     if all_gone {
         let _ = TrashSchedule::after(now, limits.age, oldest, bytes).write(&pool.layout);
     }
+}
+
+fn operations_of(entries: &[TrashEntry]) -> Vec<&OperationId> {
+    entries.iter().map(|entry| &entry.operation).collect()
 }
 
 impl Pool {
@@ -204,6 +208,11 @@ impl Pool {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn stale_index(&self) -> Result<StaleIndex, Error> {
+        self.stale_without(&[])
+    }
+
+    /// Finds the same, as if the trash `going` were gone.
+    fn stale_without(&self, going: &[&OperationId]) -> Result<StaleIndex, Error> {
         let trash = self.layout.trash();
         // An undo may take out what the transaction knows to be there.
         let before = disk::names_in(&trash)?;
@@ -223,6 +232,9 @@ impl Pool {
             rows.journal()?.iter().for_each(&mut keep);
             rows.each_operation(&mut |operation| {
                 let name = operation.id.as_str();
+                if going.contains(&&operation.id) {
+                    return;
+                }
                 if before.iter().any(|there| there == name) || trash.join(name).exists() {
                     keep(&operation);
                 }
@@ -231,12 +243,13 @@ impl Pool {
         })
     }
 
-    /// Deletes what [`Pool::stale_index`] finds.
+    /// Deletes what [`Pool::stale_index`] finds, and what it would find without the trash `going`.
+    /// Called before that is deleted, so that no row outlives its commit.
     ///
     /// # Errors
     /// When the metadata cannot be read or written.
-    pub fn forget_stale_index(&self) -> Result<(), Error> {
-        let stale = self.stale_index()?;
+    pub fn forget_stale_index(&self, going: &[&OperationId]) -> Result<(), Error> {
+        let stale = self.stale_without(going)?;
         if stale.count() == 0 {
             return Ok(());
         }
@@ -265,10 +278,10 @@ impl Pool {
         });
         let Some(last) = enough else { return Err(Error::NoSpace { needed, free }) };
         entries.truncate(last + 1);
+        let _ = self.forget_stale_index(&operations_of(&entries));
         for entry in &entries {
             self.delete_trash(&entry.operation)?;
         }
-        self.forget_stale_index()?;
         self.tell(&Notice::MadeRoom { operations: entries.len(), bytes });
         let free = tree::free_space(self.layout.root())?;
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }

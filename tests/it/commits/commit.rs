@@ -92,7 +92,7 @@ fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
     assert_eq!(said.code, 0, "{said:?}");
     let done = json_lines(&said.out).remove(0);
     assert_eq!(done["quiesced"]["revised"], serde_json::json!({"files": 1, "bytes": 0}), "{done}");
-    assert!(said.err.contains("patched 1 files, 0 bytes"), "{said:?}");
+    assert!(said.err.contains("patched 1 files, 0 B"), "{said:?}");
     let points = steps(&trace);
     let first = points.iter().position(|point| point == "tree.symlink").unwrap();
     let last = points.iter().position(|point| point == "tree.patch").unwrap();

@@ -236,16 +236,16 @@ impl IndexDiff<'_> {
             }
             let are_directories = kinds == [Some(FileType::Directory); 2];
             let child = if are_directories { self.child(&frame.pair, &name)? } else { None };
-            // The kernel moves a subvolume, but nothing out of it: it stays or goes as a whole.
-            let is_whole = child.as_ref().is_some_and(|child| child.is_subvolume());
-            match child {
-                Some(child) if !is_whole => {
+            if let Some(child) = child {
+                // The kernel moves a subvolume, but nothing out of it: it stays or goes as a whole.
+                if !child.is_subvolume() || matches!(self.task, Task::Learn(_)) {
                     self.send(&mut batch);
                     stack.push(self.enter(child, &mut reader)?);
                     continue;
                 }
-                Some(child) if self.is_same(Arc::clone(&child), &mut reader, &mut scratch)? => continue,
-                _ => {}
+                if self.is_same(child, &mut reader, &mut scratch)? {
+                    continue;
+                }
             }
             let batch_of = || DiffBatch {
                 pair: Arc::clone(&frame.pair),
