@@ -1,8 +1,8 @@
 //! Asks git about the repository of the current directory.
 //!
-//! Who can write to a work tree can write its `.git/config`, and git starts programs that are named
-//! there: monitors, filters, hooks, ssh. dvol often runs as root, and a container may have the work
-//! tree mounted. So whatever a repository says, none of its programs runs:
+//! git starts the programs that `.git/config` names: monitors, filters, hooks, ssh. A container
+//! may have the work tree mounted and write that file, while dvol runs as root. So whatever a
+//! repository says, none of its programs runs:
 //!
 //! * Inside a pool git is not asked at all, nor about a repository that leads into one.
 //! * In the repository itself only commands run that look up a name: `rev-parse`, `symbolic-ref`

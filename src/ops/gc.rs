@@ -47,9 +47,8 @@ pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
     let mut left: BTreeSet<OperationId> = entries.iter().map(|entry| entry.operation.clone()).collect();
     let (mut freed, mut failed) = (BTreeSet::new(), Vec::new());
     if !goes.is_empty() && !dry_run {
-        let going: Vec<&OperationId> = goes.iter().map(|entry| &entry.operation).collect();
         // This may need the space that trash takes; what stays, fsck finds.
-        let _ = pool.forget_stale_index(&going);
+        let _ = pool.forget_stale_index(&goes);
     }
     for TrashEntry { operation, .. } in goes {
         let deleted = if dry_run { Ok(()) } else { pool.delete_trash(&operation) };

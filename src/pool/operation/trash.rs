@@ -5,6 +5,7 @@
 //! nothing.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -124,16 +125,12 @@ pub(in crate::pool) fn expire<'o>(pool: &Pool, over: impl Iterator<Item = &'o Op
     let now = pool.now().micros;
     let Ok(Over { goes, oldest, bytes }) = pool.over(&limits, now) else { return };
     if !goes.is_empty() {
-        let _ = pool.forget_stale_index(&operations_of(&goes));
+        let _ = pool.forget_stale_index(&goes);
     }
     let all_gone = goes.iter().filter(|entry| pool.delete_trash(&entry.operation).is_err()).count() == 0;
     if all_gone {
         let _ = TrashSchedule::after(now, limits.age, oldest, bytes).write(&pool.layout);
     }
-}
-
-fn operations_of(entries: &[TrashEntry]) -> Vec<&OperationId> {
-    entries.iter().map(|entry| &entry.operation).collect()
 }
 
 impl Pool {
@@ -212,10 +209,11 @@ impl Pool {
     }
 
     /// Finds the same, as if the trash `going` were gone.
-    fn stale_without(&self, going: &[&OperationId]) -> Result<StaleIndex, Error> {
+    fn stale_without(&self, going: &[TrashEntry]) -> Result<StaleIndex, Error> {
         let trash = self.layout.trash();
+        let going: HashSet<&OperationId> = going.iter().map(|entry| &entry.operation).collect();
         // An undo may take out what the transaction knows to be there.
-        let before = disk::names_in(&trash)?;
+        let before: HashSet<OsString> = disk::names_in(&trash)?.into_iter().collect();
         self.store.read(|rows| {
             let mut stale = rows.stale_index()?;
             if stale.commits.is_empty() {
@@ -232,10 +230,8 @@ impl Pool {
             rows.journal()?.iter().for_each(&mut keep);
             rows.each_operation(&mut |operation| {
                 let name = operation.id.as_str();
-                if going.contains(&&operation.id) {
-                    return;
-                }
-                if before.iter().any(|there| there == name) || trash.join(name).exists() {
+                let is_there = || before.contains(OsStr::new(name)) || trash.join(name).exists();
+                if !going.contains(&operation.id) && is_there() {
                     keep(&operation);
                 }
             })?;
@@ -248,7 +244,7 @@ impl Pool {
     ///
     /// # Errors
     /// When the metadata cannot be read or written.
-    pub fn forget_stale_index(&self, going: &[&OperationId]) -> Result<(), Error> {
+    pub fn forget_stale_index(&self, going: &[TrashEntry]) -> Result<(), Error> {
         let stale = self.stale_without(going)?;
         if stale.count() == 0 {
             return Ok(());
@@ -278,7 +274,7 @@ impl Pool {
         });
         let Some(last) = enough else { return Err(Error::NoSpace { needed, free }) };
         entries.truncate(last + 1);
-        let _ = self.forget_stale_index(&operations_of(&entries));
+        let _ = self.forget_stale_index(&entries);
         for entry in &entries {
             self.delete_trash(&entry.operation)?;
         }
