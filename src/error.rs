@@ -394,6 +394,9 @@ pub enum Error {
         if _0.len() == 1 { "it uses" } else { "they use" }
     )]
     OutOfReach(Vec<String>),
+    /// A verb that makes no pool found none.
+    #[error("there is no pool at {}", .0.display())]
+    NoPool(PathBuf),
     /// This process runs in a container, and no other container can reach the pool.
     #[error(
         "the pool {} lies in container {container} alone, where the engine cannot mount its volumes from",

@@ -57,6 +57,9 @@ pub(super) struct Globals {
     /// Output format: text, json (one object a line) or, for log and show, a template
     #[arg(long, global = true, hide_short_help = true, value_name = "FORMAT", default_value = "text")]
     format: FormatArg,
+    /// Print long output to the terminal itself, without a pager
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(super) no_pager: bool,
     /// Print only the requested output and errors
     #[arg(short, long, global = true, hide_short_help = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,

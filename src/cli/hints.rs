@@ -63,6 +63,10 @@ fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
 /// Returns the hints that depend on the error alone.
 fn for_error(error: &Error) -> Vec<String> {
     match error {
+        Error::NoPool(_) => vec![
+            "create the pool and its first volume: dvol init NAME".to_owned(),
+            "if it is elsewhere, name it with --pool or DVOL_POOL".to_owned(),
+        ],
         Error::NoVolume(_) | Error::NoVolumeToRemove(_) => vec!["list the volumes: dvol list".to_owned()],
         Error::NoCurrentVolume => vec![
             "name a volume as the last operand or with -C".to_owned(),

@@ -15,6 +15,7 @@ mod environment;
 mod errors;
 mod git;
 mod globals;
+mod habits;
 mod help;
 mod hints;
 mod message;
@@ -41,6 +42,8 @@ use self::commands::{Verb, completion};
 use self::globals::Globals;
 use self::output::Failure;
 use self::session::Session;
+use crate::error::Error;
+use crate::pool::Pool;
 
 /// Git for the data volumes of containers.
 ///
@@ -90,7 +93,7 @@ pub fn main() -> ExitCode {
         Err(failure) => return errors::exit(&failure, None),
     };
     if app.verb.needs_pool()
-        && let Err(error) = session.pool.import_legacy()
+        && let Err(error) = find_pool(&session.pool, app.verb.makes_pool())
     {
         return errors::exit(&error.into(), Some(&session.pool));
     }
@@ -98,6 +101,15 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => errors::exit(&failure, Some(&session.pool)),
     }
+}
+
+/// Imports a pool of the older layout; refuses a pool that is not there unless the verb makes it.
+fn find_pool(pool: &Pool, makes: bool) -> Result<(), Error> {
+    let root = pool.layout().root();
+    if !makes && matches!(root.try_exists(), Ok(false)) {
+        return Err(Error::NoPool(root.to_owned()));
+    }
+    pool.import_legacy().map(drop)
 }
 
 /// Parses the command line; prints help or a usage error and returns the exit code otherwise.

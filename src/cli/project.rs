@@ -5,11 +5,11 @@ use super::session::Session;
 use crate::model::{ProjectName, VolumeName};
 
 /// The flag `--project`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct ProjectArg {
     /// Work on all volumes of a compose project as one, all or none; . is the project of this
     /// directory
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = super::complete::projects())]
     project: Option<String>,
 }
 

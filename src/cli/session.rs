@@ -133,6 +133,7 @@ impl Session {
         write: &mut dyn FnMut(&mut dyn io::Write) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.is_text()
+            && !self.globals.no_pager
             && let Some(mut pager) = pager::Pager::start()
         {
             let written = write(&mut pager);

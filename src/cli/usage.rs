@@ -2,7 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::{help, similar};
+use super::{habits, help, similar};
 
 /// Returns the message of a usage error and its hints.
 pub(super) fn words(error: &Error) -> (String, Vec<String>) {
@@ -27,7 +27,8 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         let meant = similar::did_you_mean(&wanted, names);
         let name =
             if outer.get_name() == "dvol" { "dvol".to_owned() } else { format!("dvol {}", outer.get_name()) };
-        let hints = meant.into_iter().chain([format!("list the verbs: {name} --help")]).collect();
+        let habit = habits::verb(&wanted).filter(|_| name == "dvol").map(str::to_owned);
+        let hints = habit.or(meant).into_iter().chain([format!("list the verbs: {name} --help")]).collect();
         return (format!("'{wanted}' is not a verb of {name}"), hints);
     }
     if error.kind() == ErrorKind::ValueValidation
@@ -48,8 +49,15 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
     let mut paragraphs = rendered.trim_end().split("\n\n");
     let first = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
     let said = first.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let flag = (error.kind() == ErrorKind::UnknownArgument).then(|| text(ContextKind::InvalidArg)).flatten();
+    let habit = flag.and_then(|flag| habits::flag(typed.as_deref(), &flag)).map(str::to_owned);
     let tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim_start().strip_prefix("tip: "));
-    let mut hints: Vec<_> = tips.map(str::to_owned).collect();
+    // Whoever mistypes a flag does not mean it as a value.
+    let tips = tips.filter(|tip| !tip.starts_with("to pass ")).map(str::to_owned);
+    let mut hints: Vec<_> = match habit {
+        Some(habit) => vec![habit],
+        None => tips.collect(),
+    };
     hints.push(more);
     (said, hints)
 }

@@ -210,6 +210,15 @@ impl Setting {
             .ok_or_else(|| Error::UnknownSetting(key.to_owned()))
     }
 
+    /// Lists the allowed values where they are a few words.
+    pub fn choices(&self) -> Vec<&'static str> {
+        match self.values {
+            Values::Words(words) => words.to_vec(),
+            Values::Quiesce => Quiesce::CHOICES.map(|(word, ..)| word).to_vec(),
+            Values::Text(..) => Vec::new(),
+        }
+    }
+
     /// Says which values are allowed, in words that continue `use`.
     pub fn rule(&self) -> String {
         match self.values {

@@ -36,6 +36,12 @@ pub(in crate::cli) struct BranchArgs {
     /// Rename a branch: -m [OLD] NEW [VOLUME]; OLD defaults to the current branch
     #[arg(short = 'm', long = "move", conflicts_with = "show_current")]
     rename: bool,
+    /// Short for --move, as in git; no branch is overwritten
+    #[arg(short = 'M', hide = true, conflicts_with = "show_current")]
+    rename_too: bool,
+    /// List the branches, as without operands
+    #[arg(short = 'a', long, visible_alias = "list", conflicts_with_all = ["delete", "force_delete", "rename"])]
+    all: bool,
     /// Print the name of the current branch
     #[arg(long)]
     show_current: bool,
@@ -54,11 +60,12 @@ pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
         session.done(&deleted)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.rename {
+    if args.rename || args.rename_too {
         return rename(session, &args.operands);
     }
     let listed = match args.operands.as_slice() {
         [] => Some(session.volume(None)?),
+        words if args.all => Some(operands::only_volume(session, words)?),
         [word] if args.show_current => Some(session.volume(Some(&word.parse()?))?),
         [word] if session.globals.volume.is_none() => match word.parse::<VolumeName>() {
             Ok(name) if pool.store().read(|rows| rows.volume(&name))?.is_some() => Some(Some(name)),

@@ -13,7 +13,7 @@ use crate::ops::{self, CheckoutRequest, Target};
 ///
 /// Restarts the containers that run on the volume, so that they see the other branch's working
 /// tree. Each branch keeps its own working tree, so nothing is lost.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(after_help = "Example:
   dvol checkout -b experiment
   dvol checkout master
@@ -40,6 +40,18 @@ pub(in crate::cli) struct CheckoutArgs {
     /// With -b or -B, commit to start from and volume; otherwise only the volume
     #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
+}
+
+impl CheckoutArgs {
+    /// The arguments that switch to a branch.
+    pub(in crate::cli) fn to(branch: &str) -> Self {
+        CheckoutArgs { branch: branch.to_owned(), ..CheckoutArgs::default() }
+    }
+
+    /// The arguments that create a branch and switch to it.
+    pub(in crate::cli) fn creating(branch: &str, operands: &[String]) -> Self {
+        CheckoutArgs { create: true, operands: operands.to_vec(), ..Self::to(branch) }
+    }
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {

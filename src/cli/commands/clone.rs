@@ -18,7 +18,7 @@ use crate::ops;
 )]
 pub(in crate::cli) struct CloneArgs {
     /// Volume to copy, optionally with a commit [default: HEAD]
-    #[arg(value_name = "SRC[:REVISION]", add = crate::cli::complete::volumes())]
+    #[arg(value_name = "SRC[:REVISION]", add = crate::cli::complete::sources())]
     source: String,
     /// Name of the new volume
     new: VolumeName,

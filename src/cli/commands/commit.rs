@@ -48,6 +48,12 @@ pub(in crate::cli) struct CommitArgs {
     /// Accepted for compatibility with git; empty commits are always allowed
     #[arg(long)]
     allow_empty: bool,
+    /// Accepted for compatibility with git; a commit takes the whole working tree
+    #[arg(short, long, hide = true)]
+    all: bool,
+    /// With --amend, keep the message
+    #[arg(long, requires = "amend", conflicts_with_all = ["message", "file"])]
+    no_edit: bool,
     /// Do not record the state of the code
     #[arg(long, conflicts_with = "amend")]
     no_code: bool,
@@ -68,7 +74,7 @@ pub(in crate::cli) fn run(session: &Session, args: &CommitArgs) -> Outcome {
     if args.amend {
         let old = ops::rev_parse(pool, Some(&volume), &Revision::head())?;
         let about = format!("Change the message of commit {} of volume {volume}.", old.id.short());
-        let message = args.message.get(&old.message, &about)?;
+        let message = if args.no_edit { old.message } else { args.message.get(&old.message, &about)? };
         catch_interrupts(pool)?;
         let amended = ops::amend(pool, &AmendRequest { volume: Some(volume), message, author, date })?;
         session.done(&amended)?;

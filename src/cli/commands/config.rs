@@ -6,6 +6,7 @@ use crate::cli::Outcome;
 use crate::cli::output::Failure;
 use crate::cli::session::Session;
 use crate::ops;
+use crate::report::ConfigView;
 
 /// Show or change settings of the pool or, with -C, of one volume
 #[derive(Debug, clap::Args)]
@@ -18,11 +19,15 @@ pub(in crate::cli) struct ConfigArgs {
     #[arg(add = crate::cli::complete::settings())]
     key: Option<String>,
     /// New value
+    #[arg(add = crate::cli::complete::setting_values())]
     value: Option<String>,
     /// Remove the setting, so that its default applies
     #[arg(long, requires = "key", conflicts_with = "value")]
     unset: bool,
-    /// List the settings that are set; the default without KEY
+    /// Accepted for compatibility with git: show a setting
+    #[arg(long, hide = true, requires = "key", conflicts_with_all = ["value", "unset"])]
+    get: bool,
+    /// List only the settings that are set; without KEY, dvol config lists those in effect
     #[arg(short, long, conflicts_with = "key")]
     list: bool,
 }
@@ -40,7 +45,9 @@ pub(in crate::cli) fn run(session: &Session, args: &ConfigArgs) -> Outcome {
     let volume = volume.as_ref();
     let pool = &session.pool;
     match (&args.key, &args.value) {
-        (None, _) => session.print(&ops::settings(pool, volume)?)?,
+        (None, _) => {
+            session.print(&ConfigView { entries: ops::settings(pool, volume)?, only_set: args.list })?;
+        }
         (Some(key), Some(value)) => ops::set_setting(pool, volume, key, Some(value))?,
         (Some(key), None) if args.unset => ops::set_setting(pool, volume, key, None)?,
         (Some(key), None) => {

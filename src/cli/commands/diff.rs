@@ -10,7 +10,7 @@ use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::{Outcome, errors, operands};
 use crate::ops::{self, DiffEntry, DiffRequest};
-use crate::report::{DiffStat, diff_json, diff_name, diff_patch};
+use crate::report::{DiffStat, diff_json, diff_name, diff_name_status, diff_patch};
 
 /// Show changes between commits and the working tree
 ///
@@ -37,6 +37,12 @@ pub(in crate::cli) struct DiffArgs {
     /// P only attributes changed
     #[arg(long, conflicts_with = "stat")]
     name_status: bool,
+    /// Show only the path of each change
+    #[arg(long, conflicts_with_all = ["stat", "name_status"])]
+    name_only: bool,
+    /// Show the changes themselves; the default
+    #[arg(short = 'p', long, hide = true, conflicts_with_all = ["stat", "name_status", "name_only"])]
+    patch: bool,
     /// Exit with 1 if anything differs
     #[arg(long)]
     exit_code: bool,
@@ -69,7 +75,7 @@ fn show(session: &Session, args: &DiffArgs) -> Result<bool, Failure> {
         None => request(session, &args.operands)?,
     };
     let is_text = session.is_text();
-    request.texts = !args.name_status;
+    request.texts = !args.name_status && !args.name_only;
     let mut differs = false;
     session.paged(&mut |out| {
         let mut stat = DiffStat::default();
@@ -81,7 +87,8 @@ fn show(session: &Session, args: &DiffArgs) -> Result<bool, Failure> {
             }
             let written: io::Result<()> = match (is_text, args.name_status, args.stat) {
                 (false, ..) => diff_json(out, &entry),
-                (true, true, _) => diff_name(out, &entry),
+                (true, true, _) => diff_name_status(out, &entry),
+                (true, ..) if args.name_only => diff_name(out, &entry),
                 (true, false, true) => {
                     stat.add(&entry);
                     Ok(())

@@ -31,7 +31,7 @@ pub(in crate::cli) struct ExportArgs {
     #[arg(long)]
     metadata: bool,
     /// Commit to export [default: HEAD of VOLUME] and file; - is standard output
-    #[arg(num_args = 0..=2, value_names = ["VOLUME[:REVISION]", "FILE"], add = crate::cli::complete::volumes())]
+    #[arg(num_args = 0..=2, value_names = ["VOLUME[:REVISION]", "FILE"], add = crate::cli::complete::sources())]
     operands: Vec<String>,
 }
 

@@ -13,7 +13,7 @@ use crate::cli::{Outcome, code, operands};
 use crate::model::{Daytime, Instant, VolumeName};
 use crate::ops::{self, LogRequest, LogStart};
 use crate::pool::Pool;
-use crate::report::{LogStyle, LogView};
+use crate::report::{LogStyle, LogView, Template};
 
 /// Show the commits of the current branch, newest first
 ///
@@ -80,6 +80,10 @@ pub(in crate::cli) struct Look {
     /// Show each commit on one line
     #[arg(long)]
     oneline: bool,
+    /// Accepted for compatibility with git: oneline, medium, or a template as of --format
+    #[arg(long, hide = true, value_name = "FORMAT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "medium", conflicts_with = "oneline")]
+    pretty: Option<String>,
     /// Show branches and tags beside commits even if the output is not a terminal
     #[arg(long, overrides_with = "no_decorate")]
     decorate: bool,
@@ -90,10 +94,19 @@ pub(in crate::cli) struct Look {
 
 impl Look {
     pub(in crate::cli) fn style(&self, session: &Session) -> Result<LogStyle, Failure> {
-        match session.globals.template() {
-            Some(template) => Ok(LogStyle::Template(template)),
+        if let Some(template) = session.globals.template() {
+            return Ok(LogStyle::Template(template));
+        }
+        match self.pretty.as_deref() {
             None if self.oneline => Ok(LogStyle::Oneline),
-            None => Ok(LogStyle::Full),
+            None | Some("short" | "medium" | "full" | "fuller") => Ok(LogStyle::Full),
+            Some("oneline") => Ok(LogStyle::Oneline),
+            Some(text) if text.contains(['{', '%']) => {
+                Template::parse(text).map(LogStyle::Template).map_err(Failure::Usage)
+            }
+            Some(text) => Err(Failure::Usage(format!(
+                "'{text}' is no format: use oneline, medium or a template such as '%h %s'"
+            ))),
         }
     }
 

@@ -127,6 +127,11 @@ impl Verb {
         matches!(self, Verb::Log(_) | Verb::Show(_))
     }
 
+    /// Returns whether the verb makes the pool if there is none.
+    pub(super) fn makes_pool(&self) -> bool {
+        matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_))
+    }
+
     /// Returns whether the verb works on the pool, so that an older layout is imported first. The
     /// driver does that for itself.
     pub(super) fn needs_pool(&self) -> bool {

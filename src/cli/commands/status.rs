@@ -24,6 +24,9 @@ pub(in crate::cli) struct StatusArgs {
     /// Print one line a path: a letter, a space and the path
     #[arg(short, long)]
     short: bool,
+    /// Accepted for compatibility with git: the branch is shown without it
+    #[arg(short, long, hide = true)]
+    branch: bool,
     #[command(flatten)]
     project: ProjectArg,
     /// Volume [default: the current volume]

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::checkout::{self, CheckoutArgs};
 use crate::cli::Outcome;
 use crate::cli::output::say;
 use crate::cli::session::Session;
@@ -14,13 +15,27 @@ use crate::ops;
     after_help = "Example:\n  dvol switch frob_mysql\n\nTo switch to another branch, use dvol checkout."
 )]
 pub(in crate::cli) struct SwitchArgs {
+    /// As git has it: create a branch and switch to it, like dvol checkout -b
+    #[arg(short, long, hide = true)]
+    create: bool,
     /// Volume to make current
     #[arg(add = crate::cli::complete::volumes())]
-    volume: VolumeName,
+    volume: String,
+    /// With -c, commit to start from and volume
+    #[arg(num_args = 0..=2, hide = true, requires = "create")]
+    operands: Vec<String>,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &SwitchArgs) -> Outcome {
-    let volume = session.find(&args.volume)?;
+    // git's words for branches: the names of volumes are none of these.
+    if args.create {
+        return checkout::run(session, &CheckoutArgs::creating(&args.volume, &args.operands));
+    }
+    if args.volume == "-" {
+        return checkout::run(session, &CheckoutArgs::to(&args.volume));
+    }
+    let name: VolumeName = args.volume.parse()?;
+    let volume = session.find(&name)?;
     ops::switch(&session.pool, &volume)?;
     if session.is_text() && !session.globals.quiet {
         say("note", &format!("the current volume is {volume}"));

@@ -27,6 +27,9 @@ pub(in crate::cli) struct TagArgs {
     /// Message of the tag
     #[arg(short, long, value_name = "MESSAGE")]
     message: Vec<String>,
+    /// Accepted for compatibility with git; every tag has a date and its author
+    #[arg(short, long, hide = true)]
+    annotate: bool,
     /// Move the tag if it exists
     #[arg(short, long)]
     force: bool,

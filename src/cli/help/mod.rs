@@ -21,9 +21,18 @@ use super::App;
 use super::commands::HEADINGS;
 use super::pager;
 
+/// The verbs where `-p` is git's `--patch`, not `--pool`.
+const WITH_PATCH: [&str; 3] = ["diff", "log", "show"];
+
 /// The command line, with the overview in its help.
 pub(super) fn command() -> clap::Command {
-    let command = App::command();
+    let mut command = App::command();
+    let pool = command.get_arguments().find(|argument| argument.get_id() == "pool").cloned();
+    let pool = pool.expect("--pool is a flag of all verbs");
+    for verb in WITH_PATCH {
+        // A verb's own flag takes the place of the one of all verbs.
+        command = command.mut_subcommand(verb, |it| it.arg(pool.clone().short(None)));
+    }
     let mut verbs = String::new();
     let styles = command.get_styles();
     let (header, literal) = (*styles.get_header(), *styles.get_literal());

@@ -24,11 +24,19 @@ pub fn diff_json(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
     line(out, entry)
 }
 
-/// Writes the letter and the path of one entry.
+/// Writes the path of one entry.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn diff_name(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
+    writeln!(out, "{}", shown(&entry.path))
+}
+
+/// Writes the letter and the path of one entry.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn diff_name_status(out: &mut dyn Write, entry: &DiffEntry) -> io::Result<()> {
     writeln!(out, "{}\t{}", letter(entry.kind), shown(&entry.path))
 }
 

@@ -25,7 +25,8 @@ mod tag;
 mod undo;
 
 pub use branch::{BranchStyle, BranchView};
-pub use diff::{DiffStat, diff_json, diff_name, diff_patch};
+pub use config::ConfigView;
+pub use diff::{DiffStat, diff_json, diff_name, diff_name_status, diff_patch};
 pub use log::{LogStyle, LogView, Template};
 pub use rev_parse::Parsed;
 pub use status::StatusView;

@@ -3,6 +3,7 @@
 mod config;
 mod errors;
 mod fields;
+mod habits;
 mod help_topics;
 mod outputs;
 mod signals;

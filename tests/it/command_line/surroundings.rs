@@ -19,6 +19,31 @@ fn offered(pool: &Pool, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn bash_completes_revisions_after_a_colon() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["branch", "bugfix"]);
+    let script = pool.dir().join("completion");
+    std::fs::write(&script, pool.ok(["completion", "bash"])).unwrap();
+    let offered = |line: &str, words: &str, at: usize, typed: &str| {
+        let own = support::dvol().parent().unwrap();
+        let path = format!("{}:{}", own.display(), std::env::var("PATH").unwrap());
+        let call = format!(
+            "source '{}'; COMP_WORDS=({words}); COMP_CWORD={at}; COMP_LINE='{line}'; COMP_POINT={}; \
+             _clap_complete_dvol dvol '{typed}' x; echo \"${{COMPREPLY[*]}}\"",
+            script.display(),
+            line.len()
+        );
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--norc", "-c", &call]).env("PATH", path).env("DVOL_POOL", pool.root());
+        String::from_utf8(bash.output().unwrap().stdout).unwrap().replace('\u{b}', " ").trim().to_owned()
+    };
+    assert_eq!(offered("dvol export db:bu", "dvol export db : bu", 4, "bu"), "bugfix");
+    let all = offered("dvol export db:", "dvol export db :", 3, "");
+    assert!(all.contains("HEAD") && all.contains("master") && !all.contains("db:"), "{all}");
+    assert_eq!(offered("dvol checkout bu", "dvol checkout bu", 2, "bu"), "bugfix");
+}
+
+#[test]
 fn a_shell_completes_volumes_branches_and_tags() {
     let pool = Pool::with_commits(&["one"]);
     pool.ok(["tag", "before-migration"]);
@@ -28,6 +53,10 @@ fn a_shell_completes_volumes_branches_and_tags() {
     assert_eq!(offered(&pool, &["reset", "--hard", "b"]), ["bugfix", "before-migration"]);
     assert_eq!(offered(&pool, &["tag", "-d", "bef"]), ["before-migration"]);
     assert_eq!(offered(&pool, &["config", "user.n"]), ["user.name"]);
+    assert_eq!(offered(&pool, &["config", "containers.quiesce", ""])[..3], ["stop", "pause", "none"]);
+    assert_eq!(offered(&pool, &["config", "checksums", "b"]), ["background"]);
+    assert_eq!(offered(&pool, &["export", "db:b"]), ["db:bugfix", "db:before-migration"]);
+    assert_eq!(offered(&pool, &["diff", "db:bug"]), ["db:bugfix"]);
     assert_eq!(offered(&pool, &["-C", "d"]), ["db"]);
     assert_eq!(offered(&pool, &["comm"]), ["commit"]);
     assert_eq!(offered(&pool, &["help", "co"]), ["commit", "config", "completion", "compose", "containers"]);

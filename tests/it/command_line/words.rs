@@ -22,11 +22,16 @@ fn list_marks_the_current_volume() {
 }
 
 #[test]
-fn a_pool_that_is_not_there_lists_as_empty_and_is_not_made_by_looking() {
+fn a_pool_that_is_not_there_is_an_error_and_is_not_made_by_looking() {
     let pool = Pool::empty();
-    assert_eq!(pool.ok(["list"]), "  VOLUME   BRANCH   CONTAINERS\n");
-    pool.fails(1, ["log", "foo"], "Volume 'foo' does not exist");
-    pool.ok(["fsck"]);
+    for words in
+        [&["list"][..], &["log", "foo"], &["fsck"], &["status"], &["du"], &["gc"], &["rm", "-f", "foo"]]
+    {
+        let said = pool.run(words);
+        assert_eq!(said.code, 1, "{words:?}: {}", said.err);
+        assert!(said.err.contains(&format!("there is no pool at {}", pool.root().display())), "{}", said.err);
+        assert!(said.err.contains("dvol init NAME"), "{}", said.err);
+    }
     assert!(!pool.root().exists());
 }
 
@@ -80,6 +85,8 @@ fn branch_marks_the_current_one() {
 #[test]
 fn what_is_missing_is_named_in_the_words_that_users_know() {
     let pool = Pool::empty();
+    // Makes the pool, and no volume.
+    pool.ok(["config", "user.name", "Ada"]);
     pool.fails(1, ["rm", "-f", "foo"], "Volume 'foo' does not exist, cannot remove it");
     pool.ok(["init", "foo"]);
     pool.fails(2, ["commit"], "You must provide a commit message");

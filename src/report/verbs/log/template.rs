@@ -71,6 +71,8 @@ impl Template {
     /// # Errors
     /// With a message for the user.
     pub fn parse(text: &str) -> Result<Self, String> {
+        // git's own words for a template that ends each commit's line, as all of dvol's do.
+        let text = text.strip_prefix("tformat:").or_else(|| text.strip_prefix("format:")).unwrap_or(text);
         let text = text.replace("\\n", "\n").replace("\\t", "\t");
         let mut pieces = Vec::new();
         let mut plain = String::new();
