@@ -249,6 +249,17 @@ pub fn staged(operation: &OperationId, kind: Staged, number: u32) -> PathBuf {
     staging_of(operation).join(format!("{kind}{number}"))
 }
 
+/// Returns the file whose time says when an operation's trees began to come into place, relative to
+/// the pool.
+pub fn installed_since(operation: &OperationId) -> PathBuf {
+    staging_of(operation).join("since")
+}
+
+/// Returns whether a place, relative to the pool, is that of a commit's tree.
+pub fn is_of_commit(place: &Path) -> bool {
+    place.components().nth(1).is_some_and(|part| part.as_os_str() == COMMITS)
+}
+
 /// Returns whether an entry in an operation's staging directory is a [`Staged::Away`] tree.
 pub fn is_away(name: &OsStr) -> bool {
     let number = name.to_str().and_then(|name| name.strip_prefix(AWAY));

@@ -20,3 +20,4 @@ mod sweep;
 mod undo;
 mod verbs;
 mod workshop;
+mod written;

@@ -8,12 +8,14 @@
 //! | `group` | operations in the journal that are published together, one a volume |
 //! | `publish` | the commit point, and what follows it |
 //! | `moves` | the steps on disk, done and undone |
+//! | `in_place` | what other processes write to trees that recovery takes back |
 //! | `recover` | what a dead process left is finished or undone |
 //! | `exchanged`, `trash` | what an operation leaves in trash |
 //! | `undo_plan` | the plan of an undo |
 
 pub(super) mod exchanged;
 pub(super) mod group;
+pub(super) mod in_place;
 pub(super) mod moves;
 pub(super) mod plan;
 pub(super) mod publish;

@@ -171,6 +171,7 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move], lost_and_found: &
                     if let Some(parent) = source.parent() {
                         disk::ensure_directory(parent, crate::layout::PRIVATE_MODE)?;
                     }
+                    lost += clear_way(&source, lost_and_found)?;
                     disk::rename(&target, &source)?;
                 }
             }
@@ -178,6 +179,10 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move], lost_and_found: &
                 let (staged, place) = (layout.full(staged), layout.full(place));
                 if disk::inode(&place)? == Some(*inode) {
                     disk::exchange(&staged, &place)?;
+                } else if disk::inode(&staged)?.is_some_and(|there| there != *inode) {
+                    // Another process has moved the new tree away, or put another in its place.
+                    lost += clear_way(&place, lost_and_found)?;
+                    disk::rename(&staged, &place)?;
                 }
             }
             Move::ExchangeEntries { .. } => {
@@ -187,6 +192,16 @@ pub(in crate::pool) fn revert(layout: &Layout, moves: &[Move], lost_and_found: &
     }
     sync_parents(layout, moves)?;
     Ok(lost)
+}
+
+/// Moves what is at `place`, where another process put it, to `lost_and_found`; returns how many
+/// entries that is.
+fn clear_way(place: &Path, lost_and_found: &Path) -> Result<u64, Error> {
+    if disk::inode(place)?.is_none() {
+        return Ok(0);
+    }
+    tree::move_to_lost(place, lost_and_found)?;
+    Ok(1)
 }
 
 fn lost(a: &Path, b: &Path) -> Error {

@@ -148,6 +148,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
             // it.
             tree::sync_filesystem(&pool.layout.staging())?;
         }
+        pool.mark_installing(&self.members)?;
         for member in &self.members {
             moves::apply(&pool.layout, &member.operation.plan.install)?;
         }
@@ -297,6 +298,9 @@ impl Pool {
         moves::retire(&self.layout, &operation.plan.retire)?;
         // The journal says where they come from, and is about to forget it.
         moves::sync_parents(&self.layout, &operation.plan.retire)?;
+        let lost = self.layout.full(&layout::lost_and_found_of(&operation.id));
+        let strangers = self.keep_strangers(operation, &lost)?;
+        self.tell_set_aside(operation, strangers, lost);
         tree::remove_what_goes(&self.layout.full(&layout::staging_of(&operation.id)))?;
         Ok(())
     }

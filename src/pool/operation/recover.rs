@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::moves;
@@ -174,11 +174,9 @@ impl Pool {
                     None => self.shut_gate(&operation.volume, "recovery")?,
                 };
                 let lost = self.layout.full(&layout::lost_and_found_of(&operation.id));
-                let entries = moves::revert(&self.layout, &operation.plan.install, &lost)?;
-                if entries > 0 {
-                    let volume = operation.volume.to_string();
-                    self.tell(&Notice::SetAside { volume, entries, place: lost });
-                }
+                let mut entries = moves::revert(&self.layout, &operation.plan.install, &lost)?;
+                entries += self.keep_written(operation, &lost)?;
+                self.tell_set_aside(operation, entries, lost);
                 self.forget_staged(operation)?;
                 tree::remove_what_goes(&self.layout.full(&layout::staging_of(&operation.id)))?;
                 drop(gate);
@@ -190,6 +188,13 @@ impl Pool {
                 self.settled(operation, true)
             }
             Phase::Settled => Ok(()),
+        }
+    }
+
+    /// Says that entries were moved to lost+found, if any were.
+    pub(in crate::pool) fn tell_set_aside(&self, operation: &Operation, entries: u64, place: PathBuf) {
+        if entries > 0 {
+            self.tell(&Notice::SetAside { volume: operation.volume.to_string(), entries, place });
         }
     }
 

@@ -66,8 +66,10 @@ pub use copy::reuse::{Keep, Update};
 pub use copy::tree::{copy_first_pass, copy_tree, discard_first_pass, update_tree};
 pub use exchange::apply::{ListState, exchange_entries, list_state};
 pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
+pub use exchange::lost::move_to_lost;
 pub use exchange::stage::{Retarget, copy_before, measure_before};
 pub use exchange::undo::{is_untouched, return_entries};
+pub use exchange::written::keep_written;
 pub use index::{DirectoryIndex, Index, ScanEvent, ScanVisitor, scan_tree};
 pub use mapped_stores::sync_and_test_stores;
 pub use measure::{

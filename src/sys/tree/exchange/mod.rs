@@ -12,11 +12,15 @@
 //! | `list_filter` | asks a list which entries it brings |
 //! | `apply` | takes the steps |
 //! | `undo` | takes them back, whatever other processes did meanwhile |
+//! | `lost` | takes entries that have no place in a tree any more |
+//! | `written` | finds and keeps what other processes wrote into a tree that is taken back |
 //! | `index_update` | updates the stat index afterwards |
 
 pub(super) mod apply;
 pub(super) mod index_update;
 pub(super) mod list;
 pub(super) mod list_filter;
+pub(super) mod lost;
 pub(super) mod stage;
 pub(super) mod undo;
+pub(super) mod written;

@@ -6,23 +6,22 @@
 //! a process wrote into it goes to `lost`. Every step can be repeated, so a process may die
 //! anywhere.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode};
-use rustix::io::Errno;
+use rustix::fs::FileType;
 
 use super::apply::{Aside, exchange, inode, is_gone, open_writable, put, rename};
 use super::list::{ListReader, ListRecord, ListedDirectory, Step};
-use super::stage::make_path;
-use crate::sys::disk;
+use super::lost::Lost;
+use super::written::{each_name, was_written};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root};
-use crate::sys::tree::entry::names::{DirectoryReader, NameList};
+use crate::sys::tree::entry::handle::{Stat, descend, open_root};
+use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::times::FileTime;
 
 /// How often an entry is tried that other processes move at the same time.
@@ -41,12 +40,12 @@ pub fn return_entries(tree: &Path, staged: &Path, list: &Path, lost: &Path) -> R
         tree,
         staged,
         aside: Aside::of(tree),
-        lost: Lost { root: lost, count: 0 },
+        lost: Lost::at(lost),
         listed: FileTime(listed.st_mtime, listed.st_mtime_nsec as u32),
         scratch: Scratch::default(),
     };
     undo.run(steps)?;
-    Ok(undo.lost.count)
+    Ok(undo.lost.count())
 }
 
 /// Returns whether no step of the list at `list` was taken, by a look at the staged tree alone: the
@@ -233,93 +232,6 @@ impl Undo<'_> {
     }
 }
 
-/// The directory for entries that have no place in the tree any more.
-struct Lost<'a> {
-    root: &'a Path,
-    count: u64,
-}
-
-impl Lost<'_> {
-    /// Moves an entry to its path beneath `lost`, or to the same name with a number if that is
-    /// taken.
-    fn take(&mut self, (from, as_name): (&OwnedFd, &CStr), path: &Path, name: &CStr) -> io::Result<()> {
-        let source = |error: DiskError| error.source;
-        for directory in self.root.parent().into_iter().chain([self.root]) {
-            disk::ensure_directory(directory, Mode::RWXU.bits()).map_err(source)?;
-        }
-        let root = open_root(self.root).map_err(source)?;
-        let to = make_path(self.root, &root, path).map_err(source)?;
-        let mut free = name.to_owned();
-        for number in 1.. {
-            match rename(from, as_name, &to, &free) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    free = CString::new([name.to_bytes(), format!(".{number}").as_bytes()].concat())?;
-                }
-                other => {
-                    self.count += 1;
-                    return other;
-                }
-            }
-        }
-        unreachable!("some name is free")
-    }
-}
-
 fn is_directory(directory: &OwnedFd, name: &CStr) -> io::Result<bool> {
     Ok(Stat::of_name(directory.as_fd(), name)?.kind == FileType::Directory)
-}
-
-/// Returns whether a process wrote into an entry after `listed`. Moving an entry changes its own
-/// time of change, so this looks at the content's time of a file, and at both times of what is
-/// beneath a directory.
-fn was_written(directory: &OwnedFd, name: &CStr, listed: FileTime) -> io::Result<bool> {
-    let stat = Stat::of_name(directory.as_fd(), name)?;
-    match stat.kind {
-        FileType::RegularFile => Ok(is_modified(&stat, listed)),
-        FileType::Directory => is_younger_beneath(&open_directory(directory.as_fd(), name)?, listed),
-        _ => Ok(false),
-    }
-}
-
-fn is_modified(stat: &Stat, listed: FileTime) -> bool {
-    FileTime::from(stat.times.last_modification) >= listed
-}
-
-fn is_younger_beneath(directory: &OwnedFd, listed: FileTime) -> io::Result<bool> {
-    let mut is_younger = false;
-    each_name(directory, |name| {
-        let stat = match Stat::of_name(directory.as_fd(), name) {
-            Err(Errno::NOENT) => return Ok(()),
-            other => other?,
-        };
-        // Moving one name of an inode changes the time of all of them.
-        is_younger |= FileTime::from(stat.changed) > listed
-            && (stat.kind == FileType::Directory || stat.links == 1 || is_modified(&stat, listed));
-        if stat.kind == FileType::Directory && !is_younger {
-            match open_directory(directory.as_fd(), name) {
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                opened => is_younger |= is_younger_beneath(&opened?, listed)?,
-            }
-        }
-        Ok(())
-    })?;
-    Ok(is_younger)
-}
-
-/// Calls `each` with every name in a directory that was just opened.
-fn each_name(directory: &OwnedFd, mut each: impl FnMut(&CStr) -> io::Result<()>) -> io::Result<()> {
-    let mut reader = DirectoryReader::new();
-    loop {
-        let mut result = Ok(());
-        let more = reader.chunk(directory.as_fd(), |name, _| {
-            if result.is_ok() {
-                result = each(name);
-            }
-            Ok(())
-        })?;
-        result?;
-        if !more {
-            return Ok(());
-        }
-    }
 }
