@@ -416,6 +416,24 @@ pub enum Error {
         /// The file in which the driver remembers its volumes.
         list: PathBuf,
     },
+    /// A table of mounts names a file system for the pool that is not mounted.
+    #[error("the pool {} is missing: nothing is mounted at {}, as {} says", pool.display(), at.display(), table.display())]
+    PoolNotMounted {
+        /// The pool.
+        pool: PathBuf,
+        /// The mount point.
+        at: PathBuf,
+        /// The table.
+        table: PathBuf,
+    },
+    /// The engine has volumes of the pool, and there is no pool.
+    #[error("the pool {} is missing, but the engine knows its volume {volume}", pool.display())]
+    PoolOfEngine {
+        /// The pool.
+        pool: PathBuf,
+        /// One of its volumes.
+        volume: String,
+    },
     /// This process runs in a container, and the engine does not say where it has the pool from.
     #[error("cannot find the pool {} on the host: {cause}", pool.display())]
     PoolOnHost {

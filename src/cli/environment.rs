@@ -16,6 +16,14 @@ pub(super) fn default_socket() -> PathBuf {
     PathBuf::from("/run/docker/plugins/dvol.sock")
 }
 
+/// Where the driver remembers its volumes, unless `STATE_DIRECTORY` names another directory.
+pub(super) const DEFAULT_STATE: &str = "/var/lib/dvol-driver";
+
+/// Returns where the driver remembers its volumes.
+pub(super) fn state_directory() -> PathBuf {
+    variable("STATE_DIRECTORY").map_or_else(|| DEFAULT_STATE.into(), PathBuf::from)
+}
+
 /// Returns a variable that is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {

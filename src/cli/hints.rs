@@ -36,9 +36,19 @@ pub(super) fn repair(error: &Error) -> Option<String> {
         }
         Error::Store(StoreError::Newer { .. }) => Some("use the newer dvol that wrote it".to_owned()),
         Error::PoolMissing { list, .. } => Some(format!(
-            "mount it, or, if you deleted the pool, delete {} and restart the driver",
+            "mount it, or, if you deleted the pool, make another: dvol init --new-pool NAME \
+             (the driver's list is {})",
             list.display()
         )),
+        Error::PoolNotMounted { at, .. } => Some(format!(
+            "mount it: mount {}; to make another pool there all the same: dvol init --new-pool NAME",
+            at.display()
+        )),
+        Error::PoolOfEngine { .. } => Some(
+            "mount the file system of the pool; if you deleted the pool, make another: \
+             dvol init --new-pool NAME"
+                .to_owned(),
+        ),
         _ => host_path_remedy(error),
     }
 }

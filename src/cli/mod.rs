@@ -19,6 +19,7 @@ mod habits;
 mod help;
 mod hints;
 mod message;
+mod missing;
 mod notices;
 mod operands;
 mod output;
@@ -42,8 +43,6 @@ use self::commands::{Verb, completion};
 use self::globals::Globals;
 use self::output::Failure;
 use self::session::Session;
-use crate::error::Error;
-use crate::pool::Pool;
 
 /// Git for the data volumes of containers.
 ///
@@ -93,7 +92,7 @@ pub fn main() -> ExitCode {
         Err(failure) => return errors::exit(&failure, None),
     };
     if app.verb.needs_pool()
-        && let Err(error) = find_pool(&session.pool, app.verb.makes_pool())
+        && let Err(error) = missing::find_pool(&app.verb, &session)
     {
         return errors::exit(&error.into(), Some(&session.pool));
     }
@@ -101,15 +100,6 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => errors::exit(&failure, Some(&session.pool)),
     }
-}
-
-/// Imports a pool of the older layout; refuses a pool that is not there unless the verb makes it.
-fn find_pool(pool: &Pool, makes: bool) -> Result<(), Error> {
-    let root = pool.layout().root();
-    if !makes && matches!(root.try_exists(), Ok(false)) {
-        return Err(Error::NoPool(root.to_owned()));
-    }
-    pool.import_legacy().map(drop)
 }
 
 /// Parses the command line; prints help or a usage error and returns the exit code otherwise.

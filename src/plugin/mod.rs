@@ -9,6 +9,7 @@
 //! volumes     the service over a pool
 //! unreadable  what to answer while the pool cannot be read
 //! remembered  the volumes that the driver remembers, in a file outside of the pool
+//! troubles    what was logged already
 //! host_view   the pool's path on the host, for a driver in a container
 //! socket      claims and releases the socket's path
 //! ```
@@ -35,9 +36,11 @@ mod remembered;
 mod server;
 mod service;
 mod socket;
+mod troubles;
 mod unreadable;
 mod volumes;
 
+pub use remembered::list_of;
 pub use server::{Options, Phase, ServeError, serve, serve_until};
 pub use service::{VolumeInfo, VolumeService};
 pub use socket::{Place, SocketError};

@@ -63,8 +63,7 @@ struct Content {
 impl Remembered {
     /// Reads the list of the pool at `pool` from the directory `state`, if there is one.
     pub(super) fn open(state: &Path, pool: &Path) -> Self {
-        let hash = blake3::hash(pool.as_os_str().as_encoded_bytes()).to_hex();
-        let path = state.join(format!("{}.json", &hash[..DIGITS]));
+        let path = path_of(state, pool);
         let read = read(&path).inspect_err(|error| tracing::warn!(%error, "cannot read the list of volumes"));
         let is_damaged = read.is_err();
         let volumes = read.unwrap_or_default();
@@ -143,6 +142,23 @@ impl Remembered {
         };
         write().at("write", &self.path)
     }
+}
+
+/// Returns the file in the directory `state` in which a driver remembers volumes of the pool at
+/// `pool`; `None` if it remembers none.
+pub fn list_of(state: &Path, pool: &Path) -> Option<PathBuf> {
+    let path = path_of(state, pool);
+    let remembers = match read(&path) {
+        Ok(volumes) => volumes.is_some_and(|volumes| !volumes.is_empty()),
+        // This user may not know.
+        Err(error) => error.source.kind() != io::ErrorKind::PermissionDenied,
+    };
+    remembers.then_some(path)
+}
+
+fn path_of(state: &Path, pool: &Path) -> PathBuf {
+    let hash = blake3::hash(pool.as_os_str().as_encoded_bytes()).to_hex();
+    state.join(format!("{}.json", &hash[..DIGITS]))
 }
 
 /// Reads a list; `None` if there is none.

@@ -7,7 +7,8 @@
 //! | directory gone, file system not mounted, disk fails | the driver's own list |
 //!
 //! A pool without its metadata reads as an empty one; it is missing where the driver remembers
-//! volumes of it. Nothing is made in the directory of a missing pool: it is a mount point, perhaps.
+//! volumes of it, or where a table of mounts names a file system that is not mounted. Nothing is
+//! made in the directory of a missing pool: it is a mount point, perhaps.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -47,10 +48,12 @@ impl PoolService {
 
     /// Returns whether the pool is missing; logs when that changes.
     pub(super) fn is_missing(&self) -> bool {
-        let is_missing = ops::is_bare(&self.pool) && self.remembered.expects_volumes();
+        let is_missing = self.why_missing().is_some();
         if self.was_missing.swap(is_missing, Ordering::Relaxed) != is_missing {
             if is_missing {
-                tracing::error!("{}; refusing mounts", self.text_of(&self.missing()));
+                if let Some(error) = self.why_missing() {
+                    tracing::error!("{}; refusing mounts", self.text_of(&error));
+                }
             } else {
                 tracing::info!("the pool is back");
             }
@@ -58,14 +61,23 @@ impl PoolService {
         is_missing
     }
 
-    fn missing(&self) -> Error {
-        let pool = self.pool.layout().root().to_owned();
-        Error::PoolMissing { pool, list: self.remembered.path().to_owned() }
+    /// Says why the pool is missing: its file system is not mounted, or the driver knows volumes of
+    /// it.
+    fn why_missing(&self) -> Option<Error> {
+        if !ops::is_bare(&self.pool) {
+            return None;
+        }
+        let remembered = || {
+            let (pool, list) = (self.pool.layout().root().to_owned(), self.remembered.path().to_owned());
+            self.remembered.expects_volumes().then_some(Error::PoolMissing { pool, list })
+        };
+        ops::check_mounted(&self.pool).err().or_else(remembered)
     }
 
     /// Refuses what needs a pool that is there.
     pub(super) fn require_pool(&self) -> Result<(), String> {
-        if self.is_missing() { Err(self.text_of(&self.missing())) } else { Ok(()) }
+        self.is_missing();
+        self.why_missing().map_or(Ok(()), |error| Err(self.text_of(&error)))
     }
 
     /// Returns what was read, unless it `is_nothing` because the pool is missing.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::host_view::HostView;
 use super::remembered::Remembered;
 use super::service::{VolumeInfo, VolumeService};
+use super::troubles::{News, Troubles};
 use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
@@ -43,6 +44,8 @@ pub struct PoolService {
     mounting: AtomicUsize,
     /// Whether the recorded mounts may differ from the engine's.
     needs_reconcile: AtomicBool,
+    /// What keeps background work from being done.
+    troubles: Troubles,
     /// What the last recovery could not delete.
     left_behind: Mutex<BTreeSet<PathBuf>>,
 }
@@ -64,6 +67,7 @@ impl PoolService {
             statuses: Mutex::default(),
             mounting: AtomicUsize::new(0),
             needs_reconcile: AtomicBool::new(true),
+            troubles: Troubles::default(),
             left_behind: Mutex::default(),
         }
     }
@@ -176,14 +180,23 @@ impl Drop for Mounting<'_> {
 }
 
 impl PoolService {
-    /// Logs what a recovery could not do. What cannot be deleted is logged once: it may stay.
+    /// Logs what a recovery could not do, once for as long as it cannot.
     fn report(&self, sweep: Result<Sweep, Error>) {
-        let sweep = match sweep {
-            Ok(sweep) => sweep,
-            Err(error) => return tracing::warn!(%error, "cannot read the journal now"),
-        };
+        let failed = sweep.as_ref().err().map(Error::to_string);
+        match (self.troubles.news("journal", failed.as_deref()), failed) {
+            (News::Began, Some(error)) => tracing::warn!(error, "cannot read the journal now"),
+            (News::Over, _) => tracing::info!("can read the journal again"),
+            _ => {}
+        }
+        let Ok(sweep) = sweep else { return };
         for (volume, reason) in &sweep.failed {
-            tracing::warn!(%volume, reason, "cannot recover an interrupted operation now");
+            if self.troubles.news(&format!("volume {volume}"), Some(reason)) == News::Began {
+                tracing::warn!(%volume, reason, "cannot recover an interrupted operation now");
+            }
+        }
+        let still: Vec<String> = sweep.failed.iter().map(|(volume, _)| volume.to_string()).collect();
+        for volume in self.troubles.over("volume ", &still) {
+            tracing::info!(volume, "no interrupted operation is left");
         }
         let mut known = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
         let left: BTreeMap<_, _> = sweep.left.iter().map(|left| (left.reason.path.clone(), left)).collect();
@@ -310,8 +323,13 @@ impl VolumeService for PoolService {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = rustix::process::setpriority_process(None, IDLE_NICE);
-                if let Err(error) = self.pool.checksums().take_wanted() {
-                    tracing::warn!(%error, "cannot compute the checksums of commits now");
+                let failed = self.pool.checksums().take_wanted().err().map(|error| error.to_string());
+                match (self.troubles.news("checksums", failed.as_deref()), failed) {
+                    (News::Began, Some(error)) => {
+                        tracing::warn!(error, "cannot compute the checksums of commits now");
+                    }
+                    (News::Over, _) => tracing::info!("can compute the checksums of commits again"),
+                    _ => {}
                 }
             });
         });

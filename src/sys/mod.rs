@@ -9,6 +9,7 @@
 //! | `error` | disk errors |
 //! | `fault` | fault points for tests |
 //! | `locks` | kernel file locks |
+//! | `mount_tables` | what should be mounted, read from `/etc` |
 //! | `mounts` | mounts, read from `/proc` |
 //! | `obstacle` | why an entry cannot be moved |
 //! | `own_container` | the container that this process runs in, read from `/proc` |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod fault;
 pub mod ids;
 pub mod locks;
+pub mod mount_tables;
 pub mod mounts;
 pub mod obstacle;
 pub mod own_container;

@@ -76,12 +76,22 @@ pub fn sharers(directories: &[&Path]) -> Result<Vec<Vec<Sharer>>, DiskError> {
 pub struct MountPoints(OnceCell<Vec<PathBuf>>);
 
 impl MountPoints {
+    fn all(&self) -> &[PathBuf] {
+        let read = || mounts("self").unwrap_or_default().into_iter().map(|mount| mount.at).collect();
+        self.0.get_or_init(read)
+    }
+
+    /// Returns whether something is mounted at `path`, which has no symlink. Without `/proc`, it
+    /// may be.
+    pub fn has(&self, path: &Path) -> bool {
+        self.all().is_empty() || self.all().iter().any(|at| at == path)
+    }
+
     /// Returns a mount point at or beneath `path`. Without `/proc` there is none.
     pub fn within(&self, path: &Path) -> Option<PathBuf> {
         let (folder, name) = (fs::canonicalize(path.parent()?).ok()?, path.file_name()?);
         let real = folder.join(name);
-        let read = || mounts("self").unwrap_or_default().into_iter().map(|mount| mount.at).collect();
-        let inside = self.0.get_or_init(read).iter().find_map(|at| at.strip_prefix(&real).ok())?;
+        let inside = self.all().iter().find_map(|at| at.strip_prefix(&real).ok())?;
         Some(if inside.as_os_str().is_empty() { path.to_owned() } else { path.join(inside) })
     }
 }
@@ -170,7 +180,7 @@ pub(super) fn mount(line: &[u8]) -> Option<Mount> {
 }
 
 /// Undoes the kernel's escapes: `\040` for a space, and the like.
-fn unescaped(text: &[u8]) -> PathBuf {
+pub(super) fn unescaped(text: &[u8]) -> PathBuf {
     let (mut bytes, mut at) = (Vec::with_capacity(text.len()), 0);
     while at < text.len() {
         let digits = text.get(at + 1..at + 4).filter(|_| text[at] == b'\\');

@@ -7,7 +7,7 @@ use crate::cli::Outcome;
 use crate::cli::output::Failure;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
-use crate::cli::{errors, output};
+use crate::cli::{errors, missing, output};
 use crate::error::Error;
 use crate::fsck::{self, Report, Severity};
 use crate::model::VolumeName;
@@ -46,10 +46,10 @@ pub(in crate::cli) fn run(session: &Session, args: &FsckArgs) -> Outcome {
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
     catch_interrupts(&session.pool)?;
-    let found = if args.repair {
-        repair(session, args, volume)?
-    } else {
-        fsck::check(&session.pool, volume, args.deep)
+    let found = match missing::check(session) {
+        Err(error) => Err(error),
+        Ok(()) if args.repair => repair(session, args, volume)?,
+        Ok(()) => fsck::check(&session.pool, volume, args.deep),
     };
     match found {
         Ok(report) => {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::missing;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::model::VolumeName;
@@ -12,11 +13,17 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol init frob_mysql")]
 pub(in crate::cli) struct InitArgs {
+    /// Make a new pool even where the file system of one seems not to be mounted
+    #[arg(long)]
+    new_pool: bool,
     /// Name of the new volume
     name: VolumeName,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &InitArgs) -> Outcome {
+    if !args.new_pool {
+        missing::check_before_making(session)?;
+    }
     catch_interrupts(&session.pool)?;
     session.done(&ops::init(&session.pool, &args.name)?)?;
     Ok(ExitCode::SUCCESS)

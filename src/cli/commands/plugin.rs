@@ -8,7 +8,7 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
 use crate::cli::Outcome;
-use crate::cli::environment::default_socket;
+use crate::cli::environment::{DEFAULT_STATE, default_socket};
 use crate::cli::hints;
 use crate::cli::output::Failure;
 use crate::cli::session::{Session, open_pool, start_log};
@@ -33,7 +33,7 @@ pub(in crate::cli) struct PluginArgs {
         value_name = "PATH",
         env = "STATE_DIRECTORY",
         hide_env_values = true,
-        default_value = "/var/lib/dvol-driver"
+        default_value = DEFAULT_STATE
     )]
     state_dir: PathBuf,
 }

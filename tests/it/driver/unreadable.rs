@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::LoopImage;
+use support::{LoopImage, eventually};
 
 use crate::harness::{Driver, Pool};
 
@@ -153,6 +153,26 @@ fn a_driver_that_could_never_read_the_pool_claims_every_name_that_a_person_chose
     assert_eq!(driver.call("VolumeDriver.Get", &json!({"Name": "db"}))["Volume"]["Name"], "db");
     let anonymous = driver.call("VolumeDriver.Get", &json!({"Name": "0a".repeat(32)}));
     assert!(anonymous["Volume"].is_null(), "{anonymous}");
+}
+
+#[test]
+fn a_trouble_that_lasts_is_logged_once() {
+    let pool = Pool::with_volume();
+    let metadata = pool.root().join(".dvol/metadata.redb");
+    let whole = fs::read(&metadata).unwrap();
+    let driver = start(&pool);
+    let count = |text: &str| driver.log().matches(text).count();
+    // It looks for wanted checksums less often than at the journal.
+    for round in 1..=2 {
+        fs::write(&metadata, "not a database").unwrap();
+        eventually("the driver could take no checksums", || count("cannot compute the checksums") == round);
+        assert_eq!(count("cannot read the journal now"), round, "{}", driver.log());
+        fs::write(&metadata, &whole).unwrap();
+        eventually("the driver says that it can again", || {
+            count("can read the journal again") == round
+                && count("can compute the checksums of commits again") == round
+        });
+    }
 }
 
 #[test]

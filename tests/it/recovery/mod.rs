@@ -6,6 +6,7 @@ mod fsck;
 mod immovable;
 mod left_behind;
 mod locks;
+mod missing_pool;
 mod read_only;
 mod readers;
 mod rollback;
