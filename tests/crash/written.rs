@@ -101,8 +101,9 @@ fn sweep(scene: &Scene, change: fn(&Path)) {
         let before = contents(&places(&directory));
         if status.stopped() {
             kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-            child.wait().unwrap();
         }
+        // One that ended by itself was waited for.
+        let _ = child.wait();
         let what = format!("{:?} at step {point} of {points}", scene.words);
         let (_, first) = run.fsck();
         // What a process put where a new branch was to be, it put there by itself.
