@@ -18,7 +18,7 @@ pub use changes::{Row, RowChange};
 pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
-pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Verb};
+pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Renaming, Verb};
 pub use plain::{escape, is_control, plain, plain_lines};
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{

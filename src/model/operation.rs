@@ -180,6 +180,22 @@ pub enum Move {
     },
 }
 
+/// A new name for a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renaming {
+    /// The old name.
+    pub from: VolumeName,
+    /// The new name.
+    pub to: VolumeName,
+}
+
+impl Renaming {
+    /// Returns the way back.
+    pub fn reversed(&self) -> Self {
+        Renaming { from: self.to.clone(), to: self.from.clone() }
+    }
+}
+
 /// The plan of an operation, made before it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
@@ -189,6 +205,10 @@ pub struct Plan {
     pub changes: Vec<RowChange>,
     /// Steps on disk after the commit point: what no record names any more moves to trash.
     pub retire: Vec<Move>,
+    /// The volume whose rows all move to another name, after the changes. The changes have the
+    /// volume's own row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renames: Option<Renaming>,
     /// Number of the operation that this one undoes.
     #[serde(default)]
     pub undoes: Option<u64>,

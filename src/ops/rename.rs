@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::remove::check_unused;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchRecord, CommitRecord, Row, RowChange, TagRecord, Verb, VolumeName, VolumeRecord};
+use crate::model::{Renaming, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
 /// A renamed volume.
@@ -42,24 +42,9 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
             return Err(Error::VolumeExists(to.clone()));
         }
         let volume = to.clone();
-        let mut moved = |before: Row, after: Row| {
-            draft.change(RowChange::delete(before));
-            draft.change(RowChange::insert(after));
-        };
-        for row in rows.branches(from)? {
-            moved(Row::Branch(row.clone()), Row::Branch(BranchRecord { volume: volume.clone(), ..row }));
-        }
-        for row in rows.commits(from)? {
-            moved(Row::Commit(row.clone()), Row::Commit(CommitRecord { volume: volume.clone(), ..row }));
-        }
-        for row in rows.tags(from)? {
-            moved(Row::Tag(row.clone()), Row::Tag(TagRecord { volume: volume.clone(), ..row }));
-        }
-        for (key, value) in rows.settings(Some(from))? {
-            let before = Row::Setting { volume: from.clone(), key: key.clone(), value: value.clone() };
-            moved(before, Row::Setting { volume: volume.clone(), key, value });
-        }
-        moved(Row::Volume(record.clone()), Row::Volume(VolumeRecord { name: volume, ..record }));
+        draft.change(RowChange::delete(Row::Volume(record.clone())));
+        draft.change(RowChange::insert(Row::Volume(VolumeRecord { name: volume, ..record })));
+        draft.rename_rows(Renaming { from: from.clone(), to: to.clone() });
         if rows.current_volume()?.as_ref() == Some(from) {
             let (before, after) = (Row::CurrentVolume(from.clone()), Row::CurrentVolume(to.clone()));
             draft.change(RowChange::update(before, after));

@@ -6,7 +6,7 @@ use super::Pool;
 use super::operation::moves;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Operation, Phase, VolumeName};
+use crate::model::{Operation, Phase, Renaming, VolumeName};
 use crate::store::Rebuildable;
 use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
@@ -69,6 +69,12 @@ impl Pool {
     /// Reverts the rows of an operation that only the second copy says was published.
     fn unpublish(&self, operation: &Operation) -> Result<(), Error> {
         self.store.write(|writer| {
+            if let Some(renaming) = operation.plan.renames.as_ref().map(Renaming::reversed)
+                && writer.volume(&renaming.from)?.is_some()
+                && writer.volume(&renaming.to)?.is_none()
+            {
+                writer.rename_volume(&renaming)?;
+            }
             for change in operation.plan.changes.iter().rev() {
                 let back = change.reversed();
                 let now = match back.before.as_ref().or(back.after.as_ref()) {

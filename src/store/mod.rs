@@ -14,6 +14,7 @@
 //! | `tables`, `codec` | every table, and how a record is encoded |
 //! | `schema`, `open` | the database: made, opened, brought to this schema |
 //! | `transaction`, `rows`, `write`, `index` | reading and writing rows |
+//! | `rename` | moving a volume's rows to another name |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
 //! | `records_log/` | the second copy of the records, and rebuilding from it |
 //! | `checksums`, `trash_schedule`, `trash_size` | formats of further files in `.dvol` |
@@ -30,6 +31,7 @@ mod legacy;
 mod metadata;
 mod open;
 mod records_log;
+mod rename;
 mod rows;
 mod schema;
 mod tables;

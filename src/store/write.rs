@@ -41,7 +41,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Notes a change for the second copy.
-    fn note(&self, table: &str, key: LoggedKey, value: Option<LoggedValue>) {
+    pub(super) fn note(&self, table: &str, key: LoggedKey, value: Option<LoggedValue>) {
         self.changes.borrow_mut().push(LoggedChange { table: table.to_owned(), key, value });
     }
 
@@ -241,11 +241,7 @@ impl<'t> Writer<'t> {
             _ => false,
         });
         if let Some(name) = renamed.filter(|_| leaves) {
-            for mut past in self.operations(&operation.volume, usize::MAX)? {
-                self.put(OPERATIONS, (past.volume.as_str(), past.number), None::<&Operation>)?;
-                past.volume = name.clone();
-                self.put(OPERATIONS, (name.as_str(), past.number), Some(&past))?;
-            }
+            self.rename_operations(&operation.volume, &name)?;
             let operation = Operation { volume: name, ..operation.clone() };
             return self.put(OPERATIONS, (operation.volume.as_str(), operation.number), Some(&operation));
         }

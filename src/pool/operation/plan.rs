@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
-use crate::model::{CommitId, Move, OperationId, Plan, RowChange};
+use crate::model::{CommitId, Move, OperationId, Plan, Renaming, RowChange};
 use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
@@ -186,6 +186,12 @@ impl<'d> PlanBuilder<'d> {
     /// Plans to change a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);
+    }
+
+    /// Plans to move all rows of a volume to another name when the operation is published; the
+    /// volume's own row is a change.
+    pub fn rename_rows(&mut self, renaming: Renaming) {
+        self.plan.renames = Some(renaming);
     }
 
     /// Returns the rows that change when the operation is published.

@@ -191,6 +191,9 @@ impl<'p, T: Send> Quiesced<'p, T> {
                         writer.set_changed(&commit.volume, &commit.id, None)?;
                     }
                 }
+                if let Some(renaming) = &member.operation.plan.renames {
+                    writer.rename_volume(renaming)?;
+                }
                 if member.operation.leaves_nothing() {
                     member.close(writer)?;
                 } else {

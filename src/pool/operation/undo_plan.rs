@@ -58,6 +58,10 @@ pub fn plan_undo(
         }
         if let (Some(Row::Volume(volume)), None) = (&back.before, &back.after) {
             touched.removes_volume = true;
+            if operation.plan.renames.is_some() {
+                draft.change(back);
+                continue;
+            }
             // Settings that were set since belong to no operation, and must not outlive the volume.
             let named = |change: &RowChange, wanted: &str| matches!(&change.after, Some(Row::Setting { volume: of, key, .. }) if *of == volume.name && key == wanted);
             for (key, value) in rows.settings(Some(&volume.name))? {
@@ -68,6 +72,9 @@ pub fn plan_undo(
             }
         }
         draft.change(back);
+    }
+    if let Some(renaming) = &operation.plan.renames {
+        draft.rename_rows(renaming.reversed());
     }
     let gone = |path: &Path| -> Result<(), Error> {
         if disk::inode(&pool.layout().full(path))?.is_none() {

@@ -1,5 +1,7 @@
 //! One row's change, as the log stores it.
 
+use std::collections::BTreeMap;
+
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -50,6 +52,28 @@ pub(in crate::store) enum LoggedKey {
     /// A volume and a number of its own.
     OwnedNumber(String, u64),
 }
+
+impl LoggedKey {
+    /// Returns the volume that the row belongs to; `None` for a row of no volume.
+    pub(in crate::store) fn owner(&self) -> Option<&String> {
+        match self {
+            LoggedKey::Owned(owner, _) | LoggedKey::OwnedNumber(owner, _) => Some(owner),
+            LoggedKey::Name(_) | LoggedKey::Number(_) => None,
+        }
+    }
+
+    /// Returns the key of the same row of another volume.
+    pub(in crate::store) fn owned_by(self, owner: &str) -> Self {
+        match self {
+            LoggedKey::Owned(_, own) => LoggedKey::Owned(owner.to_owned(), own),
+            LoggedKey::OwnedNumber(_, own) => LoggedKey::OwnedNumber(owner.to_owned(), own),
+            other => other,
+        }
+    }
+}
+
+/// Rows by table and key.
+pub(in crate::store) type LoggedRows = BTreeMap<(String, LoggedKey), LoggedValue>;
 
 /// The value of a row in any table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

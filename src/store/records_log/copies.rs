@@ -8,6 +8,7 @@ use super::change::{Blob, LoggedChange, LoggedKey, LoggedValue};
 use super::records::LoggedRecords;
 use super::snapshot::SnapshotWriter;
 use crate::store::error::StoreError;
+use crate::store::rename;
 use crate::store::rows::{Rows, with_table};
 use crate::store::tables::{
     BINDINGS, BRANCHES, COMMITS, CONFIG, JOURNAL, META, OPERATIONS, STATE, TAGS, VOLUMES,
@@ -111,7 +112,8 @@ impl Rows<'_> {
 /// the operation log and the mounts do not count.
 pub(in crate::store) fn are_visible(changes: &[LoggedChange]) -> bool {
     let hidden = [META.name(), BINDINGS.name(), JOURNAL.name(), OPERATIONS.name()];
-    changes.iter().any(|change| !hidden.contains(&change.table.as_str()))
+    let is_visible = |table: &str| !hidden.contains(&table) && !rename::moves_operations(table);
+    changes.iter().any(|change| is_visible(&change.table))
 }
 
 /// Inserts the records into their tables.

@@ -31,6 +31,10 @@
 //! ["branches", {"Owned": ["db", "master"]}, {"Record": <bytes of the row>}]
 //! ```
 //!
+//! The rename of a volume is one change, which stands for those of all its rows
+//! (`store/rename.rs`): `["rename of a volume", {"Owned": ["old", "new"]}, nil]`, and the same for
+//! its operation log.
+//!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `change` | one row's change, as the log stores it |

@@ -1,9 +1,8 @@
 //! Reading all records of a log, whatever is in it.
 
-use std::collections::BTreeMap;
-
-use super::change::{LoggedKey, LoggedValue, decode_changes};
+use super::change::{LoggedRows, decode_changes};
 use super::entries::{FOOT_BYTES, HEAD_BYTES, HEAD_MAGIC, Head, Kind, begin_with_snapshot, chain, parse};
+use crate::store::rename;
 
 /// The records that a log holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,7 +12,7 @@ pub struct LoggedRecords {
     /// The last transaction that the records include.
     pub(in crate::store) generation: u64,
     /// The values, by table and key.
-    pub(in crate::store) rows: BTreeMap<(String, LoggedKey), LoggedValue>,
+    pub(in crate::store) rows: LoggedRows,
     /// Whether the whole log could be read.
     pub(in crate::store) is_whole: bool,
     /// The first transaction after a damaged place whose entry was synced, with all before it.
@@ -57,6 +56,9 @@ impl LoggedRecords {
             }
             (records.schema, records.generation) = (head.schema, head.generation);
             for change in changes {
+                if rename::replay(&mut records.rows, &change.table, &change.key) {
+                    continue;
+                }
                 let place = (change.table, change.key);
                 match change.value {
                     Some(value) => records.rows.insert(place, value),

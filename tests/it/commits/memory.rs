@@ -92,6 +92,13 @@ fn memory_does_not_grow_with_the_metadata() {
     for verb in [&["status"][..], &["list"]] {
         assert!(peak(&pool, verb) < first + FEW_MB, "{verb:?}");
     }
+    // Nor does a rename, which changes every row.
+    for verb in [&["rename", "db", "data"][..], &["rename", "data", "db"]] {
+        let renamed = peak(&pool, verb);
+        assert!(renamed < first + 2 * FEW_MB, "{verb:?} takes {renamed} kB, a commit took {first} kB");
+    }
+    assert_eq!(pool.ok(["log", "--oneline", "db"]).lines().count(), COMMITS);
+    pool.ok(["fsck"]);
 }
 
 /// Kilobytes that it may take more where there are twenty megabytes of metadata.

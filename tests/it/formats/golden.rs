@@ -185,6 +185,7 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
             install: vec![rename("a", "b", u64::MAX), Move::Exchange { staged, place, inode: 7 }],
             changes: Vec::new(),
             retire: vec![rename("db/commits/c", ".dvol/trash/x/old-1", 8)],
+            renames: None,
             undoes: Some(9),
             made_of: Some(id('b')),
         },

@@ -37,6 +37,20 @@ fn rename_takes_all_along() {
     assert_eq!(pool.ok(["tag"]), "v1\n");
     assert_eq!(pool.ok(["branch", "shop"]), "* master\n  side\n");
     assert_eq!(pool.ok(["config", "-C", "shop", "user.name"]), "Db\n");
+    // The second copy knows the new name of everything, also of what was done before.
+    let records = || {
+        let exported = pool.ok(["export", "--metadata", "-"]);
+        // The first line tells when it was exported.
+        exported.lines().skip(1).map(str::to_owned).chain([pool.ok(["reflog", "shop"])]).collect::<Vec<_>>()
+    };
+    let before = records();
+    std::fs::remove_file(pool.root().join(".dvol/metadata.redb")).unwrap();
+    pool.fails(1, ["fsck", "--repair"], "");
+    assert_eq!(records(), before);
+    pool.ok(["undo", "shop"]);
+    assert_eq!(pool.ok(["log", "--format", "%s"]), "two\none\n");
+    assert_eq!(pool.ok(["config", "-C", "db", "user.name"]), "Db\n");
+    pool.ok(["undo", "db"]);
     pool.ok(["reset", "--hard", "v1"]);
     let state = std::fs::read_to_string(pool.root().join("shop/running_point/state")).unwrap();
     assert_eq!(state, "one");
