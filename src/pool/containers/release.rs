@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, VolumeName};
 use crate::pool::{Disruption, HeldName, Notice, Pool, Setting};
 
+/// How long a container waits for another one at most, once the user has interrupted the operation.
+const OWED_WAIT: Duration = Duration::from_secs(5);
+
 /// Containers that were let go.
 pub(in crate::pool) struct Released {
     pub(in crate::pool) held: Vec<HeldContainer>,
@@ -58,19 +61,28 @@ impl Released {
     }
 }
 
+/// Lets the containers of a dead or failed operation on these volumes go, and gives a line for each
+/// that is not up. Waits only for those that another container or a command needs.
+pub(in crate::pool) fn release_left(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    held: &[HeldContainer],
+) -> Vec<String> {
+    release(pool, held, patience(pool, volumes, held).unwrap_or_default())
+}
+
 /// Lets all containers go, even when one cannot be. Gives a line for each that is not up. A
 /// container that starts after another one is ready waits for that one, `patience` at most.
-pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Duration) -> Vec<String> {
+fn release(pool: &Pool, held: &[HeldContainer], patience: Duration) -> Vec<String> {
     let mut problems = Vec::new();
     for one in held.iter().rev() {
-        let until = Instant::now() + patience;
         let is_first = |other: &&HeldContainer| {
             other.starts_anew() && other.is_awaited() && one.after_healthy.contains(&other.id)
         };
         for first in held.iter().filter(is_first) {
             // If it does not become ready, `one` is started anyway: no other process would start
             // it.
-            let _ = await_ready(pool, first, until);
+            await_first(pool, first, patience);
         }
         match release_one(pool, one) {
             // Another process has removed the container, so dvol need not start it.
@@ -85,11 +97,22 @@ pub(in crate::pool) fn release(pool: &Pool, held: &[HeldContainer], patience: Du
     for one in held.iter().rev().filter(|held| !held.post.is_empty()) {
         // A check may wait for a lock that this command is to free in a container that was frozen.
         if one.starts_anew() && one.is_awaited() {
-            let _ = await_ready(pool, one, Instant::now() + patience);
+            await_first(pool, one, patience);
         }
         run_after(pool, one);
     }
     problems
+}
+
+/// Waits until a container is ready that something else needs, `patience` at most. An interrupt
+/// leaves it a moment, as a container that starts before its database is ready may end at once.
+fn await_first(pool: &Pool, first: &HeldContainer, patience: Duration) {
+    if pool.check_interrupted().is_ok() {
+        let _ = await_ready(pool, first, Instant::now() + patience);
+    }
+    if pool.check_interrupted().is_err() {
+        let _ = await_ready(&pool.uninterrupted(), first, Instant::now() + patience.min(OWED_WAIT));
+    }
 }
 
 /// Waits until containers are down that a dead process may have asked the engine to stop, since

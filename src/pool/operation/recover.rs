@@ -8,13 +8,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::moves;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Operation, OperationId, Phase, Verb, VolumeName};
-use crate::pool::containers::release::{await_stops, release};
+use crate::pool::containers::release::{await_stops, release_left};
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
 use crate::sys::locks::{LockFile, LockGuard};
@@ -227,7 +226,9 @@ impl Pool {
         }
         // It is unknown on which tree the containers started, so restarting them is right both
         // ways.
-        let problems = release(self, &operation.held, Duration::ZERO);
+        let joint = operation.joint.iter().flat_map(|joint| &joint.volumes);
+        let volumes: Vec<VolumeName> = joint.chain([&operation.volume]).cloned().collect();
+        let problems = release_left(self, &volumes, &operation.held);
         operation.attempts += 1;
         let operation = &*operation;
         let done = problems.is_empty() || operation.attempts >= MAX_ATTEMPTS;

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
-use crate::harness::{Pool, Said, json_lines};
+use crate::harness::{Driver, Pool, Said, json_lines};
+use support::eventually;
 use support::fake_engine::{
-    CHECK, Container, Containers, FakeEngine, READY_AFTER, SHORT_LIVED, Status, WITHOUT_PROGRAM,
+    CHECK, Container, Containers, FakeEngine, NEEDS, READY_AFTER, SHORT_LIVED, START, Status, WITHOUT_PROGRAM,
 };
 
 /// A pool with one commit, and an engine with a running container of each name.
@@ -65,6 +66,49 @@ fn a_container_that_was_frozen_is_waited_for_like_any_other() {
         std::fs::write(pool.root().join("db/running_point/new"), run_number.to_string()).unwrap();
         run(&pool, &engine, &["run", "--rollback", "db", "--", "true"]).ok();
         assert_eq!(engine.ran(&name, CHECK) - before, 6, "run {run_number}");
+    }
+}
+
+/// The step before the first container is let go, if a verb dies there.
+fn last_step(pool: &Pool, engine: &FakeEngine, words: &[&str]) -> usize {
+    let trace = pool.dir().join("trace");
+    let mut command = pool.command_with(&engine.socket(), words);
+    Said::from(command.env("DVOL_FAULT_TRACE", &trace).output().unwrap()).ok();
+    let starts = support::steps(&trace).iter().position(|step| step == "container.start");
+    starts.expect("it starts a container")
+}
+
+#[test]
+fn what_compose_starts_after_a_healthy_container_waits_for_it_when_a_dead_operation_is_finished() {
+    let db = format!("{READY_AFTER}3");
+    let web = format!("{NEEDS}{db}");
+    let (pool, engine) = scene(&[&web, &db]);
+    let words = ["reset", "--hard", "HEAD"];
+    let step = last_step(&pool, &engine, &words);
+    let in_order = |who: &str| {
+        let history: Vec<_> = engine.history().into_iter().map(|(name, done)| (name == web, done)).collect();
+        let check = || (false, CHECK.to_owned());
+        let start = |is_web: bool| (is_web, START.to_owned());
+        let wanted = [start(false), check(), check(), check(), check(), start(true)];
+        assert_eq!(history, wanted, "{who}");
+    };
+    // The next command on the volume finishes it, and so does the driver.
+    for who in ["a command", "the driver"] {
+        let (pool, engine) = (&pool, &engine);
+        engine.set(&engine.now());
+        let mut command = pool.command_with(&engine.socket(), words);
+        let killed = command.env("DVOL_FAULT", format!("{}:kill", step + 1)).output().unwrap();
+        assert_eq!(killed.status.code(), None, "{who}");
+        assert!(engine.now().values().all(|container| container.status == Status::Stopped), "{who}");
+        if who == "the driver" {
+            let _driver = Driver::start_with(pool, &engine.socket());
+            eventually("the driver starts both", || {
+                engine.now().values().all(|container| container.status == Status::Running)
+            });
+        } else {
+            run(pool, engine, &["fsck"]);
+        }
+        in_order(who);
     }
 }
 

@@ -48,6 +48,9 @@ pub const LEAVES_AT: &str = "leaves_at_";
 /// What the name of a container begins with that has a health check, which fails as many times
 /// after each start and thaw as its name ends with. The engine itself never runs the check.
 pub const READY_AFTER: &str = "ready_after_";
+/// What the name of a container begins with that compose starts after another one is healthy: the
+/// one whose name follows.
+pub const NEEDS: &str = "needs_";
 /// A container with a health check whose program it does not have, but which the engine finds
 /// healthy in the end.
 pub const WITHOUT_PROGRAM: &str = "without_program";
@@ -64,11 +67,14 @@ pub const BEFORE: &str = "before";
 /// What a command that comes after a commit begins with.
 pub const AFTER: &str = "after";
 
+/// What a container is told when it starts; it stands among the commands that were run.
+pub const START: &str = "start";
+
 /// What happened inside containers.
 #[derive(Default)]
 struct Inside {
     /// The commands that were run, each with its container. None does anything; those that end in
-    /// `fails` fail.
+    /// `fails` fail. The starts are among them.
     commands: Vec<(String, String)>,
     /// How often each container was looked at or its health was checked since its processes began
     /// to run; none for one that the engine calls healthy.
@@ -150,6 +156,11 @@ impl FakeEngine {
     pub fn ran(&self, container: &str, command: &str) -> usize {
         let inside = self.inside.lock().unwrap();
         inside.commands.iter().filter(|(own, run)| own == container && run == command).count()
+    }
+
+    /// Lists the commands that were run and the starts, each with its container, in order.
+    pub fn history(&self) -> Vec<(String, String)> {
+        self.inside.lock().unwrap().commands.clone()
     }
 
     /// Lists the containers in which a command before a commit was run and none after it.
@@ -301,6 +312,9 @@ fn answer(
     }
     if status == Status::Running {
         inside.looks.insert(name.clone(), 0);
+        if verb == START {
+            inside.commands.push((name.clone(), START.to_owned()));
+        }
         if verb == "unpause" {
             inside.thawed.insert(name.clone());
         }
@@ -326,6 +340,10 @@ fn listed(name: &str, container: &Container) -> Value {
         "Destination": format!("/{volume}"), "Mode": "z", "RW": true, "Propagation": ""})
     };
     let mounts: Vec<Value> = container.volume.split(' ').map(mount).collect();
+    let needed = name.strip_prefix(NEEDS).map(|needed| format!("{needed}:service_healthy:false"));
+    let labels = json!({"com.docker.compose.project": "app", "com.docker.compose.service": name,
+        "com.docker.compose.depends_on": needed.clone().unwrap_or_default()});
+    let labels = if needed.is_some() || name.starts_with(READY_AFTER) { labels } else { json!({}) };
     json!({"Id": id_of(name), "Names": [format!("/{name}")], "Created": 1_700_000_000, "State": state,
-        "Status": status, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
+        "Status": status, "Labels": labels, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
 }
