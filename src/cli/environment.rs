@@ -74,6 +74,11 @@ pub(super) fn ids() -> Result<Arc<dyn IdSource>, Failure> {
     Ok(Arc::new(CountedIds::new(seed)))
 }
 
+/// Returns how many bytes are much to copy for little, if a test says so with `DVOL_TEST_MUCH`.
+pub(super) fn much_copied() -> Option<u64> {
+    if cfg!(debug_assertions) { variable("DVOL_TEST_MUCH")?.parse().ok() } else { None }
+}
+
 /// Arms the fault points that a test asks for.
 #[cfg(debug_assertions)]
 pub(super) fn arm_faults() -> Result<(), String> {

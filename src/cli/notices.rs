@@ -10,6 +10,7 @@ pub(super) fn tell_warnings(notice: &Notice) {
         notice,
         Notice::Waiting { .. }
             | Notice::Stopping { .. }
+            | Notice::CopiedAlike { .. }
             | Notice::Finished { .. }
             | Notice::Undone { .. }
             | Notice::Adopted { .. }
@@ -54,6 +55,12 @@ pub(super) fn tell(notice: &Notice) {
         Notice::MadeRoom { operations, bytes } => {
             let (operations, size) = (count(*operations, "operation"), format_size(*bytes));
             say("note", &format!("deleted the oldest trash to make room: {operations}, {size}"));
+        }
+        Notice::CopiedAlike { bytes } => {
+            let size = format_size(*bytes);
+            let text = format!("copied {size} of large files of which little changed");
+            let cure = "on XFS or btrfs that takes a moment, see 'dvol help space'";
+            say("note", &format!("{text}; {cure}"));
         }
         Notice::PostFailed { container, command, reason } => {
             say("warning", &format!("'{command}' failed in container {container}: {reason}"));

@@ -229,6 +229,7 @@ pub(super) fn open_pool(
     } else {
         Arc::new(environment::engine())
     };
+    let defaults = Options::new(containers, environment::clock()?, environment::ids()?);
     let options = Options {
         notices,
         watcher: progress::watcher(globals),
@@ -236,7 +237,8 @@ pub(super) fn open_pool(
         stop_timeout: globals.stop_timeout(),
         quiesce: globals.quiesce(),
         wait: globals.wait(),
-        ..Options::new(containers, environment::clock()?, environment::ids()?)
+        much_copied: environment::much_copied().unwrap_or(defaults.much_copied),
+        ..defaults
     };
     Ok(Pool::new(Layout::new(root), options))
 }

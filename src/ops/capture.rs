@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{Group, Look, Member, Outcome, Pool, Purpose};
 use crate::sys::tree::{self, Bounds, CopyStats, FileTime, FirstPass, MarkedCopies, Update};
@@ -53,7 +54,11 @@ pub(super) fn run<'p, V: Send + Sync>(
         begun = pool.sync_and_bound()?;
     }
     quiesced.each_mut().try_for_each(|capture| capture.copy_rest(pool))?;
-    Ok(quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish())
+    let outcome = quiesced.publish_copied(|capture| Some(capture.look(begun)), complete)?.finish();
+    let trees: Vec<_> = outcome.volumes.iter().filter_map(|capture| capture.trees(pool)).collect();
+    let copies = trees.iter().map(|(stats, made, before)| (*stats, &**made, &**before));
+    pool.tell_if_alike(copies);
+    Ok(outcome)
 }
 
 impl<V> Capture<V> {
@@ -65,6 +70,13 @@ impl<V> Capture<V> {
     ) -> Self {
         let (first_pass, copied, quiesced) = Default::default();
         Capture { working_tree, staged, branch, commit, first_pass, copied, quiesced, verb }
+    }
+
+    /// Returns what was copied, the commit's tree and that of the commit before it.
+    fn trees(&self, pool: &Pool) -> Option<([&CopyStats; 2], PathBuf, PathBuf)> {
+        let of = |id: &CommitId| pool.layout().full(&layout::commit_tree(&self.branch.volume, id));
+        let parent = self.branch.head.as_ref()?;
+        Some(([&self.copied, &self.quiesced], of(&self.commit), of(parent)))
     }
 
     fn look(&self, bounds: Bounds) -> Look<'_> {

@@ -64,7 +64,13 @@ pub(super) fn run<'p, V: Send + Sync>(
     }
     quiesced.each_mut().try_for_each(|restore| restore.copy_rest(pool))?;
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
-    Ok(quiesced.publish_known(|restore| Some(restore.look(made)))?.finish())
+    let outcome = quiesced.publish_known(|restore| Some(restore.look(made)))?.finish();
+    pool.tell_if_alike(outcome.volumes.iter().filter_map(|restore| match &restore.way {
+        // What left the tree lies where the copies were staged.
+        Way::Entries(paths, _) => Some(([&restore.copied, &restore.quiesced], &*paths.tree, &*paths.staged)),
+        Way::Whole(..) => None,
+    }));
+    Ok(outcome)
 }
 
 /// Replaces whole trees: a container that is only frozen has files of the old ones open.

@@ -70,6 +70,9 @@ pub use trees::limit::{MAX_SIZE, max_size};
 /// How long to wait for a lock where no limit is given.
 const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How many bytes count as much to copy for little that changed, where nothing else is said.
+const MUCH_COPIED: u64 = 1 << 30;
+
 /// What a pool is opened with.
 #[derive(Clone)]
 pub struct Options {
@@ -94,6 +97,8 @@ pub struct Options {
     /// Whether to wait until containers that were started are ready; `None` means what the settings
     /// say.
     pub wait: Option<bool>,
+    /// How many bytes count as much to copy for little that changed.
+    pub much_copied: u64,
 }
 
 impl Options {
@@ -110,6 +115,7 @@ impl Options {
             stop_timeout: None,
             quiesce: None,
             wait: None,
+            much_copied: MUCH_COPIED,
         }
     }
 }

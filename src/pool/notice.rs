@@ -69,6 +69,12 @@ pub enum Notice {
         /// How much that gave back, in bytes of disk.
         bytes: u64,
     },
+    /// Much was copied of large files of which little had changed, as the file system cannot share
+    /// blocks.
+    CopiedAlike {
+        /// How much.
+        bytes: u64,
+    },
     /// A command of `containers.post-commit` failed in a container.
     PostFailed {
         /// The container's name.

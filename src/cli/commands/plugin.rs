@@ -96,6 +96,9 @@ fn log(notice: &Notice) {
         Notice::MadeRoom { operations, bytes } => {
             tracing::info!(operations, bytes, "deleted the oldest trash to make room");
         }
+        Notice::CopiedAlike { bytes } => {
+            tracing::info!(bytes, "copied large files of which little changed");
+        }
         Notice::PostFailed { container, command, reason } => {
             tracing::warn!(container, command, reason, "the post-commit command failed");
         }

@@ -1,5 +1,6 @@
 //! What a pool does with whole trees: stat indexes, checksums, copies, space, consistent reads.
 
+mod alike;
 pub(super) mod checksums;
 pub(super) mod consistent_read;
 pub(super) mod copy;

@@ -56,6 +56,7 @@ mod tests;
 pub use archive::error::{Compression, ExtractError};
 pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter, OpenTree};
+pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;
 pub use compare::index_diff::{Learn, learn_equal};

@@ -5,8 +5,10 @@
 //! | `walk` | walks two trees side by side and reports the entries that differ |
 //! | `difference` | decides whether two entries differ, and how |
 //! | `diff` | describes each difference in full, with texts |
+//! | `alike` | estimates how much of the large files is the same |
 //! | `index_diff` | finds what differs by a stat index alone, for an exchange of entries |
 
+pub(super) mod alike;
 pub(super) mod diff;
 pub(super) mod difference;
 pub(super) mod index_diff;
