@@ -107,7 +107,12 @@ fn reset_all(
     for Destination { branch, found } in destinations {
         let session = sessions.take(&branch.volume);
         let source = pool.layout().full(&found.tree);
-        let index = pool.known_tree(&branch.volume, &branch.name, (&found.commit.id, &source))?;
+        let index = pool.known_tree(
+            &branch.volume,
+            &branch.name,
+            (&found.commit.id, &source),
+            (Purpose::Discard, volumes),
+        )?;
         let summary = format!("reset: moving to {}", request.revision);
         group.intend(session, summary, |rows, draft| {
             let fills = bring_back(rows, draft, &found)?;

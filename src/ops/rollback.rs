@@ -155,7 +155,8 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
         Ok::<_, Error>((find(&snapshot.commit)?, snapshot.head.as_ref().map(find).transpose()?))
     })?;
     let source = pool.layout().full(&found.tree);
-    let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source))?;
+    let swap = (Purpose::Swap, std::slice::from_ref(volume));
+    let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source), swap)?;
     let summary = format!("run: back to before {}", snapshot.command);
     let (group, (comes_back, fills, purpose)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;

@@ -243,6 +243,18 @@ pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
     }
 }
 
+/// Returns how many names a file has, and 1 for a directory; `None` if there is nothing.
+///
+/// # Errors
+/// When it cannot be told.
+pub fn links(path: &Path) -> Result<Option<u64>, DiskError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(if metadata.is_dir() { 1 } else { metadata.nlink() })),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::new("read the attributes of", path, error)),
+    }
+}
+
 /// Returns whether both paths are on one device; the subvolumes of btrfs are different ones.
 ///
 /// # Errors

@@ -71,6 +71,24 @@ pub(in crate::pool) struct Parts<'p, T> {
     pub(in crate::pool) since: Option<Instant>,
 }
 
+impl Pool {
+    /// Foretells what quiescing these volumes would do to containers, and refuses what it would
+    /// refuse.
+    ///
+    /// # Errors
+    /// As [`Group::preview`].
+    pub(in crate::pool) fn preview<'v>(
+        &self,
+        purpose: Purpose,
+        volumes: impl Iterator<Item = &'v VolumeName>,
+    ) -> Result<Preview, Error> {
+        let mut planner = ContainerPlanner::new(self, purpose, volumes)?;
+        let found = planner.find(&[])?;
+        let holds = !planner.leaves_all() && found.iter().any(|held| !held.was_paused);
+        Ok(Preview { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
+    }
+}
+
 impl<'p, T> Group<'p, T> {
     /// Refuses what [`Group::quiesce`] would refuse, before much is done, and foretells the rest.
     ///
@@ -78,10 +96,7 @@ impl<'p, T> Group<'p, T> {
     /// When a container on one of the volumes cannot be held as it should, or the engine does not
     /// answer.
     pub fn preview(&self, purpose: Purpose) -> Result<Preview, Error> {
-        let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
-        let found = planner.find(&[])?;
-        let holds = !planner.leaves_all() && found.iter().any(|held| !held.was_paused);
-        Ok(Preview { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
+        self.pool.preview(purpose, self.volumes())
     }
 
     /// Shuts the gates of all volumes and holds every container that runs on one of them, each

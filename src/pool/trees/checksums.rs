@@ -47,7 +47,7 @@ pub enum Verified {
     Unreadable,
 }
 
-fn path_of(key: &[u8]) -> PathBuf {
+pub(super) fn path_of(key: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStringExt as _;
     let bytes = key.iter().map(|byte| if *byte == 0 { b'/' } else { *byte }).collect();
     PathBuf::from(std::ffi::OsString::from_vec(bytes))

@@ -26,12 +26,12 @@ const PAGE_BYTES: usize = 512 << 10;
 /// How much of an index stays in memory, in bytes.
 const CACHE_BYTES: usize = 8 << 20;
 /// How many bytes of changed paths are stored for one commit, and read for all commits between two.
-const CHANGED_PATHS_BYTES: usize = 1 << 20;
+pub(super) const CHANGED_PATHS_BYTES: usize = 1 << 20;
 /// How many commits between two are followed.
 const MAX_COMMITS_BETWEEN: usize = 1000;
 
 /// The names of entries, by the key of the directory that they are in.
-type Paths = HashMap<Vec<u8>, Arc<HashSet<Box<[u8]>>>>;
+pub(super) type Paths = HashMap<Vec<u8>, Arc<HashSet<Box<[u8]>>>>;
 
 /// Reads the stored index of a working tree, page by page. Holds no transaction open.
 pub struct StoredIndex<'p> {
@@ -113,16 +113,42 @@ impl Pool {
             let Some(record) = rows.tree_index(volume, branch)? else { return Ok::<_, Error>(None) };
             Ok(between(&rows, volume, &record.commit, commit)?.map(|except| (record, except)))
         })?;
-        let Some((record, except)) = found else { return Ok(None) };
+        Ok(found.and_then(|(record, except)| self.stored_index(volume, branch, record, except)))
+    }
+
+    /// Opens the index of a branch's working tree as [`Pool::tree_index`] does, but relates it to
+    /// the commit, whose tree is `source`, by the checksums of both.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub(super) fn tree_index_by_sums(
+        &self,
+        volume: &VolumeName,
+        branch: &BranchName,
+        (commit, source): (&CommitId, &Path),
+    ) -> Result<Option<StoredIndex<'_>>, Error> {
+        let Some(record) = self.store.read(|rows| rows.tree_index(volume, branch))? else { return Ok(None) };
+        let except = self.differing_sums(volume, &record.commit, (commit, source));
+        Ok(except.and_then(|except| self.stored_index(volume, branch, record, except)))
+    }
+
+    /// Opens an index by its record, unless its times cannot be trusted.
+    fn stored_index(
+        &self,
+        volume: &VolumeName,
+        branch: &BranchName,
+        record: TreeIndexRecord,
+        except: Paths,
+    ) -> Option<StoredIndex<'_>> {
         let bounds = Bounds {
             modified: FileTime(record.modified.0, record.modified.1),
             changed: FileTime(record.changed.0, record.changed.1),
         };
         if bounds.lie_ahead() {
-            return Ok(None);
+            return None;
         }
         let (volume, branch) = (volume.clone(), branch.clone());
-        Ok(Some(StoredIndex { pool: self, volume, branch, record, bounds, except, pages: Mutex::default() }))
+        Some(StoredIndex { pool: self, volume, branch, record, bounds, except, pages: Mutex::default() })
     }
 
     /// Makes the index that `look` asks for.

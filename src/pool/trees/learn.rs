@@ -2,7 +2,8 @@
 //! compared while containers still run.
 //!
 //! The next step then finds an index as usual, and copies what differs and no more. Where the file
-//! system shares blocks, a copy of everything takes less time than a comparison.
+//! system shares blocks, a copy of everything takes less time than a comparison; and where a
+//! container is only frozen, everything is copied anyway.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::index::{Basis, StoredIndex, TreeIndex, key, record};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, VolumeName};
-use crate::pool::Pool;
+use crate::pool::{Pool, Purpose};
 use crate::store::{IndexChange, change_key};
 use crate::sys::disk;
 use crate::sys::error::At as _;
@@ -19,9 +20,10 @@ use crate::sys::spool::Spool;
 use crate::sys::tree::{self, Bounds};
 
 impl Pool {
-    /// Opens the index of a branch's working tree, as [`Pool::tree_index`] does; if there is none,
-    /// compares the working tree with `source`, the tree of `commit`, and makes one. Returns `None`
-    /// where a whole copy serves better, or times cannot be trusted.
+    /// Opens the index of a branch's working tree, as [`Pool::tree_index`] does, or by checksums; if
+    /// there is none, compares the working tree with `source`, the tree of `commit`, and makes one.
+    /// Returns `None` where a whole copy serves better, or times cannot be trusted. `purpose` is
+    /// what the containers on all of `volumes` are going to be held for.
     ///
     /// # Errors
     /// When the metadata or a tree cannot be read, or the run is interrupted.
@@ -30,8 +32,12 @@ impl Pool {
         volume: &VolumeName,
         branch: &BranchName,
         (commit, source): (&CommitId, &Path),
+        (purpose, volumes): (Purpose, &[VolumeName]),
     ) -> Result<Option<StoredIndex<'_>>, Error> {
         if let Some(index) = self.tree_index(volume, branch, commit)? {
+            return Ok(Some(index));
+        }
+        if let Some(index) = self.tree_index_by_sums(volume, branch, (commit, source))? {
             return Ok(Some(index));
         }
         let tree = self.layout.full(&layout::working_tree(volume, branch));
@@ -39,6 +45,7 @@ impl Pool {
         let bounds = Bounds::now();
         if disk::inode(&tree)?.is_none()
             || disk::can_clone(&staging)
+            || self.preview(purpose, volumes.iter())?.freezes
             || !tree::sync_and_test_stores(&staging)?
         {
             return Ok(None);

@@ -7,4 +7,5 @@ pub(super) mod copy;
 pub(super) mod index;
 pub(super) mod learn;
 pub(super) mod limit;
+mod relate;
 pub(super) mod space;

@@ -3,6 +3,7 @@
 mod code;
 mod commit;
 mod commit_reset;
+mod difference;
 mod exact;
 mod limits;
 mod memory;

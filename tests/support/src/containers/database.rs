@@ -59,6 +59,13 @@ pub const REDIS: Kind = Kind {
 /// Redis that keeps in memory what it was not told to save.
 pub const REDIS_IN_MEMORY: Kind = Kind { arguments: "--appendonly no", ..REDIS };
 
+impl Kind {
+    /// Returns the client that reads statements from its standard input.
+    pub fn client(&self) -> &'static str {
+        self.client
+    }
+}
+
 /// A database of a journey's engine.
 pub struct Database<'e> {
     engine: &'e Engine,
