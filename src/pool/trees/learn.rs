@@ -20,10 +20,10 @@ use crate::sys::spool::Spool;
 use crate::sys::tree::{self, Bounds};
 
 impl Pool {
-    /// Opens the index of a branch's working tree, as [`Pool::tree_index`] does, or by checksums; if
-    /// there is none, compares the working tree with `source`, the tree of `commit`, and makes one.
-    /// Returns `None` where a whole copy serves better, or times cannot be trusted. `purpose` is
-    /// what the containers on all of `volumes` are going to be held for.
+    /// Opens the index of a branch's working tree, as [`Pool::tree_index`] does, or relates it by
+    /// checksums; if there is none, compares the working tree with `source`, the tree of `commit`,
+    /// and makes one. Returns `None` where a whole copy serves better, or times cannot be trusted.
+    /// `purpose` is what the containers on all of `volumes` are going to be held for.
     ///
     /// # Errors
     /// When the metadata or a tree cannot be read, or the run is interrupted.

@@ -67,7 +67,7 @@ pub const BEFORE: &str = "before";
 /// What a command that comes after a commit begins with.
 pub const AFTER: &str = "after";
 
-/// What a container is told when it starts; it stands among the commands that were run.
+/// What stands for a start of a container among the commands that were run.
 pub const START: &str = "start";
 
 /// What happened inside containers.
