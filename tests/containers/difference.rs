@@ -11,7 +11,8 @@ fn differing(tree: &Path, target: &Path) -> u64 {
     let read = |root: &Path| -> BTreeMap<String, Vec<u8>> {
         let files = walkdir::WalkDir::new(root).into_iter().filter_map(Result::ok);
         let files = files.filter(|entry| entry.file_type().is_file());
-        let name = |path: &Path| path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let name =
+            |path: &Path| path.strip_prefix(root).expect("it is beneath").to_string_lossy().into_owned();
         files.map(|file| (name(file.path()), std::fs::read(file.path()).unwrap_or_default())).collect()
     };
     let tree = read(tree);
@@ -37,7 +38,7 @@ fn a_reset_after_a_commit_in_each_way_and_between_two_commits_copies_what_differ
         let said = engine.sh(&format!("dvol --format json reset --hard {id} differing_pg")).ok();
         let done: Value = serde_json::from_str(&said).expect("JSON");
         let copied: u64 =
-            ["copied", "quiesced"].iter().map(|pass| done[pass]["bytes"].as_u64().unwrap()).sum();
+            ["copied", "quiesced"].iter().map(|pass| done[pass]["bytes"].as_u64().expect("a number")).sum();
         let whole = differing(Path::new("/nonexistent"), &target);
         eprintln!("reset to {revision}: {copied} bytes of {whole}, {differs:?} differ");
         match differs {
