@@ -57,6 +57,10 @@ pub(super) fn run<'p, V: Send + Sync>(
     }
     if preview.holds {
         group.each_mut().try_for_each(|restore| restore.copy_first(pool))?;
+        if group.each().any(|restore| restore.copied.moved() > 0) {
+            // Written out now, so that containers need not wait for it.
+            pool.sync_and_bound()?;
+        }
     }
     let mut quiesced = group.quiesce(purpose)?;
     if quiesced.has_frozen() {

@@ -46,6 +46,20 @@ fn a_container_is_killed_if_all_that_it_writes_is_thrown_away() {
     assert!(said.err.contains("note: stopped and started: both"), "{said:?}");
 }
 
+/// The disk may take long for what was copied while the container ran.
+#[test]
+fn what_was_copied_early_is_written_out_before_a_container_is_held() {
+    let (pool, engine) = scene();
+    std::fs::write(pool.root().join("db/running_point/state"), "mine").unwrap();
+    let trace = pool.dir().join("trace");
+    let mut reset = pool.command_with(&engine.socket(), ["reset", "--hard", "HEAD"]);
+    Said::from(reset.env("DVOL_FAULT_TRACE", &trace).output().unwrap()).ok();
+    let steps = support::steps(&trace);
+    let held = steps.iter().position(|step| step == "container.stop").expect("one is held");
+    // Of what other processes have written, and of the copies.
+    assert_eq!(steps[..held].iter().filter(|step| *step == "tree.sync").count(), 2, "{steps:?}");
+}
+
 #[test]
 fn the_setting_says_how_containers_end_before_a_reset() {
     let (pool, engine) = scene();
