@@ -269,7 +269,7 @@ pub enum Error {
         /// Why it cannot be undone.
         reason: String,
     },
-    /// The snapshot of a `run --rollback` is needed until that run has put the volume back.
+    /// The snapshot of a `run --rollback` or an `ensure` is needed until the volume is put back.
     #[error(
         "cannot undo operation {number} of volume {volume} ({summary}): tag {tag} still keeps its snapshot"
     )]

@@ -12,6 +12,8 @@
 //! <pool>/.dvol/locks/checksums           lock of the process that takes checksums
 //! <pool>/.dvol/locks/volume/<volume>     lock of an operation on a volume
 //! <pool>/.dvol/locks/gate/<volume>       closed while containers must not start on a volume
+//! <pool>/.dvol/locks/ensure/<volume>     lock of an `ensure` on a volume
+//! <pool>/.dvol/locks/seed/<volume>       the process that runs its SEED; empty if there is none
 //! <pool>/.dvol/staging/<operation>/      trees on their way in
 //!     new-N                              will move to its place
 //!     link-N                             symlink that will move to its place
@@ -186,6 +188,16 @@ impl Layout {
     /// Returns the gate of one volume: closed while its trees are read or exchanged.
     pub fn gate_lock(&self, volume: &VolumeName) -> PathBuf {
         self.gate_locks().join(volume.as_str())
+    }
+
+    /// Returns the lock of an `ensure` on one volume, held while its SEED runs.
+    pub fn ensure_lock(&self, volume: &VolumeName) -> PathBuf {
+        self.locks().join("ensure").join(volume.as_str())
+    }
+
+    /// Returns the file that names the process that seeds a volume.
+    pub fn seed_process(&self, volume: &VolumeName) -> PathBuf {
+        self.locks().join("seed").join(volume.as_str())
     }
 
     /// Returns the directory of trees on their way in.

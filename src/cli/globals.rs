@@ -35,9 +35,9 @@ pub(super) struct Globals {
     /// Do not talk to a container engine; for hosts without one, or volumes that no container uses
     #[arg(long, global = true, hide_short_help = true)]
     pub(super) disable_docker_integration: bool,
-    /// Seconds to wait for another dvol on the same volume
-    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS", default_value_t = 60)]
-    lock_timeout: u32,
+    /// Seconds to wait for another dvol on the same volume [default: 60]
+    #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
+    lock_timeout: Option<u32>,
     /// Seconds to wait for a container to stop before it is killed [default: the container's own]
     #[arg(long, global = true, hide_short_help = true, value_name = "SECONDS")]
     stop_timeout: Option<u32>,
@@ -67,6 +67,9 @@ pub(super) struct Globals {
     #[arg(short, long, global = true, hide_short_help = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
+
+/// How long to wait for another dvol on the same volume.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads a way to quiesce; clap's help and completion list them all.
 fn quiesce_modes() -> impl TypedValueParser<Value = Quiesce> {
@@ -110,7 +113,12 @@ impl fmt::Display for FormatArg {
 
 impl Globals {
     pub(super) fn lock_timeout(&self) -> Duration {
-        Duration::from_secs(u64::from(self.lock_timeout))
+        self.chosen_lock_timeout().unwrap_or(LOCK_TIMEOUT)
+    }
+
+    /// Returns the limit that the command line sets, if any.
+    pub(super) fn chosen_lock_timeout(&self) -> Option<Duration> {
+        self.lock_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
     }
 
     pub(super) fn stop_timeout(&self) -> Option<Duration> {

@@ -7,12 +7,14 @@
 #![expect(clippy::print_stderr, reason = "the terminal belongs to the command line")]
 
 mod author;
+mod child;
 mod code;
 mod commands;
 mod complete;
 mod compose;
 mod environment;
 mod errors;
+mod file_hash;
 mod git;
 mod globals;
 mod habits;

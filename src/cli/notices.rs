@@ -52,6 +52,10 @@ pub(super) fn tell(notice: &Notice) {
                 &format!("cannot recover volume {volume} now; the next dvol tries again: {reason}"),
             );
         }
+        Notice::PutBack { volume, next } => {
+            let text = format!("{next} was killed; volume {volume} is as it was before that");
+            say("note", &text);
+        }
         Notice::MadeRoom { operations, bytes } => {
             let (operations, size) = (count(*operations, "operation"), format_size(*bytes));
             say("note", &format!("deleted the oldest trash to make room: {operations}, {size}"));

@@ -2,6 +2,7 @@
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
+use super::help::topics::TOPICS;
 use super::{habits, help, similar};
 
 /// Returns the message of a usage error and its hints.
@@ -27,8 +28,11 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         let meant = similar::did_you_mean(&wanted, names);
         let name =
             if outer.get_name() == "dvol" { "dvol".to_owned() } else { format!("dvol {}", outer.get_name()) };
+        let is_topic = name == "dvol" && TOPICS.iter().any(|topic| topic.name == wanted);
+        let topic = is_topic.then(|| format!("read the topic: dvol help {wanted}"));
         let habit = habits::verb(&wanted).filter(|_| name == "dvol").map(str::to_owned);
-        let hints = habit.or(meant).into_iter().chain([format!("list the verbs: {name} --help")]).collect();
+        let meant = topic.or(habit).or(meant);
+        let hints = meant.into_iter().chain([format!("list the verbs: {name} --help")]).collect();
         return (format!("'{wanted}' is not a verb of {name}"), hints);
     }
     if error.kind() == ErrorKind::ValueValidation

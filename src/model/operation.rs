@@ -37,6 +37,8 @@ pub enum Verb {
     Import,
     /// Puts a volume back as it was before a command ran.
     Rollback,
+    /// Has a command make the state that a tag names.
+    Ensure,
     /// Deletes a volume.
     Remove,
     /// Changes a setting of a volume; never in the journal.
@@ -63,6 +65,7 @@ impl fmt::Display for Verb {
             Verb::Clone => "clone",
             Verb::Import => "import",
             Verb::Rollback => "run --rollback",
+            Verb::Ensure => "ensure",
             Verb::Remove => "rm",
             Verb::Config => "config",
             Verb::Undo => "undo",

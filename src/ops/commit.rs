@@ -137,10 +137,7 @@ fn commit_all(
         }
     })?;
     for volume in volumes {
-        if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
-            // The commit holds; checksums that cannot be taken now are taken later.
-            let _ = pool.checksums().take(Some(volume));
-        }
+        take_checksums(pool, volume)?;
     }
     let done = outcome.volumes.into_iter().map(|capture| Committed {
         volume: capture.branch.volume,
@@ -152,6 +149,15 @@ fn commit_all(
         disruption: outcome.disruption.clone(),
     });
     Ok(done.collect())
+}
+
+/// Takes the checksums of new commits of a volume, if the settings say so.
+pub(super) fn take_checksums(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+    if pool.store().read(|rows| Setting::find("checksums")?.value(&rows, Some(volume)))? == "commit" {
+        // The commit holds; checksums that cannot be taken now are taken later.
+        let _ = pool.checksums().take(Some(volume));
+    }
+    Ok(())
 }
 
 /// A working tree to commit, and its author as far as the settings name one.

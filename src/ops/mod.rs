@@ -14,6 +14,7 @@ mod describe;
 mod diff;
 mod doctor;
 mod du;
+mod ensure;
 mod export;
 mod gc;
 mod host_path;
@@ -51,6 +52,7 @@ pub use describe::{Description, describe, describe_all, describe_from_disk, is_b
 pub use diff::{DiffEntry, DiffRequest, DiffSide, DiffXattr, diff, diff_project};
 pub use doctor::{Check, Health, doctor};
 pub use du::{DuEntry, Measured, Sizes, du};
+pub use ensure::{EnsureRequest, Ensured, Looked, Seeding, ensure};
 pub use export::{Exported, MetadataLine, export, metadata};
 pub use gc::{Collected, gc};
 pub use host_path::{PoolPath, host_path, host_path_remedy};

@@ -1,4 +1,4 @@
-//! `run --rollback`: take a snapshot of a volume, and bring the volume back to it.
+//! `run --rollback` and `ensure`: take a snapshot of a volume, and bring the volume back to it.
 //!
 //! Each is an operation of its own. In between, the command may do to the volume whatever it wants,
 //! and a tag keeps the commit of the snapshot. That commit is not on the branch, so the command
@@ -17,8 +17,8 @@ use crate::containers::State;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Operation, Row, RowChange, Signature, TagName,
-    TagRecord, Verb, VolumeName, VolumeRecord,
+    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Operation, Row, RowChange, Signature,
+    TagName, TagRecord, Verb, VolumeName, VolumeRecord,
 };
 use crate::pool::{
     Disruption, PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing,
@@ -38,15 +38,17 @@ pub struct Snapshot {
     pub commit: CommitId,
     /// The tag that keeps the commit.
     pub tag: TagName,
-    /// The command that was to run.
-    pub command: String,
+    /// What it was taken for: [`Verb::Rollback`] or [`Verb::Ensure`].
+    pub verb: Verb,
+    /// What was to happen next: the command that was to run.
+    pub next: String,
     /// What became of the containers while it was taken.
     #[serde(flatten)]
     pub disruption: Disruption,
 }
 
-/// Takes a snapshot of a volume: commits its working tree if it has uncommitted changes, and tags
-/// the commit so that nothing drops it.
+/// Takes a snapshot of a volume before what comes `next`: commits its working tree if it has
+/// uncommitted changes, and tags the commit so that nothing drops it.
 ///
 /// # Errors
 /// When the volume does not exist, or its working tree cannot be committed. Nothing is changed
@@ -54,75 +56,157 @@ pub struct Snapshot {
 pub fn snapshot(
     pool: &Pool,
     volume: Option<&VolumeName>,
-    command: &str,
+    (verb, next): (Verb, &str),
     author: &Signature,
 ) -> Result<Snapshot, Error> {
     let volume = pool.select(volume)?;
+    let word = word(verb);
+    let tag = format!("{}{}", tag_prefix(verb), pool.new_commit_id().short()).parse()?;
+    let (summary, message) = (format!("{word}: before {next}"), format!("dvol {word}: before {next}"));
+    let name = Name { tag, summary, message, is_snapshot: true };
+    let Kept { branch, commit, disruption } = keep(pool, &volume, verb, &name, (author, None))?;
+    let BranchRecord { name: branch, head, .. } = branch;
+    Ok(Snapshot { volume, branch, head, commit, tag: name.tag, verb, next: next.to_owned(), disruption })
+}
+
+/// Returns what the summaries of the operations begin with.
+fn word(verb: Verb) -> &'static str {
+    if verb == Verb::Ensure { "ensure" } else { "run" }
+}
+
+/// Returns what the tags of snapshots begin with.
+pub(super) fn tag_prefix(verb: Verb) -> &'static str {
+    if verb == Verb::Ensure { "dvol-ensure/" } else { "dvol-run/" }
+}
+
+/// Names a state of a volume.
+pub(super) struct Name {
+    pub(super) tag: TagName,
+    /// The summary of the operation.
+    pub(super) summary: String,
+    /// The message of the commit and the tag.
+    pub(super) message: String,
+    /// Whether the tag also says which branch with which head the snapshot is of.
+    pub(super) is_snapshot: bool,
+}
+
+/// A state that a tag keeps.
+pub(super) struct Kept {
+    /// The current branch.
+    pub(super) branch: BranchRecord,
+    pub(super) commit: CommitId,
+    pub(super) disruption: Disruption,
+}
+
+/// Tags the state of a volume. If that is not the head's, commits it beside the branch, which stays
+/// where it is.
+pub(super) fn keep(
+    pool: &Pool,
+    volume: &VolumeName,
+    verb: Verb,
+    name: &Name,
+    (author, code): (&Signature, Option<CodeState>),
+) -> Result<Kept, Error> {
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(Verb::Rollback, &volume)?;
+    let session = pool.begin(verb, volume)?;
     let (record, branch) = pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
+        let record = existing(&rows, volume)?;
         let branch = current_branch(&rows, &record)?;
         Ok::<_, Error>((record, branch))
     })?;
-    // A container that runs may hold in memory what is not in the tree yet.
-    let runs = pool.containers().users_of(&volume)?.iter().any(|user| user.state != State::Stopped);
     let clean = match &branch.head {
-        Some(head) if !runs && !is_dirty(pool, &record)? => Some(head.clone()),
+        Some(head) if !is_unknown(pool, &record)? => Some(head.clone()),
         _ => None,
     };
-    let working_tree = pool.layout().full(&layout::working_tree(&volume, &branch.name));
+    let working_tree = pool.layout().full(&layout::working_tree(volume, &branch.name));
     if clean.is_none() {
         pool.check_space([working_tree.as_path()])?;
     }
     let commit = clean.clone().unwrap_or_else(|| pool.new_commit_id());
-    let tag: TagName = format!("dvol-run/{}", pool.new_commit_id().short()).parse()?;
-    let message = format!("dvol run: before {command}");
-    let (group, staged) = session.intend(format!("run: before {command}"), |rows, draft| {
-        let author = configured_author(rows, &volume, author)?;
+    let (group, staged) = session.intend(name.summary.clone(), |rows, draft| {
+        let author = configured_author(rows, volume, author)?;
         let now = pool.now();
         let made = CommitRecord {
             volume: volume.clone(),
             id: commit.clone(),
             parent: branch.head.clone(),
-            message: message.clone(),
+            message: name.message.clone(),
             author: author.clone(),
             date: now,
-            code: None,
+            code,
         };
-        let name = TagRecord {
+        let tag = TagRecord {
             volume: volume.clone(),
-            name: tag.clone(),
+            name: name.tag.clone(),
             commit: commit.clone(),
             created: now,
             tagger: author,
-            message: message.clone(),
+            message: if name.is_snapshot { note(&name.message, &branch) } else { name.message.clone() },
         };
-        draft.change(RowChange::insert(Row::Tag(name)));
+        draft.change(RowChange::insert(Row::Tag(tag)));
         if clean.is_some() {
             return Ok(None);
         }
         draft.change(RowChange::insert(Row::Commit(made)));
-        Ok(Some(draft.bring_in(layout::commit_tree(&volume, &commit))?))
+        Ok(Some(draft.bring_in(layout::commit_tree(volume, &commit))?))
     })?;
-    let BranchRecord { name, head, .. } = branch.clone();
     let disruption = match staged {
         Some(staged) => {
-            let capture = Capture::new(branch, commit.clone(), (working_tree, staged), ());
+            let capture = Capture::new(branch.clone(), commit.clone(), (working_tree, staged), ());
             capture::run(pool, group.with(capture), begun, |_| ())?.disruption
         }
         None => group.publish()?.finish().disruption,
     };
-    Ok(Snapshot { volume, branch: name, head, commit, tag, command: command.to_owned(), disruption })
+    Ok(Kept { branch, commit, disruption })
+}
+
+/// What the message of a snapshot's tag has besides words: lines as git's trailers.
+const BRANCH: &str = "Branch: ";
+const HEAD: &str = "Head: ";
+
+/// Adds to a message which branch with which head a snapshot is of.
+fn note(message: &str, branch: &BranchRecord) -> String {
+    let head = branch.head.as_ref().map(|head| format!("\n{HEAD}{head}"));
+    format!("{message}\n\n{BRANCH}{}{}", branch.name, head.unwrap_or_default())
+}
+
+/// Finds the snapshots that an `ensure` took before it was killed, newest first.
+pub(super) fn left_by_ensure(rows: &Rows<'_>, volume: &VolumeName) -> Result<Vec<Snapshot>, Error> {
+    let mut tags = rows.tags(volume)?;
+    tags.retain(|tag| tag.name.as_str().starts_with(tag_prefix(Verb::Ensure)));
+    tags.sort_by_key(|tag| std::cmp::Reverse(tag.created.micros));
+    let read = |tag: TagRecord| {
+        let value = |key| tag.message.lines().find_map(|line| line.strip_prefix(key));
+        let before = format!("dvol {}: before ", word(Verb::Ensure));
+        Some(Snapshot {
+            branch: value(BRANCH)?.parse().ok()?,
+            head: value(HEAD).map(str::parse).transpose().ok()?,
+            next: value(&before)?.to_owned(),
+            volume: tag.volume,
+            commit: tag.commit,
+            tag: tag.name,
+            verb: Verb::Ensure,
+            disruption: Disruption::default(),
+        })
+    };
+    Ok(tags.into_iter().filter_map(read).collect())
+}
+
+/// Returns whether the state of a volume may differ from its head's: the working tree does, or a
+/// container runs, which may hold in memory what is not in the tree yet.
+pub(super) fn is_unknown(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error> {
+    let users = pool.containers().users_of(&record.name)?;
+    Ok(users.iter().any(|user| user.state != State::Stopped) || is_dirty(pool, record)?)
 }
 
 /// Returns the tag of a snapshot that `operation` took and that was not rolled back yet.
 pub(super) fn owed(rows: &Rows<'_>, operation: &Operation) -> Result<Option<TagName>, Error> {
-    if operation.verb != Verb::Rollback {
+    if !matches!(operation.verb, Verb::Rollback | Verb::Ensure) {
         return Ok(None);
     }
     for change in &operation.plan.changes {
         if let (None, Some(Row::Tag(tag))) = (&change.before, &change.after)
+            && tag.name.as_str().starts_with(tag_prefix(operation.verb))
             && rows.tag(&tag.volume, &tag.name)?.is_some_and(|now| now.commit == tag.commit)
         {
             return Ok(Some(tag.name.clone()));
@@ -148,7 +232,7 @@ enum ComesBack<'p> {
 pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     let volume = &snapshot.volume;
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(Verb::Rollback, volume)?;
+    let session = pool.begin(snapshot.verb, volume)?;
     let (found, head) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
         let find = |id: &CommitId| pool.resolve(&rows, &record, &id.as_str().parse()?);
@@ -157,7 +241,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     let source = pool.layout().full(&found.tree);
     let swap = (Purpose::Swap, std::slice::from_ref(volume));
     let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source), swap)?;
-    let summary = format!("run: back to before {}", snapshot.command);
+    let summary = format!("{}: back to before {}", word(snapshot.verb), snapshot.next);
     let (group, (comes_back, fills, purpose)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
         // The command, or another process, may have dropped the head.

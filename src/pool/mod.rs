@@ -21,6 +21,7 @@ mod history;
 mod notice;
 mod operation;
 mod rebuild;
+mod seed;
 mod settings;
 mod trees;
 
@@ -61,6 +62,7 @@ pub use operation::recover::{Recovered, Sweep};
 pub use operation::session::{Session, Sessions};
 pub use operation::trash::TrashEntry;
 pub use operation::undo_plan::{UndoPlan, plan_undo, volumes_of};
+pub use seed::SeedLock;
 pub use settings::{SETTINGS, Setting};
 pub use trees::checksums::{Checksums, Damage, Verified};
 pub use trees::copy::{Fill, Watcher};
@@ -143,6 +145,13 @@ impl Pool {
         Pool::new(self.layout.clone(), options)
     }
 
+    /// Gives a handle to the same pool that does not wait until containers are ready, for steps
+    /// after which they are restarted again.
+    pub fn without_waiting(&self) -> Self {
+        let options = Options { wait: Some(false), ..self.options.clone() };
+        Pool::new(self.layout.clone(), options)
+    }
+
     /// Returns the paths of the pool.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -178,7 +187,7 @@ impl Pool {
         self.options.ids.next().parse().expect("an id source gives 32 lowercase hex digits")
     }
 
-    fn tell(&self, notice: &Notice) {
+    pub(crate) fn tell(&self, notice: &Notice) {
         (self.options.notices)(notice);
     }
 
@@ -204,10 +213,13 @@ impl Pool {
         verb: &str,
         cancel: Option<&AtomicBool>,
     ) -> Result<LockGuard, Error> {
-        let waiting =
-            |holder: &str| self.tell(&Notice::Waiting { what: what.to_owned(), holder: holder.to_owned() });
+        let waiting = |holder: &str| self.tell_waiting(what, holder);
         let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting, cancel };
         Ok(LockFile::new(file).exclusive(&wait)?)
+    }
+
+    fn tell_waiting(&self, what: &str, holder: &str) {
+        self.tell(&Notice::Waiting { what: what.to_owned(), holder: holder.to_owned() });
     }
 
     /// Lists the pool's own directories that are missing, or whose name another file has.

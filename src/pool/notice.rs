@@ -62,6 +62,13 @@ pub enum Notice {
         /// Why it failed.
         reason: String,
     },
+    /// A volume is as it was before an `ensure` that was killed.
+    PutBack {
+        /// The volume.
+        volume: String,
+        /// What was under way.
+        next: String,
+    },
     /// The oldest trash was deleted, because an operation needed its space.
     MadeRoom {
         /// How many operations cannot be undone any more.

@@ -12,6 +12,7 @@
 //! | `mount_tables` | what should be mounted, read from `/etc` |
 //! | `mounts` | mounts, read from `/proc` |
 //! | `obstacle` | why an entry cannot be moved |
+//! | `processes` | other processes, read from `/proc` |
 //! | `own_container` | the container that this process runs in, read from `/proc` |
 //! | `resolve` | the addresses of hosts |
 //! | `spool` | records that may outgrow memory |
@@ -27,6 +28,7 @@ pub mod mount_tables;
 pub mod mounts;
 pub mod obstacle;
 pub mod own_container;
+pub mod processes;
 pub mod resolve;
 pub mod spool;
 pub mod tree;

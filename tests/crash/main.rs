@@ -6,6 +6,7 @@
 
 mod cases;
 mod driver;
+mod ensure;
 mod entries;
 mod gc;
 mod held;

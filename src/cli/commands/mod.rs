@@ -13,6 +13,7 @@ mod config;
 mod diff;
 mod doctor;
 mod du;
+mod ensure;
 mod export;
 mod fsck;
 mod gc;
@@ -83,6 +84,7 @@ verbs! {
         Reset(reset::ResetArgs),
         Undo(undo::UndoArgs),
         Run(run::RunArgs),
+        Ensure(ensure::EnsureArgs),
     }
     "Look at history" {
         Log(log::LogArgs),

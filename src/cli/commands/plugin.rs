@@ -93,6 +93,9 @@ fn log(notice: &Notice) {
             let place = place.display();
             tracing::warn!(volume, entries, %place, "moved entries without a place to lost+found");
         }
+        Notice::PutBack { volume, next } => {
+            tracing::warn!(volume, next, "put the volume back as it was before what was killed");
+        }
         Notice::MadeRoom { operations, bytes } => {
             tracing::info!(operations, bytes, "deleted the oldest trash to make room");
         }

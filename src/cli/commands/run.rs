@@ -1,30 +1,22 @@
 //! `dvol run`
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::io;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::cli::child::{Child, INTERRUPTED};
 use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::interrupts;
 use crate::cli::{Outcome, author};
 use crate::error::Error;
-use crate::model::{Verb, VolumeName};
+use crate::model::{TagName, Verb, VolumeName};
 use crate::ops;
-
-/// Exit code of a shell for a command that SIGINT ended.
-const INTERRUPTED: u8 = 130;
-/// Exit codes of a shell for a command that cannot be run, and for one that does not exist.
-const CANNOT_RUN: u8 = 126;
-const NOT_FOUND: u8 = 127;
 
 /// Run a command, then roll the volume back
 ///
@@ -61,8 +53,8 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     }
     let volume = session.volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
-    let snapshot =
-        ops::snapshot(pool, volume, &shown.join(" "), &author::from_surroundings(&Git::here(pool)))?;
+    let author = author::from_surroundings(&Git::here(pool));
+    let snapshot = ops::snapshot(pool, volume, (Verb::Rollback, &shown.join(" ")), &author)?;
 
     // From here on signals go to the command, and the rollback cannot be interrupted.
     let signals = Signals::new(&signals).map_err(failed)?;
@@ -74,7 +66,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     let code = if flag.load(Ordering::Relaxed) {
         INTERRUPTED
     } else if is_up.is_ok() {
-        execute(session, args, &snapshot, signals)
+        Child::on(session, &snapshot.volume, &args.command).run(signals)
     } else {
         say("warning", "the command did not run: a container is not up");
         0
@@ -82,14 +74,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     let disruption = match ops::rollback(&pool.uninterrupted(), &snapshot) {
         Ok(disruption) => disruption,
         Err(error) => {
-            let (volume, tag) = (&snapshot.volume, &snapshot.tag);
-            let way = match error {
-                Error::NoVolume(_) => format!("dvol undo {volume} && "),
-                _ => String::new(),
-            };
-            let way = format!("{way}dvol reset --hard {tag} {volume}");
-            say("warning", &format!("volume {volume} is not rolled back"));
-            say("hint", &format!("roll it back: {way}"));
+            say_how_to_roll_back(&snapshot.volume, &snapshot.tag, &error);
             return Err(error.into());
         }
     };
@@ -105,43 +90,12 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     is_up.map(|_| ExitCode::from(code))
 }
 
-/// Runs the command to its end and returns its exit code.
-fn execute(session: &Session, args: &RunArgs, snapshot: &ops::Snapshot, mut signals: Signals) -> u8 {
-    let (program, words) = args.command.split_first().expect("clap requires at least one word");
-    let mut command = Command::new(program);
-    command
-        .args(words)
-        .env("DVOL_POOL", session.pool.layout().root())
-        .env("DVOL_VOLUME", snapshot.volume.as_str());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            say("error", &format!("cannot run {}: {error}", program.to_string_lossy()));
-            return if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { CANNOT_RUN };
-        }
+/// Says that a volume was not rolled back because of `error`, and how to do that by hand.
+pub(super) fn say_how_to_roll_back(volume: &VolumeName, tag: &TagName, error: &Error) {
+    let way = match error {
+        Error::NoVolume(_) => format!("dvol undo {volume} && "),
+        _ => String::new(),
     };
-    let pid = Pid::from_child(&child);
-    let handle = signals.handle();
-    // A terminal sends Ctrl-C to the command as well; it needs only one.
-    let at_terminal = io::stdin().is_terminal();
-    let forwarder = std::thread::spawn(move || {
-        for signal in signals.forever() {
-            let signal = match signal {
-                SIGINT if at_terminal => continue,
-                SIGINT => Signal::INT,
-                SIGTERM => Signal::TERM,
-                _ => Signal::HUP,
-            };
-            let _ = kill_process(pid, signal);
-        }
-    });
-    let status = child.wait();
-    handle.close();
-    let _ = forwarder.join();
-    status.map_or(CANNOT_RUN, code)
-}
-
-fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+    say("warning", &format!("volume {volume} is not rolled back"));
+    say("hint", &format!("roll it back: {way}dvol reset --hard {tag} {volume}"));
 }

@@ -9,6 +9,7 @@ mod config;
 mod diff;
 mod doctor;
 mod du;
+mod ensure;
 mod fsck;
 mod gc;
 mod init;

@@ -110,6 +110,12 @@ fn the_topics_leave_out_no_verb_setting_or_option() {
     }
 }
 
+#[test]
+fn a_topic_that_is_typed_as_a_verb_is_pointed_out() {
+    let said = Pool::empty().fails(2, ["databases"], "'databases' is not a verb of dvol");
+    assert!(said.contains("hint: read the topic: dvol help databases\n"), "{said}");
+}
+
 /// Splits a command into words as a shell does, up to a pipe, a comment or another command.
 fn words(command: &str) -> Vec<String> {
     let mut words = vec![String::new()];

@@ -1,6 +1,7 @@
 //! Recovery: taking operations back, and what holds after a failure.
 
 mod dropped;
+mod ensure;
 mod failure;
 mod fsck;
 mod immovable;

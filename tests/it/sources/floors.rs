@@ -30,10 +30,9 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Strings below `cli/` that may name a verb: where, with which words, and why.
-const NAMES_A_VERB: [(&str, &str, &str); 4] = [
+const NAMES_A_VERB: [(&str, &str, &str); 3] = [
     ("ops/doctor.rs", "", "a finding carries its remedy, which JSON has too"),
     ("fsck/", "", "a finding carries its remedy, which JSON has too"),
-    ("ops/rollback.rs", "dvol run: before ", "the message of the commit that the run makes"),
     ("pool/settings.rs", "dvol hook install", "the setting is about that command"),
 ];
 
