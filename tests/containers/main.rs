@@ -13,6 +13,8 @@ mod compose;
 mod databases;
 mod difference;
 mod driver_restart;
+mod ensure;
+mod examples;
 mod failure;
 mod gate;
 mod import;

@@ -1,0 +1,1 @@
+alter table orders add price int not null default 3;
