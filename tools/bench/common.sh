@@ -22,7 +22,7 @@ awk_median='
 start_engine() {
     eval "$("$tools/engine" start --watch $$ "$2" | sed 's/^/export /')"
     export DVOL_POOL=$2/pool
-    "$1" plugin --socket "$DVOL_PLUGINS/dvol.sock" 2>"$2/driver.log" &
+    "$1" plugin --socket "$DVOL_PLUGINS/dvol.sock" --state-dir "$2/state" 2>"$2/driver.log" &
     started=("$!")
     # shellcheck disable=SC2064  # the directory of now
     trap 'kill "${started[@]}" 2>/dev/null || true; '"'$tools/engine' stop '$2'" EXIT
