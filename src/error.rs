@@ -257,6 +257,42 @@ pub enum Error {
     /// The operation log has no operation to undo.
     #[error("nothing to undo in {0}")]
     NothingToUndo(String),
+    /// No operation is undone, or another one came after the undo.
+    #[error("nothing to redo in {what}{}", after(cut.as_ref()))]
+    NothingToRedo {
+        /// The volume or project.
+        what: String,
+        /// The operation that came after the last undo.
+        cut: Option<(u64, String)>,
+    },
+    /// The operation is undone.
+    #[error("operation {number} of volume {volume} ({summary}) is undone already")]
+    AlreadyUndone {
+        /// The volume.
+        volume: VolumeName,
+        /// The number of the operation.
+        number: u64,
+        /// What the operation did.
+        summary: String,
+    },
+    /// Containers use a volume that the undo would delete or rename.
+    #[error(
+        "cannot undo operation {number} of volume {volume} ({summary}): the volume is used by {}",
+        named("container", containers)
+    )]
+    UndoInUse {
+        /// The volume.
+        volume: VolumeName,
+        /// The number of the operation.
+        number: u64,
+        /// What the operation did.
+        summary: String,
+        /// The names of the containers.
+        containers: Vec<String>,
+    },
+    /// No volume of this name is in trash.
+    #[error("trash has no deleted volume {0}")]
+    NotDeleted(VolumeName),
     /// The operation can no longer be undone.
     #[error("cannot undo operation {number} of volume {volume} ({summary}): {reason}")]
     CannotUndo {
@@ -504,6 +540,12 @@ fn before(start: &CommitId, ancestors: u64) -> String {
         1 => format!("{} has one commit before it", start.short()),
         n => format!("{} has {n} commits before it", start.short()),
     }
+}
+
+fn after(cut: Option<&(u64, String)>) -> String {
+    cut.map_or_else(String::new, |(number, summary)| {
+        format!(": operation {number} ({summary}) came after the last undo")
+    })
 }
 
 fn names(volumes: &[VolumeName]) -> String {

@@ -24,6 +24,20 @@ pub(super) fn volumes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, volume_names))
 }
 
+/// Completes volumes, and deleted ones.
+pub(super) fn past_volumes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| {
+            let logged = pool.store().read(|rows| rows.logged_volumes()).unwrap_or_default();
+            let there = volume_names(pool);
+            let deleted = logged.into_iter().map(|name| (name.to_string(), "deleted volume"));
+            let deleted = deleted.filter(|(name, _)| there.iter().all(|(other, _)| other != name));
+            let deleted: Vec<_> = deleted.collect();
+            there.into_iter().chain(deleted).collect()
+        })
+    })
+}
+
 /// Completes branches of the volume.
 pub(super) fn branches() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, branch_names))

@@ -6,7 +6,8 @@ use super::errors::is_interrupt;
 use super::similar;
 use crate::containers::ContainerError;
 use crate::error::Error;
-use crate::ops::host_path_remedy;
+use crate::model::VolumeName;
+use crate::ops::{self, DeletedVolume, host_path_remedy};
 use crate::pool::{Pool, SETTINGS};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -61,12 +62,36 @@ fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
         {
             Some(vec!["the pool has no volumes; create one: dvol init NAME".to_owned()])
         }
+        Error::NoVolume(name) | Error::NoVolumeToRemove(name) => {
+            let back = deleted(pool, name)?;
+            Some([back].into_iter().chain(for_error(error)).collect())
+        }
+        Error::UndoInUse { volume, containers, .. } => {
+            let mut found = vec![format!("remove the containers first: docker rm {}", containers.join(" "))];
+            found.extend(deleted(pool, volume));
+            Some(found)
+        }
         // Another program has been at the pool.
         Error::Disk(error) if error.source.kind() == io::ErrorKind::NotFound => {
             let is_ours = error.path.starts_with(pool.layout().root());
             is_ours.then(|| vec!["check what else is missing in the pool: dvol fsck".to_owned()])
         }
         _ => None,
+    }
+}
+
+/// Says how a deleted volume of this name comes back.
+fn deleted(pool: &Pool, name: &VolumeName) -> Option<String> {
+    let found = ops::deleted_volumes(pool).ok()?.into_iter().find(|one| one.volume == *name)?;
+    Some(format!("bring the deleted volume back: {}", way_back(&found)))
+}
+
+/// Returns the command that brings a deleted volume back.
+pub(super) fn way_back(deleted: &DeletedVolume) -> String {
+    let DeletedVolume { volume, operation, .. } = deleted;
+    match deleted.taken {
+        true => format!("dvol undo {volume} --as NEW --operation {operation}"),
+        false => format!("dvol undo {volume}"),
     }
 }
 
@@ -109,6 +134,11 @@ fn for_error(error: &Error) -> Vec<String> {
         }
         Error::AmbiguousRevision { .. } => vec!["give more digits".to_owned()],
         Error::Dropped { .. } => vec!["show how long trash is kept: dvol config trash.keep".to_owned()],
+        Error::NothingToRedo { cut: Some(_), .. } => {
+            vec!["list the operations, which dvol undo --operation takes: dvol reflog VOLUME".to_owned()]
+        }
+        Error::AlreadyUndone { volume, .. } => vec![format!("do it again: dvol redo {volume}")],
+        Error::NotDeleted(_) => vec!["list the deleted volumes: dvol list --deleted".to_owned()],
         Error::NothingToUndo(_) => vec!["list the operations: dvol reflog VOLUME".to_owned()],
         Error::NoSuchPast { volume, .. } | Error::CannotUndo { volume, .. } => {
             vec![format!("list the operations: dvol reflog {volume}")]

@@ -12,6 +12,7 @@ mod code;
 mod commands;
 mod complete;
 mod compose;
+mod confirm;
 mod environment;
 mod errors;
 mod file_hash;

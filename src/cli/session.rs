@@ -66,6 +66,26 @@ impl Session {
         Ok(found.unwrap_or_else(|| name.clone()))
     }
 
+    /// Returns the volume as [`Session::volume`] does; a deleted one too, also by its short name.
+    pub(super) fn past_volume(&self, word: Option<&VolumeName>) -> Result<Option<VolumeName>, Failure> {
+        let Some(found) = self.volume(word)? else { return Ok(None) };
+        let is_known = |name: &VolumeName| {
+            let exists = self.pool.store().read(|rows| rows.volume(name))?.is_some();
+            Ok::<_, Failure>(exists || self.pool.is_logged(name)?)
+        };
+        if is_known(&found)? {
+            return Ok(Some(found));
+        }
+        let Some(compose) = self.compose() else { return Ok(Some(found)) };
+        let prefixed = format!("{}{found}", compose.project.volume_prefix()).parse().ok();
+        for candidate in [compose.volume_called(&found), prefixed].into_iter().flatten() {
+            if is_known(&candidate)? {
+                return Ok(Some(candidate));
+            }
+        }
+        Ok(Some(found))
+    }
+
     /// Parses a revision; finds the volume that it names as [`Session::find`] does.
     pub(super) fn revision(&self, text: &str) -> Result<Revision, Failure> {
         let mut revision: Revision = text.parse()?;

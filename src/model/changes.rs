@@ -28,6 +28,21 @@ pub enum Row {
     },
 }
 
+impl Row {
+    /// Returns the same row for the volume `to`, if it is one of the volume `from`.
+    pub fn of_volume(&self, from: &VolumeName, to: &VolumeName) -> Option<Row> {
+        let volume = to.clone();
+        Some(match self.clone() {
+            Row::Volume(row) if row.name == *from => Row::Volume(VolumeRecord { name: volume, ..row }),
+            Row::Branch(row) if row.volume == *from => Row::Branch(BranchRecord { volume, ..row }),
+            Row::Commit(row) if row.volume == *from => Row::Commit(CommitRecord { volume, ..row }),
+            Row::Tag(row) if row.volume == *from => Row::Tag(TagRecord { volume, ..row }),
+            Row::Setting { volume: of, key, value } if of == *from => Row::Setting { volume, key, value },
+            _ => return None,
+        })
+    }
+}
+
 /// The change of one row. At least one side is present, and both name the same row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowChange {

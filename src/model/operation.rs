@@ -45,6 +45,8 @@ pub enum Verb {
     Config,
     /// Undoes another operation.
     Undo,
+    /// Undoes an undo.
+    Redo,
     /// Repairs what fsck found.
     Repair,
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Verb {
             Verb::Remove => "rm",
             Verb::Config => "config",
             Verb::Undo => "undo",
+            Verb::Redo => "redo",
             Verb::Repair => "fsck --repair",
         })
     }
@@ -266,6 +269,15 @@ pub struct Operation {
     /// The group that the operation belongs to.
     #[serde(default)]
     pub joint: Option<Joint>,
+    /// Number of the operation that made the volume: a name may have had several volumes, and a
+    /// volume several names.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub line: u64,
+}
+
+/// Returns whether an operation has no line: those that were logged before there were lines.
+fn is_unknown(line: &u64) -> bool {
+    *line == 0
 }
 
 impl Operation {

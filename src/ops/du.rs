@@ -45,6 +45,11 @@ pub enum Measured {
     },
     /// All trees of the volume.
     Total,
+    /// What trash holds of the volume, in bytes of disk.
+    Trash {
+        /// How many operations can be undone with it.
+        operations: usize,
+    },
 }
 
 /// One line of the output.
@@ -60,8 +65,8 @@ pub struct DuEntry {
     pub sizes: Sizes,
 }
 
-/// Measures the branches by name, then the commits from the newest to the oldest, then the total.
-/// Blocks that two of these trees share count as unshared in neither, nor in the total. Trees that
+/// Measures the branches by name, then the commits from the newest to the oldest, then the total of
+/// these; at last what trash holds of the volume, if anything. Blocks that two of these trees share count as unshared in neither, nor in the total. Trees that
 /// are deleted meanwhile are left out.
 ///
 /// # Errors
@@ -98,6 +103,12 @@ fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
         entries.push(DuEntry { volume: volume.clone(), what, sizes });
     }
     entries.push(DuEntry { volume: volume.clone(), what: Measured::Total, sizes: total });
+    let (operations, bytes) = pool.trash_by_volume()?.remove(volume).unwrap_or_default();
+    if operations > 0 {
+        let what = Measured::Trash { operations };
+        let sizes = Sizes { entries: 0, logical: bytes, allocated: bytes, unshared: Some(bytes) };
+        entries.push(DuEntry { volume: volume.clone(), what, sizes });
+    }
     Ok(entries)
 }
 
@@ -111,7 +122,7 @@ fn measure(
     let read = || Ok(tree::measure_unshared(&pool.layout().full(place), extents, &|| false)?);
     let read = match what {
         Measured::Branch { branch, .. } => pool.read_consistently(volume, branch, read),
-        Measured::Commit { .. } | Measured::Total => read(),
+        Measured::Commit { .. } | Measured::Total | Measured::Trash { .. } => read(),
     };
     match read {
         Ok((usage, unshared)) => Ok(Some(Sizes {
@@ -134,6 +145,6 @@ fn is_gone(pool: &Pool, volume: &VolumeName, what: &Measured) -> Result<bool, Er
     pool.store().read(|rows| match what {
         Measured::Branch { branch, .. } => Ok::<_, Error>(rows.branch(volume, branch)?.is_none()),
         Measured::Commit { id, .. } => Ok(rows.commit(volume, id)?.is_none()),
-        Measured::Total => Ok(false),
+        Measured::Total | Measured::Trash { .. } => Ok(false),
     })
 }

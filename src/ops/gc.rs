@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::model::OperationId;
-use crate::pool::{Pool, TrashEntry};
+use crate::model::{OperationId, VolumeName};
+use crate::pool::{Pool, TrashEntry, existing};
+use crate::store::Rows;
 use crate::sys::tree::LeftBehind;
 
 /// What `gc` deleted or would delete. The trash of an operation goes as a whole or not at all.
@@ -32,18 +33,44 @@ pub struct Collected {
 }
 
 /// Deletes the trash that `trash.keep` and `trash.max-size` do not keep, or with `all` everything
-/// in trash.
+/// in trash. With a volume, which need not exist any more, only the trash of its operations.
 ///
 /// What cannot be deleted is reported in the result and does not stop the rest. What the kernel
 /// keeps is no failure: each recovery tries again to delete it.
 ///
 /// # Errors
 /// When the metadata or trash cannot be read.
-pub fn gc(pool: &Pool, all: bool, dry_run: bool) -> Result<Collected, Error> {
+pub fn gc(pool: &Pool, volume: Option<&VolumeName>, all: bool, dry_run: bool) -> Result<Collected, Error> {
     // Without readable metadata, trash may be needed.
-    pool.store().read(|_| Ok::<_, Error>(()))?;
-    let entries = pool.trash(true)?;
-    let goes: Vec<TrashEntry> = if all { entries.clone() } else { pool.expired_trash()? };
+    let own = pool.store().read(|rows| operations_of(&rows, volume))?;
+    let is_own = |entry: &TrashEntry| own.as_ref().is_none_or(|own| own.contains(&entry.operation));
+    let mut entries = pool.trash(true)?;
+    entries.retain(is_own);
+    let mut goes: Vec<TrashEntry> = if all { entries.clone() } else { pool.expired_trash()? };
+    goes.retain(is_own);
+    collect(pool, &entries, goes, dry_run)
+}
+
+/// Collects the operations on `volume`; `None` if no volume is named.
+fn operations_of(
+    rows: &Rows<'_>,
+    volume: Option<&VolumeName>,
+) -> Result<Option<BTreeSet<OperationId>>, Error> {
+    let Some(volume) = volume else { return Ok(None) };
+    let operations = rows.operations(volume, usize::MAX)?;
+    if operations.is_empty() {
+        existing(rows, volume)?;
+    }
+    Ok(Some(operations.into_iter().map(|operation| operation.id).collect()))
+}
+
+/// Deletes the entries `goes` of `entries`, unless it is a dry run.
+pub(super) fn collect(
+    pool: &Pool,
+    entries: &[TrashEntry],
+    goes: Vec<TrashEntry>,
+    dry_run: bool,
+) -> Result<Collected, Error> {
     let mut left: BTreeSet<OperationId> = entries.iter().map(|entry| entry.operation.clone()).collect();
     let (mut freed, mut failed) = (BTreeSet::new(), Vec::new());
     if !goes.is_empty() && !dry_run {

@@ -28,7 +28,7 @@ pub struct ReflogEntry {
     pub head: Option<usize>,
 }
 
-fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&date.to_rfc3339())
 }
 

@@ -1,10 +1,13 @@
 //! `rm`: delete a volume.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::gc::{Collected, collect};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Row, RowChange, Verb, VolumeName};
+use crate::model::{OperationId, Row, RowChange, Verb, VolumeName};
 use crate::pool::Pool;
 
 /// Says how it is certain that no container uses the volume.
@@ -74,6 +77,26 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
     }
     group.publish()?.finish();
     Ok(Removed { volume: volume.clone(), kept })
+}
+
+/// Deletes a volume with its branches and commits for good, and the trash of all operations on it.
+/// An earlier volume of its name stays in trash.
+///
+/// # Errors
+/// As [`remove`]. Trash that cannot be deleted is in the result.
+pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), Error> {
+    let removed = remove(pool, volume, Guard::Ask)?;
+    let own: BTreeSet<OperationId> = pool.store().read(|rows| {
+        let operations = rows.operations(volume, usize::MAX)?;
+        let line = operations.first().map(|last| last.line);
+        Ok::<_, Error>(
+            operations.into_iter().filter(|one| Some(one.line) == line).map(|one| one.id).collect(),
+        )
+    })?;
+    let mut entries = pool.trash(true)?;
+    entries.retain(|entry| own.contains(&entry.operation));
+    let collected = collect(pool, &entries, entries.clone(), false)?;
+    Ok((Removed { kept: false, ..removed }, collected))
 }
 
 pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {

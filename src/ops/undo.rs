@@ -1,5 +1,5 @@
-//! `undo`: undo the last operation on a volume. An undo is an operation as well, so undoing an undo
-//! brings back what it undid.
+//! `undo` and `redo`: walk back over the operations on a volume, and forward again. Each step is an
+//! operation as well, so that a crash leaves it done or not begun.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,36 @@ use serde::Serialize;
 
 use super::remove::check_unused;
 use super::rollback::owed;
+use super::undo_project::{joint_redo, joint_undo};
 use crate::error::Error;
-use crate::model::{CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, UndoPlan, plan_undo, volumes_of};
+use crate::model::{BranchName, CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
+use crate::pool::{
+    Disruption, Group, PlanBuilder, Pool, Purpose, Step, UndoPlan, UndoStack, plan_undo, volumes_of,
+};
 use crate::store::Rows;
 
-/// An operation that was undone.
+/// An operation that was undone or redone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
-    /// The volume.
+    /// The volume, by the name that it has afterwards.
     pub volume: VolumeName,
-    /// The number of the operation that was undone.
+    /// The number of the operation.
     pub operation: u64,
     /// What that operation had done.
     pub summary: String,
-    /// HEAD after the undo.
+    /// HEAD afterwards.
     pub head: Option<CommitId>,
+    /// The current branch afterwards; `None` if the volume is gone.
+    pub branch: Option<BranchName>,
+    /// The first line of the message of the commit at HEAD.
+    pub subject: Option<String>,
+    /// What the next undo or redo would be about; `None` if nothing is left.
+    pub next: Option<NextStep>,
+    /// Whether it was redone instead of undone.
+    pub redone: bool,
+    /// The name of the deleted volume, if it came back under another name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<VolumeName>,
     /// What became of the containers, for all volumes that were undone together.
     #[serde(flatten)]
     pub disruption: Disruption,
@@ -31,75 +45,120 @@ pub struct Undone {
     pub project: Option<ProjectName>,
 }
 
-/// Undoes the last operation on `volume`, or the one with that number. Without a volume, on the
-/// current one; `volume` need not exist any more. Of an operation on a compose project, only this
-/// volume's part is undone.
+/// What the next undo or redo is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NextStep {
+    /// The number of the operation.
+    pub operation: u64,
+    /// What it did.
+    pub summary: String,
+}
+
+/// Undoes the last operation on `volume` that is not undone yet, or the one with that number.
+/// Without a volume, on the current one; `volume` need not exist any more. Of an operation on a
+/// compose project, only this volume's part is undone.
 ///
 /// # Errors
 /// When there is none, what it needs was changed since or is gone from trash, or containers cannot
 /// be held. Nothing is changed then.
 pub fn undo(pool: &Pool, volume: Option<&VolumeName>, number: Option<u64>) -> Result<Undone, Error> {
-    let volume = match volume {
-        Some(volume) => volume.clone(),
-        None => pool.select(None)?,
-    };
+    let volume = chosen_volume(pool, volume)?;
     let choose = |rows: &Rows<'_>| Ok(vec![find(rows, &volume, number)?]);
-    Ok(undo_chosen(pool, None, &choose)?.swap_remove(0))
+    Ok(walk(pool, Verb::Undo, None, &choose)?.swap_remove(0))
 }
 
-/// Undoes the last operation on a compose project: its part on each volume.
+/// Redoes the operation on `volume` that was undone last.
+///
+/// # Errors
+/// When nothing is undone, or another operation came after the undo; and as [`undo`].
+pub fn redo(pool: &Pool, volume: Option<&VolumeName>) -> Result<Undone, Error> {
+    let volume = chosen_volume(pool, volume)?;
+    let choose = |rows: &Rows<'_>| {
+        let stack = UndoStack::read(rows, &volume)?;
+        let nothing = || Error::NothingToRedo { what: format!("volume {volume}"), cut: stack.cut().cloned() };
+        Ok(vec![stack.next_redo().cloned().ok_or_else(nothing)?])
+    };
+    Ok(walk(pool, Verb::Redo, None, &choose)?.swap_remove(0))
+}
+
+/// Undoes the last operation on a compose project: its part on each volume. If the volumes of the
+/// project were made or deleted one by one since, as compose does, undoes that for all of them.
 ///
 /// # Errors
 /// As [`undo`]; also when one of the volumes was changed alone since, and when there is none.
 pub fn undo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, Error> {
-    let volumes = pool.volumes_of_project(project)?;
+    let volumes = pool.past_volumes_of_project(project)?;
     let choose = |rows: &Rows<'_>| {
-        let last = last_joint(rows, &volumes)?;
+        let last = joint_undo(rows, &volumes)?;
         let none = || Error::NothingToUndo(format!("compose project {project}"));
         if last.is_empty() { Err(none()) } else { Ok(last) }
     };
-    undo_chosen(pool, Some(project), &choose)
+    walk(pool, Verb::Undo, Some(project), &choose)
 }
 
-/// Chooses the operations to undo, on different volumes.
-type Choice<'c> = dyn Fn(&Rows<'_>) -> Result<Vec<Operation>, Error> + 'c;
+/// Redoes what was undone last on a compose project.
+///
+/// # Errors
+/// As [`redo`]; also when one of the volumes was changed alone since.
+pub fn redo_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Undone>, Error> {
+    let volumes = pool.past_volumes_of_project(project)?;
+    let choose = |rows: &Rows<'_>| {
+        let last = joint_redo(rows, &volumes)?;
+        let what = || format!("compose project {project}");
+        if last.is_empty() { Err(Error::NothingToRedo { what: what(), cut: None }) } else { Ok(last) }
+    };
+    walk(pool, Verb::Redo, Some(project), &choose)
+}
 
-/// Undoes the operations that `choose` names once their volumes are locked: until then other
-/// commands may add operations.
-fn undo_chosen(
+/// Returns the volume that is named, which need not exist any more, or the current one.
+fn chosen_volume(pool: &Pool, volume: Option<&VolumeName>) -> Result<VolumeName, Error> {
+    match volume {
+        Some(volume) => Ok(volume.clone()),
+        None => pool.select(None),
+    }
+}
+
+/// Chooses the steps to take, on different volumes.
+type Choice<'c> = dyn Fn(&Rows<'_>) -> Result<Vec<Step>, Error> + 'c;
+
+/// Takes the steps that `choose` names once their volumes are locked: until then other commands may
+/// add operations.
+fn walk(
     pool: &Pool,
+    verb: Verb,
     project: Option<&ProjectName>,
     choose: &Choice<'_>,
 ) -> Result<Vec<Undone>, Error> {
     loop {
         let chosen = pool.store().read(|rows| choose(&rows))?;
-        if let Some(done) = undo_all(pool, &chosen, project, choose)? {
+        if let Some(done) = reverse_all(pool, verb, &chosen, project, choose)? {
             return Ok(done);
         }
     }
 }
 
-/// Undoes these operations together. Gives `None` if `choose` names others once the volumes are
-/// locked.
-fn undo_all(
+/// Reverses the operations of these steps together. Gives `None` if `choose` names others once the
+/// volumes are locked.
+fn reverse_all(
     pool: &Pool,
-    chosen: &[Operation],
+    verb: Verb,
+    chosen: &[Step],
     project: Option<&ProjectName>,
     choose: &Choice<'_>,
 ) -> Result<Option<Vec<Undone>>, Error> {
     // All volumes that the operations touch are locked, in the order of their names as everywhere.
-    let names: BTreeSet<VolumeName> = chosen.iter().flat_map(volumes_of).collect();
+    let names: BTreeSet<VolumeName> = chosen.iter().flat_map(|step| volumes_of(&step.operation)).collect();
     let names: Vec<VolumeName> = names.into_iter().collect();
-    let mut sessions = pool.begin_all(Verb::Undo, &names, project)?;
+    let mut sessions = pool.begin_all(verb, &names, project)?;
     if pool.store().read(|rows| choose(&rows))? != chosen {
         return Ok(None);
     }
     let mut group = Group::new(pool);
-    for wanted in chosen {
-        let session = sessions.take(&wanted.volume);
-        group.intend(session, format!("undo: {}", wanted.summary), |rows, draft| {
-            let undo_plan = draft_undo(pool, rows, draft, wanted)?;
-            Ok(Undoing { operation: wanted, undo_plan })
+    for step in chosen {
+        let session = sessions.take(&step.operation.volume);
+        group.intend(session, format!("{verb}: {}", step.summary), |rows, draft| {
+            let undo_plan = draft_undo(pool, rows, draft, &step.operation)?;
+            Ok(Undoing { step, undo_plan })
         })?;
     }
     let removes = group.each().any(|undoing| undoing.undo_plan.removes_volume);
@@ -109,7 +168,7 @@ fn undo_all(
     if swaps {
         group.preview(purpose)?;
     }
-    group.each().try_for_each(|undoing| pool.remake(undoing.operation, &undoing.undo_plan.remade))?;
+    group.each().try_for_each(|undoing| pool.remake(&undoing.step.operation, &undoing.undo_plan.remade))?;
     let published = if removes {
         check_all_unused(pool, &group)?;
         let quiesced = group.shut_gates()?;
@@ -121,20 +180,53 @@ fn undo_all(
         group.publish()?
     };
     let outcome = published.finish();
-    let done = outcome.volumes.iter().map(|Undoing { operation, .. }| Undone {
-        volume: operation.volume.clone(),
-        operation: operation.number,
-        summary: operation.summary.clone(),
-        head: operation.head_before.clone(),
-        disruption: outcome.disruption.clone(),
-        project: operation.joint.as_ref().map(|joint| joint.project.clone()),
-    });
+    let done = outcome.volumes.iter().map(|undoing| told(pool, verb, undoing.step, &outcome.disruption));
     Ok(Some(done.collect()))
 }
 
-/// An operation that is being undone.
+/// Tells of a step that was taken, and of the next one.
+fn told(pool: &Pool, verb: Verb, step: &Step, disruption: &Disruption) -> Undone {
+    let Step { operation, number, summary } = step;
+    let volume = name_before(operation);
+    let around = pool.store().read(|rows| {
+        let stack = UndoStack::read(&rows, &volume)?;
+        let next = if verb == Verb::Redo { stack.next_redo() } else { stack.next_undo() };
+        let next = next.map(|step| NextStep { operation: step.number, summary: step.summary.clone() });
+        let branch = rows.volume(&volume)?.map(|record| record.branch);
+        let head = operation.head_before.as_ref();
+        let commit = head.map(|id| rows.commit(&volume, id)).transpose()?.flatten();
+        let subject = commit.and_then(|commit| commit.message.lines().next().map(str::to_owned));
+        Ok::<_, Error>((next, branch, subject))
+    });
+    // The step is taken, whatever cannot be read now.
+    let (next, branch, subject) = around.unwrap_or_default();
+    Undone {
+        volume,
+        operation: *number,
+        summary: summary.clone(),
+        head: operation.head_before.clone(),
+        branch,
+        subject,
+        next,
+        redone: verb == Verb::Redo,
+        was: None,
+        disruption: disruption.clone(),
+        project: operation.joint.as_ref().map(|joint| joint.project.clone()),
+    }
+}
+
+/// Returns the name that the volume had before an operation, which may have renamed it.
+fn name_before(operation: &Operation) -> VolumeName {
+    let renamed = operation.plan.changes.iter().find_map(|change| match (&change.before, &change.after) {
+        (Some(Row::Volume(before)), None) if before.name != operation.volume => Some(before.name.clone()),
+        _ => None,
+    });
+    renamed.unwrap_or_else(|| operation.volume.clone())
+}
+
+/// A step that is being taken.
 struct Undoing<'u> {
-    operation: &'u Operation,
+    step: &'u Step,
     undo_plan: UndoPlan,
 }
 
@@ -165,7 +257,15 @@ fn draft_undo(
 /// Refuses to undo if a container uses a volume that would go or change its name.
 fn check_all_unused(pool: &Pool, group: &Group<'_, Undoing<'_>>) -> Result<(), Error> {
     let removing = group.each().filter(|undoing| undoing.undo_plan.removes_volume);
-    removing.map(|undoing| &undoing.operation.volume).try_for_each(|volume| check_unused(pool, volume))
+    removing.map(|undoing| undoing.step).try_for_each(|step| {
+        check_unused(pool, &step.operation.volume).map_err(|error| match error {
+            Error::InUse { volume, containers } => {
+                let (number, summary) = (step.number, step.summary.clone());
+                Error::UndoInUse { volume, number, summary, containers }
+            }
+            other => other,
+        })
+    })
 }
 
 /// Returns a branch, tag or commit that these changes would leave with a commit that does not
@@ -209,28 +309,18 @@ fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> R
     Ok(None)
 }
 
-/// Finds the newest operation that was made on several of these volumes together: its part on each,
-/// sorted by volume.
-fn last_joint(rows: &Rows<'_>, volumes: &[VolumeName]) -> Result<Vec<Operation>, Error> {
-    let mut newest: Option<Operation> = None;
-    for volume in volumes {
-        let found = rows.operations(volume, usize::MAX)?.into_iter().find(|one| one.joint.is_some());
-        newest = [newest, found].into_iter().flatten().max_by_key(|operation| operation.number);
-    }
-    let Some(joint) = newest.and_then(|operation| operation.joint) else { return Ok(Vec::new()) };
-    let mut parts = Vec::new();
-    for volume in &joint.volumes {
-        let mut all = rows.operations(volume, usize::MAX)?;
-        all.retain(|operation| operation.joint.as_ref().is_some_and(|other| other.id == joint.id));
-        parts.append(&mut all);
-    }
-    Ok(parts)
-}
-
-fn find(rows: &Rows<'_>, volume: &VolumeName, number: Option<u64>) -> Result<Operation, Error> {
+/// Finds the step that undoes the operation of this number, or the last one.
+fn find(rows: &Rows<'_>, volume: &VolumeName, number: Option<u64>) -> Result<Step, Error> {
     let none = || Error::NothingToUndo(format!("volume {volume}"));
-    match number {
-        None => rows.operations(volume, 1)?.pop().ok_or_else(none),
-        Some(number) => rows.operation(volume, number)?.ok_or_else(none),
+    let stack = UndoStack::read(rows, volume)?;
+    let Some(number) = number else { return stack.next_undo().cloned().ok_or_else(none) };
+    if let Some(step) = stack.done(number) {
+        return Ok(step.clone());
     }
+    let operation = rows.operation(volume, number)?.ok_or_else(none)?;
+    if stack.is_undone(number) {
+        let (volume, summary) = (volume.clone(), operation.summary);
+        return Err(Error::AlreadyUndone { volume, number, summary });
+    }
+    Ok(Step::own(operation))
 }

@@ -24,6 +24,12 @@ pub(super) fn moves_operations(table: &str) -> bool {
     table == OPERATION_ROWS
 }
 
+/// Returns whether an operation belongs to the volume that the operation `line` made. A damaged
+/// record may.
+fn is_of_line(bytes: &[u8], line: u64) -> bool {
+    decode::<Operation>(OPERATIONS.name(), "", bytes).map_or(true, |operation| operation.line == line)
+}
+
 /// Returns a record with the name of its new volume, or its bytes if they are damaged.
 fn recoded(table: &str, bytes: &[u8], to: &VolumeName) -> Vec<u8> {
     macro_rules! with_volume {
@@ -61,18 +67,29 @@ impl Writer<'_> {
             config.remove((from.as_str(), key.as_str())).map_err(|e| self.failed(e))?;
             config.insert((to.as_str(), key.as_str()), value.as_str()).map_err(|e| self.failed(e))?;
         }
-        self.note_rename(VOLUME_ROWS, from, to);
+        self.note_rename(VOLUME_ROWS, from, to, None);
         Ok(())
     }
 
-    /// Moves a volume's operation log to its new name.
-    pub(super) fn rename_operations(&self, from: &VolumeName, to: &VolumeName) -> Result<(), StoreError> {
+    /// Moves a volume's operation log to its new name. That of an earlier volume of the old name
+    /// stays.
+    pub(super) fn rename_operations(
+        &self,
+        from: &VolumeName,
+        to: &VolumeName,
+        line: u64,
+    ) -> Result<(), StoreError> {
         let mut table = self.transaction.open_table(OPERATIONS).map_err(|e| self.failed(e))?;
+        let mut first = 0;
         loop {
             let (mut batch, mut size) = (Vec::new(), 0);
-            let range = (from.as_str(), 0)..=(from.as_str(), u64::MAX);
+            let range = (from.as_str(), first)..=(from.as_str(), u64::MAX);
             for row in table.range::<(&str, u64)>(range).map_err(|e| self.failed(e))? {
                 let (key, value) = row.map_err(|e| self.failed(e))?;
+                first = key.value().1.saturating_add(1);
+                if !is_of_line(value.value(), line) {
+                    continue;
+                }
                 batch.push((key.value().1, value.value().to_vec()));
                 size += value.value().len();
                 if size > BATCH_BYTES {
@@ -88,7 +105,7 @@ impl Writer<'_> {
                 table.insert((to.as_str(), number), bytes.as_slice()).map_err(|e| self.failed(e))?;
             }
         }
-        self.note_rename(OPERATION_ROWS, from, to);
+        self.note_rename(OPERATION_ROWS, from, to, Some(LoggedValue::Number(line)));
         Ok(())
     }
 
@@ -121,14 +138,19 @@ impl Writer<'_> {
         }
     }
 
-    fn note_rename(&self, what: &str, from: &VolumeName, to: &VolumeName) {
-        self.note(what, LoggedKey::Owned(from.to_string(), to.to_string()), None);
+    fn note_rename(&self, what: &str, from: &VolumeName, to: &VolumeName, line: Option<LoggedValue>) {
+        self.note(what, LoggedKey::Owned(from.to_string(), to.to_string()), line);
     }
 }
 
 /// Moves rows as the database moved them, if `table` and `key` say so and no row. Returns whether
 /// they do.
-pub(super) fn replay(rows: &mut LoggedRows, table: &str, key: &LoggedKey) -> bool {
+pub(super) fn replay(
+    rows: &mut LoggedRows,
+    table: &str,
+    key: &LoggedKey,
+    value: Option<&LoggedValue>,
+) -> bool {
     let tables: &[&str] = match table {
         VOLUME_ROWS => &[BRANCHES.name(), COMMITS.name(), TAGS.name(), CONFIG.name()],
         OPERATION_ROWS => &[OPERATIONS.name()],
@@ -136,9 +158,20 @@ pub(super) fn replay(rows: &mut LoggedRows, table: &str, key: &LoggedKey) -> boo
     };
     let LoggedKey::Owned(from, to) = key else { return true };
     let Ok(volume) = to.parse::<VolumeName>() else { return true };
+    let moves = |value: &LoggedValue, line: u64| match value {
+        LoggedValue::Record(bytes) => is_of_line(&bytes.0, line),
+        _ => true,
+    };
     for name in tables {
-        let of_old = |(table, key): &&(String, LoggedKey)| table == name && key.owner() == Some(from);
-        let moved: Vec<_> = rows.keys().filter(of_old).cloned().collect();
+        let of_old = |(table, key): &(String, LoggedKey)| table == name && key.owner() == Some(from);
+        let moved = rows.iter().filter(|(place, row)| {
+            let of_line = || match value {
+                Some(LoggedValue::Number(line)) => moves(row, *line),
+                _ => true,
+            };
+            of_old(place) && of_line()
+        });
+        let moved: Vec<_> = moved.map(|(place, _)| place.clone()).collect();
         for place in moved {
             let value = match rows.remove(&place) {
                 Some(LoggedValue::Record(bytes)) => {

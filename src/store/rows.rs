@@ -312,6 +312,26 @@ impl Rows<'_> {
         self.get(OPERATIONS, (volume.as_str(), number))
     }
 
+    /// Lists the volumes that the operation log knows, sorted. They need not exist any more.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn logged_volumes(&self) -> Result<Vec<VolumeName>, StoreError> {
+        with_table!(self, OPERATIONS, |table| {
+            let mut found: Vec<VolumeName> = Vec::new();
+            let mut from = String::new();
+            loop {
+                let after = (Bound::Excluded((from.as_str(), u64::MAX)), Bound::Unbounded);
+                let mut rows = table.range::<(&str, u64)>(after).map_err(|e| self.failed(e))?;
+                let Some(row) = rows.next() else { return Ok(found) };
+                let (key, _) = row.map_err(|e| self.failed(e))?;
+                let name = key.value().0.to_owned();
+                found.extend(name.parse::<VolumeName>().ok());
+                from = name;
+            }
+        })
+    }
+
     /// Collects the ids of all operations, done or not.
     ///
     /// # Errors

@@ -227,7 +227,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes a done operation into the operation log. If it renamed a volume, the volume's log
-    /// moves to the new name.
+    /// moves to the new name; that of an earlier volume of the old name stays.
     ///
     /// # Errors
     /// As [`Writer::set_current_volume`].
@@ -241,7 +241,7 @@ impl<'t> Writer<'t> {
             _ => false,
         });
         if let Some(name) = renamed.filter(|_| leaves) {
-            self.rename_operations(&operation.volume, &name)?;
+            self.rename_operations(&operation.volume, &name, operation.line)?;
             let operation = Operation { volume: name, ..operation.clone() };
             return self.put(OPERATIONS, (operation.volume.as_str(), operation.number), Some(&operation));
         }

@@ -127,7 +127,7 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     shop.sh("dvol commit --project shop -m three").ok();
     assert_eq!(engine.sh("dvol log -1 --format '{subject}' frob_files").ok(), "three");
     shop.sh("docker-compose down -v").ok();
-    engine.sh("dvol undo shop_db && dvol undo frob_files").ok();
+    shop.sh("dvol undo --project .").ok();
     shop.sh("docker-compose up -d").ok();
     assert_eq!(shop.read(), "three three");
     shop.sh("docker-compose down").ok();

@@ -27,7 +27,7 @@ fn each_entry_of_trash_goes_or_stays_whole_and_what_was_freed_is_told() {
     assert_eq!(before.len(), 3);
     let (pool, trace) = (workshop.path().join("pool"), workshop.path().join("trace"));
     let run = |ids| Run { pool: &pool, engine: None, ids };
-    let words = ["gc", "--all", "--format", "json"];
+    let words = ["gc", "--all", "-f", "--format", "json"];
     copy(&template, &pool);
     let (output, points) = run(500_000).with_fault(&words, None, &trace);
     assert!(output.status.success() && trash(&pool).is_empty(), "{}", told(&output));
@@ -62,7 +62,7 @@ fn each_entry_of_trash_goes_or_stays_whole_and_what_was_freed_is_told() {
             assert!(matches!(code, 0 | 1), "{fault}: fsck {found}");
             assert_eq!((run(600_000).fsck().0, remains(&pool)), (0, (0, 0)), "{fault}");
             assert_eq!(trash(&pool), left, "{fault}: fsck");
-            run(700_000).must(&["gc", "--all"]);
+            run(700_000).must(&["gc", "--all", "-f"]);
             assert!(trash(&pool).is_empty(), "{fault}");
         }
     }

@@ -51,6 +51,18 @@ fn an_undo_of_a_project_is_one_of_all_volumes_or_none() {
 }
 
 #[test]
+fn a_redo_of_a_project_is_one_of_all_volumes_or_none() {
+    const REDO: &[&[&str]] = &[
+        PROJECT[0],
+        PROJECT[1],
+        PROJECT[2],
+        &["reset", "--hard", "HEAD", "--project", "shop"],
+        &["undo", "--project", "shop"],
+    ];
+    check_project(REDO, &["redo", "--project", "shop"], Points::Deaths, false);
+}
+
+#[test]
 fn containers_come_up_when_the_trees_of_all_their_volumes_are_in_order() {
     let workshop = scene::workshop();
     let (pool, trace) = (scene::prepare(workshop.path().join("pool")), workshop.path().join("trace"));

@@ -8,8 +8,33 @@ fn an_undo_of_a_reset_is_done_or_was_not_begun() {
 }
 
 #[test]
-fn an_undo_of_an_undo_is_done_or_was_not_begun() {
-    check(&[&["reset", "--hard", "HEAD~1", "db"], &["undo", "db"]], &["undo", "db"]);
+fn a_redo_of_a_reset_is_done_or_was_not_begun() {
+    check(&[&["reset", "--hard", "HEAD~1", "db"], &["undo", "db"]], &["redo", "db"]);
+}
+
+#[test]
+fn a_second_undo_is_done_or_was_not_begun() {
+    check(&[&["commit", "-m", "more", "db"], &["tag", "-C", "db", "here"], &["undo", "db"]], &["undo", "db"]);
+}
+
+#[test]
+fn a_redo_of_rm_is_done_or_was_not_begun() {
+    check_deaths(&[&["rm", "-f", "db"], &["undo", "db"]], &["redo", "db"]);
+}
+
+#[test]
+fn a_redo_with_containers_is_done_or_was_not_begun() {
+    check_with_containers(&[&["reset", "--hard", "HEAD~1", "db"], &["undo", "db"]], &["redo", "db"], false);
+}
+
+#[test]
+fn an_undo_of_rm_under_another_name_is_done_or_was_not_begun() {
+    check(&[&["rm", "-f", "db"], &["init", "db"]], &["undo", "db", "--as", "old"]);
+}
+
+#[test]
+fn an_undo_over_a_name_that_was_made_again_is_done_or_was_not_begun() {
+    check_deaths(&[&["rm", "-f", "db"], &["init", "db"], &["undo", "db"]], &["undo", "db"]);
 }
 
 #[test]

@@ -3,16 +3,32 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::hints;
 use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::ops;
 
 /// List all volumes; * marks the current one
+///
+/// With --deleted, lists the deleted volumes that trash still holds, with the number of the
+/// operation that deleted each.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dvol list\n  dvol ls --format json")]
-pub(in crate::cli) struct ListArgs {}
+#[command(after_help = "Example:\n  dvol list\n  dvol list --deleted\n  dvol ls --format json")]
+pub(in crate::cli) struct ListArgs {
+    /// List deleted volumes that dvol undo can bring back
+    #[arg(long)]
+    deleted: bool,
+}
 
-pub(in crate::cli) fn run(session: &Session, _args: &ListArgs) -> Outcome {
+pub(in crate::cli) fn run(session: &Session, args: &ListArgs) -> Outcome {
+    if args.deleted {
+        let deleted = ops::deleted_volumes(&session.pool)?;
+        session.print(&deleted)?;
+        if let Some(last) = deleted.first().filter(|_| session.is_text() && !session.globals.quiet) {
+            say("hint", &format!("bring one back: {}", hints::way_back(last)));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let listing = ops::list(&session.pool)?;
     if let Some(reason) = &listing.no_containers {
         say("warning", &format!("cannot list containers: {reason}"));

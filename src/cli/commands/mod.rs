@@ -26,6 +26,7 @@ mod list;
 mod log;
 mod man;
 mod plugin;
+mod redo;
 mod reflog;
 mod rename;
 mod reset;
@@ -83,6 +84,7 @@ verbs! {
         Commit(commit::CommitArgs),
         Reset(reset::ResetArgs),
         Undo(undo::UndoArgs),
+        Redo(redo::RedoArgs),
         Run(run::RunArgs),
         Ensure(ensure::EnsureArgs),
     }

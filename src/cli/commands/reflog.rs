@@ -16,12 +16,13 @@ pub(in crate::cli) struct ReflogArgs {
     /// Show at most N operations
     #[arg(short = 'n', long, value_name = "N")]
     max_count: Option<usize>,
-    /// Volume [default: the current volume]
+    /// Volume, deleted ones too [default: the current volume]
+    #[arg(add = crate::cli::complete::past_volumes())]
     volume: Option<VolumeName>,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &ReflogArgs) -> Outcome {
-    let volume = session.volume(args.volume.as_ref())?;
+    let volume = session.past_volume(args.volume.as_ref())?;
     let volume = volume.as_ref();
     session.print(&ops::reflog(&session.pool, volume, args.max_count.unwrap_or(usize::MAX))?)?;
     Ok(ExitCode::SUCCESS)

@@ -1,26 +1,33 @@
 //! `dvol rm`
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use super::gc::tell_failures;
 use crate::cli::Outcome;
-use crate::cli::output::{Failure, say};
+use crate::cli::confirm::confirmed;
+use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
-use crate::model::VolumeName;
+use crate::model::{VolumeName, format_size};
 use crate::ops::{self, Guard};
 
 /// Delete a volume with all its branches and commits
 ///
 /// Refused while a container uses the volume, running or not. Asks on a terminal; elsewhere, -f is
-/// required.
+/// required. Trash keeps the volume for dvol undo, and the disk space is free when that goes; with
+/// --purge, both go at once.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dvol rm frob_mysql\n  dvol rm -f frob_mysql")]
+#[command(
+    after_help = "Example:\n  dvol rm frob_mysql\n  dvol rm -f frob_mysql\n  dvol rm --purge frob_mysql"
+)]
 pub(in crate::cli) struct RmArgs {
     /// Delete without asking
     #[arg(short, long)]
     force: bool,
+    /// Delete for good: free the disk space at once, and leave nothing to undo
+    #[arg(long)]
+    purge: bool,
     /// Volume to delete
     #[arg(add = crate::cli::complete::volumes())]
     volume: VolumeName,
@@ -31,25 +38,25 @@ pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     if session.pool.store().read(|rows| rows.volume(&volume))?.is_none() {
         return Err(Error::NoVolumeToRemove(volume).into());
     }
-    if !args.force && !confirmed(&volume)? {
+    let (how, more) = if args.purge { (" for good", ", and its trash") } else { ("", "") };
+    let question = format!("Delete volume {volume} with all its branches and commits{more}{how}?");
+    if !args.force && !confirmed(&format!("delete volume {volume}{how}"), &question)? {
         return Ok(ExitCode::FAILURE);
     }
     catch_interrupts(&session.pool)?;
+    if args.purge {
+        let (removed, collected) = ops::purge(&session.pool, &volume)?;
+        session.done(&removed)?;
+        tell_failures(&collected);
+        return Ok(if collected.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let removed = ops::remove(&session.pool, &volume, Guard::Ask)?;
     session.done(&removed)?;
     if removed.kept && session.is_text() && !session.globals.quiet {
-        say("hint", &format!("undo this: dvol undo {}", removed.volume));
+        say("hint", &format!("undo this: dvol undo {volume}"));
+        let trash = ops::gc(&session.pool, Some(&volume), true, true)?;
+        let size = format_size(trash.bytes);
+        say("hint", &format!("free the {size} that trash keeps of it: dvol gc --all {volume}"));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn confirmed(volume: &VolumeName) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::NotConfirmed { action: format!("delete volume {volume}") });
-    }
-    eprint!("Delete volume {volume} with all its branches and commits? [y/N] ");
-    io::stderr().flush().map_err(Failure::Output)?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Failure::Output)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

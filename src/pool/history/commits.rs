@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::layout::{self, Layout};
-use crate::model::{CommitId, CommitRecord, Move, Operation, Row, RowChange, Verb, VolumeName};
+use crate::model::{CommitId, CommitRecord, Move, Operation, Row, RowChange, VolumeName};
 use crate::pool::{Fill, PlanBuilder};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
+use crate::sys::error::DiskError;
 
 /// How many operations of the operation log are read.
 pub(in crate::pool) const MAX_PAST_OPERATIONS: usize = 10_000;
@@ -50,7 +51,9 @@ pub(crate) struct Commits<'r> {
 /// A commit that an operation dropped.
 struct Dropped {
     commit: CommitRecord,
-    /// Place of its tree, relative to the pool; `None` if the whole volume was removed.
+    /// The name that the volume had then.
+    named: VolumeName,
+    /// Place of its tree afterwards, relative to the pool; `None` if that is not known.
     tree: Option<PathBuf>,
     /// Number of the operation that dropped it.
     operation: u64,
@@ -121,50 +124,52 @@ impl<'r> Commits<'r> {
     /// Follows a tree to its present place: an amended commit's tree went to the commit that
     /// replaced it.
     fn tree_of(&self, dropped: &Dropped) -> Result<Option<(PathBuf, Home)>, StoreError> {
-        let (mut tree, mut home) = (dropped.tree.clone(), Home::Trash);
+        let (mut tree, mut home, mut named) = (dropped.tree.clone(), Home::Trash, &dropped.named);
         // Each step leads to another commit, so there are no more steps than commits.
         for _ in 0..=self.dropped()?.len() {
             let Some(place) = tree else { return Ok(None) };
             if place.starts_with(layout::TRASH) {
                 return Ok(Some((place, home)));
             }
-            let Some(other) = self.commit_at(&place) else { return Ok(None) };
+            let Some(other) = commit_at(named, &place) else { return Ok(None) };
             home = Home::Amended;
             if self.rows.commit(&self.volume, &other)?.is_some() {
-                return Ok(Some((place, home)));
+                return Ok(Some((layout::commit_tree(&self.volume, &other), home)));
             }
-            tree = self.dropped()?.get(&other).and_then(|next| next.tree.clone());
+            let Some(next) = self.dropped()?.get(&other) else { return Ok(None) };
+            (tree, named) = (next.tree.clone(), &next.named);
         }
         Ok(None)
     }
 
-    /// Returns the commit whose place in the volume this is.
-    fn commit_at(&self, place: &Path) -> Option<CommitId> {
-        let id: CommitId = place.file_name()?.to_str()?.parse().ok()?;
-        (layout::commit_tree(&self.volume, &id) == place).then_some(id)
-    }
-
-    /// Reads the dropped commits out of the operation log, once.
+    /// Reads the dropped commits out of the operation log, once: also those of earlier volumes of
+    /// the name.
     fn dropped(&self) -> Result<&HashMap<CommitId, Dropped>, StoreError> {
         if let Some(dropped) = self.dropped.get() {
             return Ok(dropped);
         }
         let log = self.rows.operations(&self.volume, MAX_PAST_OPERATIONS)?;
         let mut found = HashMap::new();
-        // Trash of operations before a rename names places under the volume's old name.
-        for operation in log.iter().take_while(|operation| operation.verb != Verb::Rename) {
+        for operation in &log {
+            let comes = |id: &CommitId| {
+                let is_it =
+                    |change: &RowChange| matches!(&change.after, Some(Row::Commit(after)) if after.id == *id);
+                operation.plan.changes.iter().any(is_it)
+            };
             for change in &operation.plan.changes {
                 let (Some(Row::Commit(commit)), None) = (&change.before, &change.after) else { continue };
-                found.entry(commit.id.clone()).or_insert_with(|| Dropped {
-                    commit: commit.clone(),
-                    tree: moved_to(operation, &layout::commit_tree(&commit.volume, &commit.id)),
+                // A rename makes the same commit under the other name.
+                if found.contains_key(&commit.id) || comes(&commit.id) {
+                    continue;
+                }
+                let dropped = Dropped {
+                    commit: CommitRecord { volume: self.volume.clone(), ..commit.clone() },
+                    named: commit.volume.clone(),
+                    tree: place_after(operation, commit),
                     operation: operation.number,
                     summary: operation.summary.clone(),
-                });
-            }
-            if begins(operation) {
-                // Older operations were on another volume of this name.
-                break;
+                };
+                found.insert(commit.id.clone(), dropped);
             }
         }
         Ok(self.dropped.get_or_init(|| found))
@@ -208,6 +213,14 @@ pub(in crate::pool) fn kept(commit: CommitRecord) -> Found {
     Found { commit, tree, home: Home::Volume }
 }
 
+/// Returns where the tree of a commit is after an operation that dropped it: alone, or with its
+/// whole volume.
+fn place_after(operation: &Operation, commit: &CommitRecord) -> Option<PathBuf> {
+    let (volume, tree) = (layout::volume(&commit.volume), layout::commit_tree(&commit.volume, &commit.id));
+    let within = tree.strip_prefix(&volume).ok()?;
+    moved_to(operation, &tree).or_else(|| Some(moved_to(operation, &volume)?.join(within)))
+}
+
 /// Returns where an operation moved what was at `place`.
 fn moved_to(operation: &Operation, place: &Path) -> Option<PathBuf> {
     operation.plan.install.iter().chain(&operation.plan.retire).find_map(|step| match step {
@@ -216,8 +229,39 @@ fn moved_to(operation: &Operation, place: &Path) -> Option<PathBuf> {
     })
 }
 
-/// Returns whether the operation made the volume.
-fn begins(operation: &Operation) -> bool {
-    let makes = |change: &RowChange| matches!((&change.before, &change.after), (None, Some(Row::Volume(volume))) if volume.name == operation.volume);
-    operation.verb != Verb::Undo && operation.plan.changes.iter().any(makes)
+/// Returns the commit whose place in the volume this is.
+fn commit_at(volume: &VolumeName, place: &Path) -> Option<CommitId> {
+    let id: CommitId = place.file_name()?.to_str()?.parse().ok()?;
+    (layout::commit_tree(volume, &id) == place).then_some(id)
+}
+
+/// Returns where trash has the whole volume that an operation deleted, relative to the pool.
+///
+/// # Errors
+/// When trash cannot be read.
+pub fn deleted_volume(layout: &Layout, operation: &Operation) -> Result<Option<PathBuf>, DiskError> {
+    let place = layout::volume(&operation.volume);
+    let to = operation.plan.retire.iter().find_map(|step| match step {
+        Move::Rename { from, to, .. } if *from == place && to.starts_with(layout::TRASH) => Some(to),
+        _ => None,
+    });
+    let Some(to) = to else { return Ok(None) };
+    // A commit that was taken out and put back is not the whole volume.
+    Ok(disk::inode(&layout.full(to).join(layout::BRANCHES))?.map(|_| to.clone()))
+}
+
+/// Returns a commit of a volume that an operation deleted whose tree was taken out of trash since.
+///
+/// # Errors
+/// When trash cannot be read.
+pub fn taken_from_trash(layout: &Layout, operation: &Operation) -> Result<Option<CommitId>, DiskError> {
+    let Some(place) = deleted_volume(layout, operation)? else { return Ok(None) };
+    for change in &operation.plan.changes {
+        if let (Some(Row::Commit(commit)), None) = (&change.before, &change.after)
+            && disk::inode(&layout.full(&place).join(layout::COMMITS).join(commit.id.as_str()))?.is_none()
+        {
+            return Ok(Some(commit.id.clone()));
+        }
+    }
+    Ok(None)
 }

@@ -7,8 +7,11 @@
 
 use crate::containers::ComposeVolume;
 use crate::error::Error;
-use crate::model::{ProjectName, VolumeName};
+use crate::model::{Operation, ProjectName, VolumeName};
 use crate::pool::Pool;
+
+/// How many operations of a deleted volume are searched for one of its project.
+const RECENT: usize = 20;
 
 impl Pool {
     /// Lists the volumes of a compose project, sorted.
@@ -19,6 +22,35 @@ impl Pool {
         let known = self.containers().compose_volumes()?;
         let mut found = self.volume_names()?;
         found.retain(|volume| is_member(volume, project, &known));
+        if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
+    }
+
+    /// Lists the volumes of a compose project, and those that were deleted, sorted. The engine knows
+    /// no project of a deleted volume: the name and the operation log decide.
+    ///
+    /// # Errors
+    /// As [`Pool::volumes_of_project`].
+    pub fn past_volumes_of_project(&self, project: &ProjectName) -> Result<Vec<VolumeName>, Error> {
+        let mut found = match self.volumes_of_project(project) {
+            Err(Error::NoProject(_)) => Vec::new(),
+            other => other?,
+        };
+        self.store().read(|rows| {
+            for name in rows.logged_volumes()? {
+                if rows.volume(&name)?.is_some() {
+                    continue;
+                }
+                let is_joint =
+                    |operation: Operation| operation.joint.is_some_and(|joint| joint.project == *project);
+                if name.as_str().starts_with(&project.volume_prefix())
+                    || rows.operations(&name, RECENT)?.into_iter().any(is_joint)
+                {
+                    found.push(name);
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        found.sort();
         if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
     }
 

@@ -147,8 +147,11 @@ impl Lookup<'_> {
             Base::Head | Base::HeadBefore(0) => Ok(kept(head_record(rows, volume)?)),
             Base::HeadBefore(n) => {
                 let moves = operations(rows, &volume.name, |o| o.head_before != o.head_after)?;
-                let operation = moves.get(*n as usize - 1).ok_or_else(past)?;
-                self.find(operation.head_before.as_ref().ok_or_else(past)?)
+                let head = match moves.get(*n as usize) {
+                    Some(operation) => &operation.head_after,
+                    None => &moves.get(*n as usize - 1).ok_or_else(past)?.head_before,
+                };
+                self.find(head.as_ref().ok_or_else(past)?)
             }
             Base::OrigHead => {
                 let resets = operations(rows, &volume.name, |o| o.verb == Verb::Reset)?;

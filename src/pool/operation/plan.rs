@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
-use crate::model::{CommitId, Move, OperationId, Plan, Renaming, RowChange};
+use crate::model::{CommitId, Move, Operation, OperationId, Plan, Renaming, RowChange};
 use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
@@ -17,6 +17,8 @@ pub struct PlanBuilder<'d> {
     id: &'d OperationId,
     pub(in crate::pool) plan: Plan,
     pub(in crate::pool) head_after: Option<Option<CommitId>>,
+    /// The line of the operation that this one undoes.
+    pub(in crate::pool) line: Option<u64>,
     count: u32,
     /// What many trees are checked against; it is read once for all of them.
     mounts: MountPoints,
@@ -31,7 +33,7 @@ impl<'d> PlanBuilder<'d> {
     pub(in crate::pool) fn new(layout: &'d Layout, id: &'d OperationId) -> Result<Self, Error> {
         disk::make_directory(&layout.full(&layout::staging_of(id)), layout::PRIVATE_MODE)?;
         let (plan, mounts) = Default::default();
-        Ok(PlanBuilder { layout, id, plan, head_after: None, count: 0, mounts })
+        Ok(PlanBuilder { layout, id, plan, head_after: None, line: None, count: 0, mounts })
     }
 
     fn next_place(&mut self, kind: Staged) -> PathBuf {
@@ -174,8 +176,9 @@ impl<'d> PlanBuilder<'d> {
     }
 
     /// Records which operation this one undoes.
-    pub(in crate::pool) fn undoes(&mut self, number: u64) {
-        self.plan.undoes = Some(number);
+    pub(in crate::pool) fn undoes(&mut self, operation: &Operation) {
+        self.plan.undoes = Some(operation.number);
+        self.line = Some(operation.line);
     }
 
     /// Records which commit the new trees are made of, if that is not the new HEAD.

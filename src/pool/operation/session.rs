@@ -4,7 +4,7 @@ use super::group::{Group, Member};
 use super::plan::PlanBuilder;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{CommitId, Joint, Operation, Phase, ProjectName, Verb, VolumeName};
+use crate::model::{CommitId, Joint, Operation, Phase, Plan, ProjectName, Row, RowChange, Verb, VolumeName};
 use crate::pool::Pool;
 use crate::store::Rows;
 use crate::sys::locks::LockGuard;
@@ -108,8 +108,13 @@ impl<'p> Session<'p> {
             let mut plan = PlanBuilder::new(&self.pool.layout, &id)?;
             // Inside the transaction, so that no other process sees a directory without an owner.
             let value = draft(writer, &mut plan).inspect_err(|_| clear())?;
+            let number = writer.next_operation()?;
+            let line = match plan.line {
+                Some(line) => line,
+                None => line_of(writer, &self.volume, &plan.plan, number)?,
+            };
             let operation = Operation {
-                number: writer.next_operation()?,
+                number,
                 id: id.clone(),
                 verb: self.verb,
                 volume: self.volume.clone(),
@@ -123,6 +128,7 @@ impl<'p> Session<'p> {
                 held: Vec::new(),
                 attempts: 0,
                 joint: self.joint.clone(),
+                line,
             };
             writer.journal_put(&operation)?;
             Ok::<_, Error>((operation, value))
@@ -147,6 +153,16 @@ impl<'p, T> Group<'p, T> {
         self.push(Member::new(session, operation, work));
         Ok(())
     }
+}
+
+/// Returns the line of an operation that undoes no other: its own number if it makes the volume,
+/// else that of the operation before it.
+fn line_of(rows: &Rows<'_>, volume: &VolumeName, plan: &Plan, number: u64) -> Result<u64, Error> {
+    let makes = |change: &RowChange| matches!((&change.before, &change.after), (None, Some(Row::Volume(made))) if made.name == *volume);
+    if plan.changes.iter().any(makes) {
+        return Ok(number);
+    }
+    Ok(rows.operations(volume, 1)?.first().map_or(number, |last| last.line))
 }
 
 fn head(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<CommitId>, Error> {

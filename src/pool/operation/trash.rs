@@ -4,7 +4,7 @@
 //! A directory leaves trash by one rename before it is deleted, so an undo finds all of it or
 //! nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Move, Operation, OperationId, Row};
+use crate::model::{Move, Operation, OperationId, Row, VolumeName};
 use crate::pool::settings::{Setting, Share, parse_age, parse_share};
 use crate::pool::{Notice, Pool};
 use crate::store::{Rows, StaleIndex, TrashSchedule, read_trash_size, write_trash_size};
@@ -170,6 +170,29 @@ impl Pool {
         }
         entries.sort_by_key(|entry| entry.since);
         Ok(entries)
+    }
+
+    /// Sums up trash by the volume of the operations: how many they are, and their bytes of disk.
+    ///
+    /// # Errors
+    /// When trash or the metadata cannot be read.
+    pub fn trash_by_volume(&self) -> Result<BTreeMap<VolumeName, (usize, u64)>, Error> {
+        let sizes: HashMap<OperationId, u64> =
+            self.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect();
+        let mut found: BTreeMap<VolumeName, (usize, u64)> = BTreeMap::new();
+        if sizes.is_empty() {
+            return Ok(found);
+        }
+        self.store.read(|rows| {
+            rows.each_operation(&mut |operation| {
+                if let Some(bytes) = sizes.get(&operation.id) {
+                    let (count, sum) = found.entry(operation.volume).or_default();
+                    *count += 1;
+                    *sum += bytes;
+                }
+            })
+        })?;
+        Ok(found)
     }
 
     /// Lists what is in trash longer than `trash.keep`, or exceeds `trash.max-size`, oldest first.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{Move, Operation, Row, RowChange, VolumeName};
-use crate::pool::{PlanBuilder, Pool, TreeUndo};
+use crate::pool::{PlanBuilder, Pool, TreeUndo, taken_from_trash};
 use crate::store::Rows;
 use crate::sys::disk;
 
@@ -137,7 +137,10 @@ pub fn plan_undo(
             }
         }
     }
-    draft.undoes(operation.number);
+    if let Some(id) = taken_from_trash(pool.layout(), operation)? {
+        return Err(cannot(format!("commit {} was brought back since", id.short())));
+    }
+    draft.undoes(operation);
     draft.move_head(operation.head_before.clone());
     Ok(touched)
 }

@@ -6,6 +6,7 @@ mod checkout;
 mod clone;
 mod commit;
 mod config;
+mod deleted;
 mod diff;
 mod doctor;
 mod du;

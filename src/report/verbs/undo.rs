@@ -1,4 +1,4 @@
-//! Report of `undo`.
+//! Report of `undo` and `redo`.
 
 use std::io::{self, Write};
 
@@ -9,17 +9,24 @@ use crate::report::text::Text;
 
 impl Text for Undone {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "Undid operation {} of volume {}: {}",
-            self.operation,
-            self.volume,
-            plain(&self.summary)
-        )?;
-        match &self.head {
-            Some(head) => writeln!(out, "HEAD is now at {}", head.short()),
-            None => Ok(()),
+        let (done, verb) = if self.redone { ("Redid", "redo") } else { ("Undid", "undo") };
+        let Undone { volume, operation, .. } = self;
+        let summary = plain(&self.summary);
+        let next = match &self.next {
+            Some(next) => format!("next {verb}: {} (operation {})", plain(&next.summary), next.operation),
+            None => format!("nothing else to {verb}"),
+        };
+        match &self.was {
+            Some(was) => {
+                writeln!(out, "Brought back volume {was} as {volume}: operation {operation}, {summary}")?
+            }
+            None => writeln!(out, "{done} operation {operation} of volume {volume}: {summary}; {next}")?,
         }
+        let Some(head) = &self.head else { return Ok(()) };
+        let subject =
+            self.subject.as_ref().map_or_else(String::new, |subject| format!(" {}", plain(subject)));
+        let branch = self.branch.as_ref().map_or_else(String::new, |branch| format!(" (branch {branch})"));
+        writeln!(out, "HEAD is now at {}{subject}{branch}", head.short())
     }
 }
 

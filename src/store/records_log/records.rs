@@ -56,7 +56,7 @@ impl LoggedRecords {
             }
             (records.schema, records.generation) = (head.schema, head.generation);
             for change in changes {
-                if rename::replay(&mut records.rows, &change.table, &change.key) {
+                if rename::replay(&mut records.rows, &change.table, &change.key, change.value.as_ref()) {
                     continue;
                 }
                 let place = (change.table, change.key);

@@ -27,7 +27,7 @@ struct Volume {
     commits: BTreeMap<usize, Commit>,
 }
 
-/// The last operation on a volume: all that taking it back needs.
+/// An operation on a volume: all that taking it back needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Operation {
     volumes: Vec<(String, Option<Volume>, Option<Volume>)>,
@@ -39,6 +39,17 @@ struct Operation {
     renamed: Option<(String, String)>,
     /// The setting of a volume that is gone.
     setting: Option<usize>,
+    /// The setting that came with a volume that was brought back.
+    brought: Option<usize>,
+}
+
+/// The operations on one volume that can be undone and redone, the next one last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    done: Vec<Operation>,
+    undone: Vec<Operation>,
+    /// Whether the last operation was neither an undo nor a redo.
+    is_plain: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +57,8 @@ pub(super) struct Pool {
     volumes: BTreeMap<String, Volume>,
     trees: BTreeMap<Place, Tree>,
     settings: BTreeMap<String, usize>,
-    last: BTreeMap<String, Operation>,
+    /// What was done to the volumes that had a name, the one that was worked on last at the end.
+    lines: BTreeMap<String, Vec<Line>>,
 }
 
 struct Refused;
@@ -226,7 +238,8 @@ impl Pool {
                 now.tag.take().ok_or(Refused)?;
                 self.change(name, now, Operation::default())
             }
-            What::Undo => self.undo(name),
+            What::Undo => self.step(name, false),
+            What::Redo => self.step(name, true),
             What::Rename(to) => {
                 let now = self.get(name)?;
                 let (from, to) = (name.to_owned(), volume(to).to_owned());
@@ -236,16 +249,19 @@ impl Pool {
                 let moves =
                     now.heads.keys().map(|b| ((from.clone(), b.clone()), (to.clone(), b.clone()))).collect();
                 let volumes = vec![(from.clone(), Some(now.clone()), None), (to.clone(), None, Some(now))];
-                let operation =
-                    Operation { volumes, moves, renamed: Some((from, to)), ..Operation::default() };
-                self.apply(operation);
+                let renamed = Some((from.clone(), to.clone()));
+                let operation = self.apply(Operation { volumes, moves, renamed, ..Operation::default() });
+                let line = self.take_line(&from, |lines| lines.len() - 1);
+                self.lines.entry(to.clone()).or_default().push(line);
+                self.push(&to, operation);
                 Ok(())
             }
             What::Remove => {
                 let now = self.get(name)?;
                 let trees = now.heads.keys().map(|b| ((name.to_owned(), b.clone()), None)).collect();
                 let volumes = vec![(name.to_owned(), Some(now), None)];
-                self.exchange(name, Operation { volumes, trees, ..Operation::default() });
+                let operation = self.exchange(Operation { volumes, trees, ..Operation::default() });
+                self.push(name, operation);
                 Ok(())
             }
             What::Config => {
@@ -264,7 +280,10 @@ impl Pool {
         }
         let place = (name.to_owned(), new.branch.clone());
         let volumes = vec![(name.to_owned(), None, Some(new))];
-        self.exchange(name, Operation { volumes, trees: vec![(place, Some(tree))], ..Operation::default() });
+        let operation =
+            self.exchange(Operation { volumes, trees: vec![(place, Some(tree))], ..Operation::default() });
+        self.lines.entry(name.to_owned()).or_default().push(Line::default());
+        self.push(name, operation);
         Ok(())
     }
 
@@ -287,8 +306,26 @@ impl Pool {
     fn change(&mut self, name: &str, now: Volume, operation: Operation) -> Outcome {
         let before = self.volumes.insert(name.to_owned(), now.clone());
         let volumes = vec![(name.to_owned(), before, Some(now))];
-        self.last.insert(name.to_owned(), Operation { volumes, ..operation });
+        self.push(name, Operation { volumes, ..operation });
         Ok(())
+    }
+
+    /// Adds an operation that is neither an undo nor a redo.
+    fn push(&mut self, name: &str, operation: Operation) {
+        let line = self.lines.get_mut(name).and_then(|lines| lines.last_mut()).expect("the volume was made");
+        line.done.push(operation);
+        line.undone.clear();
+        line.is_plain = true;
+    }
+
+    /// Takes one of the lines of a name out.
+    fn take_line(&mut self, name: &str, which: impl Fn(&[Line]) -> usize) -> Line {
+        let lines = self.lines.get_mut(name).expect("the name has lines");
+        let line = lines.remove(which(lines));
+        if lines.is_empty() {
+            self.lines.remove(name);
+        }
+        line
     }
 
     fn relocate(&mut self, moves: &[(Place, Place)]) {
@@ -299,9 +336,9 @@ impl Pool {
         }
     }
 
-    /// Does an operation that moves a volume to another name.
-    fn apply(&mut self, operation: Operation) {
-        let Some((from, to)) = operation.renamed.clone() else { return };
+    /// Does an operation that moves a volume to another name, with its setting.
+    fn apply(&mut self, operation: Operation) -> Operation {
+        let Some((from, to)) = operation.renamed.clone() else { return operation };
         self.relocate(&operation.moves);
         for (name, _, after) in &operation.volumes {
             match after {
@@ -310,14 +347,13 @@ impl Pool {
             };
         }
         if let Some(setting) = self.settings.remove(&from) {
-            self.settings.insert(to.clone(), setting);
+            self.settings.insert(to, setting);
         }
-        self.last.remove(&from);
-        self.last.insert(to, operation);
+        operation
     }
 
     /// Does an operation whose `trees` are those that come; keeps those that go.
-    fn exchange(&mut self, name: &str, mut operation: Operation) {
+    fn exchange(&mut self, mut operation: Operation) -> Operation {
         for (place, tree) in &mut operation.trees {
             let old = self.trees.remove(place);
             if let Some(new) = tree.take() {
@@ -328,11 +364,13 @@ impl Pool {
         self.relocate(&operation.moves);
         for (volume, before, after) in &operation.volumes {
             let kept = operation.setting.take();
+            operation.brought = None;
             match after {
                 Some(after) => {
                     self.volumes.insert(volume.clone(), after.clone());
                     if let (None, Some(setting)) = (before, kept) {
                         self.settings.insert(volume.clone(), setting);
+                        operation.brought = Some(setting);
                     }
                 }
                 None => {
@@ -341,29 +379,48 @@ impl Pool {
                 }
             }
         }
-        self.last.insert(name.to_owned(), operation);
+        operation
     }
 
-    fn undo(&mut self, name: &str) -> Outcome {
-        let last = self.last.get(name).cloned().ok_or(Refused)?;
+    /// Undoes the last operation on the volumes that had this name, or redoes the one that was
+    /// undone last.
+    fn step(&mut self, name: &str, redo: bool) -> Outcome {
+        fn side(line: &Line, redo: bool) -> &[Operation] {
+            if redo { &line.undone } else { &line.done }
+        }
+        let lines = self.lines.get(name).ok_or(Refused)?;
+        if redo && lines.last().is_some_and(|line| line.is_plain) {
+            return Err(Refused);
+        }
+        let at = lines.iter().rposition(|line| !side(line, redo).is_empty()).ok_or(Refused)?;
+        let last = side(&lines[at], redo).last().cloned().ok_or(Refused)?;
         if last.volumes.iter().any(|(name, _, after)| self.volumes.get(name) != after.as_ref()) {
+            return Err(Refused);
+        }
+        let owner = &last.volumes[0].0;
+        if last.brought.is_some() && self.settings.get(owner).copied() != last.brought {
             return Err(Refused);
         }
         let volumes = last.volumes.into_iter().rev().map(|(name, before, after)| (name, after, before));
         let moves = last.moves.into_iter().map(|(from, to)| (to, from));
         let renamed = last.renamed.map(|(from, to)| (to, from));
+        let to = renamed.as_ref().map_or_else(|| name.to_owned(), |(_, to)| to.clone());
         let back = Operation {
             volumes: volumes.collect(),
             trees: last.trees,
             moves: moves.collect(),
             renamed,
             setting: last.setting,
+            brought: last.brought,
         };
-        if back.renamed.is_some() {
-            self.apply(back);
-        } else {
-            self.exchange(name, back);
-        }
+        let back = if back.renamed.is_some() { self.apply(back) } else { self.exchange(back) };
+        let mut line = self.take_line(name, |_| at);
+        let (from_side, to_side) =
+            if redo { (&mut line.undone, &mut line.done) } else { (&mut line.done, &mut line.undone) };
+        from_side.pop();
+        to_side.push(back);
+        line.is_plain = false;
+        self.lines.entry(to).or_default().push(line);
         Ok(())
     }
 

@@ -105,7 +105,7 @@ fn every_error_has_its_words_and_its_exit_code() {
     pool.commit("soon dropped");
     pool.ok(["reset", "--hard", "HEAD^"]);
     let dropped = pool.ok(["reflog", "db", "-n", "1", "--format", "json"]);
-    pool.ok(["gc", "--all"]);
+    pool.ok(["gc", "--all", "-f"]);
     add(&pool, &["reset", "--hard", "ORIG_HEAD"]);
     add(&pool, &["show", "HEAD@{1}"]);
     add(&pool, &["show", json_lines(&dropped)[0]["before"].as_str().unwrap()]);

@@ -101,7 +101,11 @@ const ACTS: &[(&[&str], &[&str])] = &[
             "downtime_ms",
         ],
     ),
-    (&["undo", "db"], &["volume", "operation", "summary", "head", "containers"]),
+    (
+        &["undo", "db"],
+        &["volume", "operation", "summary", "head", "branch", "subject", "next", "redone", "containers"],
+    ),
+    (&["redo", "db"], &["volume", "operation", "summary", "head", "next", "redone", "containers"]),
     (&["clone", "db:v1", "copy"], &["volume", "branch", "id", "source", "source_id"]),
     (&["rename", "copy", "renamed"], &["volume", "from"]),
     (&["export", "db", "db.tar"], &["volume", "id", "entries", "bytes", "left_out"]),

@@ -412,7 +412,7 @@ fn back_and_forth_between_two_commits_copies_what_differs() {
     // What trash holds no longer has no rows either.
     pool.ok(["reset", "--hard", "HEAD^"]);
     assert!(!pool.ok(["fsck"]).contains("stat index"));
-    pool.ok(["gc", "--all"]);
+    pool.ok(["gc", "--all", "-f"]);
     assert!(!pool.ok(["fsck"]).contains("stat index"));
 }
 
@@ -537,8 +537,8 @@ fn undo_brings_back_the_very_tree_that_a_reset_took_files_over_from() {
         assert_eq!(pool.read("db", "sub/data"), "one");
         assert!(!pool.file("db", "file5").exists());
         assert_eq!(fs::metadata(pool.file("db", "sub")).unwrap().mode() & 0o777, 0o750);
-        // The undo of the undo, and back again.
-        pool.ok(["undo"]);
+        // The redo, and back again.
+        pool.ok(["redo"]);
         assert_eq!(pool.read("db", "file4"), "later");
         assert_eq!(pool.read("db", "file5"), "content 5");
     }
@@ -572,7 +572,7 @@ fn an_undo_gives_back_times_and_modes_as_they_were_also_of_directories() {
     assert_eq!(told(&pool.file("db", "")), told(&commit));
     pool.ok(["undo"]);
     assert_eq!(told(&pool.file("db", "")), before);
-    pool.ok(["undo"]);
+    pool.ok(["redo"]);
     assert_eq!(told(&pool.file("db", "")), told(&commit));
     pool.ok(["fsck"]);
 }

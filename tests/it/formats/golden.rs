@@ -200,6 +200,7 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
             project: "shop".parse().unwrap(),
             volumes: vec![db(), "worker.1".parse().unwrap()],
         }),
+        line: 0,
     }
 }
 
@@ -346,7 +347,7 @@ fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
         &["list"][..],
         &["init", "more"],
         &["commit", "-m", "x", "db"],
-        &["gc", "--all"],
+        &["gc", "--all", "-f"],
         &["fsck"],
         &["fsck", "--repair", "--yes"],
     ] {

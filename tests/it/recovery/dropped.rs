@@ -76,7 +76,7 @@ fn bringing_back_can_be_undone_and_what_dropped_it_too() {
         (pool.read("db", "state"), subjects(&pool, &["--all"])),
         ("not committed".into(), "one ".into())
     );
-    pool.ok(["undo"]);
+    pool.ok(["redo"]);
     assert_eq!(
         (pool.read("db", "state"), subjects(&pool, &["--all"])),
         ("three".into(), "three two one ".into())
@@ -115,7 +115,7 @@ fn an_amended_commit_has_its_old_words_and_its_tree() {
 #[test]
 fn what_trash_has_lost_is_refused_and_nothing_changes() {
     let (pool, ids) = reset_to_the_first();
-    pool.ok(["gc", "--all"]);
+    pool.ok(["gc", "--all", "-f"]);
     for words in [
         &["show", "ORIG_HEAD"][..],
         &["reset", "--hard", "ORIG_HEAD"],

@@ -201,7 +201,7 @@ fn destroyed_metadata_is_told_and_rebuilt() {
         assert_eq!(all(&pool), before);
         assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n");
         pool.ok(["undo"]);
-        pool.ok(["undo"]);
+        pool.ok(["redo"]);
         assert_eq!(pool.ok(["log", "--format", "json"]).lines().count(), 2);
     }
     assert!(pool.root().join(".dvol/lost+found/metadata.redb.1").is_file());
@@ -272,7 +272,7 @@ fn checksums_are_taken_when_the_setting_says_and_go_with_their_commit() {
     pool.ok(["undo"]);
     assert!(newest.is_file(), "what undo brings back is protected still");
     pool.ok(["reset", "--hard", "HEAD~1"]);
-    pool.ok(["gc", "--all"]);
+    pool.ok(["gc", "--all", "-f"]);
     pool.ok(["fsck", "--deep"]);
     assert!(!newest.exists(), "nothing can bring it back");
     pool.fails(2, ["config", "checksums", "nonsense"], "background");

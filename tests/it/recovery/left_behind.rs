@@ -80,7 +80,7 @@ fn gc_and_fsck_end_well_and_name_what_a_flag_keeps() {
     for (flag, words) in [("i", "its immutable flag is set"), ("a", "its append-only flag is set")] {
         let Some(flagged) = Flagged::new(flag) else { return };
         flagged.ok(&["rm", "-f", "db"]);
-        let said = flagged.ok(&["gc", "--all"]);
+        let said = flagged.ok(&["gc", "--all", "-f"]);
         let left = flagged.left();
         assert!(left.ends_with("branches/master/dir/keep"), "{left:?}");
         assert_eq!(
@@ -92,7 +92,7 @@ fn gc_and_fsck_end_well_and_name_what_a_flag_keeps() {
             )
         );
         // As often as it is asked, and it counts as no trash of an operation.
-        let again = json(&flagged.ok(&["gc", "--all", "--format", "json"]).out);
+        let again = json(&flagged.ok(&["gc", "--all", "-f", "--format", "json"]).out);
         assert_eq!((again["operations"].as_u64(), again["left"].as_u64()), (Some(0), Some(1)));
         for words_of in [vec!["fsck", "other"], vec!["fsck"], vec!["fsck", "--repair", "--yes"]] {
             let said = flagged.ok(&words_of);
@@ -112,7 +112,7 @@ fn gc_and_fsck_end_well_and_name_what_a_flag_keeps() {
 fn what_root_can_clear_is_cleared() {
     let Some(flagged) = Flagged::new("i") else { return };
     flagged.pool.ok(["rm", "-f", "db"]);
-    let said = flagged.pool.run(["gc", "--all"]);
+    let said = flagged.pool.run(["gc", "--all", "-f"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     assert!(flagged.pool.staging().is_empty());
 }
@@ -135,7 +135,7 @@ fn reset_and_undo_work_with_a_flagged_file_in_tree_trash_and_commit() {
     assert_eq!(fs::read_to_string(kept("dir")).unwrap(), "kept");
     flagged.ok(&["reset", "--hard", "HEAD~1", "db"]);
     flagged.ok(&["fsck", "--deep"]);
-    let said = flagged.ok(&["gc", "--all"]);
+    let said = flagged.ok(&["gc", "--all", "-f"]);
     assert!(said.err.contains("chattr -i"), "{said:?}");
     flagged.ok(&["fsck"]);
     flagged.ok(&["commit", "-m", "Three", "db"]);
@@ -160,7 +160,7 @@ fn a_volume_without_a_commit_is_deleted_though_a_flag_keeps_a_file() {
 fn the_driver_warns_of_it_once() {
     let Some(flagged) = Flagged::new("i") else { return };
     flagged.ok(&["rm", "-f", "db"]);
-    flagged.ok(&["gc", "--all"]);
+    flagged.ok(&["gc", "--all", "-f"]);
     let driver = Driver::start_as(&flagged.pool, flagged.command(&["plugin"]));
     let count = |words: &str| driver.log().matches(words).count();
     eventually("the driver warns", || count("cannot be deleted") > 0);

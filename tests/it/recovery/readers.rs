@@ -56,7 +56,7 @@ fn reading_beside_commits_undos_and_resets_never_fails() {
                 &["reset", "--hard", "HEAD~1"],
                 &["undo"],
                 &["tag", "-f", "t"],
-                &["gc", "--all"],
+                &["gc", "--all", "-f"],
             ] {
                 pool.run(words);
             }

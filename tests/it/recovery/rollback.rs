@@ -109,7 +109,7 @@ fn the_command_meets_the_volume_as_it_was_and_what_it_did_can_be_had_back() {
         (pool.read("db", "state").as_str(), pool.read("db", "same").as_str()),
         ("changed\n", "untouched")
     );
-    pool.ok(["undo", "db"]);
+    pool.ok(["redo", "db"]);
     assert_eq!(
         (pool.read("db", "state").as_str(), pool.read("db", "same").as_str()),
         ("not committed", "untouched")

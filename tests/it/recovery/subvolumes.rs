@@ -114,14 +114,14 @@ fn a_subvolume_that_is_new_or_stands_where_a_file_was_goes_and_comes_back() {
     assert_eq!(pool.read("db", "plain/f"), "new");
     assert_eq!(pool.read("db", "holder/new/g"), "new");
     assert_eq!(pool.read("db", "two"), "a file");
-    pool.ok(["undo"]);
+    pool.ok(["redo"]);
     holds(&pool, "committed");
 
     pool.ok(["rm", "-f", "db"]);
     pool.ok(["undo", "db"]);
     holds(&pool, "committed");
     pool.ok(["rm", "-f", "db"]);
-    assert!(!pool.ok(["gc", "--all"]).contains("Kept"));
+    assert!(!pool.ok(["gc", "--all", "-f"]).contains("Kept"));
     assert!(pool.staging().is_empty());
     let listed = Command::new("btrfs").args(["subvolume", "list"]).arg(image.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
@@ -151,7 +151,7 @@ fn a_read_only_subvolume_stays_if_it_need_not_move_and_is_named_if_it_must() {
     // It moves with the directory that it is in.
     pool.ok(["rm", "-f", "db"]);
     pool.ok(["init", "other"]);
-    let said = pool.run(["gc", "--all"]);
+    let said = pool.run(["gc", "--all", "-f"]);
     assert!(said.code == 0 && said.err.contains("it is a read-only subvolume"), "{said:?}");
     pool.ok(["fsck", "other"]);
     let said = pool.ok(["fsck"]);
@@ -190,10 +190,10 @@ fn a_working_tree_that_is_a_subvolume_is_replaced_as_a_whole() {
     again("four");
     pool.ok(["undo"]);
     assert_eq!(pool.read("db", "state"), "three");
-    pool.ok(["undo"]);
+    pool.ok(["redo"]);
     assert_eq!(pool.read("db", "state"), "four");
     pool.ok(["rm", "-f", "db"]);
-    pool.ok(["gc", "--all"]);
+    pool.ok(["gc", "--all", "-f"]);
     assert!(pool.staging().is_empty());
 }
 

@@ -86,12 +86,14 @@ fn a_reset_takes_all_volumes_to_the_commit_that_was_made_of_all_or_none_at_all()
     );
     assert_eq!(both(&pool), ["1", "1"]);
 
-    // An undo of all brings all back, also what was not committed; another one takes that back.
+    // An undo of all brings all back, also what was not committed; a redo takes that back.
     pool.ok(["undo", "--project", "shop"]);
     assert_eq!(both(&pool), ["3", "2"]);
-    pool.ok(["undo", "--project", "shop"]);
+    let said = pool.ok(["redo", "--project", "shop"]);
+    assert_eq!(said.matches("; nothing else to redo").count(), 2, "{said}");
     assert_eq!(both(&pool), ["1", "1"]);
     pool.ok(["undo", "--project", "shop"]);
+    assert_eq!(both(&pool), ["3", "2"]);
 
     // What only one of them has is refused for all.
     for (revision, what) in
@@ -152,13 +154,45 @@ fn an_undo_of_one_volume_leaves_the_others_and_says_so() {
     let said = pool.run(["undo", "shop_db"]);
     assert!(said.err.contains("only volume shop_db was undone"), "{}", said.err);
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "three\n".to_owned()));
-    pool.fails(1, ["undo", "--project", "shop"], "branch master was changed since");
-    pool.ok(["undo", "shop_db"]);
+    assert!(said.err.contains("dvol redo shop_db && dvol undo --project shop"), "{}", said.err);
+    pool.fails(1, ["undo", "--project", "shop"], "volume shop_db alone was undone or changed since");
+    pool.ok(["redo", "shop_db"]);
     pool.ok(["undo", "--project", "shop"]);
     assert_eq!((subject("shop_db"), subject("shop_cache")), ("two\n".to_owned(), "one\n".to_owned()));
     let fresh = Pool::empty();
     fresh.ok(["init", "blog_db"]);
     fresh.fails(1, ["undo", "--project", "blog"], "nothing to undo in compose project blog");
+}
+
+#[test]
+fn what_compose_deletes_one_by_one_comes_back_as_a_project_and_goes_again() {
+    let (pool, _) = shop();
+    write(&pool, "shop_cache", "kept");
+    let compose = pool.dir().join("shop");
+    fs::create_dir(&compose).unwrap();
+    fs::write(compose.join("compose.yaml"), "services: {}\n").unwrap();
+    let here = |words: &[&str]| Said::from(pool.command(words).current_dir(&compose).output().unwrap()).ok();
+    // As `down -v` does, and `up` then.
+    for volume in ["shop_db", "shop_cache"] {
+        pool.ok(["rm", "-f", volume]);
+    }
+    let back = here(&["undo", "--project", "."]);
+    assert!(back.contains("volume shop_cache: rm: shop_cache; next undo: commit: one"), "{back}");
+    assert_eq!(both(&pool), ["kept", "2"]);
+    pool.ok(["redo", "--project", "shop"]);
+    assert!(!pool.root().join("shop_db").exists() && !pool.root().join("shop_cache").exists());
+    // Short names find what is deleted.
+    here(&["undo", "db"]);
+    assert_eq!(read(&pool, "shop_db"), "2");
+    here(&["redo", "db"]);
+    for volume in ["shop_cache", "shop_db"] {
+        pool.ok(["init", volume]);
+    }
+    let back = pool.ok(["undo", "--project", "shop"]);
+    assert!(back.contains("init: shop_db; next undo: rm: shop_db"), "{back}");
+    pool.ok(["undo", "--project", "shop"]);
+    assert_eq!(both(&pool), ["kept", "2"]);
+    pool.ok(["fsck"]);
 }
 
 #[test]

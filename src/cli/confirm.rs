@@ -1,0 +1,20 @@
+//! Asks on a terminal before something is deleted.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::output::Failure;
+
+/// Asks whether to do something that `action` names as a verb phrase.
+///
+/// # Errors
+/// [`Failure::NotConfirmed`] where there is no terminal to ask on.
+pub(super) fn confirmed(action: &str, question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::NotConfirmed { action: action.to_owned() });
+    }
+    eprint!("{question} [y/N] ");
+    io::stderr().flush().map_err(Failure::Output)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(Failure::Output)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,90 @@
+//! `list --deleted`: list the deleted volumes that trash still holds.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::model::{CommitId, Instant, Operation, OperationId, VolumeName};
+use crate::pool::{Pool, deleted_volume, taken_from_trash};
+use crate::store::Rows;
+
+/// A deleted volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeletedVolume {
+    /// The name that it had.
+    pub volume: VolumeName,
+    /// The number of the operation that deleted it.
+    pub operation: u64,
+    /// What that operation did.
+    pub summary: String,
+    /// When it was deleted; an RFC 3339 date in JSON.
+    #[serde(serialize_with = "crate::ops::reflog::rfc3339")]
+    pub date: Instant,
+    /// The head of its current branch.
+    pub head: Option<CommitId>,
+    /// How much trash keeps of it, in bytes of disk.
+    pub bytes: u64,
+    /// Whether a volume has its name now.
+    pub taken: bool,
+}
+
+/// Lists the deleted volumes that can be brought back, the one that was deleted last first.
+///
+/// # Errors
+/// When the metadata or trash cannot be read.
+pub fn deleted_volumes(pool: &Pool) -> Result<Vec<DeletedVolume>, Error> {
+    let sizes: HashMap<OperationId, u64> =
+        pool.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect();
+    let mut found = pool.store().read(|rows| {
+        let mut found = Vec::new();
+        for name in rows.logged_volumes()? {
+            let taken = rows.volume(&name)?.is_some();
+            for operation in rows.operations(&name, usize::MAX)? {
+                if let Some(bytes) = sizes.get(&operation.id)
+                    && deleted_volume(pool.layout(), &operation)?.is_some()
+                {
+                    found.push(DeletedVolume {
+                        volume: name.clone(),
+                        operation: operation.number,
+                        summary: operation.summary,
+                        date: operation.started,
+                        head: operation.head_before,
+                        bytes: *bytes,
+                        taken,
+                    });
+                }
+            }
+        }
+        Ok::<_, Error>(found)
+    })?;
+    found.sort_by_key(|one| std::cmp::Reverse(one.operation));
+    Ok(found)
+}
+
+/// Finds the operation that deleted a volume of this name, the last one or that of this number, and
+/// the place where trash has the volume.
+pub(super) fn find_deleted(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    name: &VolumeName,
+    number: Option<u64>,
+) -> Result<(Operation, PathBuf), Error> {
+    for operation in rows.operations(name, usize::MAX)? {
+        if number.is_none_or(|number| number == operation.number)
+            && let Some(place) = deleted_volume(pool.layout(), &operation)?
+        {
+            if let Some(id) = taken_from_trash(pool.layout(), &operation)? {
+                return Err(Error::CannotUndo {
+                    volume: name.clone(),
+                    number: operation.number,
+                    summary: operation.summary,
+                    reason: format!("commit {} was brought back since", id.short()),
+                });
+            }
+            return Ok((operation, place));
+        }
+    }
+    Err(Error::NotDeleted(name.clone()))
+}
