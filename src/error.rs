@@ -178,6 +178,32 @@ pub enum Error {
         /// What the operation did.
         summary: String,
     },
+    /// Only the record of the commit is left.
+    #[error(
+        "the data of {} is gone: operation {operation} of volume {volume} ({summary}) moved it to trash, and trash \
+         no longer holds it",
+        id.short()
+    )]
+    Forgotten {
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+        /// The number of the operation.
+        operation: u64,
+        /// What the operation did.
+        summary: String,
+    },
+    /// The commit must keep its data.
+    #[error("cannot forget commit {} of volume {volume}: {reason}", id.short())]
+    CannotForget {
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+        /// What needs it.
+        reason: String,
+    },
     /// An id names several commits in a compose project, or one in some of its volumes only.
     #[error("'{revision}' does not name the same commit in all volumes of the project: {}", candidates.join(", "))]
     NotJoint {
@@ -322,7 +348,7 @@ pub enum Error {
 
     // ---- Space ----
     /// The copy would not fit.
-    #[error("not enough space in the pool: the tree takes {}, {} is free", format_size(*needed), format_size(*free))]
+    #[error("not enough space in the pool: the copy takes {}, {} is free", format_size(*needed), format_size(*free))]
     NoSpace {
         /// How much the copy takes, in bytes.
         needed: u64,

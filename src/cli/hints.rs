@@ -3,7 +3,7 @@
 use std::io;
 
 use super::errors::is_interrupt;
-use super::similar;
+use super::{similar, space};
 use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::model::VolumeName;
@@ -57,20 +57,20 @@ pub(super) fn repair(error: &Error) -> Option<String> {
 /// Returns the hints that depend on what is in the pool.
 fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
     match error {
+        Error::NoVolume(name) | Error::NoVolumeToRemove(name) if deleted(pool, name).is_some() => {
+            Some(deleted(pool, name).into_iter().chain(for_error(error)).collect())
+        }
         Error::NoCurrentVolume | Error::NoVolume(_) | Error::NoVolumeToRemove(_)
             if pool.store().read(|rows| rows.volumes()).is_ok_and(|volumes| volumes.is_empty()) =>
         {
             Some(vec!["the pool has no volumes; create one: dvol init NAME".to_owned()])
-        }
-        Error::NoVolume(name) | Error::NoVolumeToRemove(name) => {
-            let back = deleted(pool, name)?;
-            Some([back].into_iter().chain(for_error(error)).collect())
         }
         Error::UndoInUse { volume, containers, .. } => {
             let mut found = vec![format!("remove the containers first: docker rm {}", containers.join(" "))];
             found.extend(deleted(pool, volume));
             Some(found)
         }
+        error if is_no_space(error) => Some(space::ways(pool)),
         // Another program has been at the pool.
         Error::Disk(error) if error.source.kind() == io::ErrorKind::NotFound => {
             let is_ours = error.path.starts_with(pool.layout().root());
@@ -133,6 +133,12 @@ fn for_error(error: &Error) -> Vec<String> {
             vec![format!("list the commits: dvol log {volume}"), "list the volumes: dvol list".to_owned()]
         }
         Error::AmbiguousRevision { .. } => vec!["give more digits".to_owned()],
+        Error::Forgotten { volume, .. } => {
+            vec![format!("list the commits; those that are not marked have their data: dvol log {volume}")]
+        }
+        Error::CannotForget { volume, .. } => {
+            vec![format!("list the commits with their branches and tags: dvol log {volume}")]
+        }
         Error::Dropped { .. } => vec!["show how long trash is kept: dvol config trash.keep".to_owned()],
         Error::NothingToRedo { cut: Some(_), .. } => {
             vec!["list the operations, which dvol undo --operation takes: dvol reflog VOLUME".to_owned()]
@@ -168,7 +174,7 @@ fn for_error(error: &Error) -> Vec<String> {
             vec![format!("delete it anyway: dvol branch -D {branch} {volume}")]
         }
         Error::NoMessage => vec!["give a message: dvol commit -m MESSAGE".to_owned()],
-        Error::NoSpace { .. } => no_space(),
+        error if is_no_space(error) => vec![space::LOOK.to_owned()],
         Error::TooLarge { volume, .. } => vec![
             "delete files in the volume".to_owned(),
             format!("raise the limit: dvol config -C {volume} volume.max-size SIZE"),
@@ -189,11 +195,6 @@ fn for_error(error: &Error) -> Vec<String> {
              { cat FILE; head -c 1024 /dev/zero; } | dvol import - VOLUME"
                 .to_owned(),
         ],
-        Error::Extract(ExtractError::Entry { source, .. })
-            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-        {
-            no_space()
-        }
         Error::Extract(ExtractError::Compressed(how)) => {
             vec![format!("decompress the archive: {} FILE | dvol import - VOLUME", decompressor(*how))]
         }
@@ -235,11 +236,16 @@ fn for_error(error: &Error) -> Vec<String> {
     }
 }
 
-fn no_space() -> Vec<String> {
-    vec![
-        "empty the trash, which makes all earlier operations final: dvol gc --all".to_owned(),
-        "delete a volume, then empty the trash: dvol rm VOLUME && dvol gc --all".to_owned(),
-    ]
+/// Returns whether the error reports that the pool has no space left.
+fn is_no_space(error: &Error) -> bool {
+    match error {
+        Error::NoSpace { .. } => true,
+        Error::Disk(error) => error.is_no_space(),
+        Error::Extract(ExtractError::Entry { source, .. }) => {
+            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        }
+        _ => false,
+    }
 }
 
 /// Returns the hints that depend on what the disk refused.
@@ -252,7 +258,7 @@ pub(super) fn for_disk(error: &DiskError) -> Vec<String> {
         io::ErrorKind::PermissionDenied if !rustix::process::geteuid().is_root() => {
             vec!["run dvol as root, for example with sudo: files of containers have many owners".to_owned()]
         }
-        _ if error.is_no_space() => no_space(),
+        _ if error.is_no_space() => vec![space::LOOK.to_owned()],
         _ => Vec::new(),
     }
 }

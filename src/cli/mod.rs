@@ -34,6 +34,7 @@ mod project;
 mod session;
 mod signals;
 mod similar;
+mod space;
 mod usage;
 
 use std::process::ExitCode;

@@ -128,7 +128,16 @@ impl Mender<'_> {
         for (date, id) in commits {
             let author = Signature { name: UNKNOWN_AUTHOR.to_owned(), email: String::new() };
             let (volume, message) = (self.name.clone(), LOST_MESSAGE.to_owned());
-            let record = CommitRecord { volume, id: id.clone(), parent, message, author, date, code: None };
+            let record = CommitRecord {
+                volume,
+                id: id.clone(),
+                parent,
+                message,
+                author,
+                date,
+                code: None,
+                forgotten: false,
+            };
             self.now.commits.insert(id.clone(), record);
             parent = Some(id);
         }
@@ -168,27 +177,33 @@ impl Mender<'_> {
     fn commits(&mut self) -> Result<(), Error> {
         let mut gone: BTreeMap<CommitId, Option<CommitId>> = BTreeMap::new();
         for commit in self.now.commits.values() {
-            if !disk::is_directory(&self.pool.layout().full(&layout::commit_tree(self.name, &commit.id)))? {
+            let tree = layout::commit_tree(self.name, &commit.id);
+            if !commit.forgotten && !disk::is_directory(&self.pool.layout().full(&tree))? {
                 gone.insert(commit.id.clone(), commit.parent.clone());
             }
         }
         self.now.commits.retain(|id, _| !gone.contains_key(id));
         let recorded: BTreeSet<CommitId> = self.now.commits.keys().cloned().collect();
-        // Finds the nearest ancestor that exists.
-        let nearest = |mut id: Option<CommitId>| {
+        // Finds the nearest ancestor that exists, for a branch or a tag one that has data.
+        let nearest = |mut id: Option<CommitId>, skipped: &BTreeMap<CommitId, Option<CommitId>>| {
             let mut seen = BTreeSet::new();
-            while let Some(lost) = id.as_ref().filter(|id| !recorded.contains(*id)) {
-                id = if seen.insert(lost.clone()) { gone.get(lost).cloned().flatten() } else { None };
+            while let Some(lost) =
+                id.as_ref().filter(|id| !recorded.contains(*id) || skipped.contains_key(*id))
+            {
+                let next = gone.get(lost).or_else(|| skipped.get(lost));
+                id = if seen.insert(lost.clone()) { next.cloned().flatten() } else { None };
             }
             id
         };
         for commit in self.now.commits.values_mut() {
-            commit.parent = nearest(commit.parent.take());
+            commit.parent = nearest(commit.parent.take(), &BTreeMap::new());
         }
+        let forgotten = self.now.commits.values().filter(|commit| commit.forgotten);
+        let forgotten = forgotten.map(|commit| (commit.id.clone(), commit.parent.clone())).collect();
         for branch in self.now.branches.values_mut() {
-            branch.head = nearest(branch.head.take());
+            branch.head = nearest(branch.head.take(), &forgotten);
         }
-        self.now.tags.retain(|_, tag| match nearest(Some(tag.commit.clone())) {
+        self.now.tags.retain(|_, tag| match nearest(Some(tag.commit.clone()), &forgotten) {
             Some(commit) => {
                 tag.commit = commit;
                 true

@@ -114,8 +114,8 @@ impl Fault {
             Fault::Obstacle(_, obstacle) => {
                 format!("the working tree of this branch cannot be moved: {obstacle}")
             }
-            Fault::Head(_, head) => format!("its head {head} has no record"),
-            Fault::Tag(_, commit) => format!("its commit {commit} has no record"),
+            Fault::Head(_, head) => format!("its head {head} has no record or no data"),
+            Fault::Tag(_, commit) => format!("its commit {commit} has no record or no data"),
             Fault::Tree(_) => "the tree of this commit is missing".to_owned(),
             Fault::Parent(_, parent) => format!("its parent {parent} has no record"),
             Fault::Loop(_) => "its parents lead back to itself".to_owned(),
@@ -182,6 +182,7 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
     }
     let full = |relative: &Path| pool.layout().full(relative);
     let is_recorded = |id: &CommitId| records.commits.contains_key(id);
+    let has_data = |id: &CommitId| records.commits.get(id).is_some_and(|commit| !commit.forgotten);
     if !records.branches.contains_key(&volume.branch) {
         faults.push(Fault::Current(volume.branch.clone()));
     }
@@ -193,15 +194,15 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
         } else if let Some(obstacle) = obstacle::of_directory(&tree, &mounts)? {
             faults.push(Fault::Obstacle(branch.name.clone(), obstacle));
         }
-        if let Some(head) = branch.head.as_ref().filter(|head| !is_recorded(head)) {
+        if let Some(head) = branch.head.as_ref().filter(|head| !has_data(head)) {
             faults.push(Fault::Head(branch.name.clone(), head.clone()));
         }
     }
-    for tag in records.tags.values().filter(|tag| !is_recorded(&tag.commit)) {
+    for tag in records.tags.values().filter(|tag| !has_data(&tag.commit)) {
         faults.push(Fault::Tag(tag.name.clone(), tag.commit.clone()));
     }
     for commit in records.commits.values() {
-        if !disk::is_directory(&full(&layout::commit_tree(name, &commit.id)))? {
+        if !commit.forgotten && !disk::is_directory(&full(&layout::commit_tree(name, &commit.id)))? {
             faults.push(Fault::Tree(commit.id.clone()));
         }
         if let Some(parent) = commit.parent.as_ref().filter(|parent| !is_recorded(parent)) {

@@ -6,6 +6,7 @@
 mod changes;
 mod date;
 mod id;
+mod keep;
 mod names;
 mod operation;
 mod plain;
@@ -17,6 +18,7 @@ mod words;
 pub use changes::{Row, RowChange};
 pub use date::{DateError, Daytime};
 pub use id::{CommitId, IdError, OperationId};
+pub use keep::{Age, Keep};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
 pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Renaming, Verb};
 pub use plain::{escape, is_control, plain, plain_lines};

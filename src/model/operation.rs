@@ -47,6 +47,8 @@ pub enum Verb {
     Undo,
     /// Undoes an undo.
     Redo,
+    /// Moves the trees of old commits to trash.
+    Forget,
     /// Repairs what fsck found.
     Repair,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for Verb {
             Verb::Config => "config",
             Verb::Undo => "undo",
             Verb::Redo => "redo",
+            Verb::Forget => "forget",
             Verb::Repair => "fsck --repair",
         })
     }

@@ -113,6 +113,13 @@ pub struct CommitRecord {
     /// The state of the code, if it was known.
     #[serde(default)]
     pub code: Option<CodeState>,
+    /// Whether only the record is left: its tree went to trash, and may be gone from there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forgotten: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A name for one commit, which keeps the commit reachable.
@@ -172,6 +179,7 @@ mod tests {
                 author: Signature { name, email: String::new() },
                 date: Instant { micros, offset },
                 code: None,
+                forgotten: false,
             };
             let bytes = rmp_serde::to_vec_named(&record).unwrap();
             rmp_serde::from_slice::<CommitRecord>(&bytes).unwrap() == record

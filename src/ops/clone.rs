@@ -74,7 +74,13 @@ pub(super) fn clone_as(
             return Err(Error::VolumeExists(to.clone()));
         }
         let (name, created) = (to.clone(), pool.now());
-        let commit = CommitRecord { volume: name.clone(), id: id.clone(), parent: None, ..commit.clone() };
+        let commit = CommitRecord {
+            volume: name.clone(),
+            id: id.clone(),
+            parent: None,
+            forgotten: false,
+            ..commit.clone()
+        };
         let head = Some(id.clone());
         draft.change(RowChange::insert(Row::Volume(VolumeRecord {
             name: name.clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::capture::{self, Capture};
+use super::forget::forget_by_setting;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -111,8 +112,9 @@ fn commit_all(
     let mut group = Group::new(pool);
     for Source { branch, tree, author } in sources {
         let session = sessions.take(&branch.volume);
-        group.intend(session, summary.clone(), |_, draft| {
+        group.intend(session, summary.clone(), |rows, draft| {
             draft.move_head(Some(id.clone()));
+            forget_by_setting(rows, draft, &branch.volume, branch.head.as_ref(), (&id, date))?;
             let staged = draft.bring_in(layout::commit_tree(&branch.volume, &id))?;
             Ok(Capture::new(branch, id.clone(), (tree, staged), author))
         })?;
@@ -129,6 +131,7 @@ fn commit_all(
                 author: request.author.clone().unwrap_or_else(|| author.or(&around.author)),
                 date,
                 code: around.code.clone(),
+                forgotten: false,
             };
             let before = branch.clone();
             let head = BranchRecord { head: Some(id.clone()), ..before.clone() };

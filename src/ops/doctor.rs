@@ -10,6 +10,7 @@ use super::host_path::{PoolPath, host_path, host_path_remedy};
 use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::layout;
+use crate::model::format_size;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
 
@@ -98,16 +99,25 @@ fn storage(pool: &Pool) -> Vec<Check> {
         check("file system", Health::Poor, format!("{kind}, which shares no blocks"), remedy)
     });
     checks.push(match tree::free_space(root) {
-        Ok(free) if free >= MIN_FREE_BYTES => {
-            check("space", Health::Good, format!("{} MiB free", free >> 20), "")
-        }
+        Ok(free) if free >= MIN_FREE_BYTES => check("space", Health::Good, room(pool, free), ""),
         Ok(free) => {
-            let remedy = "dvol rm VOLUME moves a volume to trash; dvol gc --all deletes all trash for good";
-            check("space", Health::Poor, format!("{} MiB free", free >> 20), remedy)
+            let remedy =
+                "dvol du --all shows what takes it; dvol gc --all deletes all trash, dvol forget old commits";
+            check("space", Health::Poor, room(pool, free), remedy)
         }
         Err(error) => check("space", Health::Bad, error.to_string(), "check the file system"),
     });
     checks
+}
+
+/// Says how much is free, and how much trash takes.
+fn room(pool: &Pool, free: u64) -> String {
+    let free = format_size(free);
+    let trash = pool.trash(true).map(|trash| trash.iter().map(|entry| entry.bytes).sum()).unwrap_or_default();
+    match trash {
+        0 => format!("{free} free"),
+        bytes => format!("{free} free, {} in trash", format_size(bytes)),
+    }
 }
 
 /// Whether other users of the host can pass the pool's directory.

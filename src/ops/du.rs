@@ -66,8 +66,8 @@ pub struct DuEntry {
 }
 
 /// Measures the branches by name, then the commits from the newest to the oldest, then the total of
-/// these; at last what trash holds of the volume, if anything. Blocks that two of these trees share count as unshared in neither, nor in the total. Trees that
-/// are deleted meanwhile are left out.
+/// these; at last what trash holds of the volume, if anything. Blocks that two of these trees share
+/// count as unshared in neither, nor in the total. Trees that are deleted meanwhile are left out.
 ///
 /// # Errors
 /// When the volume does not exist, or a tree cannot be read.
@@ -80,6 +80,7 @@ fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
     let (record, branches, mut commits) = pool.store().read(|rows| {
         Ok::<_, Error>((existing(&rows, volume)?, rows.branches(volume)?, rows.commits(volume)?))
     })?;
+    commits.retain(|commit| !commit.forgotten);
     commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
     let branches = branches.into_iter().map(|branch| {
         let current = branch.name == record.branch;
@@ -144,7 +145,7 @@ fn measure(
 fn is_gone(pool: &Pool, volume: &VolumeName, what: &Measured) -> Result<bool, Error> {
     pool.store().read(|rows| match what {
         Measured::Branch { branch, .. } => Ok::<_, Error>(rows.branch(volume, branch)?.is_none()),
-        Measured::Commit { id, .. } => Ok(rows.commit(volume, id)?.is_none()),
+        Measured::Commit { id, .. } => Ok(rows.commit(volume, id)?.is_none_or(|commit| commit.forgotten)),
         Measured::Total | Measured::Trash { .. } => Ok(false),
     })
 }

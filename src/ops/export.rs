@@ -82,7 +82,7 @@ pub fn export(
         format: FORMAT,
         made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
         tree: TREE.to_owned(),
-        commit: commit.clone(),
+        commit: CommitRecord { forgotten: false, ..commit.clone() },
     };
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest has string keys only");
     let (cancel, archive) = (pool.interrupted(), std::path::Path::new("the archive"));
@@ -92,7 +92,9 @@ pub fn export(
     writer.tree(tree, TREE)?;
     let stats = writer.finish().at("write", archive)?;
     // If trash was emptied meanwhile, the archive may hold only a part of a dropped commit.
-    if let Err(error @ Error::Dropped { .. }) = pool.commit_tree(&commit.volume, &commit.id) {
+    if let Err(error @ (Error::Dropped { .. } | Error::Forgotten { .. })) =
+        pool.commit_tree(&commit.volume, &commit.id)
+    {
         return Err(error);
     }
     Ok(Exported {
@@ -116,6 +118,7 @@ fn stand_in(pool: &Pool, volume: &VolumeName) -> CommitRecord {
         author: Signature { name: "unknown".to_owned(), email: String::new() },
         date: pool.now(),
         code: None,
+        forgotten: false,
     }
 }
 

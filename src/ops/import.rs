@@ -143,7 +143,7 @@ fn make(
         }
         let (name, created) = (volume.clone(), pool.now());
         let commit = match given {
-            Some(given) => CommitRecord { volume: name.clone(), parent: None, ..given },
+            Some(given) => CommitRecord { volume: name.clone(), parent: None, forgotten: false, ..given },
             None => CommitRecord {
                 volume: name.clone(),
                 id: new_id,
@@ -152,6 +152,7 @@ fn make(
                 author: configured_author(rows, volume, author)?,
                 date: created,
                 code: None,
+                forgotten: false,
             },
         };
         let id = commit.id.clone();

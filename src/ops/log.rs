@@ -87,6 +87,9 @@ pub struct LogEntry {
     /// Whether an operation dropped it and trash still has it: no branch and no tag leads to it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dropped: bool,
+    /// Whether only its record is left; trash may still have its data.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// In the log of a compose project: the volumes that it was made of. `volume` and `parent` are
     /// the first one's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -145,7 +148,7 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
     })?;
     if request.stat {
         for entry in &mut log.entries {
-            entry.changes = Some(changes_of(pool, entry)?);
+            entry.changes = changes_of(pool, entry)?;
         }
     }
     Ok(log)
@@ -170,13 +173,13 @@ fn starts(
     let mut hidden = BTreeSet::new();
     let starts = match start {
         LogStart::Head => names.head.iter().cloned().collect(),
-        LogStart::Revision(revision) => vec![pool.resolve(rows, record, revision)?.commit.id],
+        LogStart::Revision(revision) => vec![pool.resolve_record(rows, record, revision)?.id],
         LogStart::Range(range) => {
             for side in [&range.from, &range.to] {
                 refuse_other(side, &record.name)?;
             }
-            hidden = history.ancestors(&pool.resolve(rows, record, &range.from)?.commit.id)?;
-            vec![pool.resolve(rows, record, &range.to)?.commit.id]
+            hidden = history.ancestors(&pool.resolve_record(rows, record, &range.from)?.id)?;
+            vec![pool.resolve_record(rows, record, &range.to)?.id]
         }
         LogStart::All => names.branches.keys().chain(names.tags.keys()).cloned().collect(),
     };
@@ -263,6 +266,7 @@ impl Names {
             tags: self.tags.get(&commit.id).cloned().unwrap_or_default(),
             head: self.head.as_ref() == Some(&commit.id),
             dropped: false,
+            forgotten: commit.forgotten,
             volume: commit.volume,
             id: commit.id,
             parent: commit.parent,
@@ -276,29 +280,33 @@ impl Names {
     }
 }
 
-/// Counts what a commit changed; for a first commit, what its root directory holds.
-pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Vec<StatusChange>, Error> {
+/// Counts what a commit changed; for a first commit, what its root directory holds. `None` if the
+/// data of the commit or of its parent is gone.
+pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Option<Vec<StatusChange>>, Error> {
     let place = |id: &CommitId| {
-        if entry.dropped {
-            pool.commit_tree(&entry.volume, id)
-        } else {
-            Ok(pool.layout().full(&layout::commit_tree(&entry.volume, id)))
+        let kept = pool.layout().full(&layout::commit_tree(&entry.volume, id));
+        if !entry.dropped && kept.exists() {
+            return Ok(Some(kept));
+        }
+        match pool.commit_tree(&entry.volume, id) {
+            Err(Error::Forgotten { .. }) => Ok(None),
+            other => other.map(Some),
         }
     };
-    let tree = place(&entry.id)?;
+    let Some(tree) = place(&entry.id)? else { return Ok(None) };
     let mut changes = Vec::new();
     let Some(parent) = &entry.parent else {
         for name in disk::names_in(&tree)? {
             changes.push(StatusChange { kind: ChangeKind::Added, path: PathBuf::from(name) });
         }
-        return Ok(changes);
+        return Ok(Some(changes));
     };
-    let before = place(parent)?;
+    let Some(before) = place(parent)? else { return Ok(None) };
     tree::compare_trees(&before, &tree, &mut |change| {
         changes.push(StatusChange { kind: change.kind, path: change.path });
         ControlFlow::Continue(())
     })?;
-    Ok(changes)
+    Ok(Some(changes))
 }
 
 /// Resolves a revision to a full commit id.
@@ -315,6 +323,6 @@ pub fn rev_parse(
         _ => pool.select(volume)?,
     };
     pool.read_again_if_moved(&volume, || {
-        pool.store().read(|rows| Ok(pool.resolve(&rows, &existing(&rows, &volume)?, revision)?.commit))
+        pool.store().read(|rows| pool.resolve_record(&rows, &existing(&rows, &volume)?, revision))
     })
 }

@@ -124,7 +124,7 @@ fn changes(pool: &Pool, parts: &[LogEntry]) -> Result<Vec<StatusChange>, Error> 
             path: Path::new(part.volume.as_str()).join(change.path),
             ..change
         };
-        all.extend(changes_of(pool, part)?.into_iter().map(inside));
+        all.extend(changes_of(pool, part)?.into_iter().flatten().map(inside));
     }
     Ok(all)
 }
@@ -148,6 +148,7 @@ mod tests {
             tags: Vec::new(),
             head: false,
             dropped: false,
+            forgotten: false,
             volumes: Vec::new(),
             changes: None,
         };

@@ -34,6 +34,11 @@ pub struct Removed {
 /// # Errors
 /// When the volume does not exist, or containers use it.
 pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed, Error> {
+    remove_volume(pool, volume, guard, true)
+}
+
+/// Deletes a volume; moves it to trash if `keep` is set.
+fn remove_volume(pool: &Pool, volume: &VolumeName, guard: Guard, keep: bool) -> Result<Removed, Error> {
     let missing = || Error::NoVolumeToRemove(volume.clone());
     if pool.store().read(|rows| rows.volume(volume))?.is_none() {
         return Err(missing());
@@ -45,7 +50,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
     let (group, kept) = session.intend(format!("rm: {volume}"), |rows, draft| {
         let record = rows.volume(volume)?.ok_or_else(missing)?;
         let commits = rows.commits(volume)?;
-        let kept = !(volume.is_anonymous() && commits.is_empty());
+        let kept = keep && !(volume.is_anonymous() && commits.is_empty());
         if rows.current_volume()?.as_ref() == Some(volume) {
             draft.change(RowChange::delete(Row::CurrentVolume(volume.clone())));
         }
@@ -85,7 +90,7 @@ pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed,
 /// # Errors
 /// As [`remove`]. Trash that cannot be deleted is in the result.
 pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), Error> {
-    let removed = remove(pool, volume, Guard::Ask)?;
+    let removed = remove_volume(pool, volume, Guard::Ask, false)?;
     let own: BTreeSet<OperationId> = pool.store().read(|rows| {
         let operations = rows.operations(volume, usize::MAX)?;
         let line = operations.first().map(|last| last.line);
@@ -96,7 +101,7 @@ pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), E
     let mut entries = pool.trash(true)?;
     entries.retain(|entry| own.contains(&entry.operation));
     let collected = collect(pool, &entries, entries.clone(), false)?;
-    Ok((Removed { kept: false, ..removed }, collected))
+    Ok((removed, collected))
 }
 
 pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {

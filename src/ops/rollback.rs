@@ -134,6 +134,7 @@ pub(super) fn keep(
             author: author.clone(),
             date: now,
             code,
+            forgotten: false,
         };
         let tag = TagRecord {
             volume: volume.clone(),

@@ -186,7 +186,7 @@ fn reverse_all(
 
 /// Tells of a step that was taken, and of the next one.
 fn told(pool: &Pool, verb: Verb, step: &Step, disruption: &Disruption) -> Undone {
-    let Step { operation, number, summary } = step;
+    let Step { operation, number, summary, .. } = step;
     let volume = name_before(operation);
     let around = pool.store().read(|rows| {
         let stack = UndoStack::read(&rows, &volume)?;
@@ -275,15 +275,15 @@ fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> R
         let commits = rows.commits(volume)?.into_iter().map(Row::Commit);
         let branches = rows.branches(volume)?.into_iter().map(Row::Branch);
         let tags = rows.tags(volume)?.into_iter().map(Row::Tag);
-        let (mut there, mut named) = (BTreeSet::new(), BTreeMap::new());
+        let (mut there, mut with_data, mut named) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let mut set = |row: &Row, is_there: bool| {
             let (name, commit) = match row {
                 Row::Commit(commit) if commit.volume == *volume => {
-                    if is_there {
-                        there.insert(commit.id.clone())
-                    } else {
-                        there.remove(&commit.id)
+                    let put = |set: &mut BTreeSet<CommitId>, is_in: bool| {
+                        if is_in { set.insert(commit.id.clone()) } else { set.remove(&commit.id) }
                     };
+                    put(&mut there, is_there);
+                    put(&mut with_data, is_there && !commit.forgotten);
                     (format!("commit {}", commit.id.short()), commit.parent.clone())
                 }
                 Row::Branch(branch) if branch.volume == *volume => {
@@ -294,14 +294,20 @@ fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> R
                 }
                 _ => return,
             };
-            named.insert(name, commit.filter(|_| is_there));
+            let is_child = matches!(row, Row::Commit(_));
+            named.insert(name, commit.filter(|_| is_there).map(|id| (id, is_child)));
         };
         commits.chain(branches).chain(tags).for_each(|row| set(&row, true));
         for change in changes {
             change.before.iter().for_each(|row| set(row, false));
             change.after.iter().for_each(|row| set(row, true));
         }
-        let lost = |commit: &Option<CommitId>| commit.as_ref().filter(|id| !there.contains(*id)).cloned();
+        // A child needs the record of its parent, a branch or a tag needs the data.
+        let lost = |commit: &Option<(CommitId, bool)>| {
+            let (id, is_child) = commit.as_ref()?;
+            let is_there = if *is_child { there.contains(id) } else { with_data.contains(id) };
+            (!is_there).then(|| id.clone())
+        };
         if let Some((name, id)) = named.iter().find_map(|(name, commit)| Some((name, lost(commit)?))) {
             return Ok(Some(format!("{name} needs commit {}, which would not be there", id.short())));
         }

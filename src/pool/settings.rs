@@ -1,7 +1,7 @@
 //! The settings of `dvol config`: of the whole pool, or of one volume, which takes precedence.
 
 use crate::error::Error;
-use crate::model::{Quiesce, VolumeName, one_of};
+use crate::model::{Keep, Quiesce, VolumeName, one_of};
 use crate::store::Rows;
 
 /// One setting.
@@ -37,7 +37,7 @@ const LINE: Values = Values::Text("any text in one line", is_line);
 const COMMAND: Values = Values::Text("a command for sh -c in one line, or nothing", is_line);
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 15] = [
     Setting {
         key: "checksums",
         about: "who takes the checksums of a commit for fsck --deep: the driver (background), or the \
@@ -45,6 +45,15 @@ pub const SETTINGS: [Setting; 14] = [
         default: "background",
         is_global: false,
         values: Values::Words(&["background", "commit", "off"]),
+    },
+    Setting {
+        key: "commits.keep",
+        about: "which commits keep their data when a new one is made; heads and tagged commits always do",
+        default: "",
+        is_global: false,
+        values: Values::Text("rules such as last=20,daily=7,within=2d, or nothing to keep all", |text| {
+            Keep::parse(text).is_some()
+        }),
     },
     Setting {
         key: "containers.post-commit",

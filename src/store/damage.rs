@@ -29,7 +29,16 @@ fn volume(number: u32) -> (VolumeRecord, BranchRecord, CommitRecord) {
     let branch = BranchRecord { volume: name.clone(), name: branch, head: Some(id.clone()), created };
     let author = Signature { name: "Ada".to_owned(), email: String::new() };
     let message = format!("number {number}");
-    let commit = CommitRecord { volume: name, id, parent: None, message, author, date: created, code: None };
+    let commit = CommitRecord {
+        volume: name,
+        id,
+        parent: None,
+        message,
+        author,
+        date: created,
+        code: None,
+        forgotten: false,
+    };
     (volume, branch, commit)
 }
 

@@ -8,6 +8,7 @@ mod cases;
 mod driver;
 mod ensure;
 mod entries;
+mod forget;
 mod gc;
 mod held;
 mod model;

@@ -35,6 +35,9 @@ pub(in crate::cli) fn run(session: &Session, args: &ListArgs) -> Outcome {
     }
     if listing.volumes.is_empty() && session.is_text() && !session.globals.quiet {
         say("hint", "the pool has no volumes; create one: dvol init NAME");
+        if !ops::deleted_volumes(&session.pool)?.is_empty() {
+            say("hint", "trash has deleted volumes: dvol list --deleted");
+        }
     }
     session.print(&listing)?;
     Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ mod doctor;
 mod du;
 mod ensure;
 mod export;
+mod forget;
 mod fsck;
 mod gc;
 mod help;
@@ -107,6 +108,7 @@ verbs! {
         #[command(visible_alias = "describe")]
         Inspect(inspect::InspectArgs),
         Du(du::DuArgs),
+        Forget(forget::ForgetArgs),
         Gc(gc::GcArgs),
         Fsck(fsck::FsckArgs),
         Doctor(doctor::DoctorArgs),

@@ -9,7 +9,7 @@ use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::error::Error;
-use crate::model::{VolumeName, format_size};
+use crate::model::VolumeName;
 use crate::ops::{self, Guard};
 
 /// Delete a volume with all its branches and commits
@@ -54,9 +54,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     session.done(&removed)?;
     if removed.kept && session.is_text() && !session.globals.quiet {
         say("hint", &format!("undo this: dvol undo {volume}"));
-        let trash = ops::gc(&session.pool, Some(&volume), true, true)?;
-        let size = format_size(trash.bytes);
-        say("hint", &format!("free the {size} that trash keeps of it: dvol gc --all {volume}"));
+        say("hint", &format!("free its disk space, so that it cannot come back: dvol gc --all {volume}"));
     }
     Ok(ExitCode::SUCCESS)
 }

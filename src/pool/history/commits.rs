@@ -1,6 +1,6 @@
-//! The commits of a volume: those that have a record, and dropped ones whose trees trash still
-//! holds. The operation log keeps the records of dropped commits, so they can be named, read and
-//! restored.
+//! The commits of a volume: those that have a record, and dropped ones. The trees of dropped and of
+//! forgotten commits are in trash, as long as that holds them. The operation log keeps the records
+//! of dropped commits, so they can be named, read and restored.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -48,14 +48,14 @@ pub(crate) struct Commits<'r> {
     dropped: OnceCell<HashMap<CommitId, Dropped>>,
 }
 
-/// A commit that an operation dropped.
+/// A commit that an operation dropped or forgot.
 struct Dropped {
     commit: CommitRecord,
     /// The name that the volume had then.
     named: VolumeName,
     /// Place of its tree afterwards, relative to the pool; `None` if that is not known.
     tree: Option<PathBuf>,
-    /// Number of the operation that dropped it.
+    /// Number of the operation that moved its tree away.
     operation: u64,
     summary: String,
 }
@@ -82,28 +82,37 @@ impl<'r> Commits<'r> {
     /// Finds a commit and its tree. `named` is what the caller called it, for errors.
     ///
     /// # Errors
-    /// [`Error::Dropped`] when trash no longer holds its tree; and when the metadata cannot be
-    /// read.
+    /// [`Error::Dropped`] or [`Error::Forgotten`] when trash no longer holds its tree; and when the
+    /// metadata cannot be read.
     pub(crate) fn find(
         &self,
         layout: &Layout,
         id: &CommitId,
         named: &dyn fmt::Display,
     ) -> Result<Option<Found>, Error> {
-        if let Some(commit) = self.rows.commit(&self.volume, id)? {
-            return Ok(Some(kept(commit)));
+        let record = self.rows.commit(&self.volume, id)?;
+        if let Some(commit) = record.as_ref().filter(|commit| !commit.forgotten) {
+            return Ok(Some(kept(commit.clone())));
         }
-        let Some(dropped) = self.dropped()?.get(id) else { return Ok(None) };
-        let gone = || Error::Dropped {
-            revision: named.to_string(),
-            volume: self.volume.clone(),
-            id: id.clone(),
-            operation: dropped.operation,
-            summary: dropped.summary.clone(),
+        let Some(dropped) = self.dropped()?.get(id) else {
+            let unknown = |commit: &CommitRecord| {
+                Error::Damaged(format!("nothing says where the data of {} is", commit.id))
+            };
+            return record.as_ref().map_or(Ok(None), |commit| Err(unknown(commit)));
+        };
+        let gone = || {
+            let (volume, id, operation) = (self.volume.clone(), id.clone(), dropped.operation);
+            let summary = dropped.summary.clone();
+            match &record {
+                Some(_) => Error::Forgotten { volume, id, operation, summary },
+                None => Error::Dropped { revision: named.to_string(), volume, id, operation, summary },
+            }
         };
         let (tree, home) = self.tree_of(dropped)?.ok_or_else(gone)?;
         match disk::inode(&layout.full(&tree))? {
-            Some(_) => Ok(Some(Found { commit: dropped.commit.clone(), tree, home })),
+            Some(_) => {
+                Ok(Some(Found { commit: record.unwrap_or_else(|| dropped.commit.clone()), tree, home }))
+            }
             None => Err(gone()),
         }
     }
@@ -133,7 +142,7 @@ impl<'r> Commits<'r> {
             }
             let Some(other) = commit_at(named, &place) else { return Ok(None) };
             home = Home::Amended;
-            if self.rows.commit(&self.volume, &other)?.is_some() {
+            if self.rows.commit(&self.volume, &other)?.is_some_and(|commit| !commit.forgotten) {
                 return Ok(Some((layout::commit_tree(&self.volume, &other), home)));
             }
             let Some(next) = self.dropped()?.get(&other) else { return Ok(None) };
@@ -157,13 +166,21 @@ impl<'r> Commits<'r> {
                 operation.plan.changes.iter().any(is_it)
             };
             for change in &operation.plan.changes {
-                let (Some(Row::Commit(commit)), None) = (&change.before, &change.after) else { continue };
-                // A rename makes the same commit under the other name.
-                if found.contains_key(&commit.id) || comes(&commit.id) {
+                let Some(Row::Commit(commit)) = &change.before else { continue };
+                let goes = match &change.after {
+                    // A rename makes the same commit under the other name.
+                    None => !comes(&commit.id),
+                    Some(Row::Commit(after)) => after.forgotten && !commit.forgotten,
+                    Some(_) => false,
+                };
+                // What was forgotten before it was dropped is where the older operation moved it.
+                let is_known = |known: &Dropped| known.tree.is_some() || !known.commit.forgotten;
+                if !goes || found.get(&commit.id).is_some_and(is_known) {
                     continue;
                 }
+                let record = found.get(&commit.id).map_or(commit, |known: &Dropped| &known.commit).clone();
                 let dropped = Dropped {
-                    commit: CommitRecord { volume: self.volume.clone(), ..commit.clone() },
+                    commit: CommitRecord { volume: self.volume.clone(), ..record },
                     named: commit.volume.clone(),
                     tree: place_after(operation, commit),
                     operation: operation.number,
@@ -176,8 +193,9 @@ impl<'r> Commits<'r> {
     }
 }
 
-/// Plans to restore a dropped commit and its dropped ancestors. Returns the trees that must be
-/// copied before the operation is published.
+/// Plans to restore a dropped or forgotten commit, and its dropped ancestors. An ancestor whose
+/// data is gone comes back as a forgotten one. Returns the trees that must be copied before the
+/// operation is published.
 pub(crate) fn bring_back(
     rows: &Rows<'_>,
     draft: &mut PlanBuilder<'_>,
@@ -185,26 +203,52 @@ pub(crate) fn bring_back(
 ) -> Result<Vec<Fill>, Error> {
     let (commits, layout) = (Commits::new(*rows, &found.commit.volume), draft.layout);
     let mut fills = Vec::new();
-    let mut next = Some(found.clone());
-    while let Some(Found { commit, tree, home }) = next {
+    let mut next = Some((found.commit.clone(), Some((found.tree.clone(), found.home))));
+    while let Some((commit, tree)) = next {
         let place = layout::commit_tree(&commit.volume, &commit.id);
-        match home {
-            Home::Volume => break,
-            Home::Trash => draft.relocate(tree, place)?,
-            Home::Amended => {
+        let forgotten = tree.is_none();
+        match tree {
+            Some((_, Home::Volume)) => break,
+            Some((tree, Home::Trash)) => draft.relocate(tree, place)?,
+            Some((tree, Home::Amended)) => {
                 fills.push(Fill { source: layout.full(&tree), staged: draft.bring_in(place)? });
             }
+            None => {}
         }
-        let missing = |parent: &CommitId| {
-            Error::Damaged(format!("commit {parent}, which {} is based on, has no record", commit.id))
+        let parent = commit.parent.clone();
+        let after = Row::Commit(CommitRecord { forgotten, ..commit.clone() });
+        let before = rows.commit(&commit.volume, &commit.id)?.map(Row::Commit);
+        draft.change(RowChange { before, after: Some(after) });
+        next = match parent {
+            Some(parent) if rows.commit(&commit.volume, &parent)?.is_none() => {
+                Some(dropped_parent(&commits, layout, &parent, &commit)?)
+            }
+            _ => None,
         };
-        next = match &commit.parent {
-            Some(parent) => Some(commits.find(layout, parent, parent)?.ok_or_else(|| missing(parent))?),
-            None => None,
-        };
-        draft.change(RowChange::insert(Row::Commit(commit)));
     }
     Ok(fills)
+}
+
+/// A commit, and its tree with the kind of place, if that is not gone.
+type Returning = (CommitRecord, Option<(PathBuf, Home)>);
+
+/// Finds a dropped commit that another one is based on.
+fn dropped_parent(
+    commits: &Commits<'_>,
+    layout: &Layout,
+    parent: &CommitId,
+    child: &CommitRecord,
+) -> Result<Returning, Error> {
+    match commits.find(layout, parent, parent) {
+        Ok(Some(Found { commit, tree, home })) => Ok((commit, Some((tree, home)))),
+        Err(error) if !matches!(error, Error::Dropped { .. } | Error::Forgotten { .. }) => Err(error),
+        _ => match commits.dropped_record(parent)? {
+            Some(record) => Ok((record, None)),
+            None => {
+                Err(Error::Damaged(format!("commit {parent}, which {} is based on, has no record", child.id)))
+            }
+        },
+    }
 }
 
 /// Finds the tree of a commit that has a record.
@@ -258,6 +302,7 @@ pub fn taken_from_trash(layout: &Layout, operation: &Operation) -> Result<Option
     let Some(place) = deleted_volume(layout, operation)? else { return Ok(None) };
     for change in &operation.plan.changes {
         if let (Some(Row::Commit(commit)), None) = (&change.before, &change.after)
+            && !commit.forgotten
             && disk::inode(&layout.full(&place).join(layout::COMMITS).join(commit.id.as_str()))?.is_none()
         {
             return Ok(Some(commit.id.clone()));

@@ -25,8 +25,8 @@ impl Pool {
         if found.is_empty() { Err(Error::NoProject(project.clone())) } else { Ok(found) }
     }
 
-    /// Lists the volumes of a compose project, and those that were deleted, sorted. The engine knows
-    /// no project of a deleted volume: the name and the operation log decide.
+    /// Lists the volumes of a compose project and those that were deleted, sorted. The engine knows
+    /// no project of a deleted volume: its name and the operation log decide.
     ///
     /// # Errors
     /// As [`Pool::volumes_of_project`].

@@ -34,6 +34,27 @@ impl Pool {
         Lookup { layout: &self.layout, rows, volume: other.as_ref().unwrap_or(volume), revision }.resolve()
     }
 
+    /// Resolves `revision` as [`Pool::resolve`] does, to the record of a commit whose tree may be
+    /// gone.
+    ///
+    /// # Errors
+    /// As [`Pool::resolve`].
+    pub fn resolve_record(
+        &self,
+        rows: &Rows<'_>,
+        volume: &VolumeRecord,
+        revision: &Revision,
+    ) -> Result<CommitRecord, Error> {
+        match self.resolve(rows, volume, revision) {
+            Ok(found) => Ok(found.commit),
+            Err(Error::Forgotten { volume, id, operation, summary }) => {
+                let gone = || Error::Forgotten { volume: volume.clone(), id: id.clone(), operation, summary };
+                rows.commit(&volume, &id)?.ok_or_else(gone)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns the record of a commit of `volume`, dropped or not.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::commits::MAX_PAST_OPERATIONS;
 use crate::error::Error;
-use crate::model::{Operation, VolumeName};
+use crate::model::{Joint, Operation, Verb, VolumeName};
 use crate::pool::Pool;
 use crate::store::{Rows, StoreError};
 
@@ -25,6 +25,10 @@ pub struct Step {
     pub number: u64,
     /// What that operation did.
     pub summary: String,
+    /// The verb of that operation.
+    pub verb: Verb,
+    /// The group that it belonged to.
+    pub joint: Option<Joint>,
 }
 
 /// What can be undone and redone on the volumes that had one name.
@@ -48,7 +52,9 @@ struct Line {
 impl Step {
     /// Takes an operation as it is.
     pub fn own(operation: Operation) -> Self {
-        Step { number: operation.number, summary: operation.summary.clone(), operation }
+        let (number, verb) = (operation.number, operation.verb);
+        let (summary, joint) = (operation.summary.clone(), operation.joint.clone());
+        Step { operation, number, summary, verb, joint }
     }
 }
 
@@ -105,9 +111,16 @@ impl UndoStack {
         self.lines.iter().rev().flat_map(|line| line.done.iter().rev())
     }
 
+    /// Returns what the next undo takes back, unless that only makes the first volume of the name.
+    pub fn next_undo_of_project(&self) -> Option<&Step> {
+        let mut steps = self.done_steps();
+        let (next, before) = (steps.next()?, steps.next());
+        (next.verb != Verb::Init || before.is_some_and(|before| before.verb == Verb::Remove)).then_some(next)
+    }
+
     /// Returns the newest step that was made on several volumes together.
     pub fn newest_joint(&self) -> Option<&Step> {
-        self.done_steps().find(|step| step.operation.joint.is_some())
+        self.done_steps().find(|step| step.joint.is_some())
     }
 
     /// Returns the last operation if it is neither an undo nor a redo, so that nothing is left to
@@ -142,7 +155,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Instant, Phase, Plan, Verb};
+    use crate::model::{Instant, Phase, Plan};
 
     fn operation(number: u64, undoes: Option<u64>) -> Operation {
         Operation {

@@ -1,6 +1,7 @@
 //! The plan that undoes an operation: its rows reversed, and its moves reversed with what trash
 //! has. What cannot be undone is refused here, before anything changes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -42,9 +43,14 @@ pub fn plan_undo(
         reason,
     };
     let mut touched = UndoPlan::default();
+    let lost = lost_data(pool, operation)?;
     for change in operation.plan.changes.iter().rev() {
         let back = change.reversed();
         let Some(row) = change.after.as_ref().or(change.before.as_ref()) else { continue };
+        if matches!(row, Row::Commit(commit) if lost.contains(&layout::commit_tree(&commit.volume, &commit.id)))
+        {
+            continue;
+        }
         let now = rows.row_like(row)?;
         if matches!(row, Row::CurrentVolume(_)) {
             // The current volume was chosen again since: that choice stays.
@@ -94,6 +100,7 @@ pub fn plan_undo(
     touched.discards = true;
     for step in operation.plan.install.iter().rev() {
         match step {
+            Move::Rename { from, .. } if lost.contains(from) => {}
             // What came out of trash goes back there, so that the operation that dropped it can
             // still be undone.
             Move::Rename { from, to, .. } if is_private(from) && !from.starts_with(layout::TRASH) => {
@@ -127,7 +134,7 @@ pub fn plan_undo(
     }
     for step in operation.plan.retire.iter().rev() {
         match step {
-            Move::Rename { from, .. } if exchanged.contains(&from) => {}
+            Move::Rename { from, .. } if exchanged.contains(&from) || lost.contains(from) => {}
             Move::Rename { from, to, .. } => {
                 gone(to)?;
                 draft.relocate(to.clone(), from.clone())?;
@@ -143,6 +150,32 @@ pub fn plan_undo(
     draft.undoes(operation);
     draft.move_head(operation.head_before.clone());
     Ok(touched)
+}
+
+/// Returns the places of the commits that an operation forgot beside what it was made for, if trash
+/// no longer holds them: they stay forgotten.
+fn lost_data(pool: &Pool, operation: &Operation) -> Result<BTreeSet<PathBuf>, Error> {
+    let forgets = |change: &RowChange| match (&change.before, &change.after) {
+        (Some(Row::Commit(before)), Some(Row::Commit(after))) if after.forgotten && !before.forgotten => {
+            Some(layout::commit_tree(&after.volume, &after.id))
+        }
+        _ => None,
+    };
+    let changes = &operation.plan.changes;
+    let forgotten: BTreeSet<PathBuf> = changes.iter().filter_map(forgets).collect();
+    let mut lost = BTreeSet::new();
+    if forgotten.len() == changes.len() {
+        return Ok(lost);
+    }
+    for step in operation.plan.install.iter().chain(&operation.plan.retire) {
+        if let Move::Rename { from, to, .. } = step
+            && forgotten.contains(from)
+            && disk::inode(&pool.layout().full(to))?.is_none()
+        {
+            lost.insert(from.clone());
+        }
+    }
+    Ok(lost)
 }
 
 /// Plans a new running point: the old link was not kept.

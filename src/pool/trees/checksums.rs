@@ -111,6 +111,7 @@ impl Checksums<'_> {
         })?;
         let mut missing: Vec<CommitRecord> = commits
             .iter()
+            .filter(|commit| !commit.forgotten)
             .filter(|commit| !has_checksums(&self.pool.layout.checksums_of(&commit.volume, &commit.id)))
             .cloned()
             .collect();
@@ -143,7 +144,9 @@ impl Checksums<'_> {
         let summed =
             sum_tree(&tree, &cancel, &mut known, &mut |entry| writer.push(entry).at("write", &fresh));
         let is_there = |commit: &CommitRecord| {
-            self.pool.store.read(|rows| Ok::<_, Error>(rows.commit(&commit.volume, &commit.id)?.is_some()))
+            self.pool.store.read(|rows| {
+                Ok::<_, Error>(rows.commit(&commit.volume, &commit.id)?.is_some_and(|now| !now.forgotten))
+            })
         };
         if summed.is_err() || cancel.load(std::sync::atomic::Ordering::Relaxed) || !is_there(commit)? {
             disk::remove_file(&fresh)?;

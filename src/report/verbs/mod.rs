@@ -11,6 +11,7 @@ mod diff;
 mod doctor;
 mod du;
 mod ensure;
+mod forget;
 mod fsck;
 mod gc;
 mod init;

@@ -52,7 +52,6 @@ fn verbs_that_make_and_change_say_what_they_did() {
             &["config", "-C", "db", "containers.quiesce", "pause"],
             &["run", "--rollback", "db", "--", "true"],
             &["rm", "-f", "twin"],
-            &["list", "--deleted"],
             &["undo", "twin"],
             &["fsck"],
         ],

@@ -105,3 +105,39 @@ fn resets_in_a_loop_never_fill_the_file_system() {
     assert_eq!(fs::read(&data).unwrap()[0], 7);
     pool.ok(["fsck"]);
 }
+
+#[test]
+fn what_is_refused_for_lack_of_space_names_commands_and_they_free_what_they_say() {
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 24) else { return };
+    let pool = Pool::inside(&small.path());
+    pool.ok(["init", "db"]);
+    let data = pool.file("db", "data");
+    let write = |byte: u8| fs::write(&data, vec![byte; 5 << 20]).unwrap();
+    for byte in 1..=2 {
+        write(byte);
+        pool.ok(["commit", "-m", &byte.to_string()]);
+    }
+    write(3);
+    let full = |first: &str| {
+        let said =
+            pool.fails(1, ["commit", "-m", "more"], "not enough space in the pool: the copy takes 5.0 MiB");
+        let hint = said.lines().find(|line| line.starts_with("hint: free")).unwrap();
+        assert!(hint.contains(first), "{said}");
+        assert!(said.contains("dvol du --all"), "{said}");
+        let sizes = said.split(" MiB").filter_map(|part| part.rsplit(' ').next()?.parse::<f32>().ok());
+        assert!(sizes.count() >= 3, "{said}");
+    };
+    full(
+        "free 5.0 MiB of 1 old commit; the log still shows them: dvol forget --keep-last 1 db && dvol gc --all db",
+    );
+    pool.ok(["forget", "--keep-last", "1", "db"]);
+    full("free 5.0 MiB, after which no earlier operation can be undone: dvol gc --all");
+    let free = || dvol::sys::tree::free_space(&pool.root()).unwrap();
+    let before = free();
+    pool.ok(["gc", "--all", "-f", "db"]);
+    assert!(free() - before >= 5 << 20);
+    pool.ok(["commit", "-m", "more"]);
+    pool.ok(["rm", "--purge", "-f", "db"]);
+    assert!(free() - before >= 14 << 20);
+    pool.ok(["fsck"]);
+}

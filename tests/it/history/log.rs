@@ -125,6 +125,7 @@ fn lengthen(pool: &Pool, volume: &str, commits: u32) {
                     author: Signature { name: "Ada".into(), email: String::new() },
                     date: Instant { micros: 1_714_560_000_000_000 + i64::from(number), offset: 0 },
                     code: None,
+                    forgotten: false,
                 })))?;
                 parent =
                     Some(format!("{:032x}", u128::from(number.reverse_bits()) << 64 | 1).parse().unwrap());

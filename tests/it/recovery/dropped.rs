@@ -137,14 +137,75 @@ fn a_commit_that_is_there_goes_before_a_dropped_one() {
     pool.fails(1, ["rev-parse", "ffff"], "ffff");
 }
 
+/// Checks that each commit that the reflog prints resolves, by its id and by `HEAD@{N}`.
+fn resolves_all(pool: &Pool, volume: &str) {
+    let entries = json_lines(&pool.ok(["reflog", "--format", "json", volume]));
+    let mut resolved = 0;
+    for entry in entries.iter().filter(|entry| entry["head"].is_u64()) {
+        let Some(id) = entry["after"].as_str() else { continue };
+        let name = format!("HEAD@{{{}}}", entry["head"]);
+        for name in [name.as_str(), id, &id[..8]] {
+            assert_eq!(pool.ok(["rev-parse", "-C", volume, name]).trim(), id, "{name}: {entry}");
+        }
+        resolved += 1;
+    }
+    assert!(resolved > 2, "{entries:?}");
+}
+
 #[test]
-fn another_volume_of_the_same_name_has_other_commits() {
+fn what_reflog_prints_resolves_also_when_the_volume_was_deleted_and_made_again() {
     let (pool, ids) = reset_to_the_first();
+    pool.ok(["undo", "db"]);
+    resolves_all(&pool, "db");
     pool.ok(["rm", "-f", "db"]);
     pool.ok(["init", "db"]);
-    pool.fails(1, ["show", &ids[3], "db"], &ids[3]);
-    pool.ok(["rename", "db", "old"]);
+    resolves_all(&pool, "db");
+    assert_eq!(pool.ok(["rev-parse", "HEAD@{1}"]).trim(), ids[3]);
+    assert_eq!(subjects(&pool, &["HEAD@{1}"]), "four three two one ");
+    pool.ok(["clone", "db:HEAD@{1}", "copy"]);
+    assert_eq!(pool.read("copy", "state"), "four");
+    // A reset brings it back with what it is based on; the rest of the deleted volume stays whole.
+    pool.ok(["reset", "--hard", &ids[2]]);
+    assert_eq!((pool.read("db", "state"), subjects(&pool, &[])), ("three".into(), "three two one ".into()));
+    pool.ok(["fsck"]);
+    pool.fails(1, ["undo", "db", "--as", "old"], "was brought back since");
+    for expected in ["reset", "init", "rm"] {
+        let said = pool.ok(["undo", "db"]);
+        assert!(said.contains(&format!("volume db: {expected}: ")), "{said}");
+    }
+    assert_eq!(
+        (pool.read("db", "state"), subjects(&pool, &["db"])),
+        ("four".into(), "four three two one ".into())
+    );
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn what_reflog_prints_resolves_also_after_a_rename() {
+    let (pool, ids) = reset_to_the_first();
+    pool.ok(["commit", "--amend", "-m", "first", "db"]);
+    pool.ok(["rename", "db", "shop"]);
+    resolves_all(&pool, "shop");
+    pool.ok(["reset", "--hard", &ids[3], "shop"]);
+    assert_eq!(pool.read("shop", "state"), "four");
+    pool.ok(["fsck"]);
+    // A new volume of the old name has nothing of that.
     pool.ok(["init", "db"]);
-    pool.commit("anew");
-    pool.fails(1, ["show", &ids[0], "db"], &ids[0]);
+    pool.fails(1, ["show", &ids[3], "db"], &ids[3]);
+}
+
+#[test]
+fn a_commit_comes_back_though_the_data_of_what_it_is_based_on_is_gone() {
+    let (pool, ids) = reset_to_the_first();
+    pool.ok(["reset", "--hard", &ids[2]]);
+    pool.ok(["forget", &ids[1], &ids[0], "db"]);
+    pool.ok(["gc", "--all", "-f"]);
+    pool.ok(["commit", "-m", "more"]);
+    pool.ok(["rm", "-f", "db"]);
+    pool.ok(["init", "db"]);
+    pool.ok(["reset", "--hard", &ids[2]]);
+    assert_eq!(pool.read("db", "state"), "three");
+    let log = pool.ok(["log", "--oneline", "--decorate"]);
+    assert_eq!(log.matches("forgotten").count(), 2, "{log}");
+    pool.ok(["fsck"]);
 }

@@ -3,6 +3,7 @@
 mod dropped;
 mod ensure;
 mod failure;
+mod forget;
 mod fsck;
 mod immovable;
 mod left_behind;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::harness::Pool;
+use crate::harness::{Pool, json_lines};
 
 /// Ten o'clock, when the harness's clock begins, in seconds since the epoch.
 const FIRST_OF_MAY_2024: u64 = 1_714_557_600;
@@ -77,4 +77,69 @@ fn what_becomes_too_old_goes_with_the_next_operation() {
     age(&pool, 8);
     pool.ok(["commit", "-m", "Three"]);
     assert!(entries(&pool).is_empty());
+}
+
+#[test]
+fn all_trash_goes_only_when_confirmed_and_that_of_one_volume_alone() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["clone", "db", "other"]);
+    for volume in ["db", "other"] {
+        pool.write(volume, "state", "changed");
+        pool.ok(["reset", "--hard", "HEAD", volume]);
+    }
+    assert_eq!(entries(&pool).len(), 2);
+    let said = pool.fails(1, ["gc", "--all"], "refusing to delete all trash without confirmation");
+    assert!(said.contains("confirm with -f"), "{said}");
+    assert_eq!(entries(&pool).len(), 2);
+    let said = pool.run(["gc", "db"]);
+    assert!(said.out.contains("Freed nothing\nKept ") && said.err.contains("dvol gc --all db"), "{said:?}");
+    pool.ok(["gc", "--all", "-f", "db"]);
+    assert_eq!(entries(&pool).len(), 1);
+    pool.fails(1, ["undo", "db"], "deleted from trash for good");
+    pool.ok(["undo", "other"]);
+    pool.ok(["rm", "-f", "other"]);
+    // Also of a volume that is deleted.
+    pool.ok(["gc", "--all", "-f", "other"]);
+    assert!(entries(&pool).is_empty());
+    pool.fails(1, ["gc", "nothing"], "does not exist");
+}
+
+#[test]
+fn a_purged_volume_leaves_nothing_in_trash_and_says_so_when_undone() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    pool.fails(1, ["rm", "--purge", "db"], "refusing to delete volume db for good without confirmation");
+    pool.ok(["rm", "--purge", "-f", "db"]);
+    assert!(entries(&pool).is_empty() && !pool.root().join("db").exists() && pool.staging().is_empty());
+    assert_eq!(pool.ok(["list", "--deleted", "--format", "json"]), "");
+    pool.fails(1, ["undo", "db"], "deleted from trash for good");
+    pool.ok(["fsck"]);
+}
+
+#[test]
+fn trash_is_shown_wherever_space_is() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    let du = pool.ok(["du", "db"]);
+    assert!(du.contains("trash of 1 operation\n"), "{du}");
+    pool.ok(["clone", "db", "other"]);
+    let removed = pool.run(["rm", "-f", "db"]);
+    assert!(
+        removed.err.contains("free its disk space, so that it cannot come back: dvol gc --all db"),
+        "{removed:?}"
+    );
+    let all = json_lines(&pool.ok(["du", "--all", "--format", "json"]));
+    let [gone, other, sum] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(
+        (&gone["volume"], &gone["deleted"], &gone["operations"]),
+        (&"db".into(), &true.into(), &2.into())
+    );
+    assert_eq!((&other["branches"], &other["commits"]), (&1.into(), &1.into()));
+    assert_eq!(sum["volume"], serde_json::Value::Null);
+    for key in ["branch_bytes", "commit_bytes", "trash_bytes", "total_bytes"] {
+        let number = |entry: &serde_json::Value| entry[key].as_u64().unwrap();
+        assert_eq!(number(sum), number(gone) + number(other), "{key}");
+    }
+    let text = pool.ok(["du", "--all"]);
+    assert!(text.contains("  db (deleted)\n") && text.contains("  all volumes\n"), "{text}");
 }

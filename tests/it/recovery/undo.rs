@@ -115,9 +115,9 @@ fn a_new_operation_after_an_undo_leaves_nothing_to_redo() {
     assert!(said.contains("came after the last undo") && said.contains("dvol reflog"), "{said}");
     // By its number the undo can be undone all the same, and that is an operation of its own.
     pool.ok(["undo", "db"]);
+    pool.fails(1, ["undo", "--operation", "5", "db"], "is undone already");
     pool.ok(["undo", "--operation", "4", "db"]);
     assert_eq!(pool.ok(["log", "--format", "{subject}", "db"]), "two\none\n");
-    pool.fails(1, ["undo", "--operation", "5", "db"], "is undone already");
 }
 
 #[test]

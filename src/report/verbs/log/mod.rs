@@ -148,6 +148,9 @@ fn names(entry: &LogEntry, current: &BranchName) -> String {
     if entry.dropped {
         names.push(format!("{RED}dropped{RED:#}"));
     }
+    if entry.forgotten {
+        names.push(format!("{RED}forgotten{RED:#}"));
+    }
     if names.is_empty() {
         return String::new();
     }

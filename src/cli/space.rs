@@ -1,0 +1,40 @@
+//! Hints for a pool without space: the commands that free some, each with how much.
+
+use crate::model::{Keep, count, format_size};
+use crate::ops::{self, Chosen};
+use crate::pool::Pool;
+
+/// Names the command that shows where space goes.
+pub(super) const LOOK: &str = "see what takes the space: dvol du --all";
+
+/// Names the commands that free space in the pool, those that lose least first.
+pub(super) fn ways(pool: &Pool) -> Vec<String> {
+    let mut found = Vec::new();
+    let freed = |all| ops::gc(pool, None, all, true).map(|collected| collected.bytes).unwrap_or_default();
+    let (expired, trash) = (freed(false), freed(true));
+    if expired > 0 {
+        found.push(format!("free {} of expired trash: dvol gc", format_size(expired)));
+    }
+    if trash > expired {
+        let size = format_size(trash);
+        found.push(format!("free {size}, after which no earlier operation can be undone: dvol gc --all"));
+    }
+    found.extend(old_commits(pool));
+    found.push(format!("{LOOK}; free all of a volume: dvol rm --purge VOLUME"));
+    found
+}
+
+/// Names the command that frees most by forgetting all but the newest commit of a volume.
+fn old_commits(pool: &Pool) -> Option<String> {
+    let keep = Chosen::Beyond(Keep { last: 1, ..Keep::default() });
+    let volumes = pool.store().read(|rows| rows.volumes()).ok()?;
+    let forgotten =
+        volumes.iter().filter_map(|volume| ops::forget(pool, Some(&volume.name), &keep, true).ok());
+    let most = forgotten.filter(|done| done.bytes > 0).max_by_key(|done| done.bytes)?;
+    let (size, volume) = (format_size(most.bytes), most.volume);
+    let commits = count(most.commits.len(), "old commit");
+    Some(format!(
+        "free {size} of {commits}; the log still shows them: \
+         dvol forget --keep-last 1 {volume} && dvol gc --all {volume}"
+    ))
+}

@@ -1,0 +1,227 @@
+//! `forget`, and the setting `commits.keep`: move the data of old commits to trash. Their records
+//! stay in history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::log::rfc3339;
+use crate::error::Error;
+use crate::layout;
+use crate::model::{
+    CommitId, CommitRecord, Instant, Keep, Revision, Row, RowChange, TagName, Verb, VolumeName,
+};
+use crate::pool::{PlanBuilder, Pool, Setting, existing, refuse_other};
+use crate::store::Rows;
+use crate::sys::tree;
+
+/// Which commits to forget.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Chosen {
+    /// These.
+    Revisions(Vec<Revision>),
+    /// All that no rule keeps.
+    Beyond(Keep),
+}
+
+/// A commit that was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForgottenCommit {
+    /// Its id.
+    pub id: CommitId,
+    /// The first line of its message.
+    pub subject: String,
+    /// When it was made; an RFC 3339 date in JSON.
+    #[serde(serialize_with = "rfc3339")]
+    pub date: Instant,
+    /// What its data takes, in bytes of disk.
+    pub bytes: u64,
+}
+
+/// What was forgotten, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForgetDone {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The commits, the newest first.
+    pub commits: Vec<ForgottenCommit>,
+    /// How many commits of the volume keep their data.
+    pub kept: usize,
+    /// What the data of the forgotten commits takes, in bytes of disk.
+    pub bytes: u64,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+}
+
+/// Moves the data of commits to trash. A head and a tagged commit are never forgotten.
+///
+/// # Errors
+/// When the volume or a revision does not exist, a revision names a commit that must keep its data,
+/// or a tree cannot be moved. Nothing is changed then.
+pub fn forget(
+    pool: &Pool,
+    volume: Option<&VolumeName>,
+    chosen: &Chosen,
+    dry_run: bool,
+) -> Result<ForgetDone, Error> {
+    let volume = pool.select(volume)?;
+    let look = |rows: &Rows<'_>| choose(pool, rows, &volume, chosen);
+    let (commits, kept) = pool.store().read(|rows| look(&rows))?;
+    if dry_run || commits.is_empty() {
+        return told(pool, volume, &commits, kept, dry_run);
+    }
+    let session = pool.begin(Verb::Forget, &volume)?;
+    let summary = |commits: &[CommitRecord]| match commits {
+        [one] => format!("forget: {}", one.id.short()),
+        all => format!("forget: {} commits", all.len()),
+    };
+    let (group, done) = session.intend(summary(&commits), |rows, draft| {
+        let (commits, kept) = look(rows)?;
+        let done = told(pool, volume.clone(), &commits, kept, false)?;
+        forget_commits(draft, commits)?;
+        Ok(done)
+    })?;
+    group.publish()?.finish();
+    Ok(done)
+}
+
+/// Plans to forget what the setting `commits.keep` does not keep beside the commit `new`, which
+/// becomes the head in place of `head`.
+pub(super) fn forget_by_setting(
+    rows: &Rows<'_>,
+    draft: &mut PlanBuilder<'_>,
+    volume: &VolumeName,
+    head: Option<&CommitId>,
+    new: (&CommitId, Instant),
+) -> Result<(), Error> {
+    let value = Setting::find("commits.keep")?.value(rows, Some(volume))?;
+    let keep = Keep::parse(&value).unwrap_or_default();
+    if keep.is_empty() {
+        return Ok(());
+    }
+    let mut held = held(rows, volume)?;
+    let branches = rows.branches(volume)?;
+    if let Some(head) = head
+        && branches.iter().filter(|branch| branch.head.as_ref() == Some(head)).count() == 1
+    {
+        held.heads.remove(head);
+    }
+    let commits = rows.commits(volume)?;
+    forget_commits(draft, beyond(&keep, &held, commits, Some(new)))
+}
+
+/// Plans to move the data of commits to trash.
+fn forget_commits(draft: &mut PlanBuilder<'_>, commits: Vec<CommitRecord>) -> Result<(), Error> {
+    for commit in commits {
+        let place = layout::commit_tree(&commit.volume, &commit.id);
+        let after = CommitRecord { forgotten: true, ..commit.clone() };
+        draft.change(RowChange::update(Row::Commit(commit), Row::Commit(after)));
+        draft.retire(place)?;
+    }
+    Ok(())
+}
+
+/// What must keep its data.
+struct Held {
+    /// The heads, each with the name of a branch.
+    heads: BTreeMap<CommitId, String>,
+    tags: BTreeMap<CommitId, Vec<TagName>>,
+}
+
+fn held(rows: &Rows<'_>, volume: &VolumeName) -> Result<Held, Error> {
+    let heads = rows.branches(volume)?.into_iter();
+    let heads = heads.filter_map(|branch| Some((branch.head?, branch.name.to_string()))).collect();
+    let mut tags: BTreeMap<CommitId, Vec<TagName>> = BTreeMap::new();
+    for tag in rows.tags(volume)? {
+        tags.entry(tag.commit).or_default().push(tag.name);
+    }
+    Ok(Held { heads, tags })
+}
+
+/// Lists the commits to forget, the newest first, and counts those that keep their data.
+fn choose(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    chosen: &Chosen,
+) -> Result<(Vec<CommitRecord>, usize), Error> {
+    let record = existing(rows, volume)?;
+    let held = held(rows, volume)?;
+    let all = rows.commits(volume)?;
+    let with_data = all.iter().filter(|commit| !commit.forgotten).count();
+    let mut goes = match chosen {
+        Chosen::Beyond(keep) => beyond(keep, &held, all, None),
+        Chosen::Revisions(revisions) => {
+            let mut goes = Vec::new();
+            let mut seen = BTreeSet::new();
+            for revision in revisions {
+                refuse_other(revision, volume)?;
+                let commit = pool.resolve_record(rows, &record, revision)?;
+                let cannot = |reason: String| Error::CannotForget {
+                    volume: volume.clone(),
+                    id: commit.id.clone(),
+                    reason,
+                };
+                if let Some(branch) = held.heads.get(&commit.id) {
+                    return Err(cannot(format!("it is the head of branch {branch}")));
+                }
+                if let Some(tag) = held.tags.get(&commit.id).and_then(|tags| tags.first()) {
+                    return Err(cannot(format!("tag {tag} names it")));
+                }
+                if rows.commit(volume, &commit.id)?.is_none() {
+                    return Err(cannot("an operation dropped it already".to_owned()));
+                }
+                if !commit.forgotten && seen.insert(commit.id.clone()) {
+                    goes.push(commit);
+                }
+            }
+            goes
+        }
+    };
+    goes.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
+    let kept = with_data - goes.len();
+    Ok((goes, kept))
+}
+
+/// Lists the commits that no rule keeps and nothing holds. `new` counts as one more commit.
+fn beyond(
+    keep: &Keep,
+    held: &Held,
+    mut commits: Vec<CommitRecord>,
+    new: Option<(&CommitId, Instant)>,
+) -> Vec<CommitRecord> {
+    commits.retain(|commit| !commit.forgotten);
+    commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
+    // A new commit is the newest, whatever its date says.
+    let first = new.map(|(_, date)| (date, Vec::new()));
+    let offset = usize::from(first.is_some());
+    let tags = |commit: &CommitRecord| held.tags.get(&commit.id).cloned().unwrap_or_default();
+    let dated: Vec<(Instant, Vec<TagName>)> =
+        first.into_iter().chain(commits.iter().map(|commit| (commit.date, tags(commit)))).collect();
+    let kept = keep.select(&dated);
+    let is_held =
+        |commit: &CommitRecord| held.heads.contains_key(&commit.id) || held.tags.contains_key(&commit.id);
+    let goes = commits.into_iter().zip(kept.into_iter().skip(offset));
+    goes.filter(|(commit, kept)| !kept && !is_held(commit)).map(|(commit, _)| commit).collect()
+}
+
+fn told(
+    pool: &Pool,
+    volume: VolumeName,
+    commits: &[CommitRecord],
+    kept: usize,
+    dry_run: bool,
+) -> Result<ForgetDone, Error> {
+    let mut told = Vec::new();
+    for commit in commits {
+        let place = pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
+        told.push(ForgottenCommit {
+            id: commit.id.clone(),
+            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            date: commit.date,
+            bytes: tree::measure_tree(&place)?.blocks,
+        });
+    }
+    let bytes = told.iter().map(|commit| commit.bytes).sum();
+    Ok(ForgetDone { volume, commits: told, kept, bytes, dry_run })
+}
