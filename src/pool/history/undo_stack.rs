@@ -177,8 +177,11 @@ mod tests {
         }
     }
 
+    /// The number of the operation that was made, and of the one to reverse.
+    type Numbers = Option<(u64, u64)>;
+
     /// The operations that the next undo and the next redo are about, and what they reverse.
-    fn next(log: &[(u64, Option<u64>)]) -> (Option<(u64, u64)>, Option<(u64, u64)>) {
+    fn next(log: &[(u64, Option<u64>)]) -> (Numbers, Numbers) {
         let stack = UndoStack::of(log.iter().map(|(number, undoes)| operation(*number, *undoes)));
         let told = |step: Option<&Step>| step.map(|step| (step.number, step.operation.number));
         (told(stack.next_undo()), told(stack.next_redo()))

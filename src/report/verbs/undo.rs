@@ -18,7 +18,7 @@ impl Text for Undone {
         };
         match &self.was {
             Some(was) => {
-                writeln!(out, "Brought back volume {was} as {volume}: operation {operation}, {summary}")?
+                writeln!(out, "Brought back volume {was} as {volume}: operation {operation}, {summary}")?;
             }
             None => writeln!(out, "{done} operation {operation} of volume {volume}: {summary}; {next}")?,
         }
