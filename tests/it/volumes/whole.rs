@@ -50,7 +50,7 @@ fn rename_takes_all_along() {
     pool.ok(["undo", "shop"]);
     assert_eq!(pool.ok(["log", "--format", "%s"]), "two\none\n");
     assert_eq!(pool.ok(["config", "-C", "db", "user.name"]), "Db\n");
-    pool.ok(["undo", "db"]);
+    pool.ok(["redo", "db"]);
     pool.ok(["reset", "--hard", "v1"]);
     let state = std::fs::read_to_string(pool.root().join("shop/running_point/state")).unwrap();
     assert_eq!(state, "one");
