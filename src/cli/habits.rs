@@ -41,7 +41,10 @@ const VERBS: &[(&[&str], &str)] = &[
         "list the files of a commit: dvol export VOLUME:REVISION - | tar -t",
     ),
     (&["count-objects", "df", "size"], "show what takes room: dvol du"),
-    (&["prune", "repack", "clear"], "empty the trash: dvol gc"),
+    (
+        &["prune", "repack", "clear"],
+        "drop the data of old commits: dvol forget; delete all trash: dvol gc --all",
+    ),
     (&["verify-pack", "check", "verify", "repair"], "check the pool, and repair it with --repair: dvol fsck"),
     (&["ps"], "list the volumes and their containers: dvol list"),
     (&["logs", "history"], "list the commits: dvol log"),
