@@ -126,7 +126,7 @@ fn after_an_undo_and_its_undo() {
     scene.ok(&["undo", "db"]);
     scene.reset("db", "HEAD", 1);
     scene.ok(&["undo", "db"]);
-    scene.ok(&["undo", "db"]);
+    scene.ok(&["redo", "db"]);
     scene.reset("db", "HEAD", 0);
     scene.write(3, "mine");
     scene.reset("db", "HEAD^", 2);
