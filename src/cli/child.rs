@@ -14,8 +14,6 @@ use super::output::say;
 use super::session::Session;
 use crate::model::VolumeName;
 
-/// Exit code of a shell for a command that SIGINT ended.
-pub(super) const INTERRUPTED: u8 = 130;
 /// Exit codes of a shell for a command that cannot be run, and for one that does not exist.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;

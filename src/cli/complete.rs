@@ -40,26 +40,24 @@ pub(super) fn past_volumes() -> ArgValueCompleter {
 
 /// Completes branches of the volume.
 pub(super) fn branches() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, branch_names))
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| volume(pool).map(|of| branch_names(pool, &of)).unwrap_or_default())
+    })
 }
 
 /// Completes tags of the volume.
 pub(super) fn tags() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, tag_names))
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| volume(pool).map(|of| tag_names(pool, &of)).unwrap_or_default())
+    })
 }
 
 /// Completes revisions of the volume, and volumes, which may stand last; after `VOLUME:`, revisions
 /// of that one.
 pub(super) fn revisions() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let text = typed.to_string_lossy();
-        if let Some((Ok(volume), _)) = text.split_once(':').map(|(name, rest)| (name.parse(), rest)) {
-            return candidates(typed, |pool| of_volume(pool, &volume));
-        }
-        candidates(typed, |pool| {
-            let mut found = vec![("HEAD".to_owned(), "revision")];
-            found.extend(branch_names(pool));
-            found.extend(tag_names(pool));
+        of_volume_or(typed, |pool| {
+            let mut found = volume(pool).map(|volume| revision_names(pool, &volume)).unwrap_or_else(head);
             found.extend(volume_names(pool));
             found
         })
@@ -68,23 +66,18 @@ pub(super) fn revisions() -> ArgValueCompleter {
 
 /// Completes volumes, and after `VOLUME:` its revisions.
 pub(super) fn sources() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| {
-        let text = typed.to_string_lossy();
-        match text.split_once(':').map(|(name, _)| name.parse()) {
-            Some(Ok(volume)) => candidates(typed, |pool| of_volume(pool, &volume)),
-            _ => candidates(typed, volume_names),
-        }
-    })
+    ArgValueCompleter::new(|typed: &OsStr| of_volume_or(typed, volume_names))
 }
 
-/// Returns `VOLUME:REVISION` for the branches and tags of a volume.
-fn of_volume(pool: &Pool, volume: &VolumeName) -> Names {
-    let branches = pool.store().read(|rows| rows.branches(volume)).unwrap_or_default();
-    let tags = pool.store().read(|rows| rows.tags(volume)).unwrap_or_default();
-    let mut found = vec![("HEAD".to_owned(), "revision")];
-    found.extend(branches.into_iter().map(|branch| (branch.name.to_string(), "branch")));
-    found.extend(tags.into_iter().map(|tag| (tag.name.to_string(), "tag")));
-    found.into_iter().map(|(name, kind)| (format!("{volume}:{name}"), kind)).collect()
+/// Completes `VOLUME:REVISION` after a colon, else these names.
+fn of_volume_or(typed: &OsStr, names: impl Fn(&Pool) -> Names) -> Vec<CompletionCandidate> {
+    let text = typed.to_string_lossy();
+    let volume: Option<VolumeName> = text.split_once(':').and_then(|(name, _)| name.parse().ok());
+    let Some(volume) = volume else { return candidates(typed, names) };
+    candidates(typed, |pool| {
+        let found = revision_names(pool, &volume).into_iter();
+        found.map(|(name, kind)| (format!("{volume}:{name}"), kind)).collect()
+    })
 }
 
 /// Completes compose projects: those that volumes belong to.
@@ -93,9 +86,7 @@ pub(super) fn projects() -> ArgValueCompleter {
         let known = pool_with(Arc::new(environment::engine())).containers().compose_volumes();
         let projects: BTreeSet<String> =
             known.unwrap_or_default().into_iter().map(|volume| volume.project).collect();
-        let typed = typed.to_string_lossy();
-        let found = projects.into_iter().filter(|project| project.starts_with(&*typed));
-        found.map(|project| CompletionCandidate::new(project).help(Some("project".into()))).collect()
+        offer(typed, projects.into_iter().map(|project| (project, Some("project"))))
     })
 }
 
@@ -105,39 +96,38 @@ pub(super) fn setting_values() -> ArgValueCompleter {
         let words: Vec<String> = std::env::args().collect();
         let known = words.iter().rev().find_map(|word| Setting::find(word).ok());
         let choices = known.map(Setting::choices).unwrap_or_default();
-        let typed = typed.to_string_lossy();
-        choices
-            .into_iter()
-            .filter(|choice| choice.starts_with(&*typed))
-            .map(CompletionCandidate::new)
-            .collect()
+        offer(typed, choices.into_iter().map(|choice| (choice.to_owned(), None)))
     })
 }
 
 /// Completes settings.
 pub(super) fn settings() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let typed = typed.to_string_lossy();
-        let known = SETTINGS.iter().filter(|setting| setting.key.starts_with(&*typed));
-        known.map(|setting| CompletionCandidate::new(setting.key).help(Some(setting.about.into()))).collect()
+        offer(typed, SETTINGS.iter().map(|setting| (setting.key.to_owned(), Some(setting.about))))
     })
 }
 
 /// Verbs and topics.
 pub(super) fn help() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let typed = typed.to_string_lossy();
-        let known = super::help::names().into_iter().filter(|name| name.starts_with(&*typed));
-        known.map(CompletionCandidate::new).collect()
+        offer(typed, super::help::names().into_iter().map(|name| (name, None)))
     })
 }
 
 type Names = Vec<(String, &'static str)>;
 
 fn candidates(typed: &OsStr, names: impl Fn(&Pool) -> Names) -> Vec<CompletionCandidate> {
+    offer(typed, names(&pool()).into_iter().map(|(name, kind)| (name, Some(kind))))
+}
+
+/// Offers those words, each with what it is, that begin as what is typed.
+fn offer(
+    typed: &OsStr,
+    words: impl Iterator<Item = (String, Option<&'static str>)>,
+) -> Vec<CompletionCandidate> {
     let typed = typed.to_string_lossy();
-    let found = names(&pool()).into_iter().filter(|(name, _)| name.starts_with(&*typed));
-    found.map(|(name, kind)| CompletionCandidate::new(name).help(Some(kind.into()))).collect()
+    let found = words.filter(|(word, _)| word.starts_with(&*typed));
+    found.map(|(word, about)| CompletionCandidate::new(word).help(about.map(Into::into))).collect()
 }
 
 fn volume_names(pool: &Pool) -> Names {
@@ -145,16 +135,25 @@ fn volume_names(pool: &Pool) -> Names {
     found.into_iter().map(|volume| (volume.name.to_string(), "volume")).collect()
 }
 
-fn branch_names(pool: &Pool) -> Names {
-    let Some(volume) = volume(pool) else { return Names::new() };
-    let found = pool.store().read(|rows| rows.branches(&volume)).unwrap_or_default();
+fn branch_names(pool: &Pool, volume: &VolumeName) -> Names {
+    let found = pool.store().read(|rows| rows.branches(volume)).unwrap_or_default();
     found.into_iter().map(|branch| (branch.name.to_string(), "branch")).collect()
 }
 
-fn tag_names(pool: &Pool) -> Names {
-    let Some(volume) = volume(pool) else { return Names::new() };
-    let found = pool.store().read(|rows| rows.tags(&volume)).unwrap_or_default();
+fn tag_names(pool: &Pool, volume: &VolumeName) -> Names {
+    let found = pool.store().read(|rows| rows.tags(volume)).unwrap_or_default();
     found.into_iter().map(|tag| (tag.name.to_string(), "tag")).collect()
+}
+
+fn revision_names(pool: &Pool, volume: &VolumeName) -> Names {
+    let mut found = head();
+    found.extend(branch_names(pool, volume));
+    found.extend(tag_names(pool, volume));
+    found
+}
+
+fn head() -> Names {
+    vec![("HEAD".to_owned(), "revision")]
 }
 
 fn volume(pool: &Pool) -> Option<VolumeName> {

@@ -12,6 +12,11 @@ pub(super) fn confirmed(action: &str, question: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Failure::NotConfirmed { action: action.to_owned() });
     }
+    ask(question)
+}
+
+/// Asks a question on the terminal.
+pub(super) fn ask(question: &str) -> Result<bool, Failure> {
     eprint!("{question} [y/N] ");
     io::stderr().flush().map_err(Failure::Output)?;
     let mut answer = String::new();

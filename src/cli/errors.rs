@@ -17,7 +17,7 @@ const USAGE: u8 = 2;
 const LOCKED: u8 = 3;
 const NOT_UP: u8 = 4;
 /// The exit code of a shell for a command that SIGINT ended.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// Prints a failure with hints and returns the exit code. The pool, if there is one, knows similar
 /// names.

@@ -68,9 +68,6 @@ pub(super) struct Globals {
     pub(super) verbose: u8,
 }
 
-/// How long to wait for another dvol on the same volume.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Reads a way to quiesce; clap's help and completion list them all.
 fn quiesce_modes() -> impl TypedValueParser<Value = Quiesce> {
     let modes = Quiesce::CHOICES.map(|(word, _, about)| PossibleValue::new(word).help(about));
@@ -112,12 +109,7 @@ impl fmt::Display for FormatArg {
 }
 
 impl Globals {
-    pub(super) fn lock_timeout(&self) -> Duration {
-        self.chosen_lock_timeout().unwrap_or(LOCK_TIMEOUT)
-    }
-
-    /// Returns the limit that the command line sets, if any.
-    pub(super) fn chosen_lock_timeout(&self) -> Option<Duration> {
+    pub(super) fn lock_timeout(&self) -> Option<Duration> {
         self.lock_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
     }
 

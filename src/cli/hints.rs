@@ -57,14 +57,11 @@ pub(super) fn repair(error: &Error) -> Option<String> {
 /// Returns the hints that depend on what is in the pool.
 fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
     match error {
-        Error::NoVolume(name) | Error::NoVolumeToRemove(name) if deleted(pool, name).is_some() => {
-            Some(deleted(pool, name).into_iter().chain(for_error(error)).collect())
-        }
-        Error::NoCurrentVolume | Error::NoVolume(_) | Error::NoVolumeToRemove(_)
-            if pool.store().read(|rows| rows.volumes()).is_ok_and(|volumes| volumes.is_empty()) =>
-        {
-            Some(vec!["the pool has no volumes; create one: dvol init NAME".to_owned()])
-        }
+        Error::NoVolume(name) | Error::NoVolumeToRemove(name) => match deleted(pool, name) {
+            Some(way) => Some([way].into_iter().chain(for_error(error)).collect()),
+            None => no_volumes(pool),
+        },
+        Error::NoCurrentVolume => no_volumes(pool),
         Error::UndoInUse { volume, containers, .. } => {
             let mut found = vec![format!("remove the containers first: docker rm {}", containers.join(" "))];
             found.extend(deleted(pool, volume));
@@ -78,6 +75,12 @@ fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// Says what to do about a pool without volumes.
+fn no_volumes(pool: &Pool) -> Option<Vec<String>> {
+    let is_empty = pool.store().read(|rows| rows.volumes()).is_ok_and(|volumes| volumes.is_empty());
+    is_empty.then(|| vec!["the pool has no volumes; create one: dvol init NAME".to_owned()])
 }
 
 /// Says how a deleted volume of this name comes back.

@@ -231,6 +231,11 @@ impl Session {
         }
     }
 
+    /// Returns whether to say more than the result, such as what to do next.
+    pub(super) fn wants_remarks(&self) -> bool {
+        self.is_text() && !self.globals.quiet
+    }
+
     pub(super) fn is_text(&self) -> bool {
         self.globals.format() == Format::Text
     }
@@ -253,7 +258,7 @@ pub(super) fn open_pool(
     let options = Options {
         notices,
         watcher: progress::watcher(globals),
-        lock_timeout: globals.lock_timeout(),
+        lock_timeout: globals.lock_timeout().unwrap_or(defaults.lock_timeout),
         stop_timeout: globals.stop_timeout(),
         quiesce: globals.quiesce(),
         wait: globals.wait(),

@@ -97,7 +97,7 @@ pub(super) fn candidates(pool: &Pool, error: &Error) -> Option<String> {
     for id in candidates {
         let commit = pool.commit_record(volume, id).ok().flatten()?;
         let date = commit.date.to_zoned().strftime("%Y-%m-%d").to_string();
-        let subject: String = commit.message.lines().next().unwrap_or_default().chars().take(60).collect();
+        let subject: String = commit.subject().chars().take(60).collect();
         let subject = plain(&subject);
         text.push_str(&format!("\n  {} {date} - {subject}", distinct(id.as_str(), candidates)));
     }

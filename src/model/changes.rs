@@ -68,6 +68,16 @@ impl RowChange {
         RowChange { before: Some(row), after: None }
     }
 
+    /// Returns the commit whose data this change forgets, as it was before.
+    pub fn forgets(&self) -> Option<&CommitRecord> {
+        match (&self.before, &self.after) {
+            (Some(Row::Commit(before)), Some(Row::Commit(after))) if after.forgotten => {
+                Some(before).filter(|before| !before.forgotten)
+            }
+            _ => None,
+        }
+    }
+
     /// Makes the change that takes this one back.
     pub fn reversed(&self) -> Self {
         RowChange { before: self.after.clone(), after: self.before.clone() }

@@ -3,7 +3,7 @@
 
 use jiff::{Span, Zoned};
 
-use super::{Instant, TagName};
+use super::{Instant, TagName, matches};
 
 /// Rules that say which commits to keep.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,23 +143,6 @@ impl Bucket {
             self.last = Some(name);
         }
         is_new
-    }
-}
-
-/// Returns whether a pattern with `*` and `?` matches a whole text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            ends.into_iter().any(|at| matches(rest.as_str(), &text[at..]))
-        }
-        Some(first) => {
-            let mut others = text.chars();
-            others.next().is_some_and(|c| first == '?' || c == first)
-                && matches(rest.as_str(), others.as_str())
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod id;
 mod keep;
 mod names;
 mod operation;
+mod pattern;
 mod plain;
 mod quiesce;
 mod records;
@@ -21,6 +22,7 @@ pub use id::{CommitId, IdError, OperationId};
 pub use keep::{Age, Keep};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
 pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Renaming, Verb};
+pub use pattern::matches;
 pub use plain::{escape, is_control, plain, plain_lines};
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{

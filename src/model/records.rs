@@ -1,6 +1,7 @@
 //! The records of the metadata. Each is stored as a map with named fields, so that a field can be
 //! added later; an added field has a default.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -116,6 +117,18 @@ pub struct CommitRecord {
     /// Whether only the record is left: its tree went to trash, and may be gone from there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgotten: bool,
+}
+
+impl CommitRecord {
+    /// Returns the first line of its message.
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+
+    /// Orders commits, the newest first.
+    pub fn newest_first(&self, other: &Self) -> Ordering {
+        (other.date, &other.id).cmp(&(self.date, &self.id))
+    }
 }
 
 fn is_false(value: &bool) -> bool {

@@ -61,7 +61,7 @@ pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, 
                 current: record.name == current,
                 volume: record.volume,
                 branch: record.name,
-                subject: head.map(|commit| commit.message.lines().next().unwrap_or_default().to_owned()),
+                subject: head.map(|commit| commit.subject().to_owned()),
                 head: record.head,
             });
         }

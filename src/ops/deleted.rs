@@ -1,12 +1,12 @@
 //! `list --deleted`: list the deleted volumes that trash still holds.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::log::rfc3339;
 use crate::error::Error;
-use crate::model::{CommitId, Instant, Operation, OperationId, VolumeName};
+use crate::model::{CommitId, Instant, Operation, VolumeName};
 use crate::pool::{Pool, deleted_volume, taken_from_trash};
 use crate::store::Rows;
 
@@ -17,10 +17,10 @@ pub struct DeletedVolume {
     pub volume: VolumeName,
     /// The number of the operation that deleted it.
     pub operation: u64,
-    /// What that operation did.
+    /// One line that says what that operation did.
     pub summary: String,
     /// When it was deleted; an RFC 3339 date in JSON.
-    #[serde(serialize_with = "crate::ops::reflog::rfc3339")]
+    #[serde(serialize_with = "rfc3339")]
     pub date: Instant,
     /// The head of its current branch.
     pub head: Option<CommitId>,
@@ -35,8 +35,7 @@ pub struct DeletedVolume {
 /// # Errors
 /// When the metadata or trash cannot be read.
 pub fn deleted_volumes(pool: &Pool) -> Result<Vec<DeletedVolume>, Error> {
-    let sizes: HashMap<OperationId, u64> =
-        pool.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect();
+    let sizes = pool.trash_sizes()?;
     let mut found = pool.store().read(|rows| {
         let mut found = Vec::new();
         for name in rows.logged_volumes()? {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, VolumeName};
+use crate::model::{BranchName, CommitId, CommitRecord, VolumeName};
 use crate::pool::{Pool, existing};
 use crate::sys::{disk, tree};
 
@@ -73,7 +73,19 @@ pub struct DuEntry {
 /// When the volume does not exist, or a tree cannot be read.
 pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Error> {
     let volume = pool.select(volume)?;
-    pool.read_again_if_moved(&volume, || du_now(pool, &volume))
+    let mut entries = du_trees(pool, &volume)?;
+    let (operations, bytes) = pool.trash_by_volume()?.remove(&volume).unwrap_or_default();
+    if operations > 0 {
+        let what = Measured::Trash { operations };
+        let sizes = Sizes { entries: 0, logical: bytes, allocated: bytes, unshared: Some(bytes) };
+        entries.push(DuEntry { volume, what, sizes });
+    }
+    Ok(entries)
+}
+
+/// Measures all that [`du`] does but trash.
+pub(super) fn du_trees(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
+    pool.read_again_if_moved(volume, || du_now(pool, volume))
 }
 
 fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
@@ -81,14 +93,14 @@ fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
         Ok::<_, Error>((existing(&rows, volume)?, rows.branches(volume)?, rows.commits(volume)?))
     })?;
     commits.retain(|commit| !commit.forgotten);
-    commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
+    commits.sort_by(CommitRecord::newest_first);
     let branches = branches.into_iter().map(|branch| {
         let current = branch.name == record.branch;
         let place = layout::working_tree(volume, &branch.name);
         (place, Measured::Branch { branch: branch.name, current })
     });
     let commits = commits.into_iter().map(|commit| {
-        let subject = commit.message.lines().next().unwrap_or_default().to_owned();
+        let subject = commit.subject().to_owned();
         (layout::commit_tree(volume, &commit.id), Measured::Commit { id: commit.id, subject })
     });
     let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
@@ -104,12 +116,6 @@ fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
         entries.push(DuEntry { volume: volume.clone(), what, sizes });
     }
     entries.push(DuEntry { volume: volume.clone(), what: Measured::Total, sizes: total });
-    let (operations, bytes) = pool.trash_by_volume()?.remove(volume).unwrap_or_default();
-    if operations > 0 {
-        let what = Measured::Trash { operations };
-        let sizes = Sizes { entries: 0, logical: bytes, allocated: bytes, unshared: Some(bytes) };
-        entries.push(DuEntry { volume: volume.clone(), what, sizes });
-    }
     Ok(entries)
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::du::{Measured, du};
+use super::du::{Measured, du_trees};
 use crate::error::Error;
 use crate::model::VolumeName;
 use crate::pool::Pool;
@@ -40,12 +40,12 @@ pub fn du_pool(pool: &Pool) -> Result<Vec<VolumeUsage>, Error> {
         pool.store().read(|rows| rows.volumes())?.into_iter().map(|record| record.name).collect();
     let mut found = Vec::new();
     for name in names {
-        let mut usage = VolumeUsage { volume: Some(name.clone()), ..VolumeUsage::default() };
-        let entries = match du(pool, Some(&name)) {
+        let entries = match du_trees(pool, &name) {
             // Another process has deleted it.
             Err(Error::NoVolume(_)) => continue,
             other => other?,
         };
+        let mut usage = VolumeUsage { volume: Some(name), ..VolumeUsage::default() };
         for entry in entries {
             let bytes = entry.sizes.unshared.unwrap_or(entry.sizes.allocated);
             match entry.what {
@@ -57,19 +57,22 @@ pub fn du_pool(pool: &Pool) -> Result<Vec<VolumeUsage>, Error> {
                     usage.commits += 1;
                     usage.commit_bytes += bytes;
                 }
-                Measured::Trash { operations } => {
-                    usage.operations = operations;
-                    usage.trash_bytes = bytes;
-                }
-                Measured::Total => {}
+                Measured::Trash { .. } | Measured::Total => {}
             }
         }
         found.push(usage);
     }
     for (name, (operations, trash_bytes)) in pool.trash_by_volume()? {
-        if !found.iter().any(|usage| usage.volume.as_ref() == Some(&name)) {
-            let (volume, deleted) = (Some(name), true);
-            found.push(VolumeUsage { volume, deleted, operations, trash_bytes, ..VolumeUsage::default() });
+        let volume = Some(name);
+        match found.iter_mut().find(|usage| usage.volume == volume) {
+            Some(usage) => (usage.operations, usage.trash_bytes) = (operations, trash_bytes),
+            None => found.push(VolumeUsage {
+                volume,
+                deleted: true,
+                operations,
+                trash_bytes,
+                ..VolumeUsage::default()
+            }),
         }
     }
     found.sort_by(|a, b| a.volume.cmp(&b.volume));

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::commit::{Surroundings, take_checksums};
 use super::reset::{ResetDone, ResetRequest, reset};
 use super::rollback::{Name, Snapshot, is_unknown, keep, left_by_ensure, rollback, snapshot};
+use super::tag::refuse_taken;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Revision, TagName, Verb, VolumeName};
@@ -61,7 +62,7 @@ pub struct Ensured {
     pub dropped: Vec<CommitId>,
     /// What the reset copied while containers still ran, and how.
     pub copied: CopyStats,
-    /// What it copied, and what was unchanged and stayed, while containers were held.
+    /// Counts the copies made while containers were held, and the files that stayed as they were.
     pub quiesced: CopyStats,
     /// What became of the containers in the reset.
     #[serde(flatten)]
@@ -135,10 +136,7 @@ fn check(pool: &Pool, volume: &VolumeName, request: &EnsureRequest) -> Result<Op
         if let Some(tag) = rows.tag(volume, &request.tag)? {
             return Ok(Some(tag.commit));
         }
-        let name = request.tag.to_string();
-        if rows.branches(volume)?.iter().any(|branch| branch.name.as_str() == name) {
-            return Err(Error::NameTaken { volume: volume.clone(), name, kind: "branch" });
-        }
+        refuse_taken(&rows, volume, &request.tag)?;
         if let Some(from) = &request.from {
             refuse_other(from, volume)?;
             pool.resolve(&rows, &record, from)?;

@@ -34,7 +34,7 @@ pub struct ForgottenCommit {
     /// When it was made; an RFC 3339 date in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub date: Instant,
-    /// What its data takes, in bytes of disk.
+    /// Bytes of disk that its data takes.
     pub bytes: u64,
 }
 
@@ -47,7 +47,7 @@ pub struct ForgetDone {
     pub commits: Vec<ForgottenCommit>,
     /// How many commits of the volume keep their data.
     pub kept: usize,
-    /// What the data of the forgotten commits takes, in bytes of disk.
+    /// Bytes of disk that the data of these commits takes.
     pub bytes: u64,
     /// Whether nothing was changed.
     pub dry_run: bool,
@@ -75,12 +75,13 @@ pub fn forget(
         [one] => format!("forget: {}", one.id.short()),
         all => format!("forget: {} commits", all.len()),
     };
-    let (group, done) = session.intend(summary(&commits), |rows, draft| {
+    let (group, (commits, kept)) = session.intend(summary(&commits), |rows, draft| {
         let (commits, kept) = look(rows)?;
-        let done = told(pool, volume.clone(), &commits, kept, false)?;
-        forget_commits(draft, commits)?;
-        Ok(done)
+        forget_commits(draft, commits.clone())?;
+        Ok((commits, kept))
     })?;
+    // No transaction is open now, and the trees have not moved yet.
+    let done = told(pool, volume, &commits, kept, false)?;
     group.publish()?.finish();
     Ok(done)
 }
@@ -149,7 +150,7 @@ fn choose(
     let held = held(rows, volume)?;
     let all = rows.commits(volume)?;
     let with_data = all.iter().filter(|commit| !commit.forgotten).count();
-    let mut goes = match chosen {
+    let goes = match chosen {
         Chosen::Beyond(keep) => beyond(keep, &held, all, None),
         Chosen::Revisions(revisions) => {
             let mut goes = Vec::new();
@@ -175,15 +176,16 @@ fn choose(
                     goes.push(commit);
                 }
             }
+            goes.sort_by(CommitRecord::newest_first);
             goes
         }
     };
-    goes.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
     let kept = with_data - goes.len();
     Ok((goes, kept))
 }
 
-/// Lists the commits that no rule keeps and nothing holds. `new` counts as one more commit.
+/// Lists the commits that no rule keeps and nothing holds, the newest first. `new` counts as one
+/// more commit.
 fn beyond(
     keep: &Keep,
     held: &Held,
@@ -191,7 +193,7 @@ fn beyond(
     new: Option<(&CommitId, Instant)>,
 ) -> Vec<CommitRecord> {
     commits.retain(|commit| !commit.forgotten);
-    commits.sort_by(|a, b| (b.date, &b.id).cmp(&(a.date, &a.id)));
+    commits.sort_by(CommitRecord::newest_first);
     // A new commit is the newest, whatever its date says.
     let first = new.map(|(_, date)| (date, Vec::new()));
     let offset = usize::from(first.is_some());
@@ -217,7 +219,7 @@ fn told(
         let place = pool.layout().full(&layout::commit_tree(&commit.volume, &commit.id));
         told.push(ForgottenCommit {
             id: commit.id.clone(),
-            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            subject: commit.subject().to_owned(),
             date: commit.date,
             bytes: tree::measure_tree(&place)?.blocks,
         });

@@ -1,7 +1,8 @@
 //! `reflog`: list the operations on a volume, newest first.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::log::rfc3339;
 use crate::error::Error;
 use crate::model::{CommitId, Instant, Verb, VolumeName};
 use crate::pool::Pool;
@@ -26,10 +27,6 @@ pub struct ReflogEntry {
     pub after: Option<CommitId>,
     /// The N of `HEAD@{N}` that names HEAD after it, if it moved HEAD.
     pub head: Option<usize>,
-}
-
-pub(super) fn rfc3339<S: Serializer>(date: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&date.to_rfc3339())
 }
 
 /// Lists the newest `most` operations on `volume`, which need not exist any more.

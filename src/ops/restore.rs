@@ -59,7 +59,7 @@ pub(super) fn run<'p, V: Send + Sync>(
         group.each_mut().try_for_each(|restore| restore.copy_first(pool))?;
         if group.each().any(|restore| restore.copied.moved() > 0) {
             // Written out now, so that containers need not wait for it.
-            pool.sync_and_bound()?;
+            tree::sync_filesystem(pool.layout().root())?;
         }
     }
     let mut quiesced = group.quiesce(purpose)?;

@@ -38,7 +38,7 @@ pub struct Snapshot {
     pub commit: CommitId,
     /// The tag that keeps the commit.
     pub tag: TagName,
-    /// What it was taken for: [`Verb::Rollback`] or [`Verb::Ensure`].
+    /// The verb that took it: [`Verb::Rollback`] or [`Verb::Ensure`].
     pub verb: Verb,
     /// What was to happen next: the command that was to run.
     pub next: String,

@@ -7,9 +7,10 @@ use super::log::rfc3339;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
 use crate::error::Error;
 use crate::model::{
-    CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
+    CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName, matches,
 };
 use crate::pool::{Pool, bring_back, existing, refuse_other};
+use crate::store::Rows;
 
 /// A request to tag a commit.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> 
                 continue;
             }
             let commit = rows.commit(&volume, &record.commit)?;
-            let subject = commit.and_then(|commit| commit.message.lines().next().map(str::to_owned));
+            let subject = commit.map(|commit| commit.subject().to_owned());
             found.push(TagEntry {
                 volume: record.volume,
                 tag: record.name,
@@ -117,9 +118,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     let (group, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
         let record = existing(rows, &volume)?;
         refuse_other(&request.revision, &volume)?;
-        if rows.branches(&volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
-            return Err(Error::NameTaken { volume: volume.clone(), name: name.to_string(), kind: "branch" });
-        }
+        refuse_taken(rows, &volume, name)?;
         let before = rows.tag(&volume, name)?;
         if before.is_some() && !request.force {
             return Err(Error::TagExists { volume: volume.clone(), tag: name.clone() });
@@ -171,36 +170,10 @@ pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> R
     Ok(deleted)
 }
 
-/// Returns whether a shell pattern with `*` and `?` matches the whole of `text`.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == '*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
-            (p, t) = (p + 1, t + 1);
-        } else if let Some((at, eaten)) = star {
-            // The last star takes one character more.
-            star = Some((at, eaten + 1));
-            (p, t) = (at + 1, eaten + 1);
-        } else {
-            return false;
-        }
+/// Refuses the name of a tag that a branch has.
+pub(super) fn refuse_taken(rows: &Rows<'_>, volume: &VolumeName, name: &TagName) -> Result<(), Error> {
+    if rows.branches(volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
+        return Err(Error::NameTaken { volume: volume.clone(), name: name.to_string(), kind: "branch" });
     }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn a_pattern_matches_the_whole_name() {
-        assert!(
-            matches("v1.*", "v1.2") && matches("*", "") && matches("a?c*", "abc") && matches("*b*b", "abab")
-        );
-        assert!(!matches("v1", "v1.2") && !matches("?", "") && !matches("*b*b", "aba"));
-    }
+    Ok(())
 }

@@ -50,7 +50,7 @@ pub struct Undone {
 pub struct NextStep {
     /// The number of the operation.
     pub operation: u64,
-    /// What it did.
+    /// One line that says what it did.
     pub summary: String,
 }
 
@@ -195,7 +195,7 @@ fn told(pool: &Pool, verb: Verb, step: &Step, disruption: &Disruption) -> Undone
         let branch = rows.volume(&volume)?.map(|record| record.branch);
         let head = operation.head_before.as_ref();
         let commit = head.map(|id| rows.commit(&volume, id)).transpose()?.flatten();
-        let subject = commit.and_then(|commit| commit.message.lines().next().map(str::to_owned));
+        let subject = commit.map(|commit| commit.subject().to_owned());
         Ok::<_, Error>((next, branch, subject))
     });
     // The step is taken, whatever cannot be read now.

@@ -42,7 +42,7 @@ pub fn undo_as(
                 };
                 match &row {
                     Row::Commit(commit) if Some(&commit.id) == operation.head_before.as_ref() => {
-                        subject = commit.message.lines().next().map(str::to_owned);
+                        subject = Some(commit.subject().to_owned());
                     }
                     Row::Volume(volume) => branch = Some(volume.branch.clone()),
                     _ => {}

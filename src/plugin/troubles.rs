@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use crate::error::Error;
+
 /// What troubles there are, by what they concern.
 #[derive(Debug, Default)]
 pub(super) struct Troubles(Mutex<BTreeMap<String, String>>);
@@ -30,6 +32,17 @@ impl Troubles {
             }
             None if known.remove(subject).is_some() => News::Over,
             None => News::None,
+        }
+    }
+
+    /// Logs a trouble that kept work from being done: `begun` when it begins or changes, `over` when
+    /// it ends.
+    pub(super) fn log(&self, subject: &str, trouble: Option<&Error>, begun: &str, over: &str) {
+        let trouble = trouble.map(Error::to_string);
+        match (self.news(subject, trouble.as_deref()), trouble) {
+            (News::Began, Some(error)) => tracing::warn!(error, "{begun}"),
+            (News::Over, _) => tracing::info!("{over}"),
+            _ => {}
         }
     }
 

@@ -48,17 +48,7 @@ impl PoolService {
 
     /// Returns whether the pool is missing; logs when that changes.
     pub(super) fn is_missing(&self) -> bool {
-        let is_missing = self.why_missing().is_some();
-        if self.was_missing.swap(is_missing, Ordering::Relaxed) != is_missing {
-            if is_missing {
-                if let Some(error) = self.why_missing() {
-                    tracing::error!("{}; refusing mounts", self.text_of(&error));
-                }
-            } else {
-                tracing::info!("the pool is back");
-            }
-        }
-        is_missing
+        self.require_pool().is_err()
     }
 
     /// Says why the pool is missing: its file system is not mounted, or the driver knows volumes of
@@ -74,10 +64,16 @@ impl PoolService {
         ops::check_mounted(&self.pool).err().or_else(remembered)
     }
 
-    /// Refuses what needs a pool that is there.
+    /// Refuses what needs a pool that is there; logs when that changes.
     pub(super) fn require_pool(&self) -> Result<(), String> {
-        self.is_missing();
-        self.why_missing().map_or(Ok(()), |error| Err(self.text_of(&error)))
+        let missing = self.why_missing().map(|error| self.text_of(&error));
+        if self.was_missing.swap(missing.is_some(), Ordering::Relaxed) != missing.is_some() {
+            match &missing {
+                Some(text) => tracing::error!("{text}; refusing mounts"),
+                None => tracing::info!("the pool is back"),
+            }
+        }
+        missing.map_or(Ok(()), Err)
     }
 
     /// Returns what was read, unless it `is_nothing` because the pool is missing.

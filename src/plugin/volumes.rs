@@ -182,12 +182,8 @@ impl Drop for Mounting<'_> {
 impl PoolService {
     /// Logs what a recovery could not do, once for as long as it cannot.
     fn report(&self, sweep: Result<Sweep, Error>) {
-        let failed = sweep.as_ref().err().map(Error::to_string);
-        match (self.troubles.news("journal", failed.as_deref()), failed) {
-            (News::Began, Some(error)) => tracing::warn!(error, "cannot read the journal now"),
-            (News::Over, _) => tracing::info!("can read the journal again"),
-            _ => {}
-        }
+        let failed = sweep.as_ref().err();
+        self.troubles.log("journal", failed, "cannot read the journal now", "can read the journal again");
         let Ok(sweep) = sweep else { return };
         for (volume, reason) in &sweep.failed {
             if self.troubles.news(&format!("volume {volume}"), Some(reason)) == News::Began {
@@ -323,14 +319,12 @@ impl VolumeService for PoolService {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = rustix::process::setpriority_process(None, IDLE_NICE);
-                let failed = self.pool.checksums().take_wanted().err().map(|error| error.to_string());
-                match (self.troubles.news("checksums", failed.as_deref()), failed) {
-                    (News::Began, Some(error)) => {
-                        tracing::warn!(error, "cannot compute the checksums of commits now");
-                    }
-                    (News::Over, _) => tracing::info!("can compute the checksums of commits again"),
-                    _ => {}
-                }
+                self.troubles.log(
+                    "checksums",
+                    self.pool.checksums().take_wanted().err().as_ref(),
+                    "cannot compute the checksums of commits now",
+                    "can compute the checksums of commits again",
+                );
             });
         });
     }

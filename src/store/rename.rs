@@ -158,19 +158,13 @@ pub(super) fn replay(
     };
     let LoggedKey::Owned(from, to) = key else { return true };
     let Ok(volume) = to.parse::<VolumeName>() else { return true };
-    let moves = |value: &LoggedValue, line: u64| match value {
-        LoggedValue::Record(bytes) => is_of_line(&bytes.0, line),
+    let of_line = |row: &LoggedValue| match (value, row) {
+        (Some(LoggedValue::Number(line)), LoggedValue::Record(bytes)) => is_of_line(&bytes.0, *line),
         _ => true,
     };
     for name in tables {
         let of_old = |(table, key): &(String, LoggedKey)| table == name && key.owner() == Some(from);
-        let moved = rows.iter().filter(|(place, row)| {
-            let of_line = || match value {
-                Some(LoggedValue::Number(line)) => moves(row, *line),
-                _ => true,
-            };
-            of_old(place) && of_line()
-        });
+        let moved = rows.iter().filter(|(place, row)| of_old(place) && of_line(row));
         let moved: Vec<_> = moved.map(|(place, _)| place.clone()).collect();
         for place in moved {
             let value = match rows.remove(&place) {

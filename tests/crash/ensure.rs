@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
+use crate::cases::check_deaths;
 use crate::random::seed;
-use crate::sweep::{Case, Points, sweep};
-use support::fake_engine::Containers;
 use support::scene::{Run, copy, prepare, remove, told, workshop};
 use support::tree_text;
 
@@ -16,17 +15,7 @@ const WORDS: &[&str] = &["ensure", "schema", "db", "--from", "HEAD~1", "--", "sh
 
 #[test]
 fn a_state_that_is_there_is_reset_to_or_the_volume_is_as_it_was() {
-    let words: &[&str] = &["ensure", "here", "db", "--", "false"];
-    let before: &[&[&str]] = &[&["tag", "-C", "db", "here", "HEAD~1"]];
-    let runs = sweep(&Case {
-        before,
-        words,
-        containers: Containers::new(),
-        points: Points::Deaths,
-        deep: false,
-        ready: None,
-    });
-    println!("ensure of what is there: {runs} deaths");
+    check_deaths(&[&["tag", "-C", "db", "here", "HEAD~1"]], &["ensure", "here", "db", "--", "false"]);
 }
 
 fn tree(pool: &Path) -> String {

@@ -34,11 +34,8 @@ pub(in crate::cli) struct BranchArgs {
     #[arg(add = crate::cli::complete::branches())]
     force_delete: Option<BranchName>,
     /// Rename a branch: -m [OLD] NEW [VOLUME]; OLD defaults to the current branch
-    #[arg(short = 'm', long = "move", conflicts_with = "show_current")]
+    #[arg(short = 'm', short_alias = 'M', long = "move", conflicts_with = "show_current")]
     rename: bool,
-    /// Short for --move, as in git; no branch is overwritten
-    #[arg(short = 'M', hide = true, conflicts_with = "show_current")]
-    rename_too: bool,
     /// List the branches, as without operands
     #[arg(short = 'a', long, visible_alias = "list", conflicts_with_all = ["delete", "force_delete", "rename"])]
     all: bool,
@@ -60,7 +57,7 @@ pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
         session.done(&deleted)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.rename || args.rename_too {
+    if args.rename {
         return rename(session, &args.operands);
     }
     let listed = match args.operands.as_slice() {

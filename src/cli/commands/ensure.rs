@@ -134,7 +134,7 @@ fn request(session: &Session, args: &EnsureArgs) -> Result<EnsureRequest, Failur
         }
     };
     let from = args.from.as_deref().map(|text| session.revision(text)).transpose()?;
-    Ok(EnsureRequest { volume, tag, from, limit: session.globals.chosen_lock_timeout() })
+    Ok(EnsureRequest { volume, tag, from, limit: session.globals.lock_timeout() })
 }
 
 fn surroundings(session: &Session) -> Surroundings {
@@ -162,7 +162,7 @@ fn done(session: &Session, ensured: Ensured, begun: Instant) -> Outcome {
     session.note_containers(&ensured.disruption);
     session.note_copy(&ensured.copied, &ensured.quiesced, &ensured.disruption);
     session.done(&ensured)?;
-    if ensured.reset && session.is_text() && !session.globals.quiet {
+    if ensured.reset && session.wants_remarks() {
         say("hint", &format!("undo this: dvol undo {}", ensured.volume));
     }
     session.end(Verb::Ensure, [&ensured.volume], &ensured.disruption)

@@ -80,26 +80,26 @@ impl KeepArgs {
 pub(in crate::cli) fn run(session: &Session, args: &ForgetArgs) -> Outcome {
     let keep = args.keep.rules();
     let (volume, chosen) = if keep.is_empty() {
-        let Some((last, first)) = args.operands.split_last() else {
-            let text = "name the commits to forget, or say which to keep: --keep-last N and others";
-            return Err(Failure::Usage(text.to_owned()));
-        };
-        let operands = operands::last(session, last)?;
-        let mut revisions = first.iter().map(|word| session.revision(word)).collect::<Result<Vec<_>, _>>()?;
-        revisions.extend(operands.revision);
+        let (mut revisions, mut volume) = (Vec::new(), None);
+        if let Some((last, first)) = args.operands.split_last() {
+            let last = operands::last(session, last)?;
+            revisions = first.iter().map(|word| session.revision(word)).collect::<Result<_, _>>()?;
+            revisions.extend(last.revision);
+            volume = last.volume;
+        }
         if revisions.is_empty() {
             let text = "name the commits to forget, or say which to keep: --keep-last N and others";
             return Err(Failure::Usage(text.to_owned()));
         }
         let named = revisions.iter().find_map(|revision| revision.volume.clone());
-        (operands.volume.or(named), Chosen::Revisions(revisions))
+        (volume.or(named), Chosen::Revisions(revisions))
     } else {
         (operands::only_volume(session, &args.operands)?, Chosen::Beyond(keep))
     };
     catch_interrupts(&session.pool)?;
     let done = ops::forget(&session.pool, volume.as_ref(), &chosen, args.dry_run)?;
     session.done(&done)?;
-    if !done.commits.is_empty() && !done.dry_run && session.is_text() && !session.globals.quiet {
+    if !done.commits.is_empty() && !done.dry_run && session.wants_remarks() {
         say("hint", &format!("undo this: dvol undo {}", done.volume));
         say("hint", &format!("free the space: dvol gc --all {}", done.volume));
     }

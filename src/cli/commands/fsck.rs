@@ -1,9 +1,10 @@
 //! `dvol fsck`
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::confirm::ask;
 use crate::cli::output::Failure;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
@@ -102,9 +103,5 @@ fn agreed(session: &Session, args: &FsckArgs, report: &Report) -> Result<bool, F
     if args.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Ok(true);
     }
-    eprint!("Repair this? [y/N] ");
-    io::stderr().flush().map_err(Failure::Output)?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(Failure::Output)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    ask("Repair this?")
 }

@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(session: &Session, args: &GcArgs) -> Outcome {
     let collected = ops::gc(&session.pool, volume, args.all, args.dry_run)?;
     session.done(&collected)?;
     tell_failures(&collected);
-    if collected.kept > 0 && collected.operations == 0 && session.is_text() && !session.globals.quiet {
+    if collected.kept > 0 && collected.operations == 0 && session.wants_remarks() {
         let one = volume.map_or_else(String::new, |volume| format!(" {volume}"));
         let size = format_size(collected.kept_bytes);
         say("hint", &format!("free {size}, so that nothing can be undone any more: dvol gc --all{one}"));

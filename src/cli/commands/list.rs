@@ -24,7 +24,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ListArgs) -> Outcome {
     if args.deleted {
         let deleted = ops::deleted_volumes(&session.pool)?;
         session.print(&deleted)?;
-        if let Some(last) = deleted.first().filter(|_| session.is_text() && !session.globals.quiet) {
+        if let Some(last) = deleted.first().filter(|_| session.wants_remarks()) {
             say("hint", &format!("bring one back: {}", hints::way_back(last)));
         }
         return Ok(ExitCode::SUCCESS);
@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ListArgs) -> Outcome {
     if let Some(reason) = &listing.no_containers {
         say("warning", &format!("cannot list containers: {reason}"));
     }
-    if listing.volumes.is_empty() && session.is_text() && !session.globals.quiet {
+    if listing.volumes.is_empty() && session.wants_remarks() {
         say("hint", "the pool has no volumes; create one: dvol init NAME");
         if !ops::deleted_volumes(&session.pool)?.is_empty() {
             say("hint", "trash has deleted volumes: dvol list --deleted");

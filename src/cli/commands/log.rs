@@ -145,7 +145,7 @@ pub(in crate::cli) fn run(session: &Session, args: &LogArgs) -> Outcome {
         Some(project) => ops::log_project(&session.pool, project, &request)?,
         None => ops::log(&session.pool, &request)?,
     };
-    if log.entries.is_empty() && project.is_none() && session.is_text() && !session.globals.quiet {
+    if log.entries.is_empty() && project.is_none() && session.wants_remarks() {
         note_no_commits(session, request.volume.as_ref())?;
     }
     session.page(&LogView { log, style, decorate: args.look.decorates(), graph: args.graph })?;

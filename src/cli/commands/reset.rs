@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ResetArgs) -> Outcome {
     session.note_containers(&done.disruption);
     session.note_copy(&done.copied, &done.quiesced, &done.disruption);
     session.done(&done)?;
-    if session.is_text() && !session.globals.quiet {
+    if session.wants_remarks() {
         output::say("hint", &format!("undo this: dvol undo {}", done.volume));
     }
     session.end(Verb::Reset, [&done.volume], &done.disruption)
@@ -57,7 +57,7 @@ fn reset_project(session: &Session, args: &ResetArgs, project: &ProjectName) -> 
         session.note_copy(&one.copied, &one.quiesced, &one.disruption);
     }
     session.done(&done)?;
-    if session.is_text() && !session.globals.quiet {
+    if session.wants_remarks() {
         output::say("hint", &format!("undo this: dvol undo --project {project}"));
     }
     session.end(Verb::Reset, done.iter().map(|one| &one.volume), &disruption)

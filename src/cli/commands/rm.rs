@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     }
     let removed = ops::remove(&session.pool, &volume, Guard::Ask)?;
     session.done(&removed)?;
-    if removed.kept && session.is_text() && !session.globals.quiet {
+    if removed.kept && session.wants_remarks() {
         say("hint", &format!("undo this: dvol undo {volume}"));
         say("hint", &format!("free its disk space, so that it cannot come back: dvol gc --all {volume}"));
     }

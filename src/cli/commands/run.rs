@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 
 use signal_hook::iterator::Signals;
 
-use crate::cli::child::{Child, INTERRUPTED};
+use crate::cli::child::Child;
+use crate::cli::errors::INTERRUPTED;
 use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;

@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(session: &Session, args: &SwitchArgs) -> Outcome {
     let name: VolumeName = args.volume.parse()?;
     let volume = session.find(&name)?;
     ops::switch(&session.pool, &volume)?;
-    if session.is_text() && !session.globals.quiet {
+    if session.wants_remarks() {
         say("note", &format!("the current volume is {volume}"));
     }
     Ok(ExitCode::SUCCESS)

@@ -63,8 +63,7 @@ pub(super) fn done(session: &Session, verb: Verb, undone: &[Undone]) -> Outcome 
 
 /// Says how to undo or redo the whole of an operation on a project, of which this was a part.
 pub(super) fn note_part(session: &Session, verb: Verb, undone: &Undone) {
-    let Some(project) = undone.project.as_ref().filter(|_| session.is_text() && !session.globals.quiet)
-    else {
+    let Some(project) = undone.project.as_ref().filter(|_| session.wants_remarks()) else {
         return;
     };
     let volume = &undone.volume;

@@ -3,7 +3,7 @@
 //! of dropped commits, so they can be named, read and restored.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -160,18 +160,17 @@ impl<'r> Commits<'r> {
         let log = self.rows.operations(&self.volume, MAX_PAST_OPERATIONS)?;
         let mut found = HashMap::new();
         for operation in &log {
-            let comes = |id: &CommitId| {
-                let is_it =
-                    |change: &RowChange| matches!(&change.after, Some(Row::Commit(after)) if after.id == *id);
-                operation.plan.changes.iter().any(is_it)
-            };
+            let after = operation.plan.changes.iter().filter_map(|change| match &change.after {
+                Some(Row::Commit(after)) => Some(&after.id),
+                _ => None,
+            });
+            let after: HashSet<&CommitId> = after.collect();
             for change in &operation.plan.changes {
                 let Some(Row::Commit(commit)) = &change.before else { continue };
-                let goes = match &change.after {
-                    // A rename makes the same commit under the other name.
-                    None => !comes(&commit.id),
-                    Some(Row::Commit(after)) => after.forgotten && !commit.forgotten,
-                    Some(_) => false,
+                // A rename makes the same commit under the other name.
+                let goes = match change.after {
+                    None => !after.contains(&commit.id),
+                    Some(_) => change.forgets().is_some(),
                 };
                 // What was forgotten before it was dropped is where the older operation moved it.
                 let is_known = |known: &Dropped| known.tree.is_some() || !known.commit.forgotten;
@@ -284,14 +283,10 @@ fn commit_at(volume: &VolumeName, place: &Path) -> Option<CommitId> {
 /// # Errors
 /// When trash cannot be read.
 pub fn deleted_volume(layout: &Layout, operation: &Operation) -> Result<Option<PathBuf>, DiskError> {
-    let place = layout::volume(&operation.volume);
-    let to = operation.plan.retire.iter().find_map(|step| match step {
-        Move::Rename { from, to, .. } if *from == place && to.starts_with(layout::TRASH) => Some(to),
-        _ => None,
-    });
-    let Some(to) = to else { return Ok(None) };
+    let to = moved_to(operation, &layout::volume(&operation.volume));
+    let Some(to) = to.filter(|to| to.starts_with(layout::TRASH)) else { return Ok(None) };
     // A commit that was taken out and put back is not the whole volume.
-    Ok(disk::inode(&layout.full(to).join(layout::BRANCHES))?.map(|_| to.clone()))
+    Ok(disk::inode(&layout.full(&to).join(layout::BRANCHES))?.map(|_| to))
 }
 
 /// Returns a commit of a volume that an operation deleted whose tree was taken out of trash since.

@@ -172,13 +172,20 @@ impl Pool {
         Ok(entries)
     }
 
+    /// Measures the trash of each operation that is over, in bytes of disk.
+    ///
+    /// # Errors
+    /// As [`Pool::trash`].
+    pub fn trash_sizes(&self) -> Result<HashMap<OperationId, u64>, Error> {
+        Ok(self.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect())
+    }
+
     /// Sums up trash by the volume of the operations: how many they are, and their bytes of disk.
     ///
     /// # Errors
     /// When trash or the metadata cannot be read.
     pub fn trash_by_volume(&self) -> Result<BTreeMap<VolumeName, (usize, u64)>, Error> {
-        let sizes: HashMap<OperationId, u64> =
-            self.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect();
+        let sizes = self.trash_sizes()?;
         let mut found: BTreeMap<VolumeName, (usize, u64)> = BTreeMap::new();
         if sizes.is_empty() {
             return Ok(found);

@@ -155,14 +155,10 @@ pub fn plan_undo(
 /// Returns the places of the commits that an operation forgot beside what it was made for, if trash
 /// no longer holds them: they stay forgotten.
 fn lost_data(pool: &Pool, operation: &Operation) -> Result<BTreeSet<PathBuf>, Error> {
-    let forgets = |change: &RowChange| match (&change.before, &change.after) {
-        (Some(Row::Commit(before)), Some(Row::Commit(after))) if after.forgotten && !before.forgotten => {
-            Some(layout::commit_tree(&after.volume, &after.id))
-        }
-        _ => None,
-    };
     let changes = &operation.plan.changes;
-    let forgotten: BTreeSet<PathBuf> = changes.iter().filter_map(forgets).collect();
+    let forgotten = changes.iter().filter_map(RowChange::forgets);
+    let forgotten: BTreeSet<PathBuf> =
+        forgotten.map(|commit| layout::commit_tree(&commit.volume, &commit.id)).collect();
     let mut lost = BTreeSet::new();
     if forgotten.len() == changes.len() {
         return Ok(lost);
