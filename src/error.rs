@@ -253,6 +253,26 @@ pub enum Error {
     },
 
     // ---- Working trees and commits ----
+    /// The commit's tree has no such entry.
+    #[error("path '{path}' does not exist in commit {} of volume {volume}", id.short())]
+    NoPath {
+        /// The path as it was typed.
+        path: String,
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+    },
+    /// The entry is a FIFO, a socket or a device.
+    #[error("cannot show '{path}' of commit {} of volume {volume}: it has no content", id.short())]
+    NoContent {
+        /// The path.
+        path: String,
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+    },
     /// The commit has no message.
     #[error("You must provide a commit message")]
     NoMessage,

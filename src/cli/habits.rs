@@ -37,8 +37,8 @@ const VERBS: &[(&[&str], &str)] = &[
         "list commits and changed paths: dvol log --stat",
     ),
     (
-        &["ls-files", "ls-tree", "cat-file", "grep", "cat"],
-        "list the files of a commit: dvol export VOLUME:REVISION - | tar -t",
+        &["ls-files", "cat-file", "grep", "cat"],
+        "list the files of a commit: dvol ls-tree -r REVISION; show one: dvol show REVISION:PATH",
     ),
     (&["count-objects", "df", "size"], "show what takes room: dvol du"),
     (
@@ -113,9 +113,7 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["--contains", "--points-at"],
         "see which tags lead to a commit: dvol log --all --decorate --oneline",
     ),
-    ("log", &["-p", "-u", "--patch"], "see what a commit changed: dvol diff HEAD~1 HEAD"),
-    ("show", &["-p", "-u", "--patch"], "see what a commit changed: dvol diff HEAD~1 HEAD"),
-    ("log", &["-S", "-G", "-L", "--follow"], "see what commits changed: dvol log --stat"),
+    ("log", &["-S", "-G", "-L", "--follow"], "see what commits changed: dvol log -p"),
     (
         "log",
         &["--name-only", "--name-status", "--shortstat", "--numstat", "--raw"],
@@ -126,6 +124,11 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         "log",
         &["--branches", "--tags", "--remotes"],
         "show the commits of all branches and tags: dvol log --all",
+    ),
+    (
+        "ls-tree",
+        &["-t", "-d", "-z", "--full-tree"],
+        "list the files of a commit: dvol ls-tree -r REVISION PATH",
     ),
     ("show", &["--name-only", "--name-status"], "dvol show lists the changed paths already"),
     ("status", &["--porcelain", "-z"], "for scripts: dvol status --short, dvol status --format json"),

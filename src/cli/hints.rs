@@ -115,6 +115,12 @@ fn for_error(error: &Error) -> Vec<String> {
             format!("list the branches: dvol branch {volume}"),
             format!("create the branch: dvol checkout -b {branch} {volume}"),
         ],
+        Error::NoPath { id, volume, .. } => {
+            vec![format!("list the files of the commit: dvol ls-tree -r {} -C {volume}", id.short())]
+        }
+        Error::NoContent { id, volume, path } => {
+            vec![format!("see what it is: dvol ls-tree {} '{path}' -C {volume}", id.short())]
+        }
         Error::NoBranchBefore { volume, .. } => vec![format!("list the branches: dvol branch {volume}")],
         Error::BranchExists { volume, branch } => {
             vec![format!("switch to it: dvol checkout {branch} {volume}")]

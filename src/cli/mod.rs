@@ -21,6 +21,7 @@ mod globals;
 mod habits;
 mod help;
 mod hints;
+mod log_changes;
 mod message;
 mod missing;
 mod notices;
@@ -35,6 +36,7 @@ mod session;
 mod signals;
 mod similar;
 mod space;
+mod tree_paths;
 mod usage;
 
 use std::process::ExitCode;

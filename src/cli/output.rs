@@ -31,6 +31,25 @@ impl<E: Into<crate::error::Error>> From<E> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+impl Failure {
+    /// Wraps the error of a verb that writes content: a reader that has gone has had enough, which
+    /// is a clean end.
+    pub(super) fn of_content(error: crate::error::Error) -> Self {
+        match error {
+            crate::error::Error::Disk(error) if error.source.kind() == io::ErrorKind::BrokenPipe => {
+                Failure::Output(error.source)
+            }
+            error => Failure::Pool(error),
+        }
+    }
+}
+
 /// Opens standard output: its colours are for a terminal, and nothing else acts on one.
 pub(super) fn out() -> Door<impl io::Write> {
     Door::new(io::BufWriter::new(anstream::stdout().lock()))

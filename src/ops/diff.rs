@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use super::paths::printable;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Instant, ProjectName, Revision, VolumeName, VolumeRecord};
+use crate::model::{CommitId, Instant, ProjectName, Revision, VolumeName, VolumeRecord};
 use crate::pool::{Found, Pool, existing, refuse_other};
 use crate::store::Rows;
 use crate::sys::tree::{self, ChangeKind, Compare, Content, Difference, Entry, EntryKind, Index};
@@ -157,6 +157,41 @@ fn repeat_until_told(
 
 /// A comparison that passes what it finds to a visitor.
 type Comparison<'c> = dyn FnMut(&mut dyn FnMut(DiffEntry) -> ControlFlow<()>) -> Result<(), Error> + 'c;
+
+/// Compares a commit with its parent, and calls `visit` for each difference until it breaks. A
+/// first commit is compared with nothing; with `fold`, only what its root directory holds counts
+/// then. Returns false if the data of the commit or of its parent is gone.
+///
+/// # Errors
+/// When the commit does not exist, or a tree cannot be read.
+pub fn diff_of_commit(
+    pool: &Pool,
+    (volume, id): (&VolumeName, &CommitId),
+    fold: bool,
+    visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
+) -> Result<bool, Error> {
+    let tree_of = |id: &CommitId| match pool.commit_tree(volume, id) {
+        Err(Error::Forgotten { .. } | Error::Dropped { .. }) => Ok(None),
+        tree => tree.map(Some),
+    };
+    let mut has_data = true;
+    repeat_until_told(pool, volume, visit, &mut |visit| {
+        let unknown = || Error::UnknownRevision { revision: id.to_string(), volume: volume.clone() };
+        let commit = pool.commit_record(volume, id)?.ok_or_else(unknown)?;
+        let before = commit.parent.as_ref().map(tree_of).transpose()?;
+        let (Some(new), None | Some(Some(_))) = (tree_of(id)?, &before) else {
+            has_data = false;
+            return Ok(());
+        };
+        let old = before.flatten();
+        let how = Compare { fold: fold && old.is_none(), ..Compare::default() };
+        tree::diff_trees(old.as_deref(), &new, &how, true, &mut |difference| {
+            visit(entry_of(volume, difference))
+        })?;
+        Ok(())
+    })?;
+    Ok(has_data)
+}
 
 /// Compares each volume of a compose project, one after the other. Revisions are looked up in all
 /// of them first; the id of a commit of the whole project names that commit in each.
@@ -335,7 +370,7 @@ fn entry_of(volume: &VolumeName, difference: Difference) -> DiffEntry {
     entry
 }
 
-fn side(entry: Entry) -> DiffSide {
+pub(super) fn side(entry: Entry) -> DiffSide {
     let micros =
         entry.modified.0.saturating_mul(1_000_000).saturating_add(i64::from(entry.modified.1 / 1000));
     DiffSide {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use regex::Regex;
 use serde::{Serialize, Serializer};
 
+use super::diff::DiffEntry;
 use super::status::StatusChange;
 use crate::error::Error;
 use crate::layout;
@@ -56,8 +57,8 @@ pub struct LogRequest {
     pub topological: bool,
     /// List the oldest first.
     pub reverse: bool,
-    /// Count what each commit changed.
-    pub stat: bool,
+    /// List what each commit changed, and measure its tree.
+    pub detailed: bool,
 }
 
 /// One commit as the log shows it.
@@ -97,7 +98,23 @@ pub struct LogEntry {
     /// The entries that the commit changed, if asked for; for a first commit, what its root
     /// directory holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub changes: Option<Vec<StatusChange>>,
+    pub changes: Option<LogChanges>,
+    /// Sum of the sizes of its files in bytes, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The full path of its tree, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+}
+
+/// What a commit changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum LogChanges {
+    /// The paths alone.
+    Paths(Vec<StatusChange>),
+    /// Both sides of each entry.
+    Full(Vec<DiffEntry>),
 }
 
 /// Commits of one volume.
@@ -146,9 +163,13 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
         }
         Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
     })?;
-    if request.stat {
+    if request.detailed {
         for entry in &mut log.entries {
-            entry.changes = changes_of(pool, entry)?;
+            entry.changes = changes_of(pool, entry)?.map(LogChanges::Paths);
+            if let Some(tree) = tree_of(pool, entry, &entry.id)? {
+                entry.size = Some(tree::measure_tree(&tree)?.bytes);
+                entry.directory = Some(tree);
+            }
         }
     }
     Ok(log)
@@ -276,24 +297,29 @@ impl Names {
             code: commit.code,
             volumes: Vec::new(),
             changes: None,
+            size: None,
+            directory: None,
         }
     }
 }
 
-/// Counts what a commit changed; for a first commit, what its root directory holds. `None` if the
+/// Returns the full path of the tree of a commit, the one of `entry` or its parent; `None` if its
+/// data is gone.
+fn tree_of(pool: &Pool, entry: &LogEntry, id: &CommitId) -> Result<Option<PathBuf>, Error> {
+    let kept = pool.layout().full(&layout::commit_tree(&entry.volume, id));
+    if !entry.dropped && kept.exists() {
+        return Ok(Some(kept));
+    }
+    match pool.commit_tree(&entry.volume, id) {
+        Err(Error::Forgotten { .. }) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Lists what a commit changed; for a first commit, what its root directory holds. `None` if the
 /// data of the commit or of its parent is gone.
-pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Option<Vec<StatusChange>>, Error> {
-    let place = |id: &CommitId| {
-        let kept = pool.layout().full(&layout::commit_tree(&entry.volume, id));
-        if !entry.dropped && kept.exists() {
-            return Ok(Some(kept));
-        }
-        match pool.commit_tree(&entry.volume, id) {
-            Err(Error::Forgotten { .. }) => Ok(None),
-            other => other.map(Some),
-        }
-    };
-    let Some(tree) = place(&entry.id)? else { return Ok(None) };
+fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Option<Vec<StatusChange>>, Error> {
+    let Some(tree) = tree_of(pool, entry, &entry.id)? else { return Ok(None) };
     let mut changes = Vec::new();
     let Some(parent) = &entry.parent else {
         for name in disk::names_in(&tree)? {
@@ -301,7 +327,7 @@ pub(super) fn changes_of(pool: &Pool, entry: &LogEntry) -> Result<Option<Vec<Sta
         }
         return Ok(Some(changes));
     };
-    let Some(before) = place(parent)? else { return Ok(None) };
+    let Some(before) = tree_of(pool, entry, parent)? else { return Ok(None) };
     tree::compare_trees(&before, &tree, &mut |change| {
         changes.push(StatusChange { kind: change.kind, path: change.path });
         ControlFlow::Continue(())

@@ -2,10 +2,8 @@
 //! once.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::Path;
 
-use super::log::{Log, LogEntry, LogRequest, LogStart, changes_of, log, named_volume};
-use super::status::StatusChange;
+use super::log::{Log, LogEntry, LogRequest, LogStart, log, named_volume};
 use crate::error::Error;
 use crate::model::{CommitId, ProjectName};
 use crate::pool::Pool;
@@ -28,7 +26,7 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
     let (logs, merged) = loop {
         let logs = volumes.iter().map(|volume| {
             let request = LogRequest { volume: Some(volume.clone()), ..request.clone() };
-            log(pool, &LogRequest { most: depth, reverse: false, stat: false, ..request })
+            log(pool, &LogRequest { most: depth, reverse: false, detailed: false, ..request })
         });
         let logs = logs.collect::<Result<Vec<_>, _>>()?;
         let entries = logs.iter().map(|log| log.entries.iter().cloned().collect()).collect();
@@ -46,9 +44,6 @@ pub fn log_project(pool: &Pool, project: &ProjectName, request: &LogRequest) -> 
     for parts in merged {
         let mut entry = joined(&parts);
         entry.head &= is_common;
-        if request.stat {
-            entry.changes = Some(changes(pool, &parts)?);
-        }
         entries.push(entry);
     }
     if request.reverse {
@@ -117,18 +112,6 @@ fn joined(parts: &[LogEntry]) -> LogEntry {
     entry
 }
 
-fn changes(pool: &Pool, parts: &[LogEntry]) -> Result<Vec<StatusChange>, Error> {
-    let mut all = Vec::new();
-    for part in parts {
-        let inside = |change: StatusChange| StatusChange {
-            path: Path::new(part.volume.as_str()).join(change.path),
-            ..change
-        };
-        all.extend(changes_of(pool, part)?.into_iter().flatten().map(inside));
-    }
-    Ok(all)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +134,8 @@ mod tests {
             forgotten: false,
             volumes: Vec::new(),
             changes: None,
+            size: None,
+            directory: None,
         };
         commits.iter().map(entry).collect()
     }

@@ -10,7 +10,6 @@ use crate::cli::Outcome;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
-use crate::error::Error;
 use crate::ops::{self, Exported};
 use crate::report::Lines as _;
 
@@ -62,7 +61,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ExportArgs) -> Outcome {
     catch_interrupts(pool)?;
     let mut exported: Option<Exported> = None;
     write_to(Path::new(file), |out| {
-        exported = Some(ops::export(pool, Some(&volume), &revision, out).map_err(of_output)?);
+        exported = Some(ops::export(pool, Some(&volume), &revision, out).map_err(Failure::of_content)?);
         Ok(())
     })?;
     let exported = exported.expect("write_to ran the closure");
@@ -76,16 +75,6 @@ pub(in crate::cli) fn run(session: &Session, args: &ExportArgs) -> Outcome {
         session.done(&exported)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Tells a reader that has gone from other failures: it has had enough, which is a clean end.
-fn of_output(error: Error) -> Failure {
-    match error {
-        Error::Disk(error) if error.source.kind() == io::ErrorKind::BrokenPipe => {
-            Failure::Output(error.source)
-        }
-        error => Failure::Pool(error),
-    }
 }
 
 fn sockets(count: u64) -> String {

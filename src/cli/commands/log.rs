@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use regex::{Regex, RegexBuilder};
 
 use crate::cli::git::Git;
+use crate::cli::log_changes::{self, Changes};
 use crate::cli::output::{Failure, say};
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
@@ -28,6 +29,7 @@ use crate::report::{LogStyle, LogView, Template};
   dvol log --since '2 weeks ago' --grep migration
   dvol log --format '{short} {date} {subject}'
   dvol log --code HEAD
+  dvol log -p -1
   dvol log --oneline --project shop")]
 pub(in crate::cli) struct LogArgs {
     /// Show at most N commits; -N works too
@@ -65,9 +67,8 @@ pub(in crate::cli) struct LogArgs {
     /// nearest ancestor; run it in the work tree of the code
     #[arg(long, value_name = "REVISION", conflicts_with = "all")]
     code: Option<String>,
-    /// Show the paths that each commit changed
-    #[arg(long)]
-    stat: bool,
+    #[command(flatten)]
+    changes: Changes,
     /// Commit to start from [default: HEAD] or a range A..B, and volume
     #[arg(num_args = 0..=3, allow_negative_numbers = true, value_names = ["REVISION", "VOLUME"])]
     #[arg(add = crate::cli::complete::revisions())]
@@ -139,7 +140,7 @@ pub(in crate::cli) fn run(session: &Session, args: &LogArgs) -> Outcome {
         code: args.code.as_deref().map(|text| code::history(&Git::here(&session.pool), text)).transpose()?,
         topological: args.graph,
         reverse: args.reverse,
-        stat: args.stat,
+        detailed: false,
     };
     let log = match &project {
         Some(project) => ops::log_project(&session.pool, project, &request)?,
@@ -148,7 +149,12 @@ pub(in crate::cli) fn run(session: &Session, args: &LogArgs) -> Outcome {
     if log.entries.is_empty() && project.is_none() && session.wants_remarks() {
         note_no_commits(session, request.volume.as_ref())?;
     }
-    session.page(&LogView { log, style, decorate: args.look.decorates(), graph: args.graph })?;
+    let view = LogView { log, style, decorate: args.look.decorates(), graph: args.graph };
+    if args.changes.any() {
+        log_changes::page(session, &view, args.changes)?;
+    } else {
+        session.page(&view)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,6 +25,7 @@ mod init;
 mod inspect;
 mod list;
 mod log;
+mod ls_tree;
 mod man;
 mod plugin;
 mod redo;
@@ -92,6 +93,7 @@ verbs! {
     "Look at history" {
         Log(log::LogArgs),
         Show(show::ShowArgs),
+        LsTree(ls_tree::LsTreeArgs),
         Reflog(reflog::ReflogArgs),
         RevParse(rev_parse::RevParseArgs),
     }

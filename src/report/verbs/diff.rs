@@ -93,7 +93,7 @@ fn described(side: &DiffSide) -> String {
     text
 }
 
-fn word(kind: EntryKind) -> &'static str {
+pub(super) fn word(kind: EntryKind) -> &'static str {
     match kind {
         EntryKind::File => "file",
         EntryKind::Directory => "directory",

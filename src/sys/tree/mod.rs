@@ -34,10 +34,12 @@
 //! | `measure`, `extents` | measures space: of a tree, of a file system, shared between files |
 //! | `mapped_stores` | tests whether stores through mappings show in times |
 //! | `remove` | removes a tree |
+//! | `browse` | looks up one entry by its path, reads it, lists what it holds |
 //! | `beside` | names the temporary directories beside a tree |
 
 mod archive;
 mod beside;
+mod browse;
 mod compare;
 mod copy;
 mod entry;
@@ -56,6 +58,7 @@ mod tests;
 pub use archive::error::{Compression, ExtractError};
 pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter, OpenTree};
+pub use browse::TreeEntry;
 pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;

@@ -29,7 +29,7 @@ fn what_a_reset_dropped_can_be_read_by_all_its_names() {
     assert_eq!(decorated.matches(" (dropped) ").count(), 3, "{decorated}");
     assert_eq!(json_lines(&pool.ok(["show", "ORIG_HEAD", "--format", "json"]))[0]["dropped"], true);
     assert!(!pool.ok(["log", "--decorate"]).contains("dropped"));
-    assert!(pool.ok(["log", "--stat", "ORIG_HEAD"]).contains("M  state"));
+    assert!(pool.ok(["log", "--stat", "ORIG_HEAD"]).contains("state | 2 +-"));
     assert!(pool.ok(["diff", "HEAD", "ORIG_HEAD"]).contains("+four"));
     assert!(pool.ok(["diff", "ORIG_HEAD~1"]).contains("-three"));
     pool.ok(["clone", "db:ORIG_HEAD", "copy"]);

@@ -34,7 +34,7 @@ fn a_forgotten_commit_stays_in_the_log_and_comes_back_while_trash_has_it() {
     pool.ok(["du", "db"]);
     // Trash has it, so it can be read, and a reset brings it back.
     assert!(pool.ok(["diff", &ids[1], "HEAD"]).contains("-two"));
-    assert!(pool.ok(["log", "--stat", "db"]).contains("M  state"));
+    assert!(pool.ok(["log", "--stat", "db"]).contains("state | 2 +-"));
     pool.ok(["clone", &format!("db:{}", ids[1]), "copy"]);
     assert_eq!(pool.read("copy", "state"), "two");
     pool.ok(["reset", "--hard", "HEAD~1", "db"]);

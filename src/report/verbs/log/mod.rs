@@ -9,8 +9,8 @@ use super::status::letter;
 use graph::{Graph, Rails};
 pub use template::Template;
 
-use crate::model::{BranchName, CodeState, VolumeName, plain};
-use crate::ops::{Log, LogEntry, StatusChange, shown};
+use crate::model::{BranchName, CodeState, VolumeName, format_size, plain};
+use crate::ops::{Log, LogChanges, LogEntry, StatusChange, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
 use crate::report::style::{BRANCH, COMMIT, GREEN, HEAD, RED, TAG};
@@ -51,33 +51,88 @@ impl Lines for LogView {
 
 impl Text for LogView {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut graph = Graph::default();
-        let spaced = matches!(self.style, LogStyle::Full);
-        for (index, entry) in self.log.entries.iter().enumerate() {
-            let last = index + 1 == self.log.entries.len();
-            let mut body = self.lines_of(entry);
-            if spaced && !last {
-                body.push(String::new());
-            }
-            let rails = if self.graph {
-                graph.next(&entry.id, entry.parent.as_ref())
-            } else {
-                Rails { joins: Vec::new(), first: String::new(), rest: String::new() }
-            };
-            for join in &rails.joins {
-                writeln!(out, "{join}")?;
-            }
-            for (number, line) in body.iter().enumerate() {
-                let rail = if number == 0 { &rails.first } else { &rails.rest };
-                if line.is_empty() {
-                    writeln!(out, "{}", rail.trim_end())?;
-                } else {
-                    writeln!(out, "{rail}{line}")?;
-                }
-            }
+        let mut writer = LogWriter::new(self);
+        self.log.entries.iter().try_for_each(|entry| writer.entry(entry, out, &mut |_| Ok(())))
+    }
+}
+
+/// Writes a log as text, commit by commit.
+pub struct LogWriter<'v> {
+    view: &'v LogView,
+    graph: Graph,
+    written: usize,
+}
+
+impl<'v> LogWriter<'v> {
+    /// Starts the log.
+    pub fn new(view: &'v LogView) -> Self {
+        LogWriter { view, graph: Graph::default(), written: 0 }
+    }
+
+    /// Writes the next commit, and then what `more` writes, beside the lines of the graph.
+    ///
+    /// # Errors
+    /// Those of `more`, and when `out` cannot be written.
+    pub fn entry<E: From<io::Error>>(
+        &mut self,
+        entry: &LogEntry,
+        out: &mut dyn Write,
+        more: &mut dyn FnMut(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.written += 1;
+        let last = self.written == self.view.log.entries.len();
+        let rails = if self.view.graph {
+            self.graph.next(&entry.id, entry.parent.as_ref())
+        } else {
+            Rails { joins: Vec::new(), first: String::new(), rest: String::new() }
+        };
+        for join in &rails.joins {
+            writeln!(out, "{join}")?;
+        }
+        for (number, line) in self.view.lines_of(entry).iter().enumerate() {
+            let rail = if number == 0 { &rails.first } else { &rails.rest };
+            writeln!(out, "{}", format!("{rail}{line}").trim_end_matches(' '))?;
+        }
+        more(&mut Railed { out: &mut *out, rail: &rails.rest, inside: false })?;
+        if matches!(self.view.style, LogStyle::Full) && !last {
+            writeln!(out, "{}", rails.rest.trim_end())?;
         }
         Ok(())
     }
+}
+
+/// Writes the lines of the graph before each line.
+struct Railed<'o> {
+    out: &'o mut dyn Write,
+    rail: &'o str,
+    /// Whether the last line has no end yet.
+    inside: bool,
+}
+
+impl Write for Railed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !self.inside {
+                let rail = if line == b"\n" { self.rail.trim_end() } else { self.rail };
+                self.out.write_all(rail.as_bytes())?;
+            }
+            self.out.write_all(line)?;
+            self.inside = !line.ends_with(b"\n");
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes one commit of a log as JSON.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn log_json(out: &mut dyn Write, entry: &LogEntry) -> io::Result<()> {
+    lines(out, std::slice::from_ref(entry))
 }
 
 impl LogView {
@@ -96,7 +151,7 @@ impl LogView {
                 template.render(entry, current).split('\n').map(str::to_owned).collect()
             }
         };
-        if let Some(changes) = &entry.changes {
+        if let Some(LogChanges::Paths(changes)) = &entry.changes {
             if matches!(self.style, LogStyle::Full) {
                 body.push(String::new());
             }
@@ -115,6 +170,12 @@ fn full(entry: &LogEntry, names: &str) -> Vec<String> {
     }
     if !entry.volumes.is_empty() {
         body.push(format!("Volumes: {}", volumes(entry)));
+    }
+    if let Some(size) = entry.size {
+        body.push(format!("Size:   {}", format_size(size)));
+    }
+    if let Some(directory) = &entry.directory {
+        body.push(format!("Path:   {}", shown(directory)));
     }
     body.push(String::new());
     let message = entry.message.lines();

@@ -136,7 +136,7 @@ fn tell(met: &Found<'_>, texts: bool) -> Result<Difference, SideError> {
     Ok(Difference { path: met.path.to_owned(), kind: met.kind, old, new, xattrs, content })
 }
 
-fn entry(node: &Node) -> Result<Entry, Errno> {
+pub(in crate::sys::tree) fn entry(node: &Node) -> Result<Entry, Errno> {
     let stat = &node.stat;
     let kind = match stat.kind {
         FileType::Directory => EntryKind::Directory,
