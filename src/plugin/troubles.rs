@@ -34,9 +34,9 @@ impl Troubles {
             None => News::None,
         }
     }
+
     /// Logs a trouble that kept work from being done: `begun` when it begins or changes, `over`
     /// when it ends.
-    /// it ends.
     pub(super) fn log(&self, subject: &str, trouble: Option<&Error>, begun: &str, over: &str) {
         let trouble = trouble.map(Error::to_string);
         match (self.news(subject, trouble.as_deref()), trouble) {
