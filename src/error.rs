@@ -39,6 +39,17 @@ pub enum Error {
     /// A volume of this name exists.
     #[error("volume {0} already exists")]
     VolumeExists(VolumeName),
+    /// The engine has a volume of this name from another driver.
+    #[error(
+        "cannot use the name {volume}: the engine has a volume of that name from driver {driver}, \
+         which containers would get"
+    )]
+    NameElsewhere {
+        /// The name.
+        volume: VolumeName,
+        /// The other driver.
+        driver: String,
+    },
     /// The branch does not exist.
     #[error("branch '{branch}' does not exist in volume {volume}")]
     NoBranch {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::environment::{self, DEFAULT_POOL};
+use super::session::volume_candidates;
 use crate::containers::{ContainerRuntime, NoContainers};
 use crate::layout::Layout;
 use crate::model::VolumeName;
@@ -159,7 +160,7 @@ fn head() -> Names {
 fn volume(pool: &Pool) -> Option<VolumeName> {
     match flag("-C", "--volume") {
         Some(name) => name.parse().ok(),
-        None => pool.store().read(|rows| rows.current_volume()).ok().flatten(),
+        None => Some(pool.meant().ok()??.0),
     }
 }
 
@@ -173,6 +174,7 @@ fn pool_with(containers: Arc<dyn ContainerRuntime>) -> Pool {
     let root = std::path::absolute(&root).unwrap_or(root);
     let options = Options {
         lock_timeout: LOCK_TIMEOUT,
+        candidates: volume_candidates(root.clone()),
         ..Options::new(containers, Arc::new(SystemClock), Arc::new(RandomIds))
     };
     Pool::new(Layout::new(root), options)

@@ -3,7 +3,7 @@
 //! else the name of that file's directory. The file is the one that `COMPOSE_FILE` names, else the
 //! nearest upwards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -29,12 +29,25 @@ pub(super) struct Compose {
     pub(super) project: ProjectName,
     /// The volumes that the compose file gives a name of their own, by what it calls them.
     named: BTreeMap<String, String>,
+    /// What the compose file calls its other volumes.
+    keys: BTreeSet<String>,
 }
 
 impl Compose {
     /// The whole name of a volume that the compose file calls so, where that file says it.
     pub(super) fn volume_called(&self, name: &VolumeName) -> Option<VolumeName> {
         self.named.get(name.as_str())?.parse().ok()
+    }
+
+    /// The whole name that compose gives a volume without a name of its own.
+    pub(super) fn prefixed(&self, key: &str) -> Option<VolumeName> {
+        format!("{}{key}", self.project.volume_prefix()).parse().ok()
+    }
+
+    /// The whole names of all volumes of the compose file.
+    pub(super) fn volumes(&self) -> Vec<VolumeName> {
+        let named = self.named.values().filter_map(|name| name.parse().ok());
+        named.chain(self.keys.iter().filter_map(|key| self.prefixed(key))).collect()
     }
 }
 
@@ -71,7 +84,7 @@ fn project_of(
     };
     let Some(files) = files else {
         let project = ProjectName::normalized(&set(&variables)?)?;
-        return Some(Compose { project, named: BTreeMap::new() });
+        return Some(Compose { project, named: BTreeMap::new(), keys: BTreeSet::new() });
     };
     // As compose does, before it looks at the name: `..` in a path is gone.
     let home = fs::canonicalize(files.first()?.parent()?).ok()?;
@@ -92,7 +105,7 @@ fn project_of(
     };
     let named =
         contents.volumes.into_iter().filter_map(|(key, name)| Some((key, variables.interpolate(&name)?)));
-    Some(Compose { project, named: named.collect() })
+    Some(Compose { project, named: named.collect(), keys: contents.keys })
 }
 
 /// What is of interest in compose files; a later one wins.
@@ -101,6 +114,8 @@ struct Contents {
     name: Option<String>,
     /// By key.
     volumes: BTreeMap<String, String>,
+    /// The keys of those without a name of their own.
+    keys: BTreeSet<String>,
 }
 
 impl Contents {
@@ -118,7 +133,17 @@ impl Contents {
             // An external one without a name goes by its key, not by the project's prefix.
             let by_key = (external.as_bool() == Some(true)).then(|| text_of(key)).flatten();
             let name = text_of(&volume["name"]).or(text_of(&external["name"])).or(by_key);
-            self.volumes.extend(text_of(key).zip(name));
+            let Some(key) = text_of(key) else { continue };
+            match name {
+                Some(name) => {
+                    self.keys.remove(&key);
+                    self.volumes.insert(key, name);
+                }
+                None if !self.volumes.contains_key(&key) => {
+                    self.keys.insert(key);
+                }
+                None => {}
+            }
         }
         Some(())
     }
@@ -261,5 +286,6 @@ mod tests {
         let name = |key: &str| contents.volumes.get(key).map(|name| variables.interpolate(name).unwrap());
         assert_eq!((name("db"), name("files").as_deref()), (None, Some("frob_files")));
         assert_eq!((name("old").as_deref(), name("seen").as_deref()), (Some("x"), Some("seen")));
+        assert_eq!(contents.keys.iter().map(String::as_str).collect::<Vec<_>>(), ["db"]);
     }
 }

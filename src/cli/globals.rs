@@ -21,7 +21,8 @@ pub(super) struct Globals {
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(super) pool: PathBuf,
     // Named `volume_flag` because an operand called `volume` would shadow the flag.
-    /// Volume to work on [default: the last operand or the current volume]
+    /// Volume to work on [default: the last operand, DVOL_VOLUME, the only one of this directory's
+    /// compose project, or the current volume]
     #[arg(
         id = "volume_flag",
         short = 'C',

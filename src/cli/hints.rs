@@ -110,6 +110,11 @@ fn for_error(error: &Error) -> Vec<String> {
             "name a volume as the last operand or with -C".to_owned(),
             "choose a current volume: dvol switch VOLUME".to_owned(),
         ],
+        Error::NameElsewhere { volume, .. } => vec![
+            "choose another name".to_owned(),
+            format!("keep what the engine's volume holds: dvol import --from-docker {volume} NEW"),
+            format!("or delete the engine's volume: docker volume rm {volume}"),
+        ],
         Error::VolumeExists(name) => vec![format!("make it the current volume: dvol switch {name}")],
         Error::NoBranch { volume, branch } => vec![
             format!("list the branches: dvol branch {volume}"),

@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
     if !app.verb.takes_template() && app.globals.template().is_some() {
         return errors::usage("only log and show take a template: use --format text or json");
     }
-    let session = match Session::open(app.globals) {
+    let session = match Session::open(app.globals, app.verb.names_volume()) {
         Ok(session) => session,
         Err(failure) => return errors::exit(&failure, None),
     };

@@ -2,13 +2,14 @@
 
 use super::output::say;
 use crate::model::{count, format_size};
-use crate::pool::Notice;
+use crate::pool::{Meant, Notice};
 
 /// Prints only the notices that report trouble, for `-q`.
 pub(super) fn tell_warnings(notice: &Notice) {
     if !matches!(
         notice,
-        Notice::Waiting { .. }
+        Notice::Meant { .. }
+            | Notice::Waiting { .. }
             | Notice::Stopping { .. }
             | Notice::CopiedAlike { .. }
             | Notice::Finished { .. }
@@ -22,6 +23,20 @@ pub(super) fn tell_warnings(notice: &Notice) {
 /// Prints a notice of a running operation.
 pub(super) fn tell(notice: &Notice) {
     match notice {
+        Notice::Meant { volume, why } => {
+            let why = match why {
+                Meant::Chosen => "from DVOL_VOLUME",
+                Meant::OfDirectory => "the one of this compose project",
+                Meant::Current => "the current one",
+            };
+            say("note", &format!("volume {volume}, {why}"));
+        }
+        Notice::Elsewhere { volume, driver } => {
+            let text = format!("the engine has a volume {volume} of driver {driver}");
+            say("warning", &format!("{text}: containers use that one, not dvol's"));
+            say("hint", &format!("give dvol's another name: dvol rename {volume} NEW"));
+            say("hint", &format!("or delete the engine's: docker volume rm {volume}"));
+        }
         Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, locked by {holder}")),
         Notice::Stopping { container } => say(
             "waiting",

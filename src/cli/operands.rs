@@ -72,7 +72,11 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
         Ok(name) => session.pool.store().read(|rows| rows.volume(&name))?.map(|record| record.name),
         Err(_) => None,
     };
-    let current = session.pool.store().read(|rows| rows.current_volume())?;
+    let current = match session.pool.meant() {
+        // Another volume is named.
+        Err(Error::NoVolume(_)) if as_volume.is_some() => None,
+        meant => meant?.map(|(volume, _)| volume),
+    };
     let is_branch = match (&current, word.parse::<BranchName>()) {
         (Some(current), Ok(branch)) => {
             session.pool.store().read(|rows| rows.branch(current, &branch))?.is_some()

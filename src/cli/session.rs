@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::containers::{ContainerRuntime, NoContainers};
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::model::{HoldMode, Range, Revision, Verb, VolumeName, format_size};
-use crate::pool::{Disruption, Notice, Options, Pool};
+use crate::pool::{Disruption, FindVolumes, Notice, Options, Pool, VolumeCandidates};
 use crate::report::{self, Door, Format, Lines, Text, Wrap};
 use crate::sys::tree::{CopyStats, CopyWay, Rung};
 
@@ -28,11 +29,16 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn open(globals: Globals) -> Result<Self, Failure> {
-        let pool = open_pool(
-            &globals,
-            if globals.quiet { Arc::new(notices::tell_warnings) } else { Arc::new(notices::tell) },
-        )?;
+    /// Opens the pool. `names_volume` tells that the verb's own output names the volume.
+    pub(super) fn open(globals: Globals, names_volume: bool) -> Result<Self, Failure> {
+        let is_known = names_volume || globals.format() == Format::Json;
+        let tell = if globals.quiet { notices::tell_warnings } else { notices::tell };
+        let tell = move |notice: &Notice| {
+            if !(is_known && matches!(notice, Notice::Meant { .. })) {
+                tell(notice);
+            }
+        };
+        let pool = open_pool(&globals, Arc::new(tell))?;
         Ok(Session { globals, pool, compose: OnceCell::new() })
     }
 
@@ -77,8 +83,9 @@ impl Session {
             return Ok(Some(found));
         }
         let Some(compose) = self.compose() else { return Ok(Some(found)) };
-        let prefixed = format!("{}{found}", compose.project.volume_prefix()).parse().ok();
-        for candidate in [compose.volume_called(&found), prefixed].into_iter().flatten() {
+        for candidate in
+            [compose.volume_called(&found), compose.prefixed(found.as_str())].into_iter().flatten()
+        {
             if is_known(&candidate)? {
                 return Ok(Some(candidate));
             }
@@ -241,6 +248,23 @@ impl Session {
     }
 }
 
+/// Finds out which volume a command means by the environment and the compose project of the current
+/// directory.
+pub(super) fn volume_candidates(root: PathBuf) -> Arc<FindVolumes> {
+    Arc::new(move || {
+        let compose = compose::here(&root);
+        let mut found = VolumeCandidates::default();
+        if let Some(text) = environment::variable("DVOL_VOLUME") {
+            let name: VolumeName = text.parse()?;
+            let short = compose.as_ref().and_then(|compose| compose.volume_called(&name));
+            let prefixed = compose.as_ref().and_then(|compose| compose.prefixed(name.as_str()));
+            found.chosen = [Some(name), short, prefixed].into_iter().flatten().collect();
+        }
+        found.of_directory = compose.map(|compose| compose.volumes()).unwrap_or_default();
+        Ok(found)
+    })
+}
+
 /// Opens the pool that the flags describe; calls `notices` with what the user should know.
 pub(super) fn open_pool(
     globals: &Globals,
@@ -263,6 +287,7 @@ pub(super) fn open_pool(
         quiesce: globals.quiesce(),
         wait: globals.wait(),
         much_copied: environment::much_copied().unwrap_or(defaults.much_copied),
+        candidates: volume_candidates(root.clone()),
         ..defaults
     };
     Ok(Pool::new(Layout::new(root), options))

@@ -54,7 +54,7 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
         }
         Error::NoVolume(name) => {
             let branch: BranchName = name.as_str().parse().ok()?;
-            let current = pool.store().read(|rows| rows.current_volume()).ok()??;
+            let current = pool.meant().ok()??.0;
             pool.store().read(|rows| rows.branch(&current, &branch)).ok()??;
             Some(format!("'{branch}' is a branch of volume {current}; switch to it: dvol checkout {branch}"))
         }

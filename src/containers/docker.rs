@@ -10,6 +10,7 @@ mod connection;
 mod exec;
 mod health;
 mod host_paths;
+mod other_volumes;
 mod summary;
 mod tcp;
 #[cfg(test)]
@@ -332,10 +333,15 @@ impl ContainerRuntime for Docker {
         let users = summary::by_volume(&self.list(Some(("volume", name)))?, &drivers).remove(name);
         self.names().extend(users.iter().flatten().map(|c| (c.id.clone(), c.name.clone())));
         Ok(Some(ForeignVolume {
+            is_dvols: self.drivers.contains(&volume.driver),
             driver: volume.driver,
             mountpoint: volume.mountpoint.into(),
             users: users.unwrap_or_default(),
         }))
+    }
+
+    fn other_volumes(&self, name: Option<&VolumeName>) -> Result<BTreeMap<String, String>, ContainerError> {
+        other_volumes::other_volumes(self, name)
     }
 
     fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {

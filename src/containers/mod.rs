@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::model::VolumeName;
 
 pub use docker::{DEFAULT_ENDPOINT, DRIVER_NAMES, Docker};
@@ -26,7 +28,8 @@ pub fn shell(command: &str) -> Vec<String> {
 }
 
 /// The state of a container's processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// They run, or the engine's restart policy is restarting them.
     Running,
@@ -237,6 +240,15 @@ pub trait ContainerRuntime: Send + Sync {
     /// When the engine does not answer or refuses, or the volume has no directory on this machine.
     fn foreign_volume(&self, _name: &str) -> Result<Option<ForeignVolume>, ContainerError> {
         Ok(None)
+    }
+
+    /// Lists the engine's volumes of other drivers than dvol's, with their drivers: the one of this
+    /// name, or all. Does not ask dvol's driver.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn other_volumes(&self, _name: Option<&VolumeName>) -> Result<BTreeMap<String, String>, ContainerError> {
+        Ok(BTreeMap::new())
     }
 
     /// Returns the dvol volumes that compose projects created or that their containers use.

@@ -136,6 +136,7 @@ impl Mender<'_> {
                 author,
                 date,
                 code: None,
+                size: None,
                 forgotten: false,
             };
             self.now.commits.insert(id.clone(), record);

@@ -30,4 +30,4 @@ pub use records::{
     VolumeRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};
-pub use words::{count, format_size, named, one_of};
+pub use words::{age, count, format_size, named, one_of};

@@ -114,6 +114,9 @@ pub struct CommitRecord {
     /// The state of the code, if it was known.
     #[serde(default)]
     pub code: Option<CodeState>,
+    /// Sum of the sizes of its files in bytes, holes included; `None` if an older dvol made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// Whether only the record is left: its tree went to trash, and may be gone from there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgotten: bool,
@@ -192,6 +195,7 @@ mod tests {
                 author: Signature { name, email: String::new() },
                 date: Instant { micros, offset },
                 code: None,
+                size: None,
                 forgotten: false,
             };
             let bytes = rmp_serde::to_vec_named(&record).unwrap();

@@ -1,5 +1,7 @@
 //! Words with numbers, for messages.
 
+use super::Instant;
+
 /// Counts things: `1 commit`, `2 commits`. The plural must end in s.
 pub fn count(n: usize, what: &str) -> String {
     format!("{n} {}", plural(n, what))
@@ -22,6 +24,22 @@ pub fn one_of(words: &[&str]) -> String {
         [word] => (*word).to_owned(),
         [all @ .., last] => format!("{} or {last}", all.join(", ")),
     }
+}
+
+/// Formats the time from `then` to `now` in its largest unit: `3 days`.
+pub fn age(then: Instant, now: Instant) -> String {
+    let seconds = u64::try_from((now.micros - then.micros) / 1_000_000).unwrap_or_default();
+    let units = [
+        ("year", 365 * 86_400),
+        ("month", 30 * 86_400),
+        ("week", 7 * 86_400),
+        ("day", 86_400),
+        ("hour", 3_600),
+        ("minute", 60),
+    ];
+    let fits = units.into_iter().find(|(_, length)| seconds >= *length);
+    let (unit, length) = fits.unwrap_or(("second", 1));
+    count(usize::try_from(seconds / length).unwrap_or(usize::MAX), unit)
 }
 
 /// Formats bytes in binary units: `1.5 GiB`.
@@ -49,6 +67,16 @@ mod tests {
     fn a_size_has_the_unit_that_people_read() {
         let sizes = [0, 1023, 1024, 1_610_612_736, 5 << 50].map(format_size);
         assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 GiB", "5120.0 TiB"]);
+    }
+
+    #[test]
+    fn an_age_has_its_largest_unit() {
+        let age = |seconds: i64| {
+            age(Instant { micros: 0, offset: 0 }, Instant { micros: seconds * 1_000_000, offset: 0 })
+        };
+        let ages = [-5, 1, 59, 60, 7_200, 100_000, 700_000, 40 * 86_400, 800 * 86_400].map(age);
+        let words = "0 seconds,1 second,59 seconds,1 minute,2 hours,1 day,1 week,1 month,2 years";
+        assert_eq!(ages.join(","), words);
     }
 
     #[test]

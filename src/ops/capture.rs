@@ -72,6 +72,12 @@ impl<V> Capture<V> {
         Capture { working_tree, staged, branch, commit, first_pass, copied, quiesced, verb }
     }
 
+    /// Returns the sum of the sizes of the files that were copied, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        let last = if self.quiesced == CopyStats::default() { &self.copied } else { &self.quiesced };
+        last.bytes + last.kept_bytes
+    }
+
     /// Returns what was copied, the commit's tree and that of the commit before it.
     fn trees(&self, pool: &Pool) -> Option<([&CopyStats; 2], PathBuf, PathBuf)> {
         let of = |id: &CommitId| pool.layout().full(&layout::commit_tree(&self.branch.volume, id));

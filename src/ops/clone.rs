@@ -39,6 +39,7 @@ pub fn clone(
     revision: &Revision,
     to: &VolumeName,
 ) -> Result<Cloned, Error> {
+    pool.refuse_elsewhere(to)?;
     clone_as(pool, source, revision, to, First::default())
 }
 

@@ -122,7 +122,7 @@ fn commit_all(
     let outcome = capture::run(pool, group, begun, |members| {
         let around = around();
         for member in members {
-            let Capture { branch, verb: author, .. } = &member.work;
+            let (size, Capture { branch, verb: author, .. }) = (member.work.size(), &member.work);
             let commit = CommitRecord {
                 volume: branch.volume.clone(),
                 id: id.clone(),
@@ -131,6 +131,7 @@ fn commit_all(
                 author: request.author.clone().unwrap_or_else(|| author.or(&around.author)),
                 date,
                 code: around.code.clone(),
+                size: Some(size),
                 forgotten: false,
             };
             let before = branch.clone();
@@ -141,6 +142,7 @@ fn commit_all(
     })?;
     for volume in volumes {
         take_checksums(pool, volume)?;
+        pool.tell_if_elsewhere(volume);
     }
     let done = outcome.volumes.into_iter().map(|capture| Committed {
         volume: capture.branch.volume,

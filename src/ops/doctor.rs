@@ -179,6 +179,7 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
         }
     };
     let mut checks = vec![check("engine", Health::Good, about.version, "")];
+    checks.extend(names(pool));
     if let Some(managed) = about.drivers.iter().find(|driver| driver.starts_with("dvol:")) {
         // A managed plugin's socket lies where only the engine looks.
         checks.push(check("driver", Health::Good, format!("the engine runs it as the plugin {managed}"), ""));
@@ -248,4 +249,17 @@ fn other_pool(pool: &Pool, host: &PoolPath) -> Option<Check> {
     let (name, place) = volumes.iter().find(|(_, place)| is_elsewhere(place))?;
     let found = format!("the driver serves another pool: it has volume {name} at {}", place.display());
     Some(check("driver", Health::Bad, found, "name the driver's pool with -p or DVOL_POOL"))
+}
+
+/// Names the volumes that no container reaches, since another driver has their names.
+fn names(pool: &Pool) -> Vec<Check> {
+    let others = pool.containers().other_volumes(None).unwrap_or_default();
+    let ours = pool.store().read(|rows| rows.volumes()).unwrap_or_default();
+    let both = ours.iter().filter_map(|ours| others.get_key_value(ours.name.as_str()));
+    both.map(|(name, driver)| {
+        let found = format!("the engine has a volume {name} of driver {driver}, not dvol's");
+        let remedy = format!("dvol rename {name} NEW, or docker volume rm {name}");
+        check("names", Health::Bad, found, &remedy)
+    })
+    .collect()
 }

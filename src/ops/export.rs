@@ -118,6 +118,7 @@ fn stand_in(pool: &Pool, volume: &VolumeName) -> CommitRecord {
         author: Signature { name: "unknown".to_owned(), email: String::new() },
         date: pool.now(),
         code: None,
+        size: None,
         forgotten: false,
     }
 }

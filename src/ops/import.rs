@@ -88,12 +88,10 @@ pub fn import_volume(
     author: &Signature,
 ) -> Result<Imported, Error> {
     let missing = || Error::NoForeignVolume(name.to_owned());
-    if let Ok(own) = name.parse::<VolumeName>()
-        && pool.store().read(|rows| rows.volume(&own))?.is_some()
-    {
-        return Err(Error::OwnVolume(own));
-    }
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
+    if foreign.is_dvols {
+        return Err(name.parse().map_or_else(|_| missing(), Error::OwnVolume));
+    }
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
     make(pool, volume, None, message, author, |group, kept| {
         pool.check_size(volume, None, &foreign.mountpoint)?;
@@ -134,10 +132,11 @@ fn make(
     if pool.store().read(|rows| rows.volume(volume))?.is_some() {
         return Err(Error::VolumeExists(volume.clone()));
     }
+    pool.refuse_elsewhere(volume)?;
     let session = pool.begin(Verb::Import, volume)?;
     let branch = BranchName::master();
     let new_id = pool.new_commit_id();
-    let (group, (staged, id)) = session.intend(format!("import: {volume}"), |rows, draft| {
+    let (group, (staged, commit)) = session.intend(format!("import: {volume}"), |rows, draft| {
         if rows.volume(volume)?.is_some() {
             return Err(Error::VolumeExists(volume.clone()));
         }
@@ -152,24 +151,30 @@ fn make(
                 author: configured_author(rows, volume, author)?,
                 date: created,
                 code: None,
+                size: None,
                 forgotten: false,
             },
         };
-        let id = commit.id.clone();
+        let id = &commit.id;
         let record =
             VolumeRecord { name: name.clone(), created, branch: branch.clone(), options: BTreeMap::new() };
         let head = BranchRecord { volume: name, name: branch.clone(), head: Some(id.clone()), created };
         draft.change(RowChange::insert(Row::Volume(record)));
         draft.change(RowChange::insert(Row::Branch(head)));
-        draft.change(RowChange::insert(Row::Commit(commit)));
         draft.move_head(Some(id.clone()));
-        Ok((draft.bring_in(layout::volume(volume))?, id))
+        Ok((draft.bring_in(layout::volume(volume))?, commit))
     })?;
+    let id = commit.id.clone();
     let working_tree = furnish(&staged, &branch)?;
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     make_root(&kept)?;
     let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
-    let (quiesced, stats) = fill(group.with(new), &kept)?;
+    let (mut quiesced, stats) = fill(group.with(new), &kept)?;
+    for member in quiesced.members_mut() {
+        // Only now is its size known.
+        let commit = CommitRecord { size: Some(stats.bytes), ..commit.clone() };
+        member.change(RowChange::insert(Row::Commit(commit)));
+    }
     let bounds = pool.copy_known(&kept, &working_tree)?;
     let outcome = quiesced.publish_known(|new| Some(new.look(bounds)))?.finish();
     Ok(Imported {

@@ -24,8 +24,9 @@ pub struct Created {
 /// Makes a volume, and makes it the current one.
 ///
 /// # Errors
-/// When the name is taken, or the pool cannot be written.
+/// When the name is taken, here or in the engine by another driver, or the pool cannot be written.
 pub fn init(pool: &Pool, name: &VolumeName) -> Result<Created, Error> {
+    pool.refuse_elsewhere(name)?;
     make(pool, name, First::default(), true)
 }
 

@@ -1,10 +1,10 @@
 //! `list`: list the volumes of the pool.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::containers::Container;
+use crate::containers::{Container, State};
 use crate::error::Error;
-use crate::model::{BranchName, CommitId, VolumeName};
+use crate::model::{BranchName, CommitId, Instant, ProjectName, VolumeName};
 use crate::pool::Pool;
 
 /// One volume.
@@ -16,64 +16,112 @@ pub struct VolumeEntry {
     pub branch: BranchName,
     /// The head of that branch.
     pub head: Option<CommitId>,
+    /// When the head was made; an RFC 3339 date in JSON.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub date: Option<Instant>,
+    /// Sum of the sizes of the head's files in bytes, holes included; `None` if it is not known.
+    pub size: Option<u64>,
     /// Whether it is the current volume.
     pub current: bool,
+    /// The compose project that it belongs to, by its containers or the caller's directory.
+    pub project: Option<String>,
     /// The names of the containers that use it, running or not, sorted; `None` if the engine does
     /// not answer.
     pub containers: Option<Vec<String>>,
+    /// The states of these containers, in the same order: running, paused or stopped.
+    pub states: Option<Vec<State>>,
 }
 
 /// All volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Sorted by name.
+    /// Sorted by name; those of the caller's project come first.
     pub volumes: Vec<VolumeEntry>,
     /// Why the containers are unknown.
     pub no_containers: Option<String>,
+    /// The time now.
+    pub now: Instant,
 }
 
-/// Lists the volumes. An engine that does not answer is not an error.
+/// The compose project of the caller's directory.
+#[derive(Debug, Clone)]
+pub struct ProjectHere {
+    /// Its name.
+    pub project: ProjectName,
+    /// The volumes of its compose file.
+    pub volumes: Vec<VolumeName>,
+}
+
+/// Lists the volumes. An engine that does not answer is not an error. Its volumes are not asked
+/// for: that takes half a minute where the driver does not answer.
 ///
 /// # Errors
 /// When the metadata cannot be read.
-pub fn list(pool: &Pool) -> Result<Listing, Error> {
-    let mut volumes = pool.store().read(|rows| {
+pub fn list(pool: &Pool, here: Option<&ProjectHere>) -> Result<Listing, Error> {
+    let volumes = pool.store().read(|rows| {
         let current = rows.current_volume()?;
         let mut entries = Vec::new();
         for record in rows.volumes()? {
             let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
+            let commit = head.as_ref().map(|head| rows.commit(&record.name, head)).transpose()?.flatten();
             let current = current.as_ref() == Some(&record.name);
             entries.push(VolumeEntry {
                 volume: record.name,
                 branch: record.branch,
                 head,
+                date: commit.as_ref().map(|commit| commit.date),
+                size: commit.and_then(|commit| commit.size),
                 current,
+                project: None,
                 containers: None,
+                states: None,
             });
         }
         Ok::<_, Error>(entries)
     })?;
-    if volumes.is_empty() {
+    let mut listing = Listing { volumes, no_containers: None, now: pool.now() };
+    if listing.volumes.is_empty() {
         // No volume, so no question to the engine.
-        return Ok(Listing { volumes, no_containers: None });
+        return Ok(listing);
     }
     match pool.containers().users() {
         Ok(mut users) => {
-            for entry in &mut volumes {
-                let users = users.remove(entry.volume.as_str()).unwrap_or_default();
-                entry.containers = Some(names_of(users));
+            for entry in &mut listing.volumes {
+                let users = sorted(users.remove(entry.volume.as_str()).unwrap_or_default());
+                let mut services = users.iter().filter_map(|container| container.service.as_ref());
+                entry.project = services.next().map(|service| service.project.clone());
+                entry.states = Some(users.iter().map(|container| container.state).collect());
+                entry.containers = Some(users.into_iter().map(|container| container.name).collect());
             }
-            Ok(Listing { volumes, no_containers: None })
         }
-        Err(error) => Ok(Listing { volumes, no_containers: Some(error.to_string()) }),
+        Err(error) => listing.no_containers = Some(error.to_string()),
     }
+    if let Some(here) = here {
+        for entry in &mut listing.volumes {
+            let is_named = here.volumes.contains(&entry.volume)
+                || entry.volume.as_str().starts_with(&here.project.volume_prefix());
+            if entry.project.is_none() && is_named {
+                entry.project = Some(here.project.to_string());
+            }
+        }
+        listing.volumes.sort_by_key(|entry| entry.project.as_deref() != Some(here.project.as_str()));
+    }
+    Ok(listing)
 }
 
-/// Sorts the names of containers: each engine lists them in an order of its own.
+fn rfc3339_or_null<S: Serializer>(date: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {
+    date.map(Instant::to_rfc3339).serialize(serializer)
+}
+
+/// Returns the names of containers, sorted.
 pub(super) fn names_of(containers: Vec<Container>) -> Vec<String> {
-    let mut names: Vec<String> = containers.into_iter().map(|container| container.name).collect();
-    names.sort();
-    names
+    sorted(containers).into_iter().map(|container| container.name).collect()
+}
+
+/// Sorts containers by name: each engine lists them in an order of its own.
+fn sorted(mut containers: Vec<Container>) -> Vec<Container> {
+    containers.sort_by(|a, b| a.name.cmp(&b.name));
+    containers
 }
 
 #[cfg(test)]

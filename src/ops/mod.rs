@@ -68,7 +68,7 @@ pub use host_path::{PoolPath, host_path, host_path_remedy};
 pub use import::{Imported, import, import_volume};
 pub use init::{Created, init};
 pub use inspect::{Inspection, inspect};
-pub use list::{Listing, VolumeEntry, list};
+pub use list::{Listing, ProjectHere, VolumeEntry, list};
 pub use log::{Log, LogChanges, LogEntry, LogRequest, LogStart, log, rev_parse};
 pub use log_project::log_project;
 pub use ls_tree::{ListedEntry, OpenedEntry, TreePath, open_entry};

@@ -27,6 +27,7 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
         return Err(Error::VolumeExists(to.clone()));
     }
+    pool.refuse_elsewhere(to)?;
     check_unused(pool, from)?;
     // Both names are locked, in the order of their names as everywhere.
     let (session, _other) = if from < to {

@@ -21,7 +21,7 @@ use crate::model::{
     TagName, TagRecord, Verb, VolumeName, VolumeRecord,
 };
 use crate::pool::{
-    Disruption, PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing,
+    Disruption, Member, PlanBuilder, Pool, Purpose, StoredIndex, bring_back, current_branch, existing,
 };
 use crate::store::Rows;
 
@@ -134,6 +134,7 @@ pub(super) fn keep(
             author: author.clone(),
             date: now,
             code,
+            size: None,
             forgotten: false,
         };
         let tag = TagRecord {
@@ -148,13 +149,18 @@ pub(super) fn keep(
         if clean.is_some() {
             return Ok(None);
         }
-        draft.change(RowChange::insert(Row::Commit(made)));
-        Ok(Some(draft.bring_in(layout::commit_tree(volume, &commit))?))
+        Ok(Some((draft.bring_in(layout::commit_tree(volume, &commit))?, made)))
     })?;
     let disruption = match staged {
-        Some(staged) => {
+        Some((staged, made)) => {
             let capture = Capture::new(branch.clone(), commit.clone(), (working_tree, staged), ());
-            capture::run(pool, group.with(capture), begun, |_| ())?.disruption
+            let complete = |members: &mut [Member<'_, Capture<()>>]| {
+                for member in members {
+                    let size = Some(member.work.size());
+                    member.change(RowChange::insert(Row::Commit(CommitRecord { size, ..made.clone() })));
+                }
+            };
+            capture::run(pool, group.with(capture), begun, complete)?.disruption
         }
         None => group.publish()?.finish().disruption,
     };

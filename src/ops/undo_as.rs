@@ -25,6 +25,7 @@ pub fn undo_as(
         })
     };
     check()?;
+    pool.refuse_elsewhere(other)?;
     // Both names are locked, in the order of their names as everywhere.
     let mut names = vec![name.clone(), other.clone()];
     names.sort();

@@ -162,6 +162,7 @@ fn rows_of(volume: &LegacyVolume, author: &Signature) -> Vec<Row> {
             author: author.clone(),
             date: commit.date,
             code: None,
+            size: None,
             forgotten: false,
         })
     }));

@@ -51,6 +51,7 @@ pub(crate) use history::commits::{Commits, bring_back};
 pub use history::commits::{Found, Home, deleted_volume, taken_from_trash};
 pub use history::resolve::ancestry;
 pub(crate) use history::resolve::{branch_before, head_record, refuse_other};
+pub use history::select::{FindVolumes, Meant, VolumeCandidates};
 pub(crate) use history::select::{current_branch, existing};
 pub use history::undo_stack::{Step, UndoStack};
 pub(crate) use history::walk::History;
@@ -102,6 +103,8 @@ pub struct Options {
     pub wait: Option<bool>,
     /// How many bytes count as much to copy for little that changed.
     pub much_copied: u64,
+    /// Finds out which volume a command means that names none.
+    pub candidates: Arc<FindVolumes>,
 }
 
 impl Options {
@@ -119,6 +122,7 @@ impl Options {
             quiesce: None,
             wait: None,
             much_copied: MUCH_COPIED,
+            candidates: Arc::new(|| Ok(VolumeCandidates::default())),
         }
     }
 }
@@ -131,13 +135,22 @@ pub struct Pool {
     bindings: Bindings,
     /// The ids of containers that the engine was stopping when the user interrupted that.
     stopping: Mutex<BTreeSet<String>>,
+    /// Whether a notice has named the volume that was meant.
+    has_told_volume: AtomicBool,
 }
 
 impl Pool {
     /// Opens the pool at `layout`. Touches nothing on disk.
     pub fn new(layout: Layout, options: Options) -> Self {
         let store = Store::new(&layout, options.lock_timeout);
-        Pool { layout, store, options, bindings: Bindings::default(), stopping: Mutex::default() }
+        Pool {
+            layout,
+            store,
+            options,
+            bindings: Bindings::default(),
+            stopping: Mutex::default(),
+            has_told_volume: AtomicBool::default(),
+        }
     }
 
     /// Gives a handle to the same pool that ignores Ctrl-C, for work that must run to completion.

@@ -3,11 +3,26 @@
 
 use std::path::PathBuf;
 
+use super::history::select::Meant;
 use crate::model::{BranchName, Verb, VolumeName};
 
 /// An event worth a line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
+    /// The command names no volume and means this one.
+    Meant {
+        /// The volume.
+        volume: VolumeName,
+        /// Why it is the one.
+        why: Meant,
+    },
+    /// The engine has the volume's name from another driver: no container reaches dvol's volume.
+    Elsewhere {
+        /// The volume.
+        volume: VolumeName,
+        /// The other driver.
+        driver: String,
+    },
     /// The operation waits for a lock that another process holds.
     Waiting {
         /// What the lock guards.

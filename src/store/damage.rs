@@ -37,6 +37,7 @@ fn volume(number: u32) -> (VolumeRecord, BranchRecord, CommitRecord) {
         author,
         date: created,
         code: None,
+        size: None,
         forgotten: false,
     };
     (volume, branch, commit)

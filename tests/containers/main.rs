@@ -13,6 +13,7 @@ mod compose;
 mod databases;
 mod difference;
 mod driver_restart;
+mod elsewhere;
 mod ensure;
 mod examples;
 mod failure;

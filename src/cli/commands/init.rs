@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::switch::note_other_default;
 use crate::cli::Outcome;
 use crate::cli::missing;
 use crate::cli::session::Session;
@@ -26,5 +27,8 @@ pub(in crate::cli) fn run(session: &Session, args: &InitArgs) -> Outcome {
     }
     catch_interrupts(&session.pool)?;
     session.done(&ops::init(&session.pool, &args.name)?)?;
+    if session.wants_remarks() {
+        note_other_default(session, &args.name);
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,12 +6,13 @@ use crate::cli::Outcome;
 use crate::cli::hints;
 use crate::cli::output::say;
 use crate::cli::session::Session;
-use crate::ops;
+use crate::ops::{self, ProjectHere};
 
 /// List all volumes; * marks the current one
 ///
-/// With --deleted, lists the deleted volumes that trash still holds, with the number of the
-/// operation that deleted each.
+/// HEAD is the newest commit of the current branch, AGE its age and SIZE the size of its files. In
+/// a directory with a compose file, the volumes of its project come first. With --deleted, lists
+/// the deleted volumes that trash still holds, with the number of the operation that deleted each.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  dvol list\n  dvol list --deleted\n  dvol ls --format json")]
 pub(in crate::cli) struct ListArgs {
@@ -29,7 +30,10 @@ pub(in crate::cli) fn run(session: &Session, args: &ListArgs) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let listing = ops::list(&session.pool)?;
+    let here = session
+        .compose()
+        .map(|compose| ProjectHere { project: compose.project.clone(), volumes: compose.volumes() });
+    let listing = ops::list(&session.pool, here.as_ref())?;
     if let Some(reason) = &listing.no_containers {
         say("warning", &format!("cannot list containers: {reason}"));
     }

@@ -65,6 +65,7 @@ const MORE: &str = "@SH@ EXIT STATUS
 
   dvol fsck: 0 clean, 1 errors corrected, 4 errors left, 8 could not check.
 @SH@ ENVIRONMENT
+  DVOL_VOLUME volume of commands that name none
   DVOL_POOL   directory that holds all volumes, like --pool
   DOCKER_HOST address of the container engine
   DVOL_AUTHOR_NAME, DVOL_AUTHOR_EMAIL

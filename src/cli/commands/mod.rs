@@ -135,6 +135,11 @@ impl Verb {
         matches!(self, Verb::Log(_) | Verb::Show(_))
     }
 
+    /// Returns whether the verb's output names the volume that it worked on.
+    pub(super) fn names_volume(&self) -> bool {
+        matches!(self, Verb::Status(_) | Verb::Undo(_) | Verb::Redo(_) | Verb::Ensure(_))
+    }
+
     /// Returns whether the verb makes the pool if there is none.
     pub(super) fn makes_pool(&self) -> bool {
         matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_))

@@ -74,6 +74,11 @@ fn tell_systemd(phase: Phase) {
 
 fn log(notice: &Notice) {
     match notice {
+        // The driver is asked about volumes by name.
+        Notice::Meant { .. } => {}
+        Notice::Elsewhere { volume, driver } => {
+            tracing::warn!(%volume, driver, "the engine has a volume of that name from another driver");
+        }
         Notice::Waiting { what, holder } => tracing::info!(what, holder, "waiting for a lock"),
         Notice::Stopping { container } => tracing::info!(container, "waiting for the container to stop"),
         Notice::StillStopping { container } => {

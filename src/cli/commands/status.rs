@@ -42,6 +42,7 @@ pub(in crate::cli) fn run(session: &Session, args: &StatusArgs) -> Outcome {
             (vec![ops::status(&session.pool, volume.as_ref())?], false)
         }
     };
+    all.iter().for_each(|status| session.pool.tell_if_elsewhere(&status.volume));
     session.page(&StatusView { all, of_project, short: args.short })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::model::VolumeName;
 use crate::ops;
+use crate::pool::Meant;
 
 /// Choose the current volume: the default of commands that name none
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,19 @@ pub(in crate::cli) fn run(session: &Session, args: &SwitchArgs) -> Outcome {
     ops::switch(&session.pool, &volume)?;
     if session.wants_remarks() {
         say("note", &format!("the current volume is {volume}"));
+        note_other_default(session, &volume);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says so where a command that names no volume means another one than the current volume.
+pub(super) fn note_other_default(session: &Session, current: &VolumeName) {
+    let why = match session.pool.meant() {
+        Ok(Some((meant, Meant::Chosen))) if meant != *current => format!("DVOL_VOLUME names {meant}"),
+        Ok(Some((meant, Meant::OfDirectory))) if meant != *current => {
+            format!("{meant} is the one of this directory's compose project")
+        }
+        _ => return,
+    };
+    say("note", &format!("here, commands that name no volume mean another one: {why}"));
 }

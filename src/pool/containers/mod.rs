@@ -10,10 +10,12 @@
 //! | `ready` | waiting until they are ready |
 //! | `gate` | the gates that make Mount wait |
 //! | `unmanaged` | containers that dvol cannot control |
+//! | `elsewhere` | names that the engine has from another driver |
 //! | `mounts` | the mounts that the driver has recorded |
 //! | `reconcile` | bringing these in line with what the engine says |
 
 pub(super) mod driver;
+mod elsewhere;
 pub(super) mod gate;
 pub(super) mod mounts;
 pub(super) mod planner;

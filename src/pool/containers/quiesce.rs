@@ -174,6 +174,11 @@ impl<'p, T> Group<'p, T> {
 }
 
 impl<'p, T> Quiesced<'p, T> {
+    /// Returns the operations of the group.
+    pub fn members_mut(&mut self) -> &mut [Member<'p, T>] {
+        &mut self.group.members
+    }
+
     /// Returns whether a container is held.
     pub fn has_held(&self) -> bool {
         self.group.held.iter().any(|held| held.hold != HoldMode::Leave)

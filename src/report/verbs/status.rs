@@ -49,6 +49,8 @@ impl Text for StatusView {
                 let space = if at > 0 { "\n" } else { "" };
                 writeln!(out, "{space}Volume {}", status.volume)?;
             }
+            let of = if self.of_project { String::new() } else { format!(" of volume {}", status.volume) };
+            writeln!(out, "On branch {}{of}", status.branch)?;
             long(status, out)?;
         }
         Ok(())
@@ -65,7 +67,6 @@ impl StatusView {
 }
 
 fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "On branch {}", status.branch)?;
     if status.head.is_none() {
         writeln!(out, "No commits yet")?;
     }

@@ -14,7 +14,8 @@ fn list_marks_the_current_volume() {
     let pool = Pool::empty();
     pool.ok(["init", "foo"]);
     pool.ok(["init", "quux"]);
-    let expected = "  VOLUME   BRANCH   CONTAINERS\n  foo      master   \n* quux     master   \n";
+    let expected = "  VOLUME   BRANCH   HEAD   AGE   SIZE   CONTAINERS\n  foo      master   -                   \n\
+                    * quux     master   -                   \n";
     assert_eq!(pool.ok(["list"]), expected);
     assert_eq!(pool.ok(["ls"]), expected);
     pool.ok(["switch", "foo"]);
@@ -65,11 +66,11 @@ fn commit_prints_the_id_last() {
 #[test]
 fn status_says_clean_or_what_changed() {
     let pool = Pool::with_commits(&["one"]);
-    assert_eq!(pool.ok(["status"]), "On branch master\nnothing to commit, working tree clean\n");
+    assert_eq!(pool.ok(["status"]), "On branch master of volume db\nnothing to commit, working tree clean\n");
     pool.write("db", "state", "two");
     pool.write("db", "other", "");
     let status = pool.ok(["status"]);
-    assert!(status.starts_with("On branch master\n"), "{status}");
+    assert!(status.starts_with("On branch master of volume db\n"), "{status}");
     assert!(status.contains("modified:") && status.contains("new:"), "{status}");
 }
 

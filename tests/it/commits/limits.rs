@@ -103,7 +103,7 @@ fn status_and_inspect_tell_the_limit_and_what_is_used_of_it() {
     for verb in ["status", "inspect"] {
         assert_eq!(told(verb), (serde_json::Value::Null, serde_json::Value::Null), "{verb}");
     }
-    assert!(!pool.ok(["status"]).contains(" of "));
+    assert!(!pool.ok(["status"]).contains("Uses "));
 }
 
 #[test]

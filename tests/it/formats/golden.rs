@@ -110,6 +110,7 @@ fn commit(digit: char, parent: Option<char>, code: Option<CodeState>) -> CommitR
         author: ada(),
         date: at(-4, 3600),
         code,
+        size: None,
         forgotten: false,
     }
 }

@@ -126,6 +126,7 @@ fn lengthen(pool: &Pool, volume: &str, commits: u32) {
                     author: Signature { name: "Ada".into(), email: String::new() },
                     date: Instant { micros: 1_714_560_000_000_000 + i64::from(number), offset: 0 },
                     code: None,
+                    size: None,
                     forgotten: false,
                 })))?;
                 parent =

@@ -1,5 +1,6 @@
 //! Whole volumes: cloning, renaming and compose projects.
 
 mod access;
+mod choice;
 mod projects;
 mod whole;

@@ -115,6 +115,8 @@ pub struct CopyStats {
     pub bytes: u64,
     /// Entries that an earlier pass had copied.
     pub kept: u64,
+    /// Sum of the sizes of the regular files among these.
+    pub kept_bytes: u64,
     /// Regular files that were known to be unchanged and stayed.
     pub reused: u64,
     /// Files and bytes by the way that they were copied.
@@ -137,6 +139,7 @@ impl AddAssign<&CopyStats> for CopyStats {
         self.hard_links += other.hard_links;
         self.bytes += other.bytes;
         self.kept += other.kept;
+        self.kept_bytes += other.kept_bytes;
         self.reused += other.reused;
         for way in CopyWay::ALL {
             self.by_way[way] += other.by_way[way];

@@ -102,6 +102,7 @@ impl<'a> Worker<'a> {
                 copies.take(&directory.from, &directory.stat, &directory.to, name).map_err(failed)?
         {
             self.stats.kept += 1;
+            self.stats.kept_bytes += bytes;
             self.untold += bytes;
             return Ok(true);
         }
