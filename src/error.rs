@@ -274,6 +274,19 @@ pub enum Error {
         /// The commit.
         id: CommitId,
     },
+    /// Neither the commit nor the working tree has such an entry.
+    #[error(
+        "cannot restore '{path}': it is neither in commit {} nor in the working tree of volume {volume}",
+        id.short()
+    )]
+    NoPathAnywhere {
+        /// The path as it was typed.
+        path: String,
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+    },
     /// The entry is a FIFO, a socket or a device.
     #[error("cannot show '{path}' of commit {} of volume {volume}: it has no content", id.short())]
     NoContent {

@@ -19,7 +19,7 @@ const VERBS: &[(&[&str], &str)] = &[
         &["merge", "rebase", "cherry-pick"],
         "dvol cannot merge data; take over the state of a branch: dvol reset --hard BRANCH",
     ),
-    (&["clean"], "discard all uncommitted changes, new files included: dvol reset --hard"),
+    (&["clean"], "discard all uncommitted changes: dvol reset --hard; those of one path: dvol restore PATH"),
     (&["archive", "bundle", "dump"], "write a commit into an archive: dvol export VOLUME[:REVISION] FILE"),
     (&["load"], "make a volume from an archive: dvol import FILE VOLUME"),
     (
@@ -28,10 +28,6 @@ const VERBS: &[(&[&str], &str)] = &[
     ),
     (&["worktree"], "have a second state beside the first: dvol clone VOLUME[:REVISION] NEW"),
     (&["stash"], "dvol checkout -f BRANCH leaves changes in their branch; keep them: dvol commit -m MESSAGE"),
-    (
-        &["restore"],
-        "bring back the whole tree: dvol reset --hard; one file: dvol export VOLUME:REVISION - | tar -xO data/FILE",
-    ),
     (
         &["blame", "annotate", "bisect", "whatchanged", "shortlog"],
         "list commits and changed paths: dvol log --stat",
@@ -165,6 +161,8 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["--soft", "--mixed", "--keep", "--merge"],
         "a reset replaces the working tree, and dvol undo brings it back: dvol reset --hard REVISION",
     ),
+    ("restore", &["--staged", "-S"], "there is no index: dvol restore PATH takes the newest commit's"),
+    ("restore", &["--patch", "-p", "--ours", "--theirs"], "restore whole files: dvol restore PATH"),
     ("rm", &["-r", "-R", "--recursive", "--cached"], "rm deletes a whole volume: dvol rm VOLUME"),
     ("rm", &["--volumes"], "rm deletes a volume, no container: dvol rm VOLUME"),
     (

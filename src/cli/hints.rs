@@ -120,7 +120,7 @@ fn for_error(error: &Error) -> Vec<String> {
             format!("list the branches: dvol branch {volume}"),
             format!("create the branch: dvol checkout -b {branch} {volume}"),
         ],
-        Error::NoPath { id, volume, .. } => {
+        Error::NoPath { id, volume, .. } | Error::NoPathAnywhere { id, volume, .. } => {
             vec![format!("list the files of the commit: dvol ls-tree -r {} -C {volume}", id.short())]
         }
         Error::NoContent { id, volume, path } => {

@@ -49,6 +49,8 @@ pub enum Verb {
     Redo,
     /// Moves the trees of old commits to trash.
     Forget,
+    /// Brings single paths back into the working tree.
+    Restore,
     /// Repairs what fsck found.
     Repair,
 }
@@ -75,6 +77,7 @@ impl fmt::Display for Verb {
             Verb::Undo => "undo",
             Verb::Redo => "redo",
             Verb::Forget => "forget",
+            Verb::Restore => "restore",
             Verb::Repair => "fsck --repair",
         })
     }

@@ -90,7 +90,7 @@ impl<V> Capture<V> {
         Look { volume, branch: name, commit: &self.commit, parent: head.as_ref(), bounds, exchanged: None }
     }
 
-    fn copy_rest(&mut self, pool: &Pool) -> Result<(), Error> {
+    pub(super) fn copy_rest(&mut self, pool: &Pool) -> Result<(), Error> {
         let (options, copies) = (pool.copy_options(), self.first_pass.take());
         let first_pass = copies.as_ref().map_or(FirstPass::None, FirstPass::ByMark);
         let update = Update { first_pass, ..Update::default() };
@@ -107,7 +107,7 @@ impl<V> Capture<V> {
 
     /// Makes the first pass. If much of what it copied changes later, the two passes need more
     /// space than one: when space runs out, the copy is made in one pass.
-    fn copy_first(&mut self, pool: &Pool) -> Result<(), Error> {
+    pub(super) fn copy_first(&mut self, pool: &Pool) -> Result<(), Error> {
         let (options, quiet) = (pool.copy_options(), FileTime::now().earlier(QUIET_AFTER));
         let copied = pool.watched(&self.working_tree, || {
             tree::copy_first_pass(&self.working_tree, &self.staged, &options, quiet)

@@ -2,7 +2,7 @@
 
 use support::fake_engine::Containers;
 
-use crate::cases::{check, check_deaths, check_inside};
+use crate::cases::{check, check_deaths, check_inside, check_with_containers, check_with_frozen};
 use crate::sweep::{Case, Points, sweep};
 
 #[test]
@@ -23,6 +23,18 @@ fn a_commit_that_takes_checksums_is_whole_or_not_there() {
 #[test]
 fn a_reset_is_done_or_was_not_begun() {
     check(&[], &["reset", "--hard", "HEAD~1", "db"]);
+}
+
+#[test]
+fn restored_paths_are_all_back_or_none() {
+    check(&[], &["restore", "-C", "db", "--source", "HEAD~1", "one", "dir"]);
+    check_with_containers(&[], &["restore", "-C", "db", "--source", "HEAD~1", "one", "new"], false);
+    check_with_frozen(&[], &["restore", "--pause", "-C", "db", "one", "new"]);
+}
+
+#[test]
+fn an_undo_of_restored_paths_is_done_or_was_not_begun() {
+    check_deaths(&[&["restore", "-C", "db", "--source", "HEAD~1", "one", "new"]], &["undo", "db"]);
 }
 
 #[test]

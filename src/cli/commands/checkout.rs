@@ -1,5 +1,8 @@
 //! `dvol checkout`
 
+use std::path::PathBuf;
+
+use super::restore;
 use crate::cli::output::Failure;
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
@@ -35,17 +38,20 @@ pub(in crate::cli) struct CheckoutArgs {
     #[command(flatten)]
     project: ProjectArg,
     /// Branch to switch to; - is the previously current branch
-    #[arg(add = crate::cli::complete::branches())]
-    branch: String,
+    #[arg(add = crate::cli::complete::branches(), required_unless_present = "paths")]
+    branch: Option<String>,
     /// With -b or -B, commit to start from and volume; otherwise only the volume
     #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
+    /// Bring these paths back from the commit BRANCH instead: as dvol restore
+    #[arg(last = true, value_name = "PATH", conflicts_with_all = ["create", "recreate", "force", "project"])]
+    paths: Vec<PathBuf>,
 }
 
 impl CheckoutArgs {
     /// The arguments that switch to a branch.
     pub(in crate::cli) fn to(branch: &str) -> Self {
-        CheckoutArgs { branch: branch.to_owned(), ..CheckoutArgs::default() }
+        CheckoutArgs { branch: Some(branch.to_owned()), ..CheckoutArgs::default() }
     }
 
     /// The arguments that create a branch and switch to it.
@@ -55,6 +61,13 @@ impl CheckoutArgs {
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {
+    if !args.paths.is_empty() {
+        let source = args.branch.as_deref().map_or(Ok(Revision::head()), |word| session.revision(word))?;
+        if !args.operands.is_empty() {
+            return Err(Failure::Usage("name the volume with -C before paths".to_owned()));
+        }
+        return restore::paths(session, source, &args.paths);
+    }
     let project = args.project.read(session, None)?;
     let (create, volume) = if project.is_some() {
         let start = operands::only_revision(&args.operands)?;
@@ -74,7 +87,8 @@ pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {
         };
         (None, session.volume(word.as_ref())?)
     };
-    let branch = target(session, volume.as_ref(), &args.branch, create.is_some())?;
+    let word = args.branch.as_deref().unwrap_or_default();
+    let branch = target(session, volume.as_ref(), word, create.is_some())?;
     let request = CheckoutRequest { volume, branch, create, replace: args.recreate, force: args.force };
     catch_interrupts(&session.pool)?;
     if let Some(project) = project {

@@ -32,6 +32,7 @@ mod redo;
 mod reflog;
 mod rename;
 mod reset;
+mod restore;
 mod rev_parse;
 mod rm;
 mod run;
@@ -85,6 +86,7 @@ verbs! {
         Diff(diff::DiffArgs),
         Commit(commit::CommitArgs),
         Reset(reset::ResetArgs),
+        Restore(restore::RestoreArgs),
         Undo(undo::UndoArgs),
         Redo(redo::RedoArgs),
         Run(run::RunArgs),

@@ -22,6 +22,7 @@ mod ls_tree;
 mod reflog;
 mod rename;
 mod reset;
+mod restore;
 mod rev_parse;
 mod rm;
 mod status;

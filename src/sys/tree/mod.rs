@@ -63,6 +63,7 @@ pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;
 pub use compare::index_diff::{Learn, learn_equal};
+pub use compare::path_set::PathSet;
 pub use compare::walk::{Change, Compare, compare_trees, compare_with};
 pub use copy::first_pass::{FirstPass, MarkedCopies};
 pub use copy::options::{ByWay, CopyOptions, CopyStats, CopyWay, Progress, Rung, Stop};
@@ -71,7 +72,7 @@ pub use copy::tree::{copy_first_pass, copy_tree, discard_first_pass, update_tree
 pub use exchange::apply::{ListState, exchange_entries, list_state};
 pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
 pub use exchange::lost::move_to_lost;
-pub use exchange::stage::{Retarget, copy_before, measure_before};
+pub use exchange::stage::{Retarget, copy_before, measure_before, replace_paths};
 pub use exchange::undo::{is_untouched, return_entries};
 pub use exchange::written::keep_written;
 pub use index::{DirectoryIndex, Index, ScanEvent, ScanVisitor, scan_tree};

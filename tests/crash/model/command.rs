@@ -20,6 +20,7 @@ pub(super) enum What {
     Commit,
     Amend,
     Reset(u8),
+    Restore(u8),
     CheckoutNew(u8),
     Checkout { branch: u8, force: bool },
     Branch(u8),
@@ -63,6 +64,7 @@ impl Command {
             What::Commit => format!("commit -m m{number} {name}"),
             What::Amend => format!("commit --amend -m m{number} {name}"),
             What::Reset(back) => format!("reset --hard HEAD~{back} {name}"),
+            What::Restore(back) => format!("restore -C {name} --source HEAD~{back} -- data"),
             What::CheckoutNew(to) => format!("checkout -b {} {name}", branch(to)),
             What::Checkout { branch: to, force } => {
                 format!("checkout {} {} {name}", forced(force, "-f", ""), branch(to))

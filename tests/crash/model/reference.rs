@@ -180,6 +180,17 @@ impl Pool {
                 let old = self.trees.insert(place.clone(), now.commits[&to].tree);
                 self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
             }
+            What::Restore(back) => {
+                let now = self.get(name)?;
+                let from = *now.chain(Some(now.head()?)).get(usize::from(back)).ok_or(Refused)?;
+                let place = (name.to_owned(), now.branch.clone());
+                let wanted = now.commits[&from].tree;
+                if wanted.is_none() && self.trees[&place].is_none() {
+                    return Err(Refused);
+                }
+                let old = self.trees.insert(place.clone(), wanted);
+                self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
+            }
             What::CheckoutNew(to) => self.new_branch(name, branch(to), true),
             What::Branch(to) => self.new_branch(name, branch(to), false),
             What::Checkout { branch: to, force } => {

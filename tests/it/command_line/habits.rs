@@ -81,7 +81,7 @@ fn other_words_of_git_and_docker_get_a_sentence() {
         (&["remote", "-v"], 2, "dvol export"),
         (&["bisect", "start"], 2, "dvol log --stat"),
         (&["worktree", "add", "../x"], 2, "dvol clone"),
-        (&["restore", "file"], 2, "dvol reset --hard"),
+        (&["restore", "--staged", "state"], 2, "there is no index"),
         (&["archive"], 2, "dvol export"),
         (&["ls-files"], 2, "dvol ls-tree"),
         (&["cat-file", "-p", "HEAD:state"], 2, "dvol show REVISION:PATH"),

@@ -11,6 +11,7 @@ mod locks;
 mod missing_pool;
 mod read_only;
 mod readers;
+mod restore;
 mod rollback;
 mod subvolumes;
 mod trash;

@@ -20,6 +20,7 @@ use rustix::fs::{Access, AtFlags, FileType, accessat};
 use rustix::io::Errno;
 
 use super::difference::{CompareBuffers, entries_differ};
+use super::path_set::PathSet;
 use super::walk::PairedName;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::obstacle::Obstacle;
@@ -62,7 +63,19 @@ pub(in crate::sys::tree) fn diff_by_index(
     options: &CopyOptions,
     tell: &mut Tell<'_>,
 ) -> Result<Unchanged, DiskError> {
-    IndexDiff::new([tree, source], index, options, Task::Tell(Mutex::new(tell))).run()
+    diff_within(None, [tree, source], index, options, tell)
+}
+
+/// Reports as [`diff_by_index`] does, but only what is among the paths of `only`. A directory that
+/// leads to one of them must be there in both trees, and keeps its own attributes.
+pub(in crate::sys::tree) fn diff_within(
+    only: Option<&PathSet>,
+    roots: [&Path; 2],
+    index: &dyn Index,
+    options: &CopyOptions,
+    tell: &mut Tell<'_>,
+) -> Result<Unchanged, DiskError> {
+    IndexDiff { only, ..IndexDiff::new(roots, index, options, Task::Tell(Mutex::new(tell))) }.run()
 }
 
 /// Compares the content of `tree` with that of `source` and reports the entries that are equal, for
@@ -91,6 +104,8 @@ struct IndexDiff<'a> {
     /// Roots of the tree and of the source, in this order as everywhere here.
     roots: [&'a Path; 2],
     index: &'a dyn Index,
+    /// The entries to look at; `None` for all.
+    only: Option<&'a PathSet>,
     /// Taken before the first look.
     begun: Bounds,
     options: &'a CopyOptions,
@@ -136,6 +151,7 @@ impl<'a> IndexDiff<'a> {
         IndexDiff {
             roots,
             index,
+            only: None,
             begun: Bounds::now(),
             options,
             queue: Queue::new(QUEUED_BATCHES),
@@ -235,6 +251,9 @@ impl IndexDiff<'_> {
                 frame.pair.entries.fetch_add(1, Ordering::Relaxed);
             }
             let are_directories = kinds == [Some(FileType::Directory); 2];
+            if !self.is_wanted(&frame.pair, &name, are_directories)? {
+                continue;
+            }
             let child = if are_directories { self.child(&frame.pair, &name)? } else { None };
             if let Some(child) = child {
                 // The kernel moves a subvolume, but nothing out of it: it stays or goes as a whole.
@@ -263,6 +282,22 @@ impl IndexDiff<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether to look at the entry `name` of a directory.
+    fn is_wanted(&self, pair: &DirectoryPair, name: &CStr, are_directories: bool) -> Result<bool, DiskError> {
+        let Some(only) = self.only else { return Ok(true) };
+        let path = pair.path.join(OsStr::from_bytes(name.to_bytes()));
+        if only.covers(&path) {
+            return Ok(true);
+        }
+        let leads = only.leads_through(&path);
+        if leads && !are_directories {
+            let why = "it is not a directory in both trees";
+            let error = io::Error::new(io::ErrorKind::NotADirectory, why);
+            return Err(DiskError::new("go through", self.roots[0].join(&path), error));
+        }
+        Ok(leads)
     }
 
     fn send(&self, batch: &mut Option<DiffBatch>) {
@@ -550,7 +585,10 @@ impl IndexDiff<'_> {
     fn release(&self, pair: Arc<DirectoryPair>, scratch: &mut Scratch) -> Result<(), DiskError> {
         let mut current = Some(pair);
         while let Some(mut last) = current.and_then(Arc::into_inner) {
-            let (before, after) = self.attributes(&last, scratch)?;
+            let (before, mut after) = self.attributes(&last, scratch)?;
+            if self.only.is_some_and(|only| !only.covers(&last.path)) {
+                after = before.clone();
+            }
             let differs = last.differs.load(Ordering::Relaxed) || before.differs(&after);
             if last.parent.is_some() {
                 self.progress(1);

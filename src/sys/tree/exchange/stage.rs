@@ -14,12 +14,15 @@ use std::{io, thread};
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
 
+use super::apply::exchange_entries;
 use super::list::{ListReader, ListRecord, ListWriter};
 use super::list_filter::ListFilter;
+use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 use crate::sys::spool::Spool;
-use crate::sys::tree::compare::index_diff::diff_by_index;
+use crate::sys::tree::compare::index_diff::{diff_by_index, diff_within};
+use crate::sys::tree::compare::path_set::PathSet;
 use crate::sys::tree::copy::content::Ladder;
 use crate::sys::tree::copy::directory::Directory;
 use crate::sys::tree::copy::first_pass::FirstPass;
@@ -32,8 +35,9 @@ use crate::sys::tree::copy::walker::Walker;
 use crate::sys::tree::copy::worker::Worker;
 use crate::sys::tree::entry::handle::{Stat, descend, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::NameList;
-use crate::sys::tree::index::Index;
+use crate::sys::tree::index::{Index, NoIndex};
 use crate::sys::tree::measure::measure_tree;
+use crate::sys::tree::remove::remove_tree;
 
 /// A tree that is to become equal to another.
 #[derive(Clone, Copy)]
@@ -72,7 +76,8 @@ impl Retarget<'_> {
     pub fn stage_first_pass(&self, options: &CopyOptions) -> Result<CopyStats, DiskError> {
         fault::point("tree.mkdir").at("create", self.first_pass)?;
         mkdirat(CWD, self.first_pass, Mode::RWXU).at("create", self.first_pass)?;
-        let staged = Staging { change: self, staged: self.first_pass, first_pass: None }.run(options)?;
+        let staged = Staging { change: self, staged: self.first_pass, first_pass: None, only: None };
+        let staged = staged.run(options)?;
         // Unchanged entries count in the second pass.
         Ok(CopyStats { reused: 0, ..staged.stats })
     }
@@ -86,7 +91,7 @@ impl Retarget<'_> {
     pub fn stage(&self, list: &Path, options: &CopyOptions) -> Result<CopyStats, DiskError> {
         let first_pass = self.first_pass.is_dir().then_some(self.first_pass);
         let Staged { stats, found } =
-            Staging { change: self, staged: self.staged, first_pass }.run(options)?;
+            Staging { change: self, staged: self.staged, first_pass, only: None }.run(options)?;
         write_list(self.staged, list, found)?;
         Ok(stats)
     }
@@ -96,6 +101,8 @@ struct Staging<'a> {
     change: &'a Retarget<'a>,
     staged: &'a Path,
     first_pass: Option<&'a Path>,
+    /// The entries that may differ; `None` for all.
+    only: Option<&'a PathSet>,
 }
 
 struct Staged {
@@ -110,7 +117,7 @@ impl Staging<'_> {
         let mut found = Spool::new(folder);
         let mut bytes = Vec::new();
         let Retarget { source, tree, index, .. } = *self.change;
-        let unchanged = diff_by_index(source, tree, index, options, &mut |record| {
+        let unchanged = diff_within(self.only, [tree, source], index, options, &mut |record| {
             bytes.clear();
             record.write(&mut bytes);
             found.put(&[], &bytes).at("write to", folder)
@@ -247,6 +254,33 @@ fn arriving(source: &Path, record: &ListRecord) -> Result<u64, DiskError> {
         blocks = blocks.saturating_add(more);
     }
     Ok(blocks)
+}
+
+/// Makes the entries `only` of `tree`, which no other process uses, equal to those of `source`:
+/// copies what the source has, and removes what it does not have. `scratch` is an empty directory
+/// on the same file system, for what comes and goes.
+///
+/// # Errors
+/// As [`copy_tree`](crate::sys::tree::copy_tree); also when a directory that leads to one of the
+/// entries is not in both trees.
+pub fn replace_paths(
+    source: &Path,
+    tree: &Path,
+    only: &PathSet,
+    scratch: &Path,
+    options: &CopyOptions,
+) -> Result<CopyStats, DiskError> {
+    let [staged, list, first_pass] = ["staged", "list", "first"].map(|name| scratch.join(name));
+    fault::point("tree.mkdir").at("create", &staged)?;
+    mkdirat(CWD, &staged, Mode::RWXU).at("create", &staged)?;
+    let change = Retarget { source, tree, index: &NoIndex, staged: &staged, first_pass: &first_pass };
+    let staging = Staging { change: &change, staged: &staged, first_pass: None, only: Some(only) };
+    let Staged { stats, found } = staging.run(options)?;
+    write_list(&staged, &list, found)?;
+    exchange_entries(tree, &staged, &list)?;
+    remove_tree(&staged)?;
+    disk::remove_file(&list)?;
+    Ok(stats)
 }
 
 /// Returns how many bytes [`copy_before`] copies, as far as files have them allocated.
