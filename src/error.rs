@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use crate::containers::ContainerError;
 use crate::model::{
-    BranchName, CommitId, IdError, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName, count,
-    format_size, named,
+    BranchName, CommitId, IdError, Instant, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName,
+    count, format_size, named,
 };
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -173,9 +173,9 @@ pub enum Error {
     },
     /// An operation dropped the commit, and trash no longer holds it.
     #[error(
-        "'{revision}' is gone: operation {operation} of volume {volume} ({summary}) dropped commit {}, and trash \
-         no longer holds it",
-        id.short()
+        "'{revision}' is gone: operation {operation} of volume {volume} ({summary}, {}) dropped commit {}, and \
+         trash no longer holds it",
+        date.to_minute(), id.short()
     )]
     Dropped {
         /// The revision as it was typed.
@@ -188,12 +188,14 @@ pub enum Error {
         operation: u64,
         /// What the operation did.
         summary: String,
+        /// When it did that.
+        date: Instant,
     },
     /// Only the record of the commit is left.
     #[error(
-        "the data of {} is gone: operation {operation} of volume {volume} ({summary}) moved it to trash, and trash \
-         no longer holds it",
-        id.short()
+        "the data of {} is gone: operation {operation} of volume {volume} ({summary}, {}) moved it to trash, \
+         and trash no longer holds it",
+        id.short(), date.to_minute()
     )]
     Forgotten {
         /// The volume.
@@ -204,6 +206,8 @@ pub enum Error {
         operation: u64,
         /// What the operation did.
         summary: String,
+        /// When it did that.
+        date: Instant,
     },
     /// The commit must keep its data.
     #[error("cannot forget commit {} of volume {volume}: {reason}", id.short())]

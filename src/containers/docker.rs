@@ -333,7 +333,6 @@ impl ContainerRuntime for Docker {
         let users = summary::by_volume(&self.list(Some(("volume", name)))?, &drivers).remove(name);
         self.names().extend(users.iter().flatten().map(|c| (c.id.clone(), c.name.clone())));
         Ok(Some(ForeignVolume {
-            is_dvols: self.drivers.contains(&volume.driver),
             driver: volume.driver,
             mountpoint: volume.mountpoint.into(),
             users: users.unwrap_or_default(),

@@ -9,8 +9,6 @@ use super::Container;
 pub struct ForeignVolume {
     /// Its driver, usually "local".
     pub driver: String,
-    /// Whether the driver is dvol's own.
-    pub is_dvols: bool,
     /// The directory of its files on this host.
     pub mountpoint: PathBuf,
     /// The containers that use it, running or not, oldest first.

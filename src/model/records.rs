@@ -27,6 +27,11 @@ impl Instant {
         timestamp.to_zoned(Offset::from_seconds(self.offset).unwrap_or(Offset::UTC).to_time_zone())
     }
 
+    /// Formats the time for people, to the minute: `2024-05-01 10:00`.
+    pub fn to_minute(self) -> String {
+        self.to_zoned().strftime("%Y-%m-%d %H:%M").to_string()
+    }
+
     /// Formats the time by RFC 3339, to the second: `2024-05-01T10:00:00+02:00`.
     pub fn to_rfc3339(self) -> String {
         let zoned = self.to_zoned();

@@ -43,9 +43,20 @@ pub struct Imported {
     pub first_attribute: Option<(String, String)>,
     /// Whether something follows the end of the archive, which was ignored.
     pub has_more: bool,
+    /// The containers that use the engine's volume that it was made of, and not this one.
+    pub users: Vec<VolumeUser>,
     /// What became of the containers on the volume that it was made of.
     #[serde(flatten)]
     pub disruption: Disruption,
+}
+
+/// A container that uses a volume of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeUser {
+    /// Its name.
+    pub container: String,
+    /// Its compose project.
+    pub project: Option<String>,
 }
 
 /// Makes a volume from an archive: one that `export` wrote, or any other tar archive, which `what`
@@ -88,19 +99,27 @@ pub fn import_volume(
     author: &Signature,
 ) -> Result<Imported, Error> {
     let missing = || Error::NoForeignVolume(name.to_owned());
-    let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
-    if foreign.is_dvols {
-        return Err(name.parse().map_or_else(|_| missing(), Error::OwnVolume));
+    if let Ok(own) = name.parse::<VolumeName>()
+        && pool.store().read(|rows| rows.volume(&own))?.is_some()
+        && pool.refuse_elsewhere(&own).is_ok()
+    {
+        return Err(Error::OwnVolume(own));
     }
+    let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
-    make(pool, volume, None, message, author, |group, kept| {
+    let imported = make(pool, volume, None, message, author, |group, kept| {
         pool.check_size(volume, None, &foreign.mountpoint)?;
         pool.check_space([&*foreign.mountpoint])?;
         let quiesced = group.hold_others(&foreign.users)?;
         let copied = pool.copy_tree(&foreign.mountpoint, kept)?;
         let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;
         Ok((quiesced, ArchiveStats { entries, bytes: copied.bytes, ..ArchiveStats::default() }))
-    })
+    })?;
+    let users = foreign.users.into_iter().map(|container| VolumeUser {
+        container: container.name,
+        project: container.service.map(|service| service.project),
+    });
+    Ok(Imported { users: users.collect(), ..imported })
 }
 
 fn read_manifest(text: &[u8]) -> Result<Manifest, Error> {
@@ -189,6 +208,7 @@ fn make(
         attributes_left_out: stats.attributes,
         first_attribute: stats.first_attribute,
         has_more: stats.has_more,
+        users: Vec::new(),
         disruption: outcome.disruption,
     })
 }

@@ -104,7 +104,11 @@ pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), E
     Ok((removed, collected))
 }
 
-pub(super) fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
+/// Refuses to go on where a container uses the volume, running or not.
+///
+/// # Errors
+/// [`Error::InUse`]; and when the engine does not answer.
+pub fn check_unused(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let users = pool.containers().users_of(volume)?;
     let mut containers: Vec<String> = users.into_iter().map(|container| container.name).collect();
     containers.extend(pool.unmanaged_containers(&[volume], false)?);

@@ -16,7 +16,15 @@ fn an_ordinary_volume_becomes_one_of_ours() {
     engine.sh("docker exec taken sh -c 'echo kept > /plain/file'").ok();
     let before = server.started();
 
-    engine.sh("dvol import --from-docker taken_plain taken_over").ok();
+    let said = engine.sh("dvol import --from-docker taken_plain taken_over");
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    for hint in [
+        "recreate taken: docker run -v taken_over:PATH --volume-driver=dvol",
+        "until then they write to the engine's volume taken_plain",
+        "docker volume rm taken_plain",
+    ] {
+        assert!(said.stderr.contains(hint), "{}", said.stderr);
+    }
 
     assert!(server.started() > before, "the container wrote while its volume was copied");
     assert_eq!(server.state(), "running");

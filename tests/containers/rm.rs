@@ -9,6 +9,8 @@ fn rm_is_refused_while_a_container_uses_the_volume_and_names_it() {
     let server = Container::serve(engine, "wanted_server", "wanted", "");
 
     assert!(engine.sh("dvol rm -f wanted").refused().contains("wanted_server"));
+    // It looks before it asks.
+    assert!(engine.sh("dvol rm wanted").refused().contains("wanted_server"));
     assert_eq!(server.state(), "running");
 
     engine.sh("docker stop wanted_server").ok();

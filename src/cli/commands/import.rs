@@ -18,7 +18,7 @@ use crate::ops::{self, Imported};
 /// of any other tar archive becomes the first commit: what `tar --xattrs --acls -xpf` unpacks as
 /// root. SELinux labels are left out; the host gives files their labels. --from-docker copies a
 /// volume of another driver: it stops that volume's containers for the copy, starts them again, and
-/// leaves the old volume until you delete it.
+/// leaves the old volume until you delete it. The new volume needs a name of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol import frob.tar frob_copy
@@ -33,7 +33,7 @@ pub(in crate::cli) struct ImportArgs {
     #[arg(long, conflicts_with_all = ["from_docker", "operands"])]
     older_layout: bool,
     /// Archive to read (- is standard input) and name of the new volume; with --from-docker, only
-    /// the name [default: the name of the old volume]
+    /// the name
     #[arg(num_args = 0..=2, value_names = ["FILE", "VOLUME"])]
     operands: Vec<String>,
 }
@@ -85,7 +85,37 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
         say("note", &note);
     }
     session.done(&imported)?;
+    if let Some(old) = args.from_docker.as_ref().filter(|_| session.wants_remarks()) {
+        next_steps(old, &imported).iter().for_each(|hint| say("hint", hint));
+    }
     session.end(Verb::Import, [&imported.volume], &imported.disruption)
+}
+
+/// Says how containers come from the engine's volume to dvol's.
+fn next_steps(old: &str, imported: &Imported) -> Vec<String> {
+    let volume = &imported.volume;
+    let mut hints = Vec::new();
+    let names = |of_compose: bool| {
+        let users = imported.users.iter().filter(move |user| user.project.is_some() == of_compose);
+        users.map(|user| user.container.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let (plain, of_compose) = (names(false), names(true));
+    if !plain.is_empty() || of_compose.is_empty() {
+        let what =
+            if plain.is_empty() { "use the new volume".to_owned() } else { format!("recreate {plain}") };
+        hints.push(format!("{what}: docker run -v {volume}:PATH --volume-driver=dvol …"));
+    }
+    if !of_compose.is_empty() {
+        hints.push(format!(
+            "recreate {of_compose}: in the compose file, give the volume 'name: {volume}' and 'external: true', \
+             then: docker compose up -d"
+        ));
+    }
+    if !imported.users.is_empty() {
+        hints.push(format!("until then they write to the engine's volume {old}, which dvol does not commit"));
+    }
+    hints.push(format!("delete the old volume when you no longer need it: docker volume rm {old}"));
+    hints
 }
 
 /// Returns what an import did not take over, a line each.

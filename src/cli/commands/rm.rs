@@ -38,6 +38,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     if session.pool.store().read(|rows| rows.volume(&volume))?.is_none() {
         return Err(Error::NoVolumeToRemove(volume).into());
     }
+    ops::check_unused(&session.pool, &volume)?;
     let (how, more) = if args.purge { (" for good", ", and its trash") } else { ("", "") };
     let question = format!("Delete volume {volume} with all its branches and commits{more}{how}?");
     if !args.force && !confirmed(&format!("delete volume {volume}{how}"), &question)? {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::layout::{self, Layout};
-use crate::model::{CommitId, CommitRecord, Move, Operation, Row, RowChange, VolumeName};
+use crate::model::{CommitId, CommitRecord, Instant, Move, Operation, Row, RowChange, VolumeName};
 use crate::pool::{Fill, PlanBuilder};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
@@ -58,6 +58,7 @@ struct Dropped {
     /// Number of the operation that moved its tree away.
     operation: u64,
     summary: String,
+    date: Instant,
 }
 
 impl<'r> Commits<'r> {
@@ -101,11 +102,12 @@ impl<'r> Commits<'r> {
             return record.as_ref().map_or(Ok(None), |commit| Err(unknown(commit)));
         };
         let gone = || {
-            let (volume, id, operation) = (self.volume.clone(), id.clone(), dropped.operation);
-            let summary = dropped.summary.clone();
+            let (volume, id) = (self.volume.clone(), id.clone());
+            let Dropped { operation, ref summary, date, .. } = *dropped;
+            let summary = summary.clone();
             match &record {
-                Some(_) => Error::Forgotten { volume, id, operation, summary },
-                None => Error::Dropped { revision: named.to_string(), volume, id, operation, summary },
+                Some(_) => Error::Forgotten { volume, id, operation, summary, date },
+                None => Error::Dropped { revision: named.to_string(), volume, id, operation, summary, date },
             }
         };
         let (tree, home) = self.tree_of(dropped)?.ok_or_else(gone)?;
@@ -184,6 +186,7 @@ impl<'r> Commits<'r> {
                     tree: place_after(operation, commit),
                     operation: operation.number,
                     summary: operation.summary.clone(),
+                    date: operation.started,
                 };
                 found.insert(commit.id.clone(), dropped);
             }

@@ -47,11 +47,10 @@ impl Pool {
     ) -> Result<CommitRecord, Error> {
         match self.resolve(rows, volume, revision) {
             Ok(found) => Ok(found.commit),
-            Err(Error::Forgotten { volume, id, operation, summary }) => {
-                let gone = || Error::Forgotten { volume: volume.clone(), id: id.clone(), operation, summary };
-                rows.commit(&volume, &id)?.ok_or_else(gone)
-            }
-            Err(error) => Err(error),
+            Err(gone) => match &gone {
+                Error::Forgotten { volume, id, .. } => rows.commit(volume, id)?.ok_or(gone),
+                _ => Err(gone),
+            },
         }
     }
 
