@@ -81,6 +81,10 @@ pub(super) fn tell(notice: &Notice) {
             let cure = "on XFS or btrfs that takes a moment, see 'dvol help space'";
             say("note", &format!("{text}; {cure}"));
         }
+        Notice::RefusedFlags { entries, flags } => {
+            let files = count(*entries, "file");
+            say("warning", &format!("the file system refuses attributes of chattr on {files}: {flags}"));
+        }
         Notice::PostFailed { container, command, reason } => {
             say("warning", &format!("'{command}' failed in container {container}: {reason}"));
         }

@@ -42,6 +42,7 @@ use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::ids::IdSource;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::sys::tree::RefusedFlags;
 
 use containers::mounts::Bindings;
 pub use containers::mounts::Mounted;
@@ -137,6 +138,8 @@ pub struct Pool {
     stopping: Mutex<BTreeSet<String>>,
     /// Whether a notice has named the volume that was meant.
     has_told_volume: AtomicBool,
+    /// Counts the entries whose flags of chattr(1) the operation that runs cannot keep.
+    refused_flags: Arc<RefusedFlags>,
 }
 
 impl Pool {
@@ -150,6 +153,7 @@ impl Pool {
             bindings: Bindings::default(),
             stopping: Mutex::default(),
             has_told_volume: AtomicBool::default(),
+            refused_flags: Arc::default(),
         }
     }
 

@@ -97,6 +97,14 @@ pub enum Notice {
         /// How much.
         bytes: u64,
     },
+    /// Some entries of a copy have not all flags of chattr(1) that they should have: the file
+    /// system refused them.
+    RefusedFlags {
+        /// How many entries.
+        entries: usize,
+        /// The letters of the flags.
+        flags: String,
+    },
     /// A command of `containers.post-commit` failed in a container.
     PostFailed {
         /// The container's name.

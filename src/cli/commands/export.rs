@@ -17,8 +17,9 @@ use crate::report::Lines as _;
 ///
 /// The archive holds dvol.json (the commit's record and the format's number) and the tree below
 /// data/, with owners, times, extended attributes, access lists, hard links and holes. It leaves
-/// out sockets and SELinux labels. dvol import creates a volume from it. tar unpacks it as well,
-/// and keeps all of it with --xattrs --xattrs-include='*' --acls --numeric-owner -p.
+/// out sockets, SELinux labels and attributes that chattr sets. dvol import creates a volume from
+/// it. tar unpacks it as well, and keeps all of it with --xattrs --xattrs-include='*' --acls
+/// --numeric-owner -p.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol export frob_mysql frob.tar

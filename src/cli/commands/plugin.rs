@@ -107,6 +107,9 @@ fn log(notice: &Notice) {
         Notice::CopiedAlike { bytes } => {
             tracing::info!(bytes, "copied large files of which little changed");
         }
+        Notice::RefusedFlags { entries, flags } => {
+            tracing::warn!(entries, flags, "the file system refuses attributes of chattr");
+        }
         Notice::PostFailed { container, command, reason } => {
             tracing::warn!(container, command, reason, "the post-commit command failed");
         }

@@ -9,21 +9,22 @@ use crate::layout::Layout;
 use crate::model::Move;
 use crate::sys::disk;
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, ListState};
+use crate::sys::tree::{self, ListState, RefusedFlags};
 
 /// Does the steps that are not done yet. What moves must be at one of the two ends. The steps are
-/// durable once the file system is synced.
-pub(in crate::pool) fn apply(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
-    run(layout, moves, false)
+/// durable once the file system is synced. Counts the directories whose flags of chattr(1) the file
+/// system refuses.
+pub(in crate::pool) fn apply(layout: &Layout, moves: &[Move], refused: &RefusedFlags) -> Result<(), Error> {
+    run(layout, moves, false, refused)
 }
 
 /// Does the steps for what no record names any more. What is at neither end was moved and deleted
 /// before.
 pub(in crate::pool) fn retire(layout: &Layout, moves: &[Move]) -> Result<(), Error> {
-    run(layout, moves, true)
+    run(layout, moves, true, &RefusedFlags::default())
 }
 
-fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> {
+fn run(layout: &Layout, moves: &[Move], may_be_gone: bool, refused: &RefusedFlags) -> Result<(), Error> {
     for step in moves {
         match step {
             Move::Rename { from, to, inode } => {
@@ -47,7 +48,9 @@ fn run(layout: &Layout, moves: &[Move], may_be_gone: bool) -> Result<(), Error> 
                 }
                 disk::exchange(&staged, &place)?;
             }
-            Move::ExchangeEntries { .. } => Entries::of(layout, step).map_or(Ok(()), |it| it.apply())?,
+            Move::ExchangeEntries { .. } => {
+                Entries::of(layout, step).map_or(Ok(()), |it| it.apply(refused))?;
+            }
         }
     }
     Ok(())
@@ -72,7 +75,7 @@ impl Entries {
     }
 
     /// Exchanges the entries. What is staged and the list must be durable.
-    fn apply(&self) -> Result<(), Error> {
+    fn apply(&self, refused: &RefusedFlags) -> Result<(), Error> {
         match tree::list_state(&self.steps)? {
             ListState::Empty => return Ok(()),
             ListState::Whole => {}
@@ -81,7 +84,7 @@ impl Entries {
             }
         }
         self.leave()?;
-        tree::exchange_entries(&self.away, &self.staged, &self.steps)
+        tree::exchange_entries(&self.away, &self.staged, &self.steps, refused)
             .map_err(|error| self.in_place(error))?;
         self.come_back()
     }
@@ -260,14 +263,14 @@ mod tests {
     fn steps_can_be_repeated_and_reverted_from_wherever_they_stopped() {
         for done in 0..=2 {
             let (dir, layout, moves) = setup();
-            apply(&layout, &moves[..done]).unwrap();
-            apply(&layout, &moves).unwrap();
-            apply(&layout, &moves).unwrap();
+            apply(&layout, &moves[..done], &RefusedFlags::default()).unwrap();
+            apply(&layout, &moves, &RefusedFlags::default()).unwrap();
+            apply(&layout, &moves, &RefusedFlags::default()).unwrap();
             assert_eq!(mark(dir.path()), "new");
             assert!(dir.path().join("volume/new").is_dir());
 
             let (dir, layout, moves) = setup();
-            apply(&layout, &moves[..done]).unwrap();
+            apply(&layout, &moves[..done], &RefusedFlags::default()).unwrap();
             revert(&layout, &moves, &layout.lost_and_found()).unwrap();
             revert(&layout, &moves, &layout.lost_and_found()).unwrap();
             assert_eq!(mark(dir.path()), "old");
@@ -287,7 +290,7 @@ mod tests {
             steps: "staging/steps".into(),
         }];
         // Without a list nothing is done, and nothing to be taken back.
-        assert!(matches!(apply(&layout, &moves), Err(Error::Damaged(_))));
+        assert!(matches!(apply(&layout, &moves, &RefusedFlags::default()), Err(Error::Damaged(_))));
         assert!(are_reverted(&layout, &moves).unwrap());
         let at = |name: &str| dir.path().join(name);
         disk::rename(&at("volume/tree"), &at("staging/away")).unwrap();
@@ -311,7 +314,7 @@ mod tests {
     fn a_step_whose_inode_is_nowhere_is_refused() {
         let (dir, layout, moves) = setup();
         fs::rename(dir.path().join("staging/new"), dir.path().join("elsewhere")).unwrap();
-        assert!(matches!(apply(&layout, &moves), Err(Error::Damaged(_))));
+        assert!(matches!(apply(&layout, &moves, &RefusedFlags::default()), Err(Error::Damaged(_))));
         assert_eq!(mark(dir.path()), "old");
     }
 }

@@ -150,7 +150,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
         }
         pool.mark_installing(&self.members)?;
         for member in &self.members {
-            moves::apply(&pool.layout, &member.operation.plan.install)?;
+            moves::apply(&pool.layout, &member.operation.plan.install, &pool.refused_flags)?;
         }
         let shows_stores = thread::scope(|scope| {
             let looking = look.map(|look| scope.spawn(|| self.look(look)));
@@ -286,6 +286,7 @@ impl<T> Published<'_, T> {
                 pool.tell(&Notice::NotRecovered { volume, reason });
             }
         }
+        pool.tell_refused_flags();
         trash::expire(pool, members.iter().map(|member| &member.operation));
         // Dropping the rest of each member releases its lock: no other process has to wait until
         // containers are ready.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::pool::Pool;
+use crate::pool::{Notice, Pool};
 use crate::sys::error::DiskError;
 use crate::sys::tree::{self, Bounds, CopyOptions, CopyStats, FileTime, Progress, Usage};
 
@@ -40,7 +40,15 @@ impl Pool {
             let told: Progress = Arc::new(move |bytes, entries| watcher.at(bytes, entries));
             told
         });
-        CopyOptions { cancel: Some(self.interrupted()), progress, ..CopyOptions::default() }
+        let refused_flags = Arc::clone(&self.refused_flags);
+        CopyOptions { cancel: Some(self.interrupted()), progress, refused_flags, ..CopyOptions::default() }
+    }
+
+    /// Tells once for an operation which flags of chattr(1) the file system refused.
+    pub(in crate::pool) fn tell_refused_flags(&self) {
+        if let Some((entries, flags)) = self.refused_flags.take() {
+            self.tell(&Notice::RefusedFlags { entries, flags });
+        }
     }
 
     /// Syncs the file system, and returns bounds from which on an index can trust times: a store

@@ -12,9 +12,9 @@
 //!
 //! A copy is exact: names as bytes, modes with setuid, setgid and sticky bits, owners, access and
 //! modification times in nanoseconds, extended attributes with ACLs and capabilities, hard links
-//! inside the tree, holes, symlinks, FIFOs, sockets, devices. A copy leaves out the times of change
-//! and birth (the kernel sets them), inode flags as of chattr(1), and labels that belong to the
-//! host (`entry::attributes` lists them).
+//! inside the tree, holes, symlinks, FIFOs, sockets, devices, and flags of chattr(1) that say how
+//! data is stored (`entry::flags` lists them). A copy leaves out the times of change and birth (the
+//! kernel sets them), and labels that belong to the host (`entry::attributes` lists them).
 //!
 //! Limits: one open handle for each level of depth (two in a copy or a comparison), so the hard
 //! limit on open files bounds the depth; the engine raises the soft limit to it. Memory grows
@@ -69,6 +69,7 @@ pub use copy::first_pass::{FirstPass, MarkedCopies};
 pub use copy::options::{ByWay, CopyOptions, CopyStats, CopyWay, Progress, Rung, Stop};
 pub use copy::reuse::{Keep, Update};
 pub use copy::tree::{copy_first_pass, copy_tree, discard_first_pass, update_tree};
+pub use entry::flags::RefusedFlags;
 pub use exchange::apply::{ListState, exchange_entries, list_state};
 pub use exchange::index_update::{IndexDelta, IndexScan, scan_exchanged};
 pub use exchange::lost::move_to_lost;

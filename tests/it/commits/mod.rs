@@ -1,5 +1,6 @@
 //! Commits and resets: what they record, what they leave out, and what they cost.
 
+mod chattr;
 mod code;
 mod commit;
 mod commit_reset;

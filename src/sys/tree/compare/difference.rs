@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::sys::tree::copy::content::{BUFFER_BYTES, next_data};
 use crate::sys::tree::copy::options::Stop;
 use crate::sys::tree::entry::attributes::{XattrHolder, is_label, names, room};
+use crate::sys::tree::entry::flags::Flags;
 use crate::sys::tree::entry::handle::{Node, Stat, magic_path};
 
 /// How an entry differs.
@@ -23,7 +24,7 @@ pub enum ChangeKind {
     Deleted,
     /// A file has become a directory, and the like.
     TypeChanged,
-    /// Same content, but other mode, owner, extended attributes, or hard links.
+    /// Same content, but other mode, owner, extended attributes, flags of chattr(1), or hard links.
     Attributes,
 }
 
@@ -64,8 +65,19 @@ pub(in crate::sys::tree) fn entries_differ(
     if old.stat.inode == new.stat.inode {
         return Ok(None);
     }
+    let mut has_other_flags = false;
     let modified = match old.stat.kind {
-        FileType::RegularFile => contents_differ(old, new, scratch)?,
+        FileType::RegularFile if old.stat.size != new.stat.size => true,
+        FileType::RegularFile => {
+            let files = open_both(old, new)?;
+            has_other_flags = flags_differ([&files[0], &files[1]], FileType::RegularFile);
+            contents_differ(old, new, &files, scratch)?
+        }
+        FileType::Directory => {
+            let [old, new] = open_both(old, new)?;
+            has_other_flags = flags_differ([&old, &new], FileType::Directory);
+            false
+        }
         FileType::Symlink => {
             let action = "read the link";
             let old = readlinkat(&old.handle, c"", Vec::new()).map_err(read_failure(0, action))?;
@@ -77,6 +89,9 @@ pub(in crate::sys::tree) fn entries_differ(
     };
     if modified {
         return Ok(Some(ChangeKind::Modified));
+    }
+    if has_other_flags {
+        return Ok(Some(ChangeKind::Attributes));
     }
     let old = (&old.stat, old.handle.as_fd());
     let new = (&new.stat, new.handle.as_fd());
@@ -121,30 +136,43 @@ pub(in crate::sys::tree) fn attributes_differ(
     Ok(false)
 }
 
-fn contents_differ(old: &Node, new: &Node, scratch: &mut CompareBuffers<'_>) -> Result<bool, ReadFailure> {
+fn open_both(old: &Node, new: &Node) -> Result<[OwnedFd; 2], ReadFailure> {
+    let action = "open";
+    Ok([old.reopen().map_err(read_failure(0, action))?, new.reopen().map_err(read_failure(1, action))?])
+}
+
+/// Returns whether two open files or directories differ in flags of chattr(1).
+pub(in crate::sys::tree) fn flags_differ(both: [&OwnedFd; 2], kind: FileType) -> bool {
+    let [old, new] = both.map(Flags::of);
+    old.differ(new, kind)
+}
+
+/// Compares the bytes of two open files that had the same size.
+fn contents_differ(
+    old: &Node,
+    new: &Node,
+    files: &[OwnedFd; 2],
+    scratch: &mut CompareBuffers<'_>,
+) -> Result<bool, ReadFailure> {
     let size = old.stat.size;
-    if size != new.stat.size {
-        return Ok(true);
-    }
     if size == 0 {
         return Ok(false);
     }
     let has_holes = |node: &Node| node.stat.allocated < size;
     let skip_holes = has_holes(old) && has_holes(new);
-    let (old, new) =
-        (old.reopen().map_err(read_failure(0, "open"))?, new.reopen().map_err(read_failure(1, "open"))?);
+    let [old, new] = files;
     if !skip_holes {
-        return bytes_differ(&old, &new, 0, size, scratch);
+        return bytes_differ(old, new, 0, size, scratch);
     }
     let mut offset = 0;
     loop {
         let data = [
-            next_data(&old, offset, size).map_err(read_failure(0, "read"))?,
-            next_data(&new, offset, size).map_err(read_failure(1, "read"))?,
+            next_data(old, offset, size).map_err(read_failure(0, "read"))?,
+            next_data(new, offset, size).map_err(read_failure(1, "read"))?,
         ];
         // A hole in both is equal; where one has data, both are read.
         let Some((start, end)) = data.into_iter().flatten().min() else { return Ok(false) };
-        if bytes_differ(&old, &new, start, end, scratch)? {
+        if bytes_differ(old, new, start, end, scratch)? {
             return Ok(true);
         }
         offset = end;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::difference::{ChangeKind, CompareBuffers, attributes_differ, entries_differ};
+use super::difference::{ChangeKind, CompareBuffers, attributes_differ, entries_differ, flags_differ};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::options::Stop;
 use crate::sys::tree::entry::handle::{Inode, Node, Stat, open_root, refusal};
@@ -46,11 +46,11 @@ pub struct Compare<'a> {
 /// Calls `visit` with each change that must be made to `old` to get `new`, until it breaks.
 ///
 /// Two trees without a change have the same entries with the same types, modes, owners, link
-/// targets, device numbers, extended attributes (without the host's labels), bytes and hard links
-/// among each other. Times and holes do not count. A directory comes before its entries, and
-/// entries of a directory come in the order of their bytes. All entries of an added or deleted
-/// directory are reported too. Of names that are linked in one tree only, the first is reported as
-/// it is, and each further one as changed.
+/// targets, device numbers, extended attributes (without the host's labels), flags of chattr(1),
+/// bytes and hard links among each other. Times and holes do not count. A directory comes before
+/// its entries, and entries of a directory come in the order of their bytes. All entries of an
+/// added or deleted directory are reported too. Of names that are linked in one tree only, the
+/// first is reported as it is, and each further one as changed.
 ///
 /// # Errors
 /// When an entry cannot be read; the error names its path. The error of a mount point inside a tree
@@ -116,7 +116,8 @@ pub(in crate::sys::tree) fn walk_both(
     if let [Some(old), Some(new)] = &roots {
         let sides = [(&old.stat, old.handle.as_fd()), (&new.stat, new.handle.as_fd())];
         let differ = attributes_differ(sides[0], sides[1], &mut walk.scratch)
-            .map_err(|failure| walk.failed(failure.side, failure.action, failure.error))?;
+            .map_err(|failure| walk.failed(failure.side, failure.action, failure.error))?
+            || flags_differ([&old.handle, &new.handle], FileType::Directory);
         let met = Found { path: Path::new("."), kind: ChangeKind::Attributes, nodes: [Some(old), Some(new)] };
         if differ && visit(met)?.is_break() {
             return Ok(());

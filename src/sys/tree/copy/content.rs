@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use rustix::fs::{
-    IFlags, SeekFrom, copy_file_range, fstat, ftruncate, ioctl_ficlone, ioctl_getflags, ioctl_setflags, seek,
-};
+use rustix::fs::{SeekFrom, copy_file_range, fstat, ftruncate, ioctl_ficlone, seek};
 use rustix::io::{Errno, pread, pwrite};
 
 use super::options::CopyWay;
@@ -110,21 +108,12 @@ impl Ladder {
                     self.clone.store(false, Ordering::Relaxed);
                     return Ok(false);
                 }
-                // btrfs shares no blocks between a file without copy-on-write and one with it.
-                Err(Errno::INVAL) => return Ok(follow_no_cow(from, to) && (self.share)(from, to).is_ok()),
                 Err(error @ (Errno::NOSPC | Errno::DQUOT)) => return Err(CopyFailure::Target(error.into())),
                 Err(_) => return Ok(false),
             }
         }
         Ok(false)
     }
-}
-
-/// Marks the empty file `to` as not copy-on-write if `from` is; returns whether that changed `to`.
-fn follow_no_cow(from: &OwnedFd, to: &OwnedFd) -> bool {
-    let (Ok(source), Ok(target)) = (ioctl_getflags(from), ioctl_getflags(to)) else { return false };
-    let wanted = (target - IFlags::NOCOW) | (source & IFlags::NOCOW);
-    wanted != target && ioctl_setflags(to, wanted).is_ok()
 }
 
 impl Transfer<'_> {

@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Serialize, Serializer};
 
+use crate::sys::tree::entry::flags::RefusedFlags;
+
 /// Called now and then, from several threads, with the bytes and the entries done so far.
 ///
 /// At the end they equal the `bytes` and `entries` that `measure_tree` reports of the tree.
@@ -26,6 +28,8 @@ pub struct CopyOptions {
     pub progress: Option<Progress>,
     /// Ends the copy soon when set, with an error of kind `Interrupted`.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// Counts the entries whose flags of chattr(1) the file system refuses.
+    pub refused_flags: Arc<RefusedFlags>,
 }
 
 impl fmt::Debug for CopyOptions {
@@ -34,6 +38,7 @@ impl fmt::Debug for CopyOptions {
             .field("workers", &self.workers)
             .field("progress", &self.progress.is_some())
             .field("cancel", &self.cancel)
+            .field("refused_flags", &self.refused_flags)
             .finish()
     }
 }

@@ -18,6 +18,7 @@ use crate::sys::error::DiskError;
 use crate::sys::fault;
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::flags::Flags;
 use crate::sys::tree::entry::names::NameList;
 
 /// Batches that may wait for a worker; each holds two directory handles.
@@ -133,6 +134,7 @@ impl CopyRun<'_> {
                     // So far it may be a copy of another entry.
                     Keep::All => Ok(attributes::clear_inherited(&last.to, scratch)?),
                 })
+                .and_then(|()| Flags::of(&last.from).put(&last.to, &self.options.refused_flags))
                 .and_then(|()| attributes::apply(&last.to, &last.stat, last.from.as_fd(), scratch))
                 .map_err(|error| DiskError::new("set the attributes of", last.path(self.dst, c""), error))
         })

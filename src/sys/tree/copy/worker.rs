@@ -20,6 +20,7 @@ use crate::sys::error::DiskError;
 use crate::sys::fault;
 use crate::sys::tree::entry::attributes;
 use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::flags::Flags;
 use crate::sys::tree::entry::handle::{Node, Stat, refusal};
 use crate::sys::tree::entry::names::NameList;
 
@@ -198,6 +199,9 @@ impl<'a> Worker<'a> {
             run.goes_on()
         };
         let stat = &entry.node.stat;
+        let flags = Flags::of(from);
+        let set_flags = |error| entry.target("set the flags of", error);
+        let has_more = flags.begin(to).map_err(set_flags)?;
         let copied = match run.ladder.copy(from, to, stat, &mut self.buffer, &mut tick) {
             Ok(copied) => copied,
             Err(CopyFailure::Stopped) => return Ok(()),
@@ -210,6 +214,9 @@ impl<'a> Worker<'a> {
             // The directory may have its default ACL already, which the file then inherited.
             attributes::clear_inherited(to, &mut self.scratch)
                 .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        }
+        if has_more {
+            flags.put(to, &run.options.refused_flags).map_err(set_flags)?;
         }
         attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
             .map_err(|error| entry.target("set the attributes of", error))
@@ -239,6 +246,9 @@ impl Worker<'_> {
         }
         attributes::clear_inherited(to, &mut self.scratch)
             .map_err(|errno| entry.target("clear the attributes of", errno.into()))?;
+        Flags::of(&from)
+            .put(to, &run.options.refused_flags)
+            .map_err(|error| entry.target("set the flags of", error))?;
         attributes::apply(to, stat, from.as_fd(), &mut self.scratch)
             .map_err(|error| entry.target("set the attributes of", error))?;
         early.place(&draft, &directory.to, name).map_err(|error| entry.target("create", error))?;

@@ -12,10 +12,11 @@ use rustix::fs::{
 
 use super::attributes::{Scratch, XattrHolder, is_label, names};
 use super::codec::{Decoder, put_bytes, put_number};
+use super::flags::{Flags, RefusedFlags};
 use super::handle::Stat;
 use crate::sys::fault;
 
-/// Owner, mode, times and extended attributes of a directory.
+/// Owner, mode, times, extended attributes and flags of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sys::tree) struct DirectoryAttributes {
     uid: u32,
@@ -25,6 +26,7 @@ pub(in crate::sys::tree) struct DirectoryAttributes {
     times: [(i64, i64); 2],
     /// Sorted by name.
     extended: Vec<(CString, Vec<u8>)>,
+    flags: Flags,
 }
 
 impl DirectoryAttributes {
@@ -45,18 +47,27 @@ impl DirectoryAttributes {
         extended.sort();
         let time = |time: &Timespec| (time.tv_sec, time.tv_nsec);
         let times = [time(&stat.times.last_access), time(&stat.times.last_modification)];
-        Ok(DirectoryAttributes { uid: stat.uid, gid: stat.gid, mode: stat.mode, times, extended })
+        let (uid, gid, mode, flags) = (stat.uid, stat.gid, stat.mode, Flags::of(handle));
+        Ok(DirectoryAttributes { uid, gid, mode, times, extended, flags })
     }
 
     /// Returns whether the two differ in more than their access times.
     pub(in crate::sys::tree) fn differs(&self, other: &DirectoryAttributes) -> bool {
-        let plain = |one: &DirectoryAttributes| (one.uid, one.gid, one.mode, one.times[1]);
+        let plain = |one: &DirectoryAttributes| (one.uid, one.gid, one.mode, one.times[1], one.flags);
         plain(self) != plain(other) || self.extended != other.extended
     }
 
-    /// Sets exactly these attributes on the directory `to`. Can be repeated.
-    pub(in crate::sys::tree) fn put(&self, to: &OwnedFd, scratch: &mut Scratch) -> io::Result<()> {
+    /// Sets exactly these attributes on the directory `to`, except for flags that the file system
+    /// refuses. Can be repeated.
+    pub(in crate::sys::tree) fn put(
+        &self,
+        to: &OwnedFd,
+        scratch: &mut Scratch,
+        refused: &RefusedFlags,
+    ) -> io::Result<()> {
         fault::point("tree.attributes")?;
+        // btrfs keeps one of them as an extended attribute too.
+        self.flags.put(to, refused)?;
         let now = DirectoryAttributes::of(to.as_fd(), &Stat::of(to.as_fd())?, scratch)?;
         if (now.uid, now.gid) != (self.uid, self.gid) {
             fchown(to, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?;
@@ -84,9 +95,9 @@ impl DirectoryAttributes {
     }
 
     pub(in crate::sys::tree) fn write(&self, out: &mut Vec<u8>) {
-        for number in [self.uid, self.gid, self.mode.bits()] {
-            put_number(out, u64::from(number));
-        }
+        put_number(out, u64::from(self.uid));
+        put_number(out, u64::from(self.gid));
+        put_number(out, u64::from(self.flags.bits()) << 32 | u64::from(self.mode.bits()));
         for (seconds, nanoseconds) in self.times {
             put_number(out, seconds.cast_unsigned());
             put_number(out, nanoseconds.cast_unsigned());
@@ -100,11 +111,14 @@ impl DirectoryAttributes {
 
     pub(in crate::sys::tree) fn read(from: &mut Decoder<'_>) -> io::Result<Self> {
         let mut small = || u32::try_from(from.number()?).map_err(|_| io::ErrorKind::InvalidData.into());
-        let [uid, gid, mode]: [io::Result<u32>; 3] = [small(), small(), small()];
+        let [uid, gid]: [io::Result<u32>; 2] = [small(), small()];
+        let mode = from.number()?;
+        let flags = Flags::from_bits((mode >> 32) as u32);
         let mut time = || Ok::<_, io::Error>((from.number()?.cast_signed(), from.number()?.cast_signed()));
         let times = [time()?, time()?];
         let extended = (0..from.number()?).map(|_| Ok((from.name()?, from.bytes()?.to_vec())));
         let extended = extended.collect::<io::Result<_>>()?;
-        Ok(DirectoryAttributes { uid: uid?, gid: gid?, mode: Mode::from_raw_mode(mode?), times, extended })
+        let mode = Mode::from_raw_mode(mode as u32);
+        Ok(DirectoryAttributes { uid: uid?, gid: gid?, mode, times, extended, flags })
     }
 }

@@ -6,10 +6,12 @@
 //! | `names` | reads directories in pieces; keeps lists of names |
 //! | `attributes` | sets owner, mode, extended attributes and times on a copy |
 //! | `directory_attributes` | keeps a directory's attributes as a value |
+//! | `flags` | keeps the attributes that chattr(1) sets |
 //! | `codec` | encodes numbers and byte strings for a file |
 
 pub(super) mod attributes;
 pub(super) mod codec;
 pub(super) mod directory_attributes;
+pub(super) mod flags;
 pub(super) mod handle;
 pub(super) mod names;

@@ -24,6 +24,7 @@ use crate::sys::fault;
 use crate::sys::tree::beside;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
+use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Stat, descend, open_root, refusal};
 
 /// The state of a list.
@@ -46,13 +47,19 @@ pub fn list_state(list: &Path) -> Result<ListState, DiskError> {
     Ok(if steps.take()?.is_none() { ListState::Empty } else { ListState::Whole })
 }
 
-/// Takes the steps of the whole list at `list` between `tree` and `staged`.
+/// Takes the steps of the whole list at `list` between `tree` and `staged`. Counts the directories
+/// whose flags the file system refuses.
 ///
 /// # Errors
 /// When an entry is not what the list says, or cannot be moved. Some steps may have been taken
 /// then.
-pub fn exchange_entries(tree: &Path, staged: &Path, list: &Path) -> Result<(), DiskError> {
-    Exchange { tree, staged, aside: Aside::of(tree), scratch: Scratch::default() }.run(list)
+pub fn exchange_entries(
+    tree: &Path,
+    staged: &Path,
+    list: &Path,
+    refused: &RefusedFlags,
+) -> Result<(), DiskError> {
+    Exchange { tree, staged, aside: Aside::of(tree), scratch: Scratch::default(), refused }.run(list)
 }
 
 struct Exchange<'a> {
@@ -60,6 +67,7 @@ struct Exchange<'a> {
     staged: &'a Path,
     aside: Aside,
     scratch: Scratch,
+    refused: &'a RefusedFlags,
 }
 
 /// A directory of the tree, its counterpart, and their path.
@@ -96,9 +104,10 @@ impl<'a> Exchange<'a> {
     /// Sets the attributes of a directory, and those that it had on its counterpart.
     fn place(&mut self, place: &ListedDirectory) -> Result<(), DiskError> {
         if let Some(after) = &place.after {
-            put(self.tree, &place.path, after, &mut self.scratch)?;
+            put(self.tree, &place.path, after, &mut self.scratch, self.refused)?;
         }
-        put(self.staged, &place.path, &place.before, &mut self.scratch)
+        // That one is counted when it comes back.
+        put(self.staged, &place.path, &place.before, &mut self.scratch, &RefusedFlags::default())
     }
 
     fn step(&mut self, both: &Both<'_>, step: &Step) -> Result<(), DiskError> {
@@ -202,9 +211,10 @@ pub(super) fn put(
     path: &Path,
     attributes: &DirectoryAttributes,
     scratch: &mut Scratch,
+    refused: &RefusedFlags,
 ) -> Result<(), DiskError> {
     let handle = descend(root, path)?;
-    attributes.put(&handle, scratch).at("set the attributes of", &root.join(path))
+    attributes.put(&handle, scratch, refused).at("set the attributes of", &root.join(path))
 }
 
 /// Returns the inode of an entry, or `None` if there is no such entry.

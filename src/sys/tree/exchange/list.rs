@@ -6,8 +6,8 @@
 //!
 //! record of steps:       0 · path · count · for each step: name · flags · new inode · old inode
 //! record of a directory: 1 or 2 · path · entries · attributes before · with 2: attributes after
-//! attributes:            uid · gid · mode · access time 2 · modification time 2 · count ·
-//!                        for each extended attribute: name · value
+//! attributes:            uid · gid · mode, in its upper half flags · access time 2 ·
+//!                        modification time 2 · count · for each extended attribute: name · value
 //! ```
 //!
 //! A length is a 4-byte number, all else is encoded by `codec`: 8-byte numbers, all little-endian,

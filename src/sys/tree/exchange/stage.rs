@@ -277,7 +277,7 @@ pub fn replace_paths(
     let staging = Staging { change: &change, staged: &staged, first_pass: None, only: Some(only) };
     let Staged { stats, found } = staging.run(options)?;
     write_list(&staged, &list, found)?;
-    exchange_entries(tree, &staged, &list)?;
+    exchange_entries(tree, &staged, &list, &options.refused_flags)?;
     remove_tree(&staged)?;
     disk::remove_file(&list)?;
     Ok(stats)

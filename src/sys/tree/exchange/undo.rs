@@ -20,6 +20,7 @@ use super::lost::Lost;
 use super::written::{each_name, was_written};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Stat, descend, open_root};
 use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::times::FileTime;
@@ -118,7 +119,8 @@ impl Undo<'_> {
         if directory.after.is_none() {
             return Ok(());
         }
-        match put(self.tree, &directory.path, &directory.before, &mut self.scratch) {
+        match put(self.tree, &directory.path, &directory.before, &mut self.scratch, &RefusedFlags::default())
+        {
             Err(error) if is_gone(&error.source) => Ok(()),
             other => other,
         }

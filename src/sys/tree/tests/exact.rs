@@ -140,7 +140,7 @@ fn progress_ends_at_what_measure_says() {
         let mut most = seen.lock().unwrap();
         *most = (most.0.max(bytes), most.1.max(entries));
     });
-    let options = CopyOptions { progress: Some(progress), workers: 3, cancel: None };
+    let options = CopyOptions { progress: Some(progress), workers: 3, ..CopyOptions::default() };
     let stats = copy_tree(&pair.src, &pair.dst, &options).unwrap();
     let usage = measure_tree(&pair.src).unwrap();
     assert_eq!(*most.lock().unwrap(), (usage.bytes, usage.entries));

@@ -71,7 +71,7 @@ impl Scene {
     }
 
     fn exchange(&self) {
-        exchange_entries(&self.pair.dst, &self.staged, &self.list).unwrap();
+        exchange_entries(&self.pair.dst, &self.staged, &self.list, &RefusedFlags::default()).unwrap();
     }
 
     fn give_back(&self) {
@@ -235,7 +235,7 @@ fn the_way_back_begins_wherever_the_way_forth_ended() {
         let before = snapshot(&scene.pair.dst);
         scene.stage();
         let ([first, _], count) = split_list(&scene.list, done);
-        exchange_entries(&scene.pair.dst, &scene.staged, &first).unwrap();
+        exchange_entries(&scene.pair.dst, &scene.staged, &first, &RefusedFlags::default()).unwrap();
         scene.give_back();
         assert_same(&before, &snapshot(&scene.pair.dst));
         scene.exchange();
@@ -316,7 +316,8 @@ fn an_entry_that_another_process_replaced_is_refused_and_all_comes_back() {
     let data = scene.pair.dst.join("setuid");
     symlink("/etc/passwd", scene.pair.dst.join("other")).unwrap();
     fs::rename(scene.pair.dst.join("other"), &data).unwrap();
-    let error = exchange_entries(&scene.pair.dst, &scene.staged, &scene.list).unwrap_err();
+    let error =
+        exchange_entries(&scene.pair.dst, &scene.staged, &scene.list, &RefusedFlags::default()).unwrap_err();
     assert!(error.to_string().contains("setuid"), "{error}");
     scene.give_back();
     assert_eq!(fs::read_link(&data).unwrap(), Path::new("/etc/passwd"));
@@ -331,7 +332,7 @@ fn a_symlink_in_place_of_a_directory_is_not_followed() {
     scene.stage();
     fs::rename(scene.pair.dst.join("sub"), scene.pair.dst.join("hidden")).unwrap();
     symlink(outside.path(), scene.pair.dst.join("sub")).unwrap();
-    exchange_entries(&scene.pair.dst, &scene.staged, &scene.list).unwrap_err();
+    exchange_entries(&scene.pair.dst, &scene.staged, &scene.list, &RefusedFlags::default()).unwrap_err();
     assert_eq!(fs::read(outside.path().join("read-only")).unwrap(), b"theirs");
     // And while the differences are being found.
     let scene = Scene::new(
@@ -395,12 +396,12 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     let change =
         Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, first_pass: &early };
     change.stage(&list, &CopyOptions::default()).unwrap();
-    exchange_entries(&pair.dst, &staged, &list).unwrap();
+    exchange_entries(&pair.dst, &staged, &list, &RefusedFlags::default()).unwrap();
     assert_eq!(pair.changes(), []);
     return_entries(&pair.dst, &staged, &list, &pair.dst.with_file_name("lost")).unwrap();
     let before = pair.dst.with_file_name("before");
     make_dir(&before);
-    exchange_entries(&pair.dst, &staged, &list).unwrap();
+    exchange_entries(&pair.dst, &staged, &list, &RefusedFlags::default()).unwrap();
     copy_before(&pair.src, &staged, &list, &before, &CopyOptions::default()).unwrap();
     return_entries(&pair.dst, &staged, &list, &pair.dst.with_file_name("lost")).unwrap();
     assert_eq!(changes(&pair.dst, &before), []);

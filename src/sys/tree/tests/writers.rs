@@ -62,7 +62,7 @@ impl WriterScene {
     }
 
     fn exchange(&self, list: &Path) -> Result<(), DiskError> {
-        exchange_entries(&self.pair.dst, &self.staged, list)
+        exchange_entries(&self.pair.dst, &self.staged, list, &RefusedFlags::default())
     }
 
     fn give_back(&self) {
