@@ -11,6 +11,7 @@ mod exec;
 mod health;
 mod host_paths;
 mod other_volumes;
+mod recreate;
 mod summary;
 mod tcp;
 #[cfg(test)]
@@ -33,7 +34,7 @@ use bollard::query_parameters::{
 use self::connection::{CallError, Connection};
 use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
-    HostMount, Patience, Probe, ReadyCheck, State, StopOutcome, shell,
+    HostMount, Patience, Probe, ReadyCheck, State, StopOutcome, Swap, shell,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -341,6 +342,18 @@ impl ContainerRuntime for Docker {
 
     fn other_volumes(&self, name: Option<&VolumeName>) -> Result<BTreeMap<String, String>, ContainerError> {
         other_volumes::other_volumes(self, name)
+    }
+
+    fn obstacle_to_recreate(&self, id: &str, from: &str) -> Result<Option<String>, ContainerError> {
+        recreate::obstacle(self, id, from)
+    }
+
+    fn recreate(&self, id: &str, swap: &Swap<'_>) -> Result<String, ContainerError> {
+        recreate::recreate(self, id, swap)
+    }
+
+    fn put_back(&self, made: &str, id: &str, name: &str) -> Result<(), ContainerError> {
+        recreate::put_back(self, made, id, name)
     }
 
     fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {

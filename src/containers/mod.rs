@@ -204,6 +204,17 @@ impl Patience<'_> {
     }
 }
 
+/// A volume that takes the place of another in a container.
+#[derive(Debug, Clone, Copy)]
+pub struct Swap<'s> {
+    /// The engine's volume of another driver.
+    pub from: &'s str,
+    /// The dvol volume.
+    pub to: &'s VolumeName,
+    /// The name that the old container gets.
+    pub kept_as: &'s str,
+}
+
 /// A container engine.
 pub trait ContainerRuntime: Send + Sync {
     /// Returns whether there is an engine. Without one, containers that an earlier operation held
@@ -249,6 +260,33 @@ pub trait ContainerRuntime: Send + Sync {
     /// When the engine does not answer or refuses.
     fn other_volumes(&self, _name: Option<&VolumeName>) -> Result<BTreeMap<String, String>, ContainerError> {
         Ok(BTreeMap::new())
+    }
+
+    /// Returns why a container that has the volume `from` of another driver cannot be made again
+    /// with all that it has; `None` if it can.
+    ///
+    /// # Errors
+    /// When there is no such container or the engine does not answer.
+    fn obstacle_to_recreate(&self, _id: &str, _from: &str) -> Result<Option<String>, ContainerError> {
+        Ok(Some("there is no engine".to_owned()))
+    }
+
+    /// Makes a container again under its name, with another volume, and returns the new id. Does
+    /// not start it. The old one stays, stopped, under another name.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses; the old container has its name then.
+    fn recreate(&self, id: &str, _swap: &Swap<'_>) -> Result<String, ContainerError> {
+        Err(ContainerError::Gone { name: id.to_owned() })
+    }
+
+    /// Takes [`ContainerRuntime::recreate`] back: deletes the container `made`, and gives `id` its
+    /// name again.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn put_back(&self, _made: &str, id: &str, _name: &str) -> Result<(), ContainerError> {
+        Err(ContainerError::Gone { name: id.to_owned() })
     }
 
     /// Returns the dvol volumes that compose projects created or that their containers use.

@@ -8,14 +8,16 @@ use serde::Serialize;
 
 use super::commit::configured_author;
 use super::export::{FORMAT, MANIFEST, Manifest, make_root};
+use super::import_replace;
 use super::init::{NewVolume, furnish};
+use crate::containers::Container;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::{Disruption, Group, Pool, Quiesced};
+use crate::pool::{Disruption, Group, Pool, Published, Quiesced};
 use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
 /// A volume that was made from outside the pool.
@@ -43,7 +45,7 @@ pub struct Imported {
     pub first_attribute: Option<(String, String)>,
     /// Whether something follows the end of the archive, which was ignored.
     pub has_more: bool,
-    /// The containers that use the engine's volume that it was made of, and not this one.
+    /// The containers that used the engine's volume that it was made of.
     pub users: Vec<VolumeUser>,
     /// What became of the containers on the volume that it was made of.
     #[serde(flatten)]
@@ -57,6 +59,22 @@ pub struct VolumeUser {
     pub container: String,
     /// Its compose project.
     pub project: Option<String>,
+    /// Why it could not be made again on the new volume; `None` if it was, or the caller
+    /// did not ask for that.
+    pub obstacle: Option<String>,
+    /// The name of the old container, if it was made again.
+    pub kept_as: Option<String>,
+}
+
+impl VolumeUser {
+    pub(super) fn of(container: &Container) -> Self {
+        VolumeUser {
+            container: container.name.clone(),
+            project: container.service.as_ref().map(|service| service.project.clone()),
+            obstacle: None,
+            kept_as: None,
+        }
+    }
 }
 
 /// Makes a volume from an archive: one that `export` wrote, or any other tar archive, which `what`
@@ -78,16 +96,25 @@ pub fn import(
         Some(manifest) => (manifest.tree, Some(manifest.commit)),
         None => (String::new(), None),
     };
-    make(pool, volume, given, format!("Import of {what}"), author, |group, kept| {
-        let stats = archive.tree(kept, &tree, &pool.interrupted())?;
-        // An archive does not say how much space it needs.
-        pool.check_size(volume, None, kept)?;
-        Ok((group.unquiesced(), stats))
-    })
+    make(
+        pool,
+        volume,
+        given,
+        format!("Import of {what}"),
+        author,
+        |_| (),
+        |group, kept| {
+            let stats = archive.tree(kept, &tree, &pool.interrupted())?;
+            // An archive does not say how much space it needs.
+            pool.check_size(volume, None, kept)?;
+            Ok((group.unquiesced(), stats))
+        },
+    )
 }
 
 /// Makes a volume from the engine's volume `name` of any driver. Containers that run on that volume
-/// are stopped for the copy and started again; the volume itself stays.
+/// are stopped for the copy and started again; the volume itself stays. With `replace`, they are
+/// made again on the new volume, if that is possible for all of them.
 ///
 /// # Errors
 /// When the engine's volume does not exist or has no directory on this machine, the name is taken,
@@ -97,6 +124,7 @@ pub fn import_volume(
     name: &str,
     volume: &VolumeName,
     author: &Signature,
+    replace: bool,
 ) -> Result<Imported, Error> {
     let missing = || Error::NoForeignVolume(name.to_owned());
     if let Ok(own) = name.parse::<VolumeName>()
@@ -107,7 +135,18 @@ pub fn import_volume(
     }
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
-    let imported = make(pool, volume, None, message, author, |group, kept| {
+    let stopping = pool.stopping_containers();
+    let (pool, mut users) = match replace {
+        true => (&stopping, import_replace::look(pool, name, &foreign.users)?),
+        false => (pool, foreign.users.iter().map(VolumeUser::of).collect()),
+    };
+    let replaces = replace && users.iter().all(|user| user.obstacle.is_none());
+    let swap = |published: &mut Published<'_, NewVolume>| {
+        if replaces {
+            import_replace::replace(pool, (name, volume), (&foreign.users, &mut users), published);
+        }
+    };
+    let imported = make(pool, volume, None, message, author, swap, |group, kept| {
         pool.check_size(volume, None, &foreign.mountpoint)?;
         pool.check_space([&*foreign.mountpoint])?;
         let quiesced = group.hold_others(&foreign.users)?;
@@ -115,11 +154,7 @@ pub fn import_volume(
         let entries = copied.files + copied.directories + copied.others + copied.hard_links + 1;
         Ok((quiesced, ArchiveStats { entries, bytes: copied.bytes, ..ArchiveStats::default() }))
     })?;
-    let users = foreign.users.into_iter().map(|container| VolumeUser {
-        container: container.name,
-        project: container.service.map(|service| service.project),
-    });
-    Ok(Imported { users: users.collect(), ..imported })
+    Ok(Imported { users, ..imported })
 }
 
 fn read_manifest(text: &[u8]) -> Result<Manifest, Error> {
@@ -143,6 +178,7 @@ fn make(
     given: Option<CommitRecord>,
     message: String,
     author: &Signature,
+    before_release: impl FnOnce(&mut Published<'_, NewVolume>),
     fill: impl for<'p> FnOnce(
         Group<'p, NewVolume>,
         &Path,
@@ -195,7 +231,9 @@ fn make(
         member.change(RowChange::insert(Row::Commit(commit)));
     }
     let bounds = pool.copy_known(&kept, &working_tree)?;
-    let outcome = quiesced.publish_known(|new| Some(new.look(bounds)))?.finish();
+    let mut published = quiesced.publish_known(|new| Some(new.look(bounds)))?;
+    before_release(&mut published);
+    let outcome = published.finish();
     Ok(Imported {
         volume: volume.clone(),
         branch,

@@ -22,6 +22,7 @@ mod forget;
 mod gc;
 mod host_path;
 mod import;
+mod import_replace;
 mod init;
 mod inspect;
 mod list;

@@ -157,6 +157,12 @@ impl Pool {
         }
     }
 
+    /// Gives a handle to the same pool that stops containers, whatever the settings say.
+    pub fn stopping_containers(&self) -> Self {
+        let options = Options { quiesce: Some(Quiesce::Stop), ..self.options.clone() };
+        Pool::new(self.layout.clone(), options)
+    }
+
     /// Gives a handle to the same pool that ignores Ctrl-C, for work that must run to completion.
     pub fn uninterrupted(&self) -> Self {
         let options = Options { interrupted: Arc::default(), ..self.options.clone() };

@@ -10,7 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author};
 use crate::model::{Verb, VolumeName};
-use crate::ops::{self, Imported};
+use crate::ops::{self, Imported, VolumeUser};
 
 /// Create a volume from a tar archive or an ordinary Docker volume
 ///
@@ -23,11 +23,16 @@ use crate::ops::{self, Imported};
 #[command(after_help = "Example:
   dvol import frob.tar frob_copy
   zstd -dc frob.tar.zst | dvol import - frob_copy
-  dvol import --from-docker pgdata shop_pg")]
+  dvol import --from-docker pgdata shop_pg
+  dvol import --from-docker pgdata shop_pg --replace")]
 pub(in crate::cli) struct ImportArgs {
     /// Copy this volume of the container engine
     #[arg(long, value_name = "NAME")]
     from_docker: Option<String>,
+    /// With --from-docker, make the volume's containers again on the new volume: all of them, or
+    /// none if one cannot be made again with all that it has
+    #[arg(long, requires = "from_docker")]
+    replace: bool,
     /// Import the volumes of an older tool's pool (per-branch JSON files) that could not be
     /// imported when the pool was first used
     #[arg(long, conflicts_with_all = ["from_docker", "operands"])]
@@ -57,7 +62,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
             }
         };
         catch_interrupts(pool)?;
-        ops::import_volume(pool, name, &volume, &author)?
+        ops::import_volume(pool, name, &volume, &author, args.replace)?
     } else {
         let [file, volume] = args.operands.as_slice() else {
             return Err(Failure::Usage(
@@ -85,6 +90,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
         say("note", &note);
     }
     session.done(&imported)?;
+    replaced(&imported).iter().for_each(|(kind, text)| say(kind, text));
     if let Some(old) = args.from_docker.as_ref().filter(|_| session.wants_remarks()) {
         next_steps(old, &imported).iter().for_each(|hint| say("hint", hint));
     }
@@ -94,16 +100,25 @@ pub(in crate::cli) fn run(session: &Session, args: &ImportArgs) -> Outcome {
 /// Says how containers come from the engine's volume to dvol's.
 fn next_steps(old: &str, imported: &Imported) -> Vec<String> {
     let volume = &imported.volume;
+    let (done, left): (Vec<&VolumeUser>, Vec<_>) =
+        imported.users.iter().partition(|user| user.kept_as.is_some());
     let mut hints = Vec::new();
+    if !done.is_empty() {
+        let kept: Vec<&str> = done.iter().filter_map(|user| user.kept_as.as_deref()).collect();
+        hints.push(format!(
+            "delete the old containers when you no longer need them: docker rm {}",
+            kept.join(" ")
+        ));
+    }
     let names = |of_compose: bool| {
-        let users = imported.users.iter().filter(move |user| user.project.is_some() == of_compose);
+        let users = left.iter().filter(move |user| user.project.is_some() == of_compose);
         users.map(|user| user.container.as_str()).collect::<Vec<_>>().join(", ")
     };
     let (plain, of_compose) = (names(false), names(true));
-    if !plain.is_empty() || of_compose.is_empty() {
-        let what =
-            if plain.is_empty() { "use the new volume".to_owned() } else { format!("recreate {plain}") };
-        hints.push(format!("{what}: docker run -v {volume}:PATH --volume-driver=dvol …"));
+    if !plain.is_empty() {
+        hints.push(format!("recreate {plain}: docker run -v {volume}:PATH --volume-driver=dvol …"));
+    } else if imported.users.is_empty() {
+        hints.push(format!("use the new volume: docker run -v {volume}:PATH --volume-driver=dvol …"));
     }
     if !of_compose.is_empty() {
         hints.push(format!(
@@ -111,11 +126,29 @@ fn next_steps(old: &str, imported: &Imported) -> Vec<String> {
              then: docker compose up -d"
         ));
     }
-    if !imported.users.is_empty() {
+    if !left.is_empty() {
         hints.push(format!("until then they write to the engine's volume {old}, which dvol does not commit"));
     }
     hints.push(format!("delete the old volume when you no longer need it: docker volume rm {old}"));
     hints
+}
+
+/// Says which containers were made again, and why others were not.
+fn replaced(imported: &Imported) -> Vec<(&'static str, String)> {
+    let of = |user: &VolumeUser| match (&user.obstacle, &user.kept_as) {
+        (Some(reason), _) => {
+            Some(("warning", format!("cannot recreate container {}: {reason}", user.container)))
+        }
+        (None, Some(kept_as)) => {
+            let volume = &imported.volume;
+            Some((
+                "note",
+                format!("container {} uses volume {volume}; the old one is {kept_as}", user.container),
+            ))
+        }
+        (None, None) => None,
+    };
+    imported.users.iter().filter_map(of).collect()
 }
 
 /// Returns what an import did not take over, a line each.

@@ -1,5 +1,6 @@
 //! The second half of an operation: publish it, let the containers go, clear up.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
@@ -264,6 +265,35 @@ impl<T> Member<'_, T> {
 }
 
 impl<T> Published<'_, T> {
+    /// Has other containers started in the place of some that are held: `made` gives the new id by
+    /// the old one. Recovery does the same from here on.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written; the old ones are started then.
+    pub fn start_instead(&mut self, made: &BTreeMap<String, String>) -> Result<(), Error> {
+        let replace = |held: &mut HeldContainer| {
+            if let Some(id) = made.get(&held.id) {
+                held.id.clone_from(id);
+            }
+            for id in &mut held.after_healthy {
+                if let Some(new) = made.get(id) {
+                    id.clone_from(new);
+                }
+            }
+        };
+        let mut operations: Vec<Operation> =
+            self.members.iter().map(|member| member.operation.clone()).collect();
+        operations.iter_mut().for_each(|operation| operation.held.iter_mut().for_each(replace));
+        self.pool.store.write(|writer| operations.iter().try_for_each(|one| writer.journal_put(one)))?;
+        for (member, operation) in self.members.iter_mut().zip(operations) {
+            member.operation = operation;
+        }
+        if let Containers::Held { held, .. } = &mut self.containers {
+            held.iter_mut().for_each(replace);
+        }
+        Ok(())
+    }
+
     /// Lets the containers go, clears up, and writes the operation log. The operations hold
     /// whatever fails here: what cannot be cleared up now is reported, and the next operation on
     /// the volume does it. A container that does not start again is in the outcome, and recovery
