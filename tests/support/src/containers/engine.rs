@@ -155,7 +155,11 @@ impl Engine {
     pub fn has_lost(&self, name: &str, restarted: &Outcome, sign: &str) -> bool {
         let words = ["is marked for removal", "is gone", "No such container"];
         let is_told = restarted.code == 4 && words.iter().any(|words| restarted.stderr.contains(words));
-        let is_gone = || self.sh(&format!("docker inspect {name}")).code != 0;
+        // It may also keep one that it no longer runs, and never remove it.
+        let is_gone = || {
+            let state = self.sh(&format!("docker inspect -f '{{{{.State.Status}}}}' {name}"));
+            state.code != 0 || ["exited", "removing", "dead"].contains(&state.stdout.trim())
+        };
         let lives = || self.sh(&format!("docker exec {name} {sign}")).code == 0;
         is_told || {
             eventually(&format!("{name} lives, or is lost"), || lives() || is_gone());
