@@ -35,6 +35,9 @@ fn while_the_pool_is_missing_the_engine_makes_no_local_volume_of_its_names() {
             let said = engine.sh(line);
             assert!(said.code != 0 && said.stderr.contains("may not be mounted"), "{line}: {}", said.stderr);
         }
+        // Where the list of the driver is another's, the engine remembers.
+        let said = engine.sh("STATE_DIRECTORY=$PWD/elsewhere dvol init another").refused();
+        assert!(said.contains("the engine knows its volume kept") && said.contains("--new-pool"), "{said}");
         let listed = engine.sh("docker volume ls --format '{{.Driver}} {{.Name}}'").ok();
         assert_eq!(listed, "dvol kept");
         // Volumes of other drivers are not in the way.

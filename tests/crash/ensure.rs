@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::cases::check_deaths;
-use crate::random::seed;
+use support::random::seed;
 use support::scene::{Run, copy, prepare, remove, told, workshop};
 use support::tree_text;
 

@@ -15,7 +15,6 @@ mod model;
 mod mount;
 mod power;
 mod projects;
-mod random;
 mod repair;
 mod rollback;
 mod sweep;

@@ -1,7 +1,7 @@
 //! The log's file: appended to before and after each commit, and replaced when it has grown.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,7 @@ impl RecordsLog {
         let head = Head { kind: Kind::Changes, synced: sync, schema, length, generation, first: tail.first };
         fault::point("records.add").at("write", &self.path)?;
         let mut file = OpenOptions::new().append(true).open(&self.path).at("open", &self.path)?;
-        file.write_all(&entry(head, &body)).at("write", &self.path)?;
+        append(&mut file, tail, &entry(head, &body)).at("write", &self.path)?;
         if sync {
             fault::point("records.sync").at("sync", &self.path)?;
             file.sync_data().at("sync", &self.path)?;
@@ -140,9 +140,19 @@ impl RecordsLog {
         let Some(tail) = self.tail().filter(|tail| tail.generation == generation) else { return };
         let head = Head { kind: Kind::Mark, synced: false, schema, length: 0, generation, first: tail.first };
         if let Ok(mut file) = OpenOptions::new().append(true).mode(0o600).open(&self.path) {
-            let _ = file.write_all(&entry(head, &[]));
+            let _ = append(&mut file, tail, &entry(head, &[]));
         }
     }
+}
+
+/// Appends an entry as a whole or not at all: where the disk is full, a part of it would end the
+/// log.
+fn append(file: &mut File, tail: Tail, entry: &[u8]) -> io::Result<()> {
+    let written = file.write_all(entry);
+    if written.is_err() {
+        file.set_len(tail.length)?;
+    }
+    written
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use command::{Command, Killed};
 use reference::{Pool, told_apart};
 use scenario::{Round, Scenario};
 
-use crate::random::{amount, seed};
+use support::random::{amount, seed};
 use support::remains;
 use support::scene::{Run, remove, told, workshop};
 

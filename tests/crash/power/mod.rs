@@ -11,7 +11,7 @@ use std::path::Path;
 
 use recorder::{Cuts, Recorder};
 
-use crate::random::{Random, amount, seed};
+use support::random::{Random, amount, seed};
 use support::scene::{Run, told};
 use support::{difference, lasting, remains, skip, tree_text};
 
@@ -57,7 +57,7 @@ fn scribble(tree: &Path, random: &mut Random) {
         if random.one_in(5) {
             let _ = fs::remove_file(path);
         } else {
-            let text = format!("{:x} ", random.next());
+            let text = format!("{:x} ", random.number());
             fs::write(path, text.repeat(1 + random.below(2000))).unwrap();
         }
     }

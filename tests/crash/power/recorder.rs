@@ -20,7 +20,7 @@ use fuser::{
 };
 use tempfile::TempDir;
 
-use crate::random::Random;
+use support::random::Random;
 use support::scene::workshop;
 
 const IMAGE: INodeNo = INodeNo(2);

@@ -3,6 +3,7 @@
 mod calls;
 mod connections;
 mod cycles;
+mod requests;
 mod systemd;
 mod unit;
 mod unreadable;

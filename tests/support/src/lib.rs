@@ -13,6 +13,7 @@ pub mod fuzz;
 mod loop_image;
 mod process;
 mod program;
+pub mod random;
 pub mod scene;
 mod skip;
 mod state;

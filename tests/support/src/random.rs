@@ -3,14 +3,16 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Numbers from a seed (splitmix64).
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Begins the series of this seed.
+    pub fn new(seed: u64) -> Self {
         Random(seed)
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -19,21 +21,23 @@ impl Random {
     }
 
     /// A number from 0 to `end` - 1.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap()
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.number() % end.max(1) as u64).unwrap()
     }
 
-    pub(crate) fn one_in(&mut self, n: usize) -> bool {
+    /// True once in `n` times.
+    pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    /// One of several.
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 }
 
 /// The seed that `DVOL_TEST_SEED` says, else another one each time.
-pub(crate) fn seed() -> u64 {
+pub fn seed() -> u64 {
     match std::env::var("DVOL_TEST_SEED") {
         Ok(text) => text.parse().expect("DVOL_TEST_SEED is a number"),
         Err(_) => {
@@ -44,6 +48,6 @@ pub(crate) fn seed() -> u64 {
 }
 
 /// How much to do: what the variable says, else `usual`.
-pub(crate) fn amount(variable: &str, usual: usize) -> usize {
+pub fn amount(variable: &str, usual: usize) -> usize {
     std::env::var(variable).map_or(usual, |text| text.parse().expect("an amount is a number"))
 }
