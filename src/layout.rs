@@ -27,6 +27,7 @@
 //!     old-N.steps                        list of the entries that were exchanged
 //! <pool>/.dvol/trash.next                when to look for expired trash again
 //! <pool>/.dvol/checksums/<volume>.<id>   checksums of a commit
+//! <pool>/.dvol/started/<volume>%<branch> what the last start of containers wrote
 //! <pool>/.dvol/lost+found/               what fsck found and no record names
 //! ```
 //!
@@ -160,6 +161,12 @@ impl Layout {
     /// Returns the lock of one metadata transaction.
     pub fn metadata_lock(&self) -> PathBuf {
         self.locks().join("metadata.lock")
+    }
+
+    /// Returns the file of what the last start of the containers wrote to a branch.
+    pub fn started(&self, volume: &VolumeName, branch: &BranchName) -> PathBuf {
+        // No volume has a % in its name.
+        self.private().join("started").join(format!("{volume}%{}", branch.to_directory()))
     }
 
     /// Returns the lock of the process that takes checksums.

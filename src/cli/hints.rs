@@ -168,7 +168,8 @@ fn for_error(error: &Error) -> Vec<String> {
         }
         Error::Dirty { volume, branch } => vec![
             format!("commit the changes: dvol commit -m MESSAGE {volume}"),
-            format!("switch anyway with -f: the changes stay in branch {branch}"),
+            format!("switch anyway with -f: the changes stay in branch {branch}, nothing is lost"),
+            format!("see what changed: dvol status {volume}"),
         ],
         Error::DirtyTarget { .. } => vec![
             "switch to that branch and commit the changes first".to_owned(),

@@ -5,6 +5,7 @@
 
 mod changes;
 mod date;
+mod globs;
 mod id;
 mod keep;
 mod names;
@@ -18,6 +19,7 @@ mod words;
 
 pub use changes::{Row, RowChange};
 pub use date::{DateError, Daytime};
+pub use globs::Globs;
 pub use id::{CommitId, IdError, OperationId};
 pub use keep::{Age, Keep};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};

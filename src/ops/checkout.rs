@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
+use super::excused::{note_starts, note_stop};
 use super::reachable::{drop_commits, unreachable};
-use super::status::is_dirty;
+use super::status::{has_changes, is_dirty};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
@@ -131,12 +132,26 @@ fn checkout_all(
         let summary = format!("checkout: moving from {} to {}", plan.volume.branch, plan.target.name);
         group.intend(session, summary, |rows, draft| plan.draft(pool, rows, draft))?;
     }
-    group.preview(Purpose::Swap)?;
+    let holds = group.preview(Purpose::Swap)?.holds;
+    // What containers write while they start counts as theirs where nothing else has changed.
+    let (mut clean, mut left_clean) = (Vec::new(), Vec::new());
+    for plan in group.each().map(|checkout| &checkout.plan).filter(|_| holds) {
+        let there = VolumeRecord { branch: plan.target.name.clone(), ..plan.volume.clone() };
+        if plan.start.is_some() || !has_changes(pool, &there)? {
+            clean.push(there.name);
+        }
+        if !plan.stays() && !has_changes(pool, &plan.volume)? {
+            left_clean.push(plan.volume.clone());
+        }
+    }
     let begun = Bounds::now();
     pool.fill(group.each().flat_map(|checkout| &checkout.fills))?;
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
     let quiesced = group.quiesce(Purpose::Swap)?;
+    // What they write while they stop, as well.
+    left_clean.iter().for_each(|record| note_stop(pool, record));
     let outcome = quiesced.publish_known(|checkout| checkout.plan.look(made))?.finish();
+    note_starts(pool, &clean, &outcome.disruption);
     let work = outcome.volumes.into_iter().map(|Checkout { plan, dropped, .. }| CheckedOut {
         dropped: dropped.into_iter().map(|commit| commit.id).collect(),
         disruption: outcome.disruption.clone(),
@@ -207,7 +222,7 @@ impl Plan {
 
 fn check_clean(pool: &Pool, plan: &Plan) -> Result<(), Error> {
     let volume = plan.volume.name.clone();
-    if plan.start.is_none() && is_dirty(pool, &plan.volume)? {
+    if plan.start.is_none() && has_changes(pool, &plan.volume)? {
         return Err(Error::Dirty { volume, branch: plan.volume.branch.clone() });
     }
     if let Some(old) = &plan.replaced {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::capture::{self, Capture};
+use super::excused::note_starts;
 use super::forget::forget_by_setting;
 use crate::error::Error;
 use crate::layout;
@@ -140,6 +141,7 @@ fn commit_all(
             member.change(RowChange::update(Row::Branch(before), Row::Branch(head)));
         }
     })?;
+    note_starts(pool, volumes, &outcome.disruption);
     for volume in volumes {
         take_checksums(pool, volume)?;
         pool.tell_if_elsewhere(volume);

@@ -17,6 +17,7 @@ mod doctor;
 mod du;
 mod du_pool;
 mod ensure;
+mod excused;
 mod export;
 mod forget;
 mod gc;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::excused::note_starts;
 use super::reachable::{drop_commits, unreachable};
 use super::restore::{self, Restore};
 use crate::error::Error;
@@ -128,6 +129,7 @@ fn reset_all(
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
     let outcome = restore::run(pool, group, begun, Purpose::Discard)?;
+    note_starts(pool, volumes, &outcome.disruption);
     let done = outcome.volumes.into_iter().map(|restore| ResetDone {
         volume: restore.branch.volume,
         branch: restore.branch.name,

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::capture::{self, Capture};
 use super::commit::configured_author;
+use super::excused::note_starts;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::restore::{self, Restore};
 use super::status::is_dirty;
@@ -276,7 +277,11 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
     pool.fill(&fills)?;
     match comes_back {
         ComesBack::InPlace(restore) => {
-            Ok(restore::run(pool, group.with(*restore), begun, purpose)?.disruption)
+            let disruption = restore::run(pool, group.with(*restore), begun, purpose)?.disruption;
+            if snapshot.head.as_ref() == Some(&snapshot.commit) {
+                note_starts(pool, [volume], &disruption);
+            }
+            Ok(disruption)
         }
         ComesBack::Anew(staged) => {
             pool.check_space([source.as_path()])?;

@@ -1,10 +1,12 @@
 //! `status`: compare the working tree with the head.
 
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::excused::{Excuse, Excuses};
 use super::paths::{folded, printable};
 use crate::error::Error;
 use crate::layout;
@@ -43,6 +45,10 @@ pub struct Status {
     pub clean: bool,
     /// The changes, in the order of a walk.
     pub changes: Vec<StatusChange>,
+    /// How many entries are left out because containers wrote them while dvol started them.
+    pub written_by_start: usize,
+    /// How many entries are left out because `status.ignore` names them.
+    pub ignored: usize,
     /// How many bytes the working tree may take to be committed; `None` for no limit.
     pub max_size: Option<u64>,
     /// How many bytes the working tree takes; measured only if there is a limit.
@@ -61,14 +67,12 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
 
 fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
     let record = pool.store().read(|rows| existing(&rows, volume))?;
-    let (head, changes) = pool.read_consistently(volume, &record.branch, || {
-        let mut changes = Vec::new();
-        let head = compare(pool, &record, None, &mut |change| {
-            changes.push(StatusChange::folded(change));
-            ControlFlow::Continue(())
-        })?;
-        Ok((head, changes))
+    let (head, counted) = pool.read_consistently(volume, &record.branch, || {
+        let mut counted = Counted::default();
+        let head = compare_counted(pool, &record, &mut counted, &mut |_| ControlFlow::Continue(()))?;
+        Ok((head, counted))
     })?;
+    let Counted { changes, written_by_start, ignored } = counted;
     let (max_size, allocated) = use_of_limit(pool, &record)?;
     Ok(Status {
         volume: volume.clone(),
@@ -76,6 +80,8 @@ fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
         head,
         clean: changes.is_empty(),
         changes,
+        written_by_start,
+        ignored,
         max_size,
         allocated,
     })
@@ -99,6 +105,55 @@ pub fn status_project(pool: &Pool, project: &ProjectName) -> Result<Vec<Status>,
     pool.volumes_of_project(project)?.iter().map(|volume| status(pool, Some(volume))).collect()
 }
 
+/// What a comparison found.
+#[derive(Default)]
+struct Counted {
+    changes: Vec<StatusChange>,
+    written_by_start: usize,
+    ignored: usize,
+}
+
+/// Compares the working tree with the head, and tells changes that count from others. Calls `visit`
+/// with each that counts.
+fn compare_counted(
+    pool: &Pool,
+    record: &VolumeRecord,
+    counted: &mut Counted,
+    visit: &mut dyn FnMut(&StatusChange) -> ControlFlow<()>,
+) -> Result<Option<CommitId>, Error> {
+    let head = pool.store().read(|rows| rows.branch(&record.name, &record.branch))?;
+    let head = head.and_then(|branch| branch.head);
+    let excuses = Excuses::of(pool, record, head.as_ref())?;
+    let fold = excuses.is_empty();
+    compare(pool, record, fold, None, &mut |change| {
+        // A new directory that counts stands for everything in it.
+        let is_inside = |last: &StatusChange| {
+            last.path.as_os_str().as_bytes().ends_with(b"/") && change.path.starts_with(&last.path)
+        };
+        if !fold && counted.changes.last().is_some_and(is_inside) {
+            return ControlFlow::Continue(());
+        }
+        match excuses.find(&change.path) {
+            Some(Excuse::Started) => counted.written_by_start += 1,
+            Some(Excuse::Ignored) => counted.ignored += 1,
+            None => {
+                let change = StatusChange::folded(change);
+                let flow = visit(&change);
+                counted.changes.push(change);
+                return flow;
+            }
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+/// Returns whether the working tree has changes that count; stops at the first one.
+pub(super) fn has_changes(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error> {
+    let mut counted = Counted::default();
+    compare_counted(pool, record, &mut counted, &mut |_| ControlFlow::Break(()))?;
+    Ok(!counted.changes.is_empty())
+}
+
 /// Returns whether the working tree differs from the head; stops at the first difference.
 pub(super) fn is_dirty(pool: &Pool, record: &VolumeRecord) -> Result<bool, Error> {
     is_dirty_unless(pool, record, None)
@@ -111,16 +166,18 @@ pub(super) fn is_dirty_unless(
     stop: Option<Stop<'_>>,
 ) -> Result<bool, Error> {
     let mut dirty = false;
-    compare(pool, record, stop, &mut |_| {
+    compare(pool, record, true, stop, &mut |_| {
         dirty = true;
         ControlFlow::Break(())
     })?;
     Ok(dirty)
 }
 
-fn compare(
+/// Compares the working tree with the head. With `fold`, skips what is beneath a new directory.
+pub(super) fn compare(
     pool: &Pool,
     record: &VolumeRecord,
+    fold: bool,
     stop: Option<Stop<'_>>,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<Option<CommitId>, Error> {
@@ -132,7 +189,7 @@ fn compare(
         Some(id) => pool.tree_index(&record.name, &record.branch, id)?,
         None => None,
     };
-    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold: true, stop };
+    let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold, stop };
     tree::compare_with(tree.as_deref(), &working_tree, &how, visit)?;
     Ok(head)
 }

@@ -71,6 +71,7 @@ pub use trees::checksums::{Checksums, Damage, Verified};
 pub use trees::copy::{Fill, Watcher};
 pub use trees::index::{Exchanged, Look, StoredIndex};
 pub use trees::limit::{MAX_SIZE, max_size};
+pub use trees::started::StartMarks;
 
 /// How long to wait for a lock where no limit is given.
 const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! The settings of `dvol config`: of the whole pool, or of one volume, which takes precedence.
 
 use crate::error::Error;
-use crate::model::{Keep, Quiesce, VolumeName, one_of};
+use crate::model::{Globs, Keep, Quiesce, VolumeName, one_of};
 use crate::store::Rows;
 
 /// One setting.
@@ -37,7 +37,7 @@ const LINE: Values = Values::Text("any text in one line", is_line);
 const COMMAND: Values = Values::Text("a command for sh -c in one line, or nothing", is_line);
 
 /// All settings, sorted by key.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting {
         key: "checksums",
         about: "who takes the checksums of a commit for fsck --deep: the driver (background), or the \
@@ -114,6 +114,16 @@ pub const SETTINGS: [Setting; 15] = [
         default: "on",
         is_global: false,
         values: Values::Words(&["on", "off"]),
+    },
+    Setting {
+        key: "status.ignore",
+        about: "paths that a program changes by itself: they do not count as changes in status, nor \
+                for the refusal of a checkout",
+        default: "",
+        is_global: false,
+        values: Values::Text("patterns such as *.pid,pg_stat/*, or nothing", |text| {
+            is_line(text) && Globs::parse(text).is_some()
+        }),
     },
     Setting {
         key: "trash.keep",

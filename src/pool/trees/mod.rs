@@ -9,3 +9,4 @@ pub(super) mod learn;
 pub(super) mod limit;
 mod relate;
 pub(super) mod space;
+pub(super) mod started;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::model::format_size;
+use crate::model::{count, format_size};
 use crate::ops::{Status, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
@@ -73,6 +73,13 @@ fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     if let (Some(most), Some(allocated)) = (status.max_size, status.allocated) {
         let over = if allocated > most { ": too much to commit" } else { "" };
         writeln!(out, "Uses {} of {}{over}", format_size(allocated), format_size(most))?;
+    }
+    let others = [
+        (status.written_by_start, "written while dvol started the containers"),
+        (status.ignored, "named by status.ignore"),
+    ];
+    for (number, why) in others.into_iter().filter(|(number, _)| *number > 0) {
+        writeln!(out, "Left out {}, {why}", count(number, "path"))?;
     }
     if status.clean {
         return writeln!(out, "nothing to commit, working tree clean");

@@ -14,6 +14,8 @@ use super::compare::diff::{Entry, entry};
 use super::copy::content::BUFFER_BYTES;
 use super::entry::handle::{Node, Stat, open_directory, open_root, refusal};
 use super::entry::names::{DirectoryReader, SortedNames};
+use super::index::{HASH_BYTES, mark};
+use super::times::FileTime;
 use crate::sys::error::{At as _, DiskError};
 
 /// How many bytes at the start of a file tell whether it is text.
@@ -149,4 +151,44 @@ impl TreeEntry {
         }
         Ok(())
     }
+}
+
+/// Bytes of a hash that [`mark_of`] returns.
+pub const MARK_HASH_BYTES: usize = HASH_BYTES;
+
+/// Hashes what shows whether the entry at `path` beneath the tree `root` has changed: of a
+/// directory its owner and mode, of any other entry its inode, size and times as well. An absent
+/// entry has a hash of its own.
+///
+/// # Errors
+/// When an entry cannot be looked at.
+pub fn mark_of(root: &Path, path: &Path) -> Result<[u8; MARK_HASH_BYTES], DiskError> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(path.as_os_str().as_bytes()).update(&[0]);
+    if let Some(found) = TreeEntry::find(root, path)? {
+        let stat = &found.node.stat;
+        if stat.kind == FileType::Directory {
+            for number in [stat.mode.bits() | stat.kind.as_raw_mode(), stat.uid, stat.gid] {
+                hasher.update(&number.to_le_bytes());
+            }
+        } else {
+            hasher.update(&mark(stat));
+        }
+    }
+    let mut hash = [0; MARK_HASH_BYTES];
+    hasher.finalize_xof().fill(&mut hash);
+    Ok(hash)
+}
+
+/// Returns whether the entry at `path` beneath the tree `root` last changed before `until`; of an
+/// absent one, whether its directory did.
+///
+/// # Errors
+/// When an entry cannot be looked at.
+pub fn changed_by(root: &Path, path: &Path, until: FileTime) -> Result<bool, DiskError> {
+    let found = match TreeEntry::find(root, path)? {
+        Some(found) => Some(found),
+        None => TreeEntry::find(root, path.parent().unwrap_or(Path::new("")))?,
+    };
+    Ok(found.is_some_and(|found| FileTime::from(found.node.stat.changed) < until))
 }

@@ -135,7 +135,7 @@ pub(super) fn hash(name: &CStr, stat: &Stat) -> [u8; HASH_BYTES] {
 }
 
 /// Collects everything that shows whether an entry has changed.
-fn mark(stat: &Stat) -> [u8; MARK_BYTES] {
+pub(super) fn mark(stat: &Stat) -> [u8; MARK_BYTES] {
     let mut mark = [0; MARK_BYTES];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {

@@ -5,3 +5,4 @@ mod mounts;
 mod reach;
 mod ready;
 mod reset;
+mod starts;

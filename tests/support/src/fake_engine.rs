@@ -83,6 +83,8 @@ struct Inside {
     thawed: BTreeSet<String>,
     /// How each container was ended, in order.
     ended: Vec<(String, Ended)>,
+    /// The files that a container writes when it starts.
+    written_at_start: Vec<PathBuf>,
 }
 
 /// A container engine that serves its socket until it is dropped.
@@ -94,6 +96,11 @@ pub struct FakeEngine {
 }
 
 impl FakeEngine {
+    /// Lets every container append a byte to these files when it starts, as databases do.
+    pub fn write_at_start(&self, files: &[PathBuf]) {
+        self.inside.lock().unwrap().written_at_start = files.to_vec();
+    }
+
     /// Starts an engine without containers.
     #[expect(clippy::new_without_default, reason = "it starts something")]
     pub fn new() -> Self {
@@ -307,6 +314,12 @@ fn answer(
         (_, _, status) => return conflict(&format!("{status:?}")),
     };
     container.status = status;
+    if matches!(verb, "start" | "restart") {
+        for file in &inside.written_at_start {
+            let before = std::fs::read(file).unwrap_or_default();
+            std::fs::write(file, [&before[..], b"+"].concat()).unwrap();
+        }
+    }
     if verb == "stop" {
         inside.ended.push((name.clone(), if kills { Ended::Killed } else { Ended::Stopped }));
     }
