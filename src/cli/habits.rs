@@ -162,7 +162,7 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         "a reset replaces the working tree, and dvol undo brings it back: dvol reset --hard REVISION",
     ),
     ("restore", &["--staged", "-S"], "there is no index: dvol restore PATH takes the newest commit's"),
-    ("restore", &["--patch", "-p", "--ours", "--theirs"], "restore whole files: dvol restore PATH"),
+    ("restore", &["--patch", "--ours", "--theirs"], "restore whole files: dvol restore PATH"),
     ("rm", &["-r", "-R", "--recursive", "--cached"], "rm deletes a whole volume: dvol rm VOLUME"),
     ("rm", &["--volumes"], "rm deletes a volume, no container: dvol rm VOLUME"),
     (
