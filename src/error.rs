@@ -291,6 +291,31 @@ pub enum Error {
         /// The commit.
         id: CommitId,
     },
+    /// The volume has no stash of this number.
+    #[error("volume {volume} has no stash@{{{number}}}")]
+    NoStash {
+        /// The volume.
+        volume: VolumeName,
+        /// The number; 0 is the newest.
+        number: usize,
+    },
+    /// Paths of a stash also changed in the working tree.
+    #[error(
+        "cannot bring the stash back: {} of it changed in volume {volume} as well: {}{}",
+        count(*conflicts, "path"),
+        paths.join(", "),
+        if paths.len() < *conflicts { ", …" } else { "" }
+    )]
+    StashConflict {
+        /// The volume.
+        volume: VolumeName,
+        /// Some of the paths.
+        paths: Vec<String>,
+        /// How many there are.
+        conflicts: usize,
+        /// The commit from which the stash was made.
+        base: Option<CommitId>,
+    },
     /// The entry is a FIFO, a socket or a device.
     #[error("cannot show '{path}' of commit {} of volume {volume}: it has no content", id.short())]
     NoContent {

@@ -27,7 +27,6 @@ const VERBS: &[(&[&str], &str)] = &[
         "carry a commit to another machine: dvol export VOLUME FILE there, dvol import FILE VOLUME here",
     ),
     (&["worktree"], "have a second state beside the first: dvol clone VOLUME[:REVISION] NEW"),
-    (&["stash"], "dvol checkout -f BRANCH leaves changes in their branch; keep them: dvol commit -m MESSAGE"),
     (
         &["blame", "annotate", "bisect", "whatchanged", "shortlog"],
         "list commits and changed paths: dvol log --stat",
@@ -54,7 +53,7 @@ const VERBS: &[(&[&str], &str)] = &[
     ),
     (&["symbolic-ref", "show-ref", "for-each-ref"], "list branches and tags: dvol branch -v, dvol tag"),
     (
-        &["apply", "am", "format-patch", "request-pull"],
+        &["am", "format-patch", "request-pull"],
         "dvol has no patches; carry whole commits: dvol export, dvol import",
     ),
 ];
@@ -161,6 +160,7 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["--soft", "--mixed", "--keep", "--merge"],
         "a reset replaces the working tree, and dvol undo brings it back: dvol reset --hard REVISION",
     ),
+    ("stash", &["--keep-index", "-k", "-S", "--staged"], "there is no index: dvol stash takes all changes"),
     ("restore", &["--staged", "-S"], "there is no index: dvol restore PATH takes the newest commit's"),
     ("restore", &["--patch", "--ours", "--theirs"], "restore whole files: dvol restore PATH"),
     ("rm", &["-r", "-R", "--recursive", "--cached"], "rm deletes a whole volume: dvol rm VOLUME"),

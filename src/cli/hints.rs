@@ -123,6 +123,11 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::NoPath { id, volume, .. } | Error::NoPathAnywhere { id, volume, .. } => {
             vec![format!("list the files of the commit: dvol ls-tree -r {} -C {volume}", id.short())]
         }
+        Error::NoStash { volume, .. } => vec![format!("list the stashes: dvol stash list -C {volume}")],
+        Error::StashConflict { volume, base: Some(base), .. } => vec![format!(
+            "bring it back where it was made: dvol checkout -b NAME {} {volume}, then dvol stash pop",
+            base.short()
+        )],
         Error::NoContent { id, volume, path } => {
             vec![format!("see what it is: dvol ls-tree {} '{path}' -C {volume}", id.short())]
         }

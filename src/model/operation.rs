@@ -51,6 +51,8 @@ pub enum Verb {
     Forget,
     /// Brings single paths back into the working tree.
     Restore,
+    /// Puts changes aside, or brings them back.
+    Stash,
     /// Repairs what fsck found.
     Repair,
 }
@@ -78,6 +80,7 @@ impl fmt::Display for Verb {
             Verb::Redo => "redo",
             Verb::Forget => "forget",
             Verb::Restore => "restore",
+            Verb::Stash => "stash",
             Verb::Repair => "fsck --repair",
         })
     }

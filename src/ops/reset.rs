@@ -88,6 +88,8 @@ struct Details {
     fills: Vec<Fill>,
 }
 
+impl restore::Beside for Details {}
+
 fn reset_all(
     pool: &Pool,
     volumes: &[VolumeName],

@@ -38,10 +38,25 @@ enum Way<'p> {
     Whole(PathBuf, Keep),
 }
 
+/// What a verb does beside a reset of a working tree.
+pub(super) trait Beside {
+    /// Works while containers still write to the tree.
+    fn copy_first(&mut self, _: &Pool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Works when no container writes to the tree any more, which is still as it was.
+    fn copy_rest(&mut self, _: &Pool) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Beside for () {}
+
 /// Copies what is needed and runs the operations to their end. Containers are held once for all of
 /// them. The caller has synced the file system since `begun`, so that a store through an older
 /// mapping has changed the file's times.
-pub(super) fn run<'p, V: Send + Sync>(
+pub(super) fn run<'p, V: Beside + Send + Sync>(
     pool: &Pool,
     mut group: Group<'p, Restore<'p, V>>,
     begun: Bounds,
@@ -56,7 +71,10 @@ pub(super) fn run<'p, V: Send + Sync>(
         replace_whole(&mut group)?;
     }
     if preview.holds {
-        group.each_mut().try_for_each(|restore| restore.copy_first(pool))?;
+        for restore in group.each_mut() {
+            restore.verb.copy_first(pool)?;
+            restore.copy_first(pool)?;
+        }
         if group.each().any(|restore| restore.copied.moved() > 0) {
             // Written out now, so that containers need not wait for it.
             tree::sync_filesystem(pool.layout().root())?;
@@ -66,7 +84,10 @@ pub(super) fn run<'p, V: Send + Sync>(
     if quiesced.has_frozen() {
         replace_whole(&mut quiesced)?;
     }
-    quiesced.each_mut().try_for_each(|restore| restore.copy_rest(pool))?;
+    for restore in quiesced.each_mut() {
+        restore.verb.copy_rest(pool)?;
+        restore.copy_rest(pool)?;
+    }
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
     let outcome = quiesced.publish_known(|restore| Some(restore.look(made)))?.finish();
     pool.tell_if_alike(outcome.volumes.iter().filter_map(|restore| match &restore.way {

@@ -3,7 +3,7 @@
 //! The other paths stay as containers left them. So a copy of the working tree takes its place, in
 //! which only these paths are exchanged; undo brings back the whole tree from before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -13,7 +13,7 @@ use super::shown;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, Revision, Verb, VolumeName};
-use crate::pool::{Disruption, Pool, Purpose, current_branch, existing, refuse_other};
+use crate::pool::{Disruption, Group, Pool, Purpose, current_branch, existing, refuse_other};
 use crate::sys::disk;
 use crate::sys::tree::{self, PathSet, TreeEntry};
 
@@ -95,20 +95,32 @@ pub fn restore_paths(pool: &Pool, request: &RestoreRequest) -> Result<PathsResto
         let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
         Ok(Capture::new(branch, id, (working_tree, staged), ()))
     })?;
-    let mut group = group.with(capture);
+    let disruption = exchange_paths(pool, group.with(capture), &source, &only, || Ok(()))?;
+    let subject = found.commit.subject().to_owned();
+    Ok(PathsRestored { volume, source: found.commit.id, subject, paths, disruption })
+}
+
+/// Puts a copy of the working tree in its place in which the paths `only` are those of `source`,
+/// and runs the operation to its end. Calls `check` once no container writes any more.
+pub(super) fn exchange_paths(
+    pool: &Pool,
+    mut group: Group<'_, Capture<()>>,
+    source: &Path,
+    only: &PathSet,
+    check: impl Fn() -> Result<(), Error>,
+) -> Result<Disruption, Error> {
     if group.preview(Purpose::Swap)?.holds {
         group.each_mut().try_for_each(|capture| capture.copy_first(pool))?;
         // Written out now, so that containers need not wait for it.
         tree::sync_filesystem(pool.layout().root())?;
     }
     let mut quiesced = group.quiesce(Purpose::Swap)?;
+    check()?;
     for capture in quiesced.each_mut() {
         capture.copy_rest(pool)?;
         let scratch = disk::beside(&capture.staged, ".paths");
         disk::make_directory(&scratch, layout::PRIVATE_MODE)?;
-        tree::replace_paths(&source, &capture.staged, &only, &scratch, &pool.copy_options())?;
+        tree::replace_paths(source, &capture.staged, only, &scratch, &pool.copy_options())?;
     }
-    let disruption = quiesced.publish()?.finish().disruption;
-    let subject = found.commit.subject().to_owned();
-    Ok(PathsRestored { volume, source: found.commit.id, subject, paths, disruption })
+    Ok(quiesced.publish()?.finish().disruption)
 }

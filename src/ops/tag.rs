@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::commit::configured_author;
 use super::log::rfc3339;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
+use super::stash::STASHES;
 use crate::error::Error;
 use crate::model::{
     CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName, matches,
@@ -87,7 +88,10 @@ pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> 
         existing(&rows, &volume)?;
         let mut found = Vec::new();
         for record in rows.tags(&volume)? {
-            if pattern.is_some_and(|pattern| !matches(pattern, record.name.as_str())) {
+            // Stashes have a list of their own.
+            if record.name.as_str().starts_with(STASHES)
+                || pattern.is_some_and(|pattern| !matches(pattern, record.name.as_str()))
+            {
                 continue;
             }
             let commit = rows.commit(&volume, &record.commit)?;

@@ -38,6 +38,29 @@ fn an_undo_of_restored_paths_is_done_or_was_not_begun() {
 }
 
 #[test]
+fn changes_are_put_aside_or_still_there() {
+    check(&[], &["stash", "-C", "db"]);
+    check_with_containers(&[], &["stash", "-C", "db"], false);
+    check_with_frozen(&[], &["stash", "--pause", "-C", "db"]);
+}
+
+#[test]
+fn a_stash_comes_back_or_stays_a_stash() {
+    check(&[&["stash", "-C", "db"]], &["stash", "pop", "-C", "db"]);
+    check_deaths(&[&["stash", "-C", "db"]], &["stash", "drop", "-C", "db"]);
+    check_deaths(
+        &[&["stash", "-C", "db"], &["reset", "--hard", "HEAD~1", "db"]],
+        &["stash", "pop", "-C", "db"],
+    );
+}
+
+#[test]
+fn an_undo_of_a_stash_is_done_or_was_not_begun() {
+    check_deaths(&[&["stash", "-C", "db"]], &["undo", "db"]);
+    check_deaths(&[&["stash", "-C", "db"], &["stash", "pop", "-C", "db"]], &["undo", "db"]);
+}
+
+#[test]
 fn a_checkout_is_done_or_was_not_begun() {
     check(&[], &["checkout", "-f", "dev", "db"]);
 }

@@ -37,6 +37,7 @@ mod rev_parse;
 mod rm;
 mod run;
 mod show;
+mod stash;
 mod status;
 mod switch;
 mod tag;
@@ -87,6 +88,7 @@ verbs! {
         Commit(commit::CommitArgs),
         Reset(reset::ResetArgs),
         Restore(restore::RestoreArgs),
+        Stash(stash::StashArgs),
         Undo(undo::UndoArgs),
         Redo(redo::RedoArgs),
         Run(run::RunArgs),

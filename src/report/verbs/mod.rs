@@ -25,6 +25,7 @@ mod reset;
 mod restore;
 mod rev_parse;
 mod rm;
+mod stash;
 mod status;
 mod tag;
 mod undo;

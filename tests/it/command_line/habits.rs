@@ -70,7 +70,7 @@ fn other_words_of_git_and_docker_get_a_sentence() {
     let pool = Pool::with_commits(&["one", "two"]);
     for (words, code, hint) in [
         (&["add", "."][..], 2, "dvol commit"),
-        (&["stash", "pop"], 2, "dvol checkout -f"),
+        (&["stash", "--keep-index"], 2, "dvol stash takes all changes"),
         (&["merge", "side"], 2, "dvol reset --hard BRANCH"),
         (&["rebase", "-i"], 2, "dvol reset --hard BRANCH"),
         (&["cherry-pick", "HEAD"], 2, "dvol reset --hard BRANCH"),

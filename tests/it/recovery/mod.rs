@@ -15,6 +15,7 @@ mod read_only;
 mod readers;
 mod restore;
 mod rollback;
+mod stash;
 mod subvolumes;
 mod trash;
 mod undo;
