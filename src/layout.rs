@@ -25,6 +25,7 @@
 //! <pool>/.dvol/trash/<operation>/        trees on their way out
 //!     old-N                              what the operation removed
 //!     old-N.steps                        list of the entries that were exchanged
+//!     old-N.spares/                      large files of it, made equal to the commit's
 //! <pool>/.dvol/trash.next                when to look for expired trash again
 //! <pool>/.dvol/checksums/<volume>.<id>   checksums of a commit
 //! <pool>/.dvol/started/<volume>%<branch> what the last start of containers wrote
@@ -303,6 +304,11 @@ pub fn trashed(operation: &OperationId, number: u32) -> PathBuf {
 /// Returns the place beside a tree in trash of the list of the entries that were exchanged.
 pub fn steps_of(tree: &Path) -> PathBuf {
     disk::beside(tree, ".steps")
+}
+
+/// Returns the directory beside a tree in trash for large files of it that serve the next exchange.
+pub fn spares_of(tree: &Path) -> PathBuf {
+    disk::beside(tree, ".spares")
 }
 
 /// Returns an operation's place in lost+found, relative to the pool.

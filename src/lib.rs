@@ -126,6 +126,8 @@
 //! | reachable | said of a commit that a branch or a tag leads to |
 //! | dropped | said of a commit that is not reachable any more; record and tree are in trash |
 //! | trash | what operations removed, kept for undo |
+//! | spare | a large file in trash that was made equal to the commit's, for the next reset |
+//! | delta | what a file had otherwise before it became a spare; undo needs it |
 //! | staging | trees on their way in |
 //! | first pass | the copy that is made while containers still run |
 //! | stat index | attributes of the entries of a working tree that are known to equal a commit's |

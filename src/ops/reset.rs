@@ -126,7 +126,7 @@ fn reset_all(
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
             let details = Details { message: found.commit.message, dropped, fills };
-            Restore::plan(draft, branch, (id, source), index, details)
+            Restore::plan(rows, draft, branch, (id, source), index, details)
         })?;
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;

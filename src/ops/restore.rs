@@ -6,13 +6,17 @@
 //! the rest while they are held.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
 use crate::pool::{ExchangePaths, Exchanged, Group, Look, Outcome, PlanBuilder, Pool, Purpose, StoredIndex};
+use crate::store::Rows;
 use crate::sys::error::DiskError;
-use crate::sys::tree::{self, Bounds, CopyStats, FileTime, Keep, Retarget, Update, update_tree};
+use crate::sys::tree::{
+    self, Bounds, CopyStats, CopyWay, FileTime, Keep, LeftTree, Retarget, Update, update_tree,
+};
 
 /// Makes a working tree equal to a commit's tree.
 pub(super) struct Restore<'p, V> {
@@ -21,6 +25,10 @@ pub(super) struct Restore<'p, V> {
     pub(super) commit: CommitId,
     /// The commit's tree.
     source: PathBuf,
+    /// What earlier exchanges with the same commit left of the working tree, the last first.
+    earlier: Vec<LeftTree>,
+    /// Their folders of spares.
+    spares: Vec<PathBuf>,
     way: Way<'p>,
     /// What was copied before containers were held.
     pub(super) copied: CopyStats,
@@ -62,6 +70,7 @@ pub(super) fn run<'p, V: Beside + Send + Sync>(
     begun: Bounds,
     purpose: Purpose,
 ) -> Result<Outcome<Restore<'p, V>>, Error> {
+    group.each().for_each(|restore| restore.prepare_spares(pool));
     let needed = || group.each().map(|restore| restore.needed(pool)).sum::<Result<u64, Error>>();
     let sources: Vec<&Path> = group.each().map(|restore| restore.source.as_path()).collect();
     pool.find_space_for(needed, &sources)?;
@@ -89,7 +98,9 @@ pub(super) fn run<'p, V: Beside + Send + Sync>(
         restore.copy_rest(pool)?;
     }
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
-    let outcome = quiesced.publish_known(|restore| Some(restore.look(made)))?.finish();
+    let published = quiesced.publish_known(|restore| Some(restore.look(made)))?;
+    let outcome = published.finish_with(|restore, is_ready| restore.prepare_next(pool, is_ready));
+    outcome.volumes.iter().for_each(|restore| restore.measure_earlier(pool));
     pool.tell_if_alike(outcome.volumes.iter().filter_map(|restore| match &restore.way {
         // What left the tree lies where the copies were staged.
         Way::Entries(paths, _) => Some(([&restore.copied, &restore.quiesced], &*paths.tree, &*paths.staged)),
@@ -113,6 +124,7 @@ impl<'p, V> Restore<'p, V> {
     /// Plans how the working tree of `branch` becomes that of `commit`: by an exchange of entries
     /// if `index` knows the tree, else as a whole.
     pub(super) fn plan(
+        rows: &Rows<'_>,
         draft: &mut PlanBuilder<'_>,
         branch: BranchRecord,
         (commit, source): (CommitId, PathBuf),
@@ -122,11 +134,39 @@ impl<'p, V> Restore<'p, V> {
         let place = layout::working_tree(&branch.volume, &branch.name);
         let can_retarget = draft.can_retarget(&place)?;
         let way = match index.filter(|_| can_retarget) {
-            Some(index) => Way::Entries(draft.retarget(place)?, Box::new(index)),
-            None => Way::Whole(draft.replace(place)?, Keep::Nothing),
+            Some(index) => Way::Entries(draft.retarget(place.clone())?, Box::new(index)),
+            None => Way::Whole(draft.replace(place.clone())?, Keep::Nothing),
         };
+        let earlier = match &way {
+            Way::Entries(..) => draft.earlier_exchanges(rows, &branch.volume, (&place, &commit))?,
+            Way::Whole(..) => Vec::new(),
+        };
+        let spares = earlier.iter().map(|left| left.spares.clone()).collect();
         let (copied, quiesced) = Default::default();
-        Ok(Restore { branch, commit, source, way, copied, quiesced, verb })
+        Ok(Restore { branch, commit, source, earlier, spares, way, copied, quiesced, verb })
+    }
+
+    /// Makes the spares that the last exchange with the same commit can give, as far as they are
+    /// missing.
+    fn prepare_spares(&self, pool: &Pool) {
+        if let Some(left) = self.earlier.first() {
+            pool.prepare_spares(&self.source, left);
+        }
+    }
+
+    /// Makes spares of what left the tree now.
+    fn prepare_next(&self, pool: &Pool, is_ready: &AtomicBool) {
+        if let Way::Entries(paths, _) = &self.way {
+            pool.prepare_spares_until(&self.branch.volume, (&self.source, &paths.left()), is_ready);
+        }
+    }
+
+    /// Measures trash again that spares were taken from.
+    fn measure_earlier(&self, pool: &Pool) {
+        let took = |stats: &CopyStats| stats.by_way[CopyWay::Patched].files > 0;
+        if took(&self.copied) || took(&self.quiesced) {
+            self.earlier.iter().for_each(|left| pool.measure_again(left));
+        }
     }
 
     /// Returns how many bytes would be copied now.
@@ -169,7 +209,7 @@ impl<'p, V> Restore<'p, V> {
 
     fn retarget<'r>(&'r self, paths: &'r ExchangePaths, index: &'r StoredIndex<'_>) -> Retarget<'r> {
         let ExchangePaths { tree, staged, first_pass, .. } = paths;
-        Retarget { source: &self.source, tree, index, staged, first_pass }
+        Retarget { source: &self.source, tree, index, staged, first_pass, spares: &self.spares }
     }
 
     fn copy_whole(&self, pool: &Pool, staged: &Path, keep: Keep) -> Result<CopyStats, DiskError> {

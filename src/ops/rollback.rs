@@ -312,7 +312,7 @@ fn change_branch<'p>(
         draft.change(RowChange::update(Row::Branch(before.clone()), Row::Branch(after)));
     }
     let commit = (snapshot.commit.clone(), source.to_owned());
-    let restore = Restore::plan(draft, before, commit, index, ())?;
+    let restore = Restore::plan(rows, draft, before, commit, index, ())?;
     Ok(ComesBack::InPlace(Box::new(restore)))
 }
 

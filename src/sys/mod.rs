@@ -27,6 +27,7 @@ pub mod locks;
 pub mod mount_tables;
 pub mod mounts;
 pub mod obstacle;
+pub mod open_files;
 pub mod own_container;
 pub mod processes;
 pub mod resolve;

@@ -17,6 +17,7 @@ mod power;
 mod projects;
 mod repair;
 mod rollback;
+mod spares;
 mod sweep;
 mod undo;
 mod verbs;

@@ -39,6 +39,11 @@ impl Released {
         Released { held, problems, patience, since, downtime }
     }
 
+    /// Returns whether there are none.
+    pub(in crate::pool) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Waits until the containers are ready, as far as a check tells, `patience` for all of them at
     /// most.
     pub(in crate::pool) fn await_ready(mut self, pool: &Pool) -> Disruption {

@@ -14,7 +14,7 @@ use crate::model::{Move, Operation};
 use crate::pool::Pool;
 use crate::sys::disk;
 use crate::sys::error::DiskError;
-use crate::sys::tree;
+use crate::sys::tree::{self, LeftTree};
 
 /// Full paths of the parts of an exchange of entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +27,13 @@ pub struct ExchangePaths {
     pub list: PathBuf,
     /// The directory for the copies of the first pass.
     pub first_pass: PathBuf,
+    /// The directory for the spares of what leaves the tree.
+    pub spares: PathBuf,
 }
 
 impl ExchangePaths {
-    /// Makes the directory for the entries that the tree needs. In trash, so only once the journal
-    /// knows of it.
+    /// Makes the directory for the entries that the tree needs, and that for spares where blocks are
+    /// not shared. In trash, so only once the journal knows of them.
     ///
     /// # Errors
     /// When trash cannot be written to.
@@ -39,7 +41,16 @@ impl ExchangePaths {
         if let Some(trash) = self.staged.parent() {
             disk::ensure_directory(trash, layout::PRIVATE_MODE)?;
         }
-        disk::make_directory(&self.staged, layout::PRIVATE_MODE)
+        disk::make_directory(&self.staged, layout::PRIVATE_MODE)?;
+        if disk::can_clone(&self.staged) {
+            return Ok(());
+        }
+        disk::make_directory(&self.spares, layout::PRIVATE_MODE)
+    }
+
+    /// Says where what left the tree lies after the exchange.
+    pub fn left(&self) -> LeftTree {
+        LeftTree { tree: self.staged.clone(), list: self.list.clone(), spares: self.spares.clone() }
     }
 }
 
@@ -47,9 +58,7 @@ impl ExchangePaths {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeUndo {
     /// In trash: the entries in which the tree differed from the commit.
-    pub(in crate::pool) differed: PathBuf,
-    /// The list of the exchange steps.
-    pub(in crate::pool) list: PathBuf,
+    pub(in crate::pool) left: LeftTree,
     /// The empty directory that becomes the tree.
     pub(in crate::pool) staged: PathBuf,
 }
@@ -61,13 +70,13 @@ impl Pool {
     /// When the commit or what differed is gone, or the copy fails.
     pub fn remake(&self, operation: &Operation, trees: &[TreeUndo]) -> Result<(), Error> {
         let made_of = operation.plan.made_of.as_ref().or(operation.head_after.as_ref());
-        for TreeUndo { differed, list, staged } in trees {
+        for TreeUndo { left, staged } in trees {
             let unknown =
                 || Error::Damaged("the journal does not say which commit a tree was made of".to_owned());
             let source = self.commit_tree(&operation.volume, made_of.ok_or_else(unknown)?)?;
-            let needed = || Ok(tree::measure_before(&source, differed, list)?);
-            self.find_space_for(needed, &[&source, differed])?;
-            let copy = || tree::copy_before(&source, differed, list, staged, &self.copy_options());
+            let needed = || Ok(tree::measure_before(&source, left)?);
+            self.find_space_for(needed, &[&source, &left.tree])?;
+            let copy = || tree::copy_before(&source, left, staged, &self.copy_options());
             self.watched(&source, copy)?;
         }
         Ok(())
@@ -113,6 +122,10 @@ impl<T> Member<'_, T> {
         let inode = inode_at(&full)?;
         // It is still empty, and something else comes to its place.
         tree::remove_tree(&pool.layout.full(&kept))?;
+        let spares = pool.layout.full(&layout::spares_of(&kept));
+        if disk::inode(&spares)?.is_some() {
+            tree::remove_tree(&spares)?;
+        }
         *step = Move::Exchange { staged: staged.clone(), place, inode };
         plan.retire.push(Move::Rename { from: staged, to: kept, inode: old });
         Ok(full)

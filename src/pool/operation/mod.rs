@@ -11,6 +11,7 @@
 //! | `in_place` | what other processes write to trees that recovery takes back |
 //! | `recover` | what a dead process left is finished or undone |
 //! | `exchanged`, `trash` | what an operation leaves in trash |
+//! | `spares` | files in trash that serve the next exchange |
 //! | `undo_plan` | the plan of an undo |
 
 pub(super) mod exchanged;
@@ -21,5 +22,6 @@ pub(super) mod plan;
 pub(super) mod publish;
 pub(super) mod recover;
 pub(super) mod session;
+pub(super) mod spares;
 pub(super) mod trash;
 pub(super) mod undo_plan;

@@ -93,10 +93,11 @@ impl<'d> PlanBuilder<'d> {
     pub fn retarget(&mut self, place: PathBuf) -> Result<ExchangePaths, Error> {
         let (staged, away) = (self.next_kept(), self.next_place(Staged::Away));
         let (steps, inode) = (layout::steps_of(&staged), self.inode_of_tree(&place)?);
-        let [tree, full_staged, list, first_pass] =
-            [&place, &staged, &steps, &layout::first_pass_of(&away)].map(|path| self.layout.full(path));
+        let (early, spares) = (layout::first_pass_of(&away), layout::spares_of(&staged));
+        let [tree, full_staged, list, first_pass, spares] =
+            [&place, &staged, &steps, &early, &spares].map(|path| self.layout.full(path));
         self.plan.install.push(Move::ExchangeEntries { staged, place, away, steps, inode });
-        Ok(ExchangePaths { tree, staged: full_staged, list, first_pass })
+        Ok(ExchangePaths { tree, staged: full_staged, list, first_pass, spares })
     }
 
     /// Plans to exchange what lies at `staged`, outside this operation's staging, with what lies at

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -264,7 +265,7 @@ impl<T> Member<'_, T> {
     }
 }
 
-impl<T> Published<'_, T> {
+impl<'p, T> Published<'p, T> {
     /// Has other containers started in the place of some that are held: `made` gives the new id by
     /// the old one. Recovery does the same from here on.
     ///
@@ -299,6 +300,32 @@ impl<T> Published<'_, T> {
     /// the volume does it. A container that does not start again is in the outcome, and recovery
     /// tries once more.
     pub fn finish(self) -> Outcome<T> {
+        let (pool, released, volumes) = self.release();
+        Outcome { disruption: released.await_ready(pool), volumes }
+    }
+
+    /// Finishes, and works `meanwhile` on each volume until its containers are ready, if there are
+    /// any. The flag that the work gets says when they are.
+    pub fn finish_with(self, meanwhile: impl Fn(&T, &AtomicBool) + Sync) -> Outcome<T>
+    where
+        T: Sync,
+    {
+        let (pool, released, volumes) = self.release();
+        if released.is_empty() {
+            return Outcome { disruption: released.await_ready(pool), volumes };
+        }
+        let is_ready = AtomicBool::new(false);
+        let disruption = thread::scope(|scope| {
+            scope.spawn(|| volumes.iter().for_each(|volume| meanwhile(volume, &is_ready)));
+            let disruption = released.await_ready(pool);
+            is_ready.store(true, Ordering::Relaxed);
+            disruption
+        });
+        Outcome { disruption, volumes }
+    }
+
+    /// Does what [`Published::finish`] does before it waits.
+    fn release(self) -> (&'p Pool, Released, Vec<T>) {
         let Published { pool, members, containers } = self;
         let volumes: Vec<VolumeName> = members.iter().map(|one| one.operation.volume.clone()).collect();
         let released = match containers {
@@ -320,8 +347,7 @@ impl<T> Published<'_, T> {
         trash::expire(pool, members.iter().map(|member| &member.operation));
         // Dropping the rest of each member releases its lock: no other process has to wait until
         // containers are ready.
-        let volumes = members.into_iter().map(|member| member.work).collect();
-        Outcome { disruption: released.await_ready(pool), volumes }
+        (pool, released, members.into_iter().map(|member| member.work).collect())
     }
 }
 

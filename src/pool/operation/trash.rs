@@ -95,6 +95,12 @@ fn size(directory: &Path, since: i64) -> Result<u64, DiskError> {
     Ok(bytes)
 }
 
+/// Measures a directory of trash again, and remembers that. Its age stays.
+pub(in crate::pool) fn measure_again(directory: &Path) -> Result<(), DiskError> {
+    let since = disk::modified(directory)?;
+    write_trash_size(directory, since, tree::measure_tree(directory)?.blocks)
+}
+
 /// Deletes what exceeds the limits, after these operations. This only clears up, so failures are
 /// left to the next time.
 pub(in crate::pool) fn expire<'o>(pool: &Pool, over: impl Iterator<Item = &'o Operation>) {

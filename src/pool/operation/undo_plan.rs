@@ -10,6 +10,7 @@ use crate::model::{Move, Operation, Row, RowChange, VolumeName};
 use crate::pool::{PlanBuilder, Pool, TreeUndo, taken_from_trash};
 use crate::store::Rows;
 use crate::sys::disk;
+use crate::sys::tree::LeftTree;
 
 /// What an undo touches besides metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -115,8 +116,10 @@ pub fn plan_undo(
                 touched.discards &= current.as_ref() == Some(place);
                 gone(staged)?;
                 gone(steps)?;
-                let (differed, list) = (pool.layout().full(staged), pool.layout().full(steps));
-                touched.remade.push(TreeUndo { differed, list, staged: draft.replace(place.clone())? });
+                let [tree, list, spares] =
+                    [staged, steps, &layout::spares_of(staged)].map(|path| pool.layout().full(path));
+                let left = LeftTree { tree, list, spares };
+                touched.remade.push(TreeUndo { left, staged: draft.replace(place.clone())? });
             }
             Move::Exchange { staged, place, .. } => {
                 touched.swaps = true;

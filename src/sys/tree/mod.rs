@@ -26,6 +26,7 @@
 //! | `entry` | opens one entry, reads and sets its attributes, lists a directory |
 //! | `copy` | copies a tree: one thread walks, several copy |
 //! | `exchange` | makes a tree equal to another by exchanging the entries that differ |
+//! | `spare` | makes large files that left a tree serve for the next exchange |
 //! | `compare` | finds what differs between two trees |
 //! | `archive` | writes a tree as a tar archive and reads it back |
 //! | `index` | recognizes entries that nothing has touched, without reading them |
@@ -49,6 +50,7 @@ mod index;
 mod mapped_stores;
 mod measure;
 mod remove;
+mod spare;
 mod sums;
 mod times;
 
@@ -82,5 +84,7 @@ pub use measure::{
     Usage, free_space, measure_tree, measure_unshared, sync_filesystem, total_space, used_space,
 };
 pub use remove::{LeftBehind, remove_tree, remove_what_goes};
+pub use spare::LeftTree;
+pub use spare::prepare::prepare_spares;
 pub use sums::{EntrySums, Sum, sum_tree};
 pub use times::{Bounds, FileTime};

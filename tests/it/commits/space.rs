@@ -107,6 +107,45 @@ fn resets_in_a_loop_never_fill_the_file_system() {
 }
 
 #[test]
+fn each_reset_of_a_large_file_adds_what_changed_to_trash_and_can_be_undone() {
+    let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 300) else { return };
+    let pool = Pool::inside(&small.path());
+    pool.ok(["init", "db"]);
+    pool.ok(["config", "trash.max-size", ""]);
+    let committed = vec![7_u8; 40 << 20];
+    let data = pool.file("db", "data");
+    fs::write(&data, &committed).unwrap();
+    pool.ok(["commit", "-m", "One"]);
+    let mut states = Vec::new();
+    // Twelve whole files would not fit.
+    for number in 0..12_u8 {
+        let file = fs::File::options().write(true).open(&data).unwrap();
+        for page in 0..50 {
+            file.write_all_at(&[number; 4096], (u64::from(number) + page * 200) * 4096).unwrap();
+        }
+        drop(file);
+        states.push(fs::read(&data).unwrap());
+        let said = pool.run(["reset", "--hard", "HEAD"]);
+        assert!(said.code == 0 && !said.err.contains("to make room"), "{said:?}");
+        assert!(fs::read(&data).unwrap() == committed, "{number}");
+    }
+    let trash = dvol::sys::tree::measure_tree(&pool.root().join(".dvol/trash")).unwrap().blocks;
+    assert!(trash < 50 << 20, "{trash}");
+    // An undo copies the whole tree.
+    for (number, state) in states.iter().enumerate().rev().take(4) {
+        pool.ok(["undo"]);
+        assert!(fs::read(&data).unwrap() == *state, "{number}");
+        let elsewhere = pool.run(["diff", "--name-status"]);
+        assert!(elsewhere.out.contains("data"), "{elsewhere:?}");
+    }
+    pool.ok(["redo"]);
+    assert!(fs::read(&data).unwrap() == states[9], "what was there before the undo");
+    pool.ok(["reset", "--hard", "HEAD"]);
+    assert!(fs::read(&data).unwrap() == committed);
+    pool.ok(["fsck"]);
+}
+
+#[test]
 fn what_is_refused_for_lack_of_space_names_commands_and_they_free_what_they_say() {
     let Some(small) = LoopImage::new("ext4", &["-q", "-F"], 24) else { return };
     let pool = Pool::inside(&small.path());

@@ -50,6 +50,15 @@ pub(in crate::sys::tree) enum CopyFailure {
     Stopped,
 }
 
+impl From<CopyFailure> for io::Error {
+    fn from(failure: CopyFailure) -> io::Error {
+        match failure {
+            CopyFailure::Source(error) | CopyFailure::Target(error) => error,
+            CopyFailure::Stopped => io::ErrorKind::Interrupted.into(),
+        }
+    }
+}
+
 /// The copy of one file under way.
 struct Transfer<'a> {
     ladder: &'a Ladder,

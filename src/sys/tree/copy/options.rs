@@ -52,8 +52,8 @@ pub enum CopyWay {
     Ranged,
     /// The bytes were read and written.
     Written,
-    /// A copy from the first pass was compared with the file; only bytes that differed were
-    /// written.
+    /// A copy from the first pass, or a file that an earlier exchange took out of the tree, was
+    /// compared with the file; only bytes that differed were written.
     Patched,
 }
 

@@ -96,26 +96,8 @@ impl Patch<'_> {
     /// Makes this part of the copy a hole.
     fn clear(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
         while let Some((start, until)) = next_data(self.to, offset, end).map_err(target)? {
-            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            // Only whole blocks become holes, so the last block of the file must be whole as well.
-            let past = if until == self.size { until.next_multiple_of(RANGE_BYTES) } else { until };
-            match fallocate(self.to, flags, start, past - start) {
-                Err(Errno::INTR) => continue,
-                Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.zeros(start, until)?,
-                other => other.map_err(target)?,
-            }
+            self.written += make_hole(self.to, start, until)?;
             offset = until;
-        }
-        Ok(())
-    }
-
-    fn zeros(&mut self, mut offset: u64, end: u64) -> Result<(), CopyFailure> {
-        self.own.fill(0);
-        while offset < end {
-            let length = (end - offset).min(BUFFER_BYTES as u64) as usize;
-            write_at(self.to, &self.own[..length], offset)?;
-            self.written += length as u64;
-            offset += length as u64;
         }
         Ok(())
     }
@@ -178,8 +160,35 @@ impl Patch<'_> {
     }
 }
 
+/// Makes these bytes of `file` a hole, or zeros where the file system has no holes; returns how many
+/// were written. Both ends are those of blocks, or the second is the end of the file.
+pub(in crate::sys::tree) fn make_hole(file: &OwnedFd, start: u64, end: u64) -> Result<u64, CopyFailure> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    // Only whole blocks become holes, so the last block of the file must be whole as well.
+    let past = if end.is_multiple_of(BLOCK_BYTES as u64) { end } else { end.next_multiple_of(RANGE_BYTES) };
+    loop {
+        match fallocate(file, flags, start, past - start) {
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => break,
+            other => return other.map(|()| 0).map_err(target),
+        }
+    }
+    let zeros = vec![0; BUFFER_BYTES.min(usize::try_from(end - start).unwrap_or(BUFFER_BYTES))];
+    let mut offset = start;
+    while offset < end {
+        let length = (end - offset).min(zeros.len() as u64) as usize;
+        write_at(file, &zeros[..length], offset)?;
+        offset += length as u64;
+    }
+    Ok(end - start)
+}
+
 /// Fills the buffer unless the file ends first; returns the number of bytes read.
-fn read_at(file: &OwnedFd, buffer: &mut [u8], offset: u64) -> rustix::io::Result<usize> {
+pub(in crate::sys::tree) fn read_at(
+    file: &OwnedFd,
+    buffer: &mut [u8],
+    offset: u64,
+) -> rustix::io::Result<usize> {
     let mut done = 0;
     while done < buffer.len() {
         match pread(file, &mut buffer[done..], offset + done as u64) {

@@ -27,6 +27,8 @@ pub struct Update<'a> {
     pub first_pass: FirstPass<'a>,
     /// Entries of the source that are not copied.
     pub except: Option<&'a ListFilter>,
+    /// Folders of spares, which are moved into place instead of a copy.
+    pub spares: &'a [PathBuf],
 }
 
 /// Says which entries of the destination stay.

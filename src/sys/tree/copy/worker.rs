@@ -3,15 +3,19 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, mknodat, openat, readlinkat, symlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, mknodat, openat, readlinkat, renameat_with, symlinkat,
+    utimensat,
+};
 use rustix::io::Errno;
 
 use super::content::{CopiedFile, CopyFailure};
 use super::directory::Directory;
 use super::first_pass::MarkedCopies;
-use super::options::{CopyStats, Rung};
+use super::options::{CopyStats, CopyWay, Rung};
 use super::patch::patch_copy;
 use super::queue::workers;
 use super::reuse::Keep;
@@ -23,6 +27,7 @@ use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::flags::Flags;
 use crate::sys::tree::entry::handle::{Node, Stat, refusal};
 use crate::sys::tree::entry::names::NameList;
+use crate::sys::tree::spare::{SPARE_MIN_BYTES, spare_of};
 
 /// Size in bytes of a file during whose copy a worker keeps no other entries waiting.
 const LARGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -172,7 +177,7 @@ impl<'a> Worker<'a> {
                     return Ok(());
                 }
             }
-        } else if self.patch_draft(entry)? {
+        } else if self.patch_draft(entry)? || self.take_spare(entry)? {
             return Ok(());
         } else {
             entry.make()?
@@ -253,6 +258,30 @@ impl Worker<'_> {
             .map_err(|error| entry.target("set the attributes of", error))?;
         early.place(&draft, &directory.to, name).map_err(|error| entry.target("create", error))?;
         Ok(true)
+    }
+
+    /// Moves the spare of a large file into place, if there is one.
+    fn take_spare(&mut self, entry: &CopyEntry<'_>) -> Result<bool, DiskError> {
+        let CopyEntry { run, directory, name, node } = *entry;
+        let Stat { kind, size, times, .. } = &node.stat;
+        if *kind != FileType::RegularFile || *size < SPARE_MIN_BYTES {
+            return Ok(false);
+        }
+        let path = directory.path(Path::new(""), name);
+        for folder in run.update.spares {
+            fault::point("tree.rename").map_err(|error| entry.target("create", error))?;
+            let spare = spare_of(folder, &path);
+            if renameat_with(CWD, &spare, &directory.to, name, RenameFlags::NOREPLACE).is_err() {
+                continue;
+            }
+            // A read since the spare was made leaves no other mark.
+            utimensat(&directory.to, name, times, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(|errno| entry.target("set the times of", errno.into()))?;
+            self.count(&CopiedFile { way: Some(CopyWay::Patched), moved: 0, size: *size });
+            self.untold += size;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Counts a file.

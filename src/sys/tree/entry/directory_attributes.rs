@@ -1,4 +1,5 @@
-//! The attributes of a directory as a value: read from one, written to a list, set on another.
+//! The attributes of a directory as a value: read from one, written to a list, set on another. Those
+//! of a regular file, too.
 //!
 //! Labels that the host gives (`attributes` lists them) are left alone.
 
@@ -16,7 +17,7 @@ use super::flags::{Flags, RefusedFlags};
 use super::handle::Stat;
 use crate::sys::fault;
 
-/// Owner, mode, times, extended attributes and flags of a directory.
+/// Owner, mode, times, extended attributes and flags of a directory or a regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::sys::tree) struct DirectoryAttributes {
     uid: u32,
@@ -30,7 +31,7 @@ pub(in crate::sys::tree) struct DirectoryAttributes {
 }
 
 impl DirectoryAttributes {
-    /// Reads the attributes of the open directory `handle`, whose `stat` is known.
+    /// Reads the attributes of the open directory or file `handle`, whose `stat` is known.
     pub(in crate::sys::tree) fn of(
         handle: BorrowedFd<'_>,
         stat: &Stat,
@@ -57,8 +58,8 @@ impl DirectoryAttributes {
         plain(self) != plain(other) || self.extended != other.extended
     }
 
-    /// Sets exactly these attributes on the directory `to`, except for flags that the file system
-    /// refuses. Can be repeated.
+    /// Sets exactly these attributes on the directory or file `to`, except for flags that the
+    /// file system refuses. Can be repeated.
     pub(in crate::sys::tree) fn put(
         &self,
         to: &OwnedFd,

@@ -194,7 +194,7 @@ impl Aside {
 }
 
 /// Opens the directory `path` beneath `root`, and lets its owner write to it.
-pub(super) fn open_writable(root: &Path, path: &Path) -> Result<OwnedFd, DiskError> {
+pub(in crate::sys::tree) fn open_writable(root: &Path, path: &Path) -> Result<OwnedFd, DiskError> {
     let handle = descend(root, path)?;
     let full = || root.join(path);
     let mode = Stat::of(handle.as_fd()).at("read the attributes of", &full())?.mode;
@@ -206,7 +206,7 @@ pub(super) fn open_writable(root: &Path, path: &Path) -> Result<OwnedFd, DiskErr
 }
 
 /// Sets the attributes of the directory `path` beneath `root`.
-pub(super) fn put(
+pub(in crate::sys::tree) fn put(
     root: &Path,
     path: &Path,
     attributes: &DirectoryAttributes,

@@ -1,38 +1,27 @@
 //! The list of steps by which two trees exchange what differs between them.
 //!
 //! ```text
-//! for each record: length 4, not 0 · record
-//! at the end:      length 4, 0 · BLAKE3 hash of everything before it 32
-//!
 //! record of steps:       0 · path · count · for each step: name · flags · new inode · old inode
 //! record of a directory: 1 or 2 · path · entries · attributes before · with 2: attributes after
 //! attributes:            uid · gid · mode, in its upper half flags · access time 2 ·
 //!                        modification time 2 · count · for each extended attribute: name · value
 //! ```
 //!
-//! A length is a 4-byte number, all else is encoded by `codec`: 8-byte numbers, all little-endian,
-//! and byte strings with their length. The bits of the flags say, from the lowest: there is a new
+//! `framed` draws what is around a record. In it, `codec` encodes numbers and byte strings. The bits of the flags say, from the lowest: there is a new
 //! inode, there is an old one, the new one is a directory, the old one is.
 //!
-//! The hash tells a whole list from one that was not written to its end or did not reach the disk.
 //! A list is written and read a record at a time, so memory stays flat. The record of a directory
 //! comes after those of everything in it.
 
 use std::ffi::{CString, OsStr};
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::codec::{Decoder, put_bytes, put_number};
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
-
-/// Bytes of a hash.
-const HASH_BYTES: usize = 32;
-/// Most bytes of a record: some hundred names, or the attributes of a directory.
-const RECORD_MAX_BYTES: u32 = 16 << 20;
+use crate::sys::tree::entry::framed::{FramedReader, FramedWriter};
 
 /// An entry that exchanges places with its counterpart, or moves where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,100 +117,58 @@ impl ListRecord {
 
 /// Writes a list.
 pub(in crate::sys::tree) struct ListWriter<'p> {
-    path: &'p Path,
-    file: BufWriter<File>,
-    hasher: blake3::Hasher,
+    framed: FramedWriter<'p>,
     record: Vec<u8>,
 }
 
 impl<'p> ListWriter<'p> {
     /// Starts a list at `path`, where nothing is yet.
     pub(in crate::sys::tree) fn new(path: &'p Path) -> Result<Self, DiskError> {
-        let file = BufWriter::new(disk::create_new(path)?);
-        Ok(ListWriter { path, file, hasher: blake3::Hasher::new(), record: Vec::new() })
+        Ok(ListWriter { framed: FramedWriter::new(path)?, record: Vec::new() })
     }
 
     pub(in crate::sys::tree) fn add(&mut self, record: &ListRecord) -> Result<(), DiskError> {
         self.record.clear();
         record.write(&mut self.record);
-        let length = u32::try_from(self.record.len()).ok().filter(|length| *length <= RECORD_MAX_BYTES);
-        let length = length.ok_or(io::ErrorKind::InvalidInput).at("write", self.path)?.to_le_bytes();
-        for part in [&length[..], &self.record] {
-            self.hasher.update(part);
-            self.file.write_all(part).at("write", self.path)?;
-        }
-        Ok(())
+        self.framed.add(&self.record)
     }
 
     /// Writes the end. The list is durable only after a sync of the file system.
-    pub(in crate::sys::tree) fn finish(mut self) -> Result<(), DiskError> {
-        let end = 0_u32.to_le_bytes();
-        self.hasher.update(&end);
-        let hash = self.hasher.finalize();
-        self.file.write_all(&end).at("write", self.path)?;
-        self.file.write_all(hash.as_bytes()).at("write", self.path)?;
-        self.file.flush().at("write", self.path)
+    pub(in crate::sys::tree) fn finish(self) -> Result<(), DiskError> {
+        self.framed.finish().map(drop)
     }
 }
 
 /// Reads a whole list.
 pub(in crate::sys::tree) struct ListReader {
-    path: PathBuf,
-    file: BufReader<File>,
+    framed: FramedReader,
 }
 
 impl ListReader {
     /// Opens the list at `path`; returns `None` if it is absent or not whole.
     pub(in crate::sys::tree) fn open(path: &Path) -> Result<Option<Self>, DiskError> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.at("open", path)?,
-        };
-        let length = file.metadata().at("read the attributes of", path)?.len();
-        let Some(body) = length.checked_sub(HASH_BYTES as u64) else { return Ok(None) };
-        let mut file = BufReader::new(file);
-        let mut hasher = blake3::Hasher::new();
-        io::copy(&mut (&mut file).take(body), &mut hasher).at("read", path)?;
-        let mut hash = [0; HASH_BYTES];
-        file.read_exact(&mut hash).at("read", path)?;
-        if hasher.finalize() != hash {
-            return Ok(None);
-        }
-        let mut steps = ListReader { path: path.to_owned(), file };
-        steps.rewind()?;
-        Ok(Some(steps))
+        Ok(FramedReader::open(path)?.map(|framed| ListReader { framed }))
     }
 
     /// Goes back to the first record.
     pub(in crate::sys::tree) fn rewind(&mut self) -> Result<(), DiskError> {
-        self.seek(0)
+        self.framed.seek(0)
     }
 
     /// Goes to the record at `offset`.
     pub(in crate::sys::tree) fn seek(&mut self, offset: u64) -> Result<(), DiskError> {
-        self.file.seek(SeekFrom::Start(offset)).at("read", &self.path)?;
-        Ok(())
+        self.framed.seek(offset)
     }
 
     /// Returns the offset of the next record.
     pub(in crate::sys::tree) fn offset(&mut self) -> Result<u64, DiskError> {
-        self.file.stream_position().at("read", &self.path)
+        self.framed.offset()
     }
 
     /// Takes the next record, or `None` at the end.
     pub(in crate::sys::tree) fn take(&mut self) -> Result<Option<ListRecord>, DiskError> {
-        let mut length = [0; 4];
-        self.file.read_exact(&mut length).at("read", &self.path)?;
-        let length = u32::from_le_bytes(length);
-        if length == 0 {
-            return Ok(None);
-        }
-        if length > RECORD_MAX_BYTES {
-            return Err(DiskError::new("read", &self.path, io::ErrorKind::InvalidData));
-        }
-        let mut record = vec![0; length as usize];
-        self.file.read_exact(&mut record).at("read", &self.path)?;
-        ListRecord::read(&record).map(Some).at("read", &self.path)
+        let Some(record) = self.framed.take()? else { return Ok(None) };
+        ListRecord::read(&record).map(Some).at("read", self.framed.path())
     }
 }
 

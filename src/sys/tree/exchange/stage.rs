@@ -38,6 +38,8 @@ use crate::sys::tree::entry::names::NameList;
 use crate::sys::tree::index::{Index, NoIndex};
 use crate::sys::tree::measure::measure_tree;
 use crate::sys::tree::remove::remove_tree;
+use crate::sys::tree::spare::old_files::{copy_old_files, measure_deltas};
+use crate::sys::tree::spare::{LeftTree, SPARE_MIN_BYTES, spare_of};
 
 /// A tree that is to become equal to another.
 #[derive(Clone, Copy)]
@@ -52,6 +54,8 @@ pub struct Retarget<'a> {
     pub staged: &'a Path,
     /// Where the first pass makes copies, on the same file system; does not exist before.
     pub first_pass: &'a Path,
+    /// Folders of spares of the source's files.
+    pub spares: &'a [PathBuf],
 }
 
 impl Retarget<'_> {
@@ -62,7 +66,7 @@ impl Retarget<'_> {
     pub fn measure(&self, options: &CopyOptions) -> Result<u64, DiskError> {
         let mut blocks = 0_u64;
         diff_by_index(self.source, self.tree, self.index, options, &mut |record| {
-            blocks = blocks.saturating_add(arriving(self.source, &record)?);
+            blocks = blocks.saturating_add(arriving(self.source, &record, self.spares)?);
             Ok(())
         })?;
         Ok(blocks)
@@ -132,6 +136,7 @@ impl Staging<'_> {
         let options = CopyOptions { progress: told, ..options.clone() };
         let update = Update {
             first_pass: self.first_pass.map_or(FirstPass::None, FirstPass::ByPath),
+            spares: self.change.spares,
             ..Update::default()
         };
         let run = CopyRun::new(source, self.staged, &options, Ladder::new(true, true), &update)?;
@@ -239,8 +244,9 @@ pub(super) fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<Ow
     Ok(handle)
 }
 
-/// Returns how many bytes are allocated to what comes from the tree `source` by these steps.
-fn arriving(source: &Path, record: &ListRecord) -> Result<u64, DiskError> {
+/// Returns how many bytes are allocated to what comes from the tree `source` by these steps, and has
+/// no spare in `spares`.
+fn arriving(source: &Path, record: &ListRecord, spares: &[PathBuf]) -> Result<u64, DiskError> {
     let ListRecord::Steps(directory, steps) = record else { return Ok(0) };
     let (from, mut blocks) = (descend(source, directory)?, 0_u64);
     for step in steps.iter().filter(|step| step.new.is_some()) {
@@ -249,7 +255,11 @@ fn arriving(source: &Path, record: &ListRecord) -> Result<u64, DiskError> {
             measure_tree(&full())?.blocks
         } else {
             let found = Stat::of_name(from.as_fd(), &step.name);
-            found.map_err(|errno| refusal("read the attributes of", full(), errno))?.allocated
+            let found = found.map_err(|errno| refusal("read the attributes of", full(), errno))?;
+            let path = directory.join(OsStr::from_bytes(step.name.to_bytes()));
+            let has_spare = |folder: &PathBuf| spare_of(folder, &path).exists();
+            let is_spared = found.size >= SPARE_MIN_BYTES && spares.iter().any(has_spare);
+            if is_spared { 0 } else { found.allocated }
         };
         blocks = blocks.saturating_add(more);
     }
@@ -287,32 +297,34 @@ pub fn replace_paths(
 ///
 /// # Errors
 /// When an entry cannot be looked at, or the list is not whole.
-pub fn measure_before(source: &Path, staged: &Path, list: &Path) -> Result<u64, DiskError> {
+pub fn measure_before(source: &Path, left: &LeftTree) -> Result<u64, DiskError> {
+    let LeftTree { tree, list, spares } = left;
     let mut steps = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
-    let mut blocks = measure_tree(source)?.blocks.saturating_add(measure_tree(staged)?.blocks);
+    let mut blocks = measure_tree(source)?.blocks.saturating_add(measure_tree(tree)?.blocks);
     while let Some(record) = steps.take()? {
-        blocks = blocks.saturating_sub(arriving(source, &record)?);
+        blocks = blocks.saturating_sub(arriving(source, &record, &[])?);
     }
-    Ok(blocks)
+    Ok(blocks.saturating_add(measure_deltas(source, spares)?))
 }
 
 /// Makes `target`, an empty directory that no other process uses, equal to the tree that took the
-/// steps of the list at `list` and so became `source`: copies `source`, except for the entries that
-/// `staged` has of the old tree.
+/// steps of a list and so became `source`: copies `source`, except for the entries that `left` has
+/// of the old tree.
 ///
 /// # Errors
 /// As [`copy_tree`](crate::sys::tree::copy_tree); also when the list is not whole.
 pub fn copy_before(
     source: &Path,
-    staged: &Path,
-    list: &Path,
+    left: &LeftTree,
     target: &Path,
     options: &CopyOptions,
 ) -> Result<CopyStats, DiskError> {
+    let LeftTree { tree: staged, list, .. } = left;
     let steps = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
     let listed = ListFilter::new(steps)?;
     let mut stats =
         update_tree(source, target, options, &Update { except: Some(&listed), ..Update::default() })?;
     stats += &update_tree(staged, target, options, &Update { keep: Keep::All, ..Update::default() })?;
+    stats += &copy_old_files(source, left, target)?;
     Ok(stats)
 }

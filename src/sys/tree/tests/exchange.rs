@@ -9,7 +9,7 @@ use super::*;
 
 /// An index of a tree, all of it in memory.
 #[derive(Default)]
-struct Known(HashMap<PathBuf, Arc<DirectoryIndex>>);
+pub(super) struct Known(HashMap<PathBuf, Arc<DirectoryIndex>>);
 
 impl Index for Known {
     fn directory(&self, path: &Path) -> Option<Arc<DirectoryIndex>> {
@@ -18,7 +18,7 @@ impl Index for Known {
 }
 
 impl Known {
-    fn of(tree: &Path) -> Self {
+    pub(super) fn of(tree: &Path) -> Self {
         let bounds = {
             let now = FileTime::a_tick_after(FileTime::fine());
             Bounds { modified: now, changed: now }
@@ -63,7 +63,14 @@ impl Scene {
 
     fn change(&self) -> Retarget<'_> {
         let Pair { src, dst, .. } = &self.pair;
-        Retarget { source: src, tree: dst, index: &self.known, staged: &self.staged, first_pass: &self.early }
+        Retarget {
+            source: src,
+            tree: dst,
+            index: &self.known,
+            staged: &self.staged,
+            first_pass: &self.early,
+            spares: &[],
+        }
     }
 
     fn stage(&self) -> CopyStats {
@@ -79,12 +86,16 @@ impl Scene {
         assert_eq!(return_entries(&self.pair.dst, &self.staged, &self.list, &lost).unwrap(), 0);
     }
 
+    fn left(&self) -> LeftTree {
+        let spares = self.pair.dst.with_file_name("spares");
+        LeftTree { tree: self.staged.clone(), list: self.list.clone(), spares }
+    }
+
     /// Makes the old tree again.
     fn before(&self) -> BTreeMap<PathBuf, String> {
         let target = self.pair.dst.with_file_name("before");
         make_dir(&target);
-        let options = CopyOptions::default();
-        copy_before(&self.pair.src, &self.staged, &self.list, &target, &options).unwrap();
+        copy_before(&self.pair.src, &self.left(), &target, &CopyOptions::default()).unwrap();
         snapshot(&target)
     }
 
@@ -188,8 +199,14 @@ fn nothing_is_done_where_nothing_differs() {
     let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
     make_dir(&staged);
     assert_eq!(list_state(&list).unwrap(), ListState::NotWhole);
-    let change =
-        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, first_pass: &early };
+    let change = Retarget {
+        source: &pair.src,
+        tree: &pair.dst,
+        index: &known,
+        staged: &staged,
+        first_pass: &early,
+        spares: &[],
+    };
     change.stage(&list, &CopyOptions::default()).unwrap();
     assert_eq!(list_state(&list).unwrap(), ListState::Empty);
     assert!(fs::read_dir(&staged).unwrap().next().is_none());
@@ -393,8 +410,14 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     rustix::fs::mkdirat(&at, "fifo", Mode::RWXU).unwrap();
     let [staged, list, early] = ["staged", "list", "early"].map(|name| pair.dst.with_file_name(name));
     make_dir(&staged);
-    let change =
-        Retarget { source: &pair.src, tree: &pair.dst, index: &known, staged: &staged, first_pass: &early };
+    let change = Retarget {
+        source: &pair.src,
+        tree: &pair.dst,
+        index: &known,
+        staged: &staged,
+        first_pass: &early,
+        spares: &[],
+    };
     change.stage(&list, &CopyOptions::default()).unwrap();
     exchange_entries(&pair.dst, &staged, &list, &RefusedFlags::default()).unwrap();
     assert_eq!(pair.changes(), []);
@@ -402,7 +425,9 @@ fn paths_may_be_longer_than_the_kernel_takes() {
     let before = pair.dst.with_file_name("before");
     make_dir(&before);
     exchange_entries(&pair.dst, &staged, &list, &RefusedFlags::default()).unwrap();
-    copy_before(&pair.src, &staged, &list, &before, &CopyOptions::default()).unwrap();
+    let left =
+        LeftTree { tree: staged.clone(), list: list.clone(), spares: pair.dst.with_file_name("spares") };
+    copy_before(&pair.src, &left, &before, &CopyOptions::default()).unwrap();
     return_entries(&pair.dst, &staged, &list, &pair.dst.with_file_name("lost")).unwrap();
     assert_eq!(changes(&pair.dst, &before), []);
 }

@@ -9,6 +9,7 @@ mod patch;
 mod removal;
 mod rungs;
 mod second_pass;
+mod spare;
 mod writers;
 
 use std::collections::{BTreeMap, HashMap};

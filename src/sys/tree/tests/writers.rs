@@ -56,7 +56,14 @@ impl WriterScene {
         let scene = WriterScene { staged, list, lost, pair };
         let Pair { src, dst, .. } = &scene.pair;
         let first_pass = &dst.with_file_name("early");
-        let change = Retarget { source: src, tree: dst, index: &NoIndex, staged: &scene.staged, first_pass };
+        let change = Retarget {
+            source: src,
+            tree: dst,
+            index: &NoIndex,
+            staged: &scene.staged,
+            first_pass,
+            spares: &[],
+        };
         change.stage(&scene.list, &CopyOptions::default()).unwrap();
         scene
     }
