@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::sys::locks::LockError;
 use crate::sys::tree::ExtractError;
 
-const FAILED: u8 = 1;
+pub(super) const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const LOCKED: u8 = 3;
 const NOT_UP: u8 = 4;

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use signal_hook::iterator::Signals;
 
 use crate::cli::child::Child;
-use crate::cli::errors::INTERRUPTED;
+use crate::cli::errors::{FAILED, INTERRUPTED};
 use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
@@ -62,15 +62,14 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
     for id in ids {
         signal_hook::low_level::unregister(id);
     }
-    let is_up = session.end(Verb::Rollback, [&snapshot.volume], &snapshot.disruption);
+    let problems = &snapshot.disruption.problems;
     session.note_containers(&snapshot.disruption);
     let code = if flag.load(Ordering::Relaxed) {
         INTERRUPTED
-    } else if is_up.is_ok() {
+    } else if problems.is_empty() {
         Child::on(session, &snapshot.volume, &args.command).run(signals)
     } else {
-        say("warning", "the command did not run: a container is not up");
-        0
+        FAILED
     };
     let disruption = match ops::rollback(&pool.uninterrupted(), &snapshot) {
         Ok(disruption) => disruption,
@@ -88,7 +87,10 @@ pub(in crate::cli) fn run(session: &Session, args: &RunArgs) -> Outcome {
         Err(Failure::Pool(error)) if code != 0 => say("warning", &error.to_string()),
         other => drop(other?),
     }
-    is_up.map(|_| ExitCode::from(code))
+    if code == FAILED && !problems.is_empty() {
+        return Err(Failure::Failed(format!("the command did not run: {}", problems.join("; "))));
+    }
+    Ok(ExitCode::from(code))
 }
 
 /// Says that a volume was not rolled back because of `error`, and how to do that by hand.

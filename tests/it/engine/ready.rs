@@ -165,6 +165,6 @@ fn what_is_done_is_told_though_a_container_is_not_up() {
     std::fs::write(pool.root().join("db/running_point/new"), "new").unwrap();
     let said = run(&pool, &engine, &["run", "--rollback", "db", "--", "echo", "it ran"]);
     assert_eq!(said.out, "");
-    said.fails(4, "the command did not run");
+    said.fails(1, "error: the command did not run: ");
     assert_eq!(pool.ok(["tag"]), "", "the snapshot's tag is left");
 }
