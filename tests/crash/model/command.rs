@@ -22,11 +22,19 @@ pub(super) enum What {
     Reset(u8),
     Restore(u8),
     CheckoutNew(u8),
-    Checkout { branch: u8, force: bool },
+    Checkout {
+        branch: u8,
+        force: bool,
+    },
     Branch(u8),
-    BranchDelete { branch: u8, force: bool },
+    BranchDelete {
+        branch: u8,
+        force: bool,
+    },
     BranchRename(u8),
-    Tag { force: bool },
+    Tag {
+        force: bool,
+    },
     TagDelete,
     Undo,
     Redo,
@@ -37,6 +45,8 @@ pub(super) enum What {
     Switch,
     Import,
     Gc,
+    /// To the state of the tag, which no SEED makes.
+    Ensure,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -85,6 +95,8 @@ impl Command {
             What::Switch => format!("switch {name}"),
             What::Import => format!("import {} {name}", archive.display()),
             What::Gc => "gc".to_owned(),
+            // Where there is no such tag, it is refused before SEED.
+            What::Ensure => format!("ensure t {name} --from HEAD~1000 -- false"),
         };
         line.split_whitespace().map(str::to_owned).collect()
     }

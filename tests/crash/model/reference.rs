@@ -172,13 +172,10 @@ impl Pool {
                 self.change(name, now, Operation::default())
             }
             What::Reset(back) => {
-                let mut now = self.get(name)?;
+                let now = self.get(name)?;
                 let head = now.head()?;
                 let to = *now.chain(Some(head)).get(usize::from(back)).ok_or(Refused)?;
-                now.heads.insert(now.branch.clone(), Some(to));
-                let place = (name.to_owned(), now.branch.clone());
-                let old = self.trees.insert(place.clone(), now.commits[&to].tree);
-                self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
+                self.reset(name, now, to)
             }
             What::Restore(back) => {
                 let now = self.get(name)?;
@@ -282,7 +279,23 @@ impl Pool {
             }
             What::Switch => self.get(name).map(drop),
             What::Gc => Ok(()),
+            What::Ensure => {
+                let now = self.get(name)?;
+                let to = now.tag.ok_or(Refused)?;
+                let tree = self.trees[&(name.to_owned(), now.branch.clone())];
+                if now.heads[&now.branch] == Some(to) && tree == now.commits[&to].tree {
+                    return Ok(());
+                }
+                self.reset(name, now, to)
+            }
         }
+    }
+
+    fn reset(&mut self, name: &str, mut now: Volume, to: usize) -> Outcome {
+        now.heads.insert(now.branch.clone(), Some(to));
+        let place = (name.to_owned(), now.branch.clone());
+        let old = self.trees.insert(place.clone(), now.commits[&to].tree);
+        self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
     }
 
     fn make(&mut self, name: &str, new: Volume, tree: Tree) -> Outcome {
