@@ -53,6 +53,14 @@ pub(super) fn tags() -> ArgValueCompleter {
     })
 }
 
+/// Completes tags of the volume; after `VOLUME:`, those of that one.
+pub(super) fn states() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let own = |pool: &Pool| volume(pool).map(|of| tag_names(pool, &of)).unwrap_or_default();
+        after_volume_or(typed, tag_names, own)
+    })
+}
+
 /// Completes revisions of the volume, and volumes, which may stand last; after `VOLUME:`, revisions
 /// of that one.
 pub(super) fn revisions() -> ArgValueCompleter {
@@ -72,11 +80,20 @@ pub(super) fn sources() -> ArgValueCompleter {
 
 /// Completes `VOLUME:REVISION` after a colon, else these names.
 fn of_volume_or(typed: &OsStr, names: impl Fn(&Pool) -> Names) -> Vec<CompletionCandidate> {
+    after_volume_or(typed, revision_names, names)
+}
+
+/// Completes `VOLUME:` and the names `of` that volume after a colon, else the other names.
+fn after_volume_or(
+    typed: &OsStr,
+    of: impl Fn(&Pool, &VolumeName) -> Names,
+    names: impl Fn(&Pool) -> Names,
+) -> Vec<CompletionCandidate> {
     let text = typed.to_string_lossy();
     let volume: Option<VolumeName> = text.split_once(':').and_then(|(name, _)| name.parse().ok());
     let Some(volume) = volume else { return candidates(typed, names) };
     candidates(typed, |pool| {
-        let found = revision_names(pool, &volume).into_iter();
+        let found = of(pool, &volume).into_iter();
         found.map(|(name, kind)| (format!("{volume}:{name}"), kind)).collect()
     })
 }

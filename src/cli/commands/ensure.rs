@@ -39,7 +39,7 @@ const SEEDING: &str = "DVOL_SEEDING";
   dvol ensure frob_mysql:demo -- ./load-demo-data")]
 pub(in crate::cli) struct EnsureArgs {
     /// Tag of the state, or VOLUME:TAG
-    #[arg(add = crate::cli::complete::tags())]
+    #[arg(add = crate::cli::complete::states())]
     key: String,
     /// Volume [default: the current volume]
     #[arg(add = crate::cli::complete::volumes())]

@@ -52,6 +52,8 @@ fn a_shell_completes_volumes_branches_and_tags() {
     assert_eq!(offered(&pool, &["switch", ""])[0], "db");
     assert_eq!(offered(&pool, &["reset", "--hard", "b"]), ["bugfix", "before-migration"]);
     assert_eq!(offered(&pool, &["tag", "-d", "bef"]), ["before-migration"]);
+    assert_eq!(offered(&pool, &["ensure", "bef"]), ["before-migration"]);
+    assert_eq!(offered(&pool, &["ensure", "db:b"]), ["db:before-migration"]);
     assert_eq!(offered(&pool, &["config", "user.n"]), ["user.name"]);
     assert_eq!(offered(&pool, &["config", "containers.quiesce", ""])[..3], ["stop", "pause", "none"]);
     assert_eq!(offered(&pool, &["config", "checksums", "b"]), ["background"]);
