@@ -39,9 +39,9 @@ impl Released {
         Released { held, problems, patience, since, downtime }
     }
 
-    /// Returns whether there are none.
-    pub(in crate::pool) fn is_empty(&self) -> bool {
-        self.held.is_empty()
+    /// Returns whether dvol waits for one of them.
+    pub(in crate::pool) fn are_awaited(&self) -> bool {
+        !self.patience.is_zero()
     }
 
     /// Waits until the containers are ready, as far as a check tells, `patience` for all of them at

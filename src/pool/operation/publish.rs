@@ -304,14 +304,14 @@ impl<'p, T> Published<'p, T> {
         Outcome { disruption: released.await_ready(pool), volumes }
     }
 
-    /// Finishes, and works `meanwhile` on each volume until its containers are ready, if there are
-    /// any. The flag that the work gets says when they are.
+    /// Finishes, and works `meanwhile` on each volume while dvol waits for its containers, if it
+    /// does. The flag that the work gets says when they are ready.
     pub fn finish_with(self, meanwhile: impl Fn(&T, &AtomicBool) + Sync) -> Outcome<T>
     where
         T: Sync,
     {
         let (pool, released, volumes) = self.release();
-        if released.is_empty() {
+        if !released.are_awaited() {
             return Outcome { disruption: released.await_ready(pool), volumes };
         }
         let is_ready = AtomicBool::new(false);

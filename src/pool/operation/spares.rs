@@ -24,7 +24,7 @@ const OPERATIONS_MAX: usize = 32;
 /// How many exchanges may lend spares to the next one.
 const EXCHANGES_MAX: usize = 4;
 /// How long spares are still prepared once all containers are ready.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_millis(500);
 
 impl PlanBuilder<'_> {
     /// Finds what earlier exchanges of the working tree at `place` with `commit` left, the last
