@@ -32,8 +32,8 @@ pub struct ExchangePaths {
 }
 
 impl ExchangePaths {
-    /// Makes the directory for the entries that the tree needs, and that for spares where blocks are
-    /// not shared. In trash, so only once the journal knows of them.
+    /// Makes the directory for the entries that the tree needs, and that for spares where blocks
+    /// are not shared. In trash, so only once the journal knows of them.
     ///
     /// # Errors
     /// When trash cannot be written to.

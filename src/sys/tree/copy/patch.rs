@@ -160,8 +160,8 @@ impl Patch<'_> {
     }
 }
 
-/// Makes these bytes of `file` a hole, or zeros where the file system has no holes; returns how many
-/// were written. Both ends are those of blocks, or the second is the end of the file.
+/// Makes these bytes of `file` a hole, or zeros where the file system has no holes; returns how
+/// many were written. Both ends are those of blocks, or the second is the end of the file.
 pub(in crate::sys::tree) fn make_hole(file: &OwnedFd, start: u64, end: u64) -> Result<u64, CopyFailure> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     // Only whole blocks become holes, so the last block of the file must be whole as well.

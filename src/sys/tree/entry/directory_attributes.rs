@@ -1,5 +1,5 @@
-//! The attributes of a directory as a value: read from one, written to a list, set on another. Those
-//! of a regular file, too.
+//! The attributes of a directory as a value: read from one, written to a list, set on another.
+//! Those of a regular file, too.
 //!
 //! Labels that the host gives (`attributes` lists them) are left alone.
 

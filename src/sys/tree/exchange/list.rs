@@ -7,8 +7,9 @@
 //!                        modification time 2 · count · for each extended attribute: name · value
 //! ```
 //!
-//! `framed` draws what is around a record. In it, `codec` encodes numbers and byte strings. The bits of the flags say, from the lowest: there is a new
-//! inode, there is an old one, the new one is a directory, the old one is.
+//! `framed` draws what is around a record. In it, `codec` encodes numbers and byte strings. The
+//! bits of the flags say, from the lowest: there is a new inode, there is an old one, the new one
+//! is a directory, the old one is.
 //!
 //! A list is written and read a record at a time, so memory stays flat. The record of a directory
 //! comes after those of everything in it.

@@ -244,8 +244,8 @@ pub(super) fn make_path(staged: &Path, root: &OwnedFd, path: &Path) -> Result<Ow
     Ok(handle)
 }
 
-/// Returns how many bytes are allocated to what comes from the tree `source` by these steps, and has
-/// no spare in `spares`.
+/// Returns how many bytes are allocated to what comes from the tree `source` by these steps, and
+/// has no spare in `spares`.
 fn arriving(source: &Path, record: &ListRecord, spares: &[PathBuf]) -> Result<u64, DiskError> {
     let ListRecord::Steps(directory, steps) = record else { return Ok(0) };
     let (from, mut blocks) = (descend(source, directory)?, 0_u64);

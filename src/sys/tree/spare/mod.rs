@@ -15,8 +15,8 @@
 //! 3. once the file is equal to the source's, and durable, it gets the name of a spare.
 //!
 //! A process that still has the file open would write into the next tree. So nothing is done with a
-//! file that a process holds ([`OpenFiles`](crate::sys::open_files::OpenFiles)). Nobody can open it
-//! later: only dvol reaches trash.
+//! file that a process holds ([`OpenFiles`](crate::sys::open_files::OpenFiles)). No process can
+//! open it later: only dvol reaches trash.
 //!
 //! ```text
 //! <folder>/<hash of the path>         the delta
