@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use dvol::sys::disk;
 
-use crate::random::seed;
 use support::LoopImage;
+use support::random::seed;
 use support::scene::{Run, prepare, remove, told};
 
 const RESET: &[&str] = &["reset", "--hard", "HEAD", "db"];

@@ -283,12 +283,13 @@ pub fn replace_paths(
     let [staged, list, first_pass] = ["staged", "list", "first"].map(|name| scratch.join(name));
     fault::point("tree.mkdir").at("create", &staged)?;
     mkdirat(CWD, &staged, Mode::RWXU).at("create", &staged)?;
-    let change = Retarget { source, tree, index: &NoIndex, staged: &staged, first_pass: &first_pass };
-    let staging = Staging { change: &change, staged: &staged, first_pass: None, only: Some(only) };
+    let (index, staged, first_pass) = (&NoIndex, &*staged, &*first_pass);
+    let change = Retarget { source, tree, index, staged, first_pass, spares: &[] };
+    let staging = Staging { change: &change, staged, first_pass: None, only: Some(only) };
     let Staged { stats, found } = staging.run(options)?;
-    write_list(&staged, &list, found)?;
-    exchange_entries(tree, &staged, &list, &options.refused_flags)?;
-    remove_tree(&staged)?;
+    write_list(staged, &list, found)?;
+    exchange_entries(tree, staged, &list, &options.refused_flags)?;
+    remove_tree(staged)?;
     disk::remove_file(&list)?;
     Ok(stats)
 }
@@ -325,6 +326,6 @@ pub fn copy_before(
     let mut stats =
         update_tree(source, target, options, &Update { except: Some(&listed), ..Update::default() })?;
     stats += &update_tree(staged, target, options, &Update { keep: Keep::All, ..Update::default() })?;
-    stats += &copy_old_files(source, left, target)?;
+    stats += &copy_old_files(source, left, target, &options.refused_flags)?;
     Ok(stats)
 }

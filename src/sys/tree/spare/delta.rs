@@ -26,6 +26,7 @@ use crate::sys::tree::copy::patch::{make_hole, read_at};
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::codec::{Decoder, put_bytes, put_number};
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
+use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::framed::{FramedReader, FramedWriter};
 
 const HOLE: u64 = 0;
@@ -100,7 +101,12 @@ impl Delta {
 
     /// Makes `file`, a copy of the other file, the file that the delta was taken of. `named` is its
     /// path, for errors.
-    pub(in crate::sys::tree) fn put(mut self, file: &OwnedFd, named: &Path) -> Result<(), DiskError> {
+    pub(in crate::sys::tree) fn put(
+        mut self,
+        file: &OwnedFd,
+        named: &Path,
+        refused: &RefusedFlags,
+    ) -> Result<(), DiskError> {
         fault::point("tree.patch").at("write", named)?;
         while let Some(record) = self.records.take()? {
             let mut from = Decoder(&record);
@@ -115,6 +121,6 @@ impl Delta {
             written.at("write", named)?;
         }
         ftruncate(file, self.size).at("write", named)?;
-        self.attributes.put(file, &mut Scratch::default()).at("set the attributes of", named)
+        self.attributes.put(file, &mut Scratch::default(), refused).at("set the attributes of", named)
     }
 }

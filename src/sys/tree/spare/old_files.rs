@@ -15,6 +15,7 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::copy::content::{CopiedFile, Ladder};
 use crate::sys::tree::copy::options::{CopyStats, Rung};
 use crate::sys::tree::entry::attributes::Scratch;
+use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Node, Stat, descend};
 use crate::sys::tree::exchange::apply::{open_writable, put};
 use crate::sys::tree::exchange::list::{ListReader, ListRecord};
@@ -48,6 +49,7 @@ pub(in crate::sys::tree) fn copy_old_files(
     source: &Path,
     left: &LeftTree,
     target: &Path,
+    refused: &RefusedFlags,
 ) -> Result<CopyStats, DiskError> {
     let mut stats = CopyStats::default();
     for place in deltas(&left.spares)? {
@@ -67,7 +69,7 @@ pub(in crate::sys::tree) fn copy_old_files(
         let ladder = Ladder::new(true, true);
         let CopiedFile { way, moved, size } =
             ladder.copy(&like, &file, &stat, &mut Vec::new(), &mut |_| true).at("copy", &full)?;
-        delta.put(&file, &full)?;
+        delta.put(&file, &full, refused)?;
         stats.files += 1;
         stats.bytes += size;
         if let Some(way) = way {
@@ -75,20 +77,20 @@ pub(in crate::sys::tree) fn copy_old_files(
         }
     }
     if stats.files > 0 {
-        restore_directories(left, target)?;
+        restore_directories(left, target, refused)?;
     }
     Ok(stats)
 }
 
 /// Sets the attributes of directories that had steps in them. In trash, these have other times
 /// since a file was taken out of them.
-fn restore_directories(left: &LeftTree, target: &Path) -> Result<(), DiskError> {
+fn restore_directories(left: &LeftTree, target: &Path, refused: &RefusedFlags) -> Result<(), DiskError> {
     let list = &left.list;
     let mut records = ListReader::open(list)?.ok_or(io::ErrorKind::InvalidData).at("read", list)?;
     let mut scratch = Scratch::default();
     while let Some(record) = records.take()? {
         if let ListRecord::Directory(place) = record {
-            put(target, &place.path, &place.before, &mut scratch)?;
+            put(target, &place.path, &place.before, &mut scratch, refused)?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ use crate::sys::tree::copy::patch::{make_hole, read_at};
 use crate::sys::tree::copy::queue::workers;
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
+use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Node, Stat, descend};
 use crate::sys::tree::exchange::list::{ListReader, ListRecord, Step};
 use crate::sys::{disk, fault};
@@ -46,7 +47,14 @@ pub fn prepare_spares(
         return Ok(made);
     }
     let Some(mut steps) = ListReader::open(&left.list)? else { return Ok(made) };
-    let mut preparing = Preparing { source, left, threads: workers(options.workers), goes_on, open: None };
+    let mut preparing = Preparing {
+        source,
+        left,
+        threads: workers(options.workers),
+        refused: &options.refused_flags,
+        goes_on,
+        open: None,
+    };
     while let Some(record) = steps.take()? {
         let ListRecord::Steps(directory, steps) = record else { continue };
         let is_file = |step: &&Step| {
@@ -71,6 +79,7 @@ struct Preparing<'a> {
     source: &'a Path,
     left: &'a LeftTree,
     threads: usize,
+    refused: &'a RefusedFlags,
     goes_on: &'a (dyn Fn() -> bool + Sync),
     /// What processes hold; looked up for the first file, before this process opens it.
     open: Option<Option<OpenFiles>>,
@@ -136,7 +145,7 @@ impl Preparing<'_> {
             CopyFailure::Source(error) => DiskError::new("read", &like_path, error),
             other => DiskError::new("write", &part, other),
         })?;
-        after.put(old, &mut scratch).at("set the attributes of", &part)?;
+        after.put(old, &mut scratch, self.refused).at("set the attributes of", &part)?;
         fault::point("tree.sync").at("sync", &part)?;
         rustix::fs::fsync(old).at("sync", &part)?;
         disk::rename(&part, &spare_of(&self.left.spares, path))?;
