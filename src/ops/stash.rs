@@ -176,7 +176,7 @@ pub fn stash_push(
         });
         let staged = draft.bring_in(layout::commit_tree(&volume, &id))?;
         let beside = Stashing(Capture::new(branch.clone(), id.clone(), (working_tree, staged), ()));
-        Restore::plan(draft, branch.clone(), (head.id.clone(), source.clone()), index, beside)
+        Restore::plan(rows, draft, branch.clone(), (head.id.clone(), source.clone()), index, beside)
     })?;
     let disruption = restore::run(pool, group, begun, Purpose::Swap)?.disruption;
     note_starts(pool, [&volume], &disruption);
@@ -256,7 +256,7 @@ pub fn stash_apply(
         let mut group = Group::new(pool);
         group.intend(session, summary, |rows, draft| {
             take(rows, draft)?;
-            Restore::plan(draft, branch, (kept.entry.commit.clone(), source.clone()), index, ())
+            Restore::plan(rows, draft, branch, (kept.entry.commit.clone(), source.clone()), index, ())
         })?;
         restore::run(pool, group, begun, Purpose::Discard)?.disruption
     } else {
