@@ -21,6 +21,8 @@ pub(super) enum What {
     Amend,
     Reset(u8),
     Restore(u8),
+    Stash,
+    StashPop,
     CheckoutNew(u8),
     Checkout {
         branch: u8,
@@ -75,6 +77,8 @@ impl Command {
             What::Amend => format!("commit --amend -m m{number} {name}"),
             What::Reset(back) => format!("reset --hard HEAD~{back} {name}"),
             What::Restore(back) => format!("restore -C {name} --source HEAD~{back} -- data"),
+            What::Stash => format!("stash push -m m{number} -C {name}"),
+            What::StashPop => format!("stash pop -C {name}"),
             What::CheckoutNew(to) => format!("checkout -b {} {name}", branch(to)),
             What::Checkout { branch: to, force } => {
                 format!("checkout {} {} {name}", forced(force, "-f", ""), branch(to))

@@ -26,8 +26,10 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
     let read = store.read(|rows| {
         for volume in rows.volumes()? {
             let name = &volume.name;
+            // A stash says on which branch it was made, too.
+            let words = |message: &str| message.rsplit(": ").next().unwrap_or_default().to_owned();
             let commits: BTreeMap<CommitId, String> =
-                rows.commits(name)?.into_iter().map(|commit| (commit.id, commit.message)).collect();
+                rows.commits(name)?.into_iter().map(|commit| (commit.id, words(&commit.message))).collect();
             let word = |id: &Option<CommitId>| match id {
                 Some(id) => commits.get(id).cloned().unwrap_or_else(|| format!("(no record of {id})")),
                 None => "-".to_owned(),
@@ -44,7 +46,7 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
                 .iter()
                 .map(|commit| {
                     let tree = content(&layout::commit_tree(name, &commit.id));
-                    format!(" commit {} of {} holds {tree}\n", commit.message, word(&commit.parent))
+                    format!(" commit {} of {} holds {tree}\n", words(&commit.message), word(&commit.parent))
                 })
                 .collect();
             lines.sort();

@@ -23,6 +23,8 @@ struct Volume {
     branch: String,
     heads: BTreeMap<String, Option<usize>>,
     tag: Option<usize>,
+    /// The number of each stash and its commit, the newest last.
+    stashes: Vec<(usize, usize)>,
     /// All that ever were; those that nothing holds are not there.
     commits: BTreeMap<usize, Commit>,
 }
@@ -72,6 +74,7 @@ impl Volume {
             branch: "master".to_owned(),
             heads: BTreeMap::from([("master".to_owned(), head)]),
             tag: None,
+            stashes: Vec::new(),
             commits: commits.into_iter().collect(),
         }
     }
@@ -88,6 +91,7 @@ impl Volume {
     fn held(&self, without: Option<&str>) -> BTreeSet<usize> {
         let heads = self.heads.iter().filter(|(name, _)| Some(name.as_str()) != without);
         let starts = heads.map(|(_, head)| *head).chain([self.tag]);
+        let starts = starts.chain(self.stashes.iter().map(|(_, commit)| Some(*commit)));
         starts.flat_map(|start| self.chain(start)).collect()
     }
 }
@@ -186,6 +190,30 @@ impl Pool {
                     return Err(Refused);
                 }
                 let old = self.trees.insert(place.clone(), wanted);
+                self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
+            }
+            What::Stash => {
+                let mut now = self.get(name)?;
+                let head = now.head()?;
+                let place = (name.to_owned(), now.branch.clone());
+                let tree = self.trees[&place];
+                if tree == now.commits[&head].tree {
+                    return Ok(());
+                }
+                now.commits.insert(number, Commit { parent: Some(head), tree });
+                now.stashes.push((now.stashes.last().map_or(0, |(last, _)| last + 1), number));
+                let old = self.trees.insert(place.clone(), now.commits[&head].tree);
+                self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
+            }
+            What::StashPop => {
+                let mut now = self.get(name)?;
+                let (_, commit) = now.stashes.pop().ok_or(Refused)?;
+                let Commit { parent, tree } = now.commits[&commit];
+                let place = (name.to_owned(), now.branch.clone());
+                if self.trees[&place] != parent.and_then(|base| now.commits[&base].tree) {
+                    return Err(Refused);
+                }
+                let old = self.trees.insert(place.clone(), tree);
                 self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
             }
             What::CheckoutNew(to) => self.new_branch(name, branch(to), true),
@@ -471,6 +499,9 @@ impl Pool {
                 .collect();
             lines.sort();
             text.push_str(&lines.concat());
+            for (number, commit) in &volume.stashes {
+                writeln!(text, " tag dvol-stash/{number:06} at {}", word(Some(*commit))).unwrap();
+            }
             if let Some(tag) = volume.tag {
                 writeln!(text, " tag t at {}", word(Some(tag))).unwrap();
             }

@@ -24,7 +24,7 @@ fn below(random: &mut Gen, end: u8) -> u8 {
 impl Arbitrary for Command {
     fn arbitrary(random: &mut Gen) -> Self {
         let (one, force) = (below(random, 3), bool::arbitrary(random));
-        let what = match below(random, 45) {
+        let what = match below(random, 49) {
             0..=3 => What::Init,
             4..=10 => What::Commit,
             11 => What::Amend,
@@ -45,7 +45,9 @@ impl Arbitrary for Command {
             37 => What::Switch,
             38 => What::Import,
             39 | 40 => What::Restore(one),
-            41 => What::Gc,
+            41 | 42 => What::Stash,
+            43 | 44 => What::StashPop,
+            45 => What::Gc,
             _ => What::Ensure,
         };
         let killed = match below(random, 4) {
