@@ -177,7 +177,7 @@ fn what_the_file_system_refuses_is_counted_and_told_once() {
     // The directory of the tree itself stays where it is, and its `j` cannot be taken away.
     journal(&image, &pool, &["dir"]);
     pool.write("db", "dir/file", "changed");
-    let said = run(&["reset", "--hard", "HEAD"]);
+    let said = run(&["reset", "--hard", "HEAD", "db"]);
     assert_eq!(said, refused("1 file") + "hint: undo this: dvol undo db\n");
     assert_eq!(attributes(&pool.file("db", "dir/file")), "A");
     assert_eq!(attributes(&pool.file("db", "dir")), "Aj");
