@@ -163,7 +163,7 @@ type Comparison<'c> = dyn FnMut(&mut dyn FnMut(DiffEntry) -> ControlFlow<()>) ->
 /// then. Returns false if the data of the commit or of its parent is gone.
 ///
 /// # Errors
-/// When the commit does not exist, or a tree cannot be read.
+/// When a tree cannot be read.
 pub fn diff_of_commit(
     pool: &Pool,
     (volume, id): (&VolumeName, &CommitId),
@@ -171,13 +171,16 @@ pub fn diff_of_commit(
     visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
 ) -> Result<bool, Error> {
     let tree_of = |id: &CommitId| match pool.commit_tree(volume, id) {
-        Err(Error::Forgotten { .. } | Error::Dropped { .. }) => Ok(None),
+        Err(Error::Forgotten { .. } | Error::Dropped { .. } | Error::UnknownRevision { .. }) => Ok(None),
         tree => tree.map(Some),
     };
     let mut has_data = true;
     repeat_until_told(pool, volume, visit, &mut |visit| {
-        let unknown = || Error::UnknownRevision { revision: id.to_string(), volume: volume.clone() };
-        let commit = pool.commit_record(volume, id)?.ok_or_else(unknown)?;
+        // Another process may have deleted it since the caller read the log.
+        let Some(commit) = pool.commit_record(volume, id)? else {
+            has_data = false;
+            return Ok(());
+        };
         let before = commit.parent.as_ref().map(tree_of).transpose()?;
         let (Some(new), None | Some(Some(_))) = (tree_of(id)?, &before) else {
             has_data = false;
