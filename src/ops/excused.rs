@@ -48,7 +48,8 @@ impl Excuses {
 }
 
 /// Marks what containers have changed in working trees since dvol started them: each of these
-/// volumes' working trees equalled its head before. The containers are ready by now.
+/// volumes' working trees equalled its head before. The containers are ready by now, as far as a
+/// check tells.
 pub(super) fn note_starts<'v>(
     pool: &Pool,
     volumes: impl IntoIterator<Item = &'v VolumeName>,
@@ -60,11 +61,11 @@ pub(super) fn note_starts<'v>(
     }
     for volume in volumes {
         // Without marks, `checkout` and `status` are only stricter.
-        let _ = note_start(pool, volume, disruption.ready_ms.is_some());
+        let _ = note_start(pool, volume);
     }
 }
 
-fn note_start(pool: &Pool, volume: &VolumeName, are_ready: bool) -> Result<(), Error> {
+fn note_start(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     let now = || {
         pool.store().read(|rows| {
             let last = rows.operations(volume, 1)?.first().map(|operation| operation.number);
@@ -78,7 +79,7 @@ fn note_start(pool: &Pool, volume: &VolumeName, are_ready: bool) -> Result<(), E
     if let Some(head) = head
         && now()? == before
     {
-        pool.mark_started((volume, &record.branch), &head, &paths, are_ready)?;
+        pool.mark_started((volume, &record.branch), &head, &paths)?;
     }
     Ok(())
 }
@@ -88,7 +89,7 @@ fn note_start(pool: &Pool, volume: &VolumeName, are_ready: bool) -> Result<(), E
 pub(super) fn note_stop(pool: &Pool, record: &VolumeRecord) {
     // Without marks, `checkout` and `status` are only stricter.
     if let Ok((Some(head), paths)) = differing(pool, record) {
-        let _ = pool.mark_started((&record.name, &record.branch), &head, &paths, true);
+        let _ = pool.mark_started((&record.name, &record.branch), &head, &paths);
     }
 }
 

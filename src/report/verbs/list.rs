@@ -44,7 +44,7 @@ fn containers(entry: &VolumeEntry) -> String {
         State::Paused => format!("{name} (paused)"),
         State::Stopped => format!("{name} (stopped)"),
     };
-    names.iter().zip(states).map(one).collect::<Vec<_>>().join(", ")
+    names.iter().zip(states).map(one).collect::<Vec<_>>().join(",")
 }
 
 impl Lines for Listing {

@@ -15,7 +15,6 @@ use super::copy::content::BUFFER_BYTES;
 use super::entry::handle::{Node, Stat, open_directory, open_root, refusal};
 use super::entry::names::{DirectoryReader, SortedNames};
 use super::index::{HASH_BYTES, mark};
-use super::times::FileTime;
 use crate::sys::error::{At as _, DiskError};
 
 /// How many bytes at the start of a file tell whether it is text.
@@ -178,17 +177,4 @@ pub fn mark_of(root: &Path, path: &Path) -> Result<[u8; MARK_HASH_BYTES], DiskEr
     let mut hash = [0; MARK_HASH_BYTES];
     hasher.finalize_xof().fill(&mut hash);
     Ok(hash)
-}
-
-/// Returns whether the entry at `path` beneath the tree `root` last changed before `until`; of an
-/// absent one, whether its directory did.
-///
-/// # Errors
-/// When an entry cannot be looked at.
-pub fn changed_by(root: &Path, path: &Path, until: FileTime) -> Result<bool, DiskError> {
-    let found = match TreeEntry::find(root, path)? {
-        Some(found) => Some(found),
-        None => TreeEntry::find(root, path.parent().unwrap_or(Path::new("")))?,
-    };
-    Ok(found.is_some_and(|found| FileTime::from(found.node.stat.changed) < until))
 }

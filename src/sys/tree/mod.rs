@@ -60,7 +60,7 @@ mod tests;
 pub use archive::error::{Compression, ExtractError};
 pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter, OpenTree};
-pub use browse::{MARK_HASH_BYTES, TreeEntry, changed_by, mark_of};
+pub use browse::{MARK_HASH_BYTES, TreeEntry, mark_of};
 pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;

@@ -80,6 +80,21 @@ fn a_file_that_is_written_after_the_start_counts() {
 }
 
 #[test]
+fn what_is_written_right_after_a_commit_counts_where_no_check_tells_readiness() {
+    let (pool, engine) = (Pool::with_volume(), FakeEngine::new());
+    let container = Container { volume: "db", status: Status::Running, auto_remove: false };
+    engine.set(&Containers::from([("plain".to_owned(), container)]));
+    let run = |words: &[&str]| Said::from(pool.command_with(&engine.socket(), words).output().unwrap());
+    pool.write("db", "table", "rows");
+    run(&["commit", "-m", "one"]).ok();
+    pool.write("db", "table", "inserted");
+    assert_eq!(run(&["status", "--short"]).ok(), "M table\n");
+    run(&["checkout", "-b", "new"]).ok();
+    run(&["checkout", "master"]).ok();
+    run(&["checkout", "new"]).fails(1, "uncommitted changes");
+}
+
+#[test]
 fn changes_from_before_a_start_stay_changes() {
     let scene = Scene::new();
     scene.ok(&["commit", "-m", "two"]);
