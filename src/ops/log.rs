@@ -311,7 +311,8 @@ fn tree_of(pool: &Pool, entry: &LogEntry, id: &CommitId) -> Result<Option<PathBu
         return Ok(Some(kept));
     }
     match pool.commit_tree(&entry.volume, id) {
-        Err(Error::Forgotten { .. }) => Ok(None),
+        // Another process may have deleted it since the log was read.
+        Err(Error::Forgotten { .. } | Error::Dropped { .. } | Error::UnknownRevision { .. }) => Ok(None),
         other => other.map(Some),
     }
 }
