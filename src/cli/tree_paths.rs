@@ -23,7 +23,7 @@ pub(super) fn read(
     };
     let selected = match volume {
         Some(volume) => Some(volume.clone()),
-        None => session.pool.store().read(|rows| rows.current_volume())?,
+        None => session.pool.meant()?.map(|(volume, _)| volume),
     };
     let revision = first.parse::<Revision>().ok();
     let in_selected = selected.as_ref().zip(revision).filter(|(of, revision)| names(session, of, revision));

@@ -41,8 +41,12 @@ impl Pool {
         if let Some(name) = name {
             return self.store.read(|rows| Ok(existing(&rows, name)?.name));
         }
-        let (volume, why) = self.meant()?.ok_or(Error::NoCurrentVolume)?;
-        let is_clear = why == Meant::Current && self.store.read(|rows| rows.volumes())?.len() == 1;
+        let candidates = (self.options.candidates)()?;
+        let (volume, why, is_clear) = self.store.read(|rows| {
+            let (volume, why) = meant(&rows, candidates)?.ok_or(Error::NoCurrentVolume)?;
+            let is_clear = why == Meant::Current && rows.volumes()?.len() == 1;
+            Ok::<_, Error>((volume, why, is_clear))
+        })?;
         if !is_clear && !self.has_told_volume.swap(true, Ordering::Relaxed) {
             self.tell(&Notice::Meant { volume: volume.clone(), why });
         }
@@ -56,26 +60,29 @@ impl Pool {
     /// [`Error::NoVolume`] if the one that is chosen does not exist; and when the metadata cannot
     /// be read.
     pub fn meant(&self) -> Result<Option<(VolumeName, Meant)>, Error> {
-        let VolumeCandidates { chosen, of_directory } = (self.options.candidates)()?;
-        self.store.read(|rows| {
-            for name in &chosen {
-                if let Some(found) = rows.volume(name)? {
-                    return Ok(Some((found.name, Meant::Chosen)));
-                }
-            }
-            if let Some(name) = chosen.into_iter().next() {
-                return Err(Error::NoVolume(name));
-            }
-            let mut found = Vec::new();
-            for name in &of_directory {
-                found.extend(rows.volume(name)?.map(|record| record.name));
-            }
-            if let [only] = found.as_slice() {
-                return Ok(Some((only.clone(), Meant::OfDirectory)));
-            }
-            Ok(rows.current_volume()?.map(|name| (name, Meant::Current)))
-        })
+        let candidates = (self.options.candidates)()?;
+        self.store.read(|rows| meant(&rows, candidates))
     }
+}
+
+fn meant(rows: &Rows<'_>, candidates: VolumeCandidates) -> Result<Option<(VolumeName, Meant)>, Error> {
+    let VolumeCandidates { chosen, of_directory } = candidates;
+    for name in &chosen {
+        if let Some(found) = rows.volume(name)? {
+            return Ok(Some((found.name, Meant::Chosen)));
+        }
+    }
+    if let Some(name) = chosen.into_iter().next() {
+        return Err(Error::NoVolume(name));
+    }
+    let mut found = Vec::new();
+    for name in &of_directory {
+        found.extend(rows.volume(name)?.map(|record| record.name));
+    }
+    if let [only] = found.as_slice() {
+        return Ok(Some((only.clone(), Meant::OfDirectory)));
+    }
+    Ok(rows.current_volume()?.map(|name| (name, Meant::Current)))
 }
 
 /// Returns the record of a volume that must exist.

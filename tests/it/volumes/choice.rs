@@ -54,6 +54,12 @@ fn the_surroundings_choose_the_volume_before_the_current_one() {
     assert_eq!(of("shop", Some("db"), &["status", "other"]), "other");
     assert_eq!(of("shop", Some("db"), &["status", "-C", "other"]), "other");
     assert_eq!(of("", Some("gone"), &["status", "other"]), "other");
+    for name in ["shop_db", "other"] {
+        fs::write(pool.file(name, "file"), name).unwrap();
+        pool.ok(["commit", "-m", "one", name]);
+    }
+    let (_, said) = status(&pool, "", Some("shop_db"), &["show", "HEAD:file"]);
+    assert_eq!(said, "shop_db");
 
     // Two volumes of a project: none is meant.
     pool.ok(["init", "shop_cache"]);
