@@ -25,7 +25,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerSummary, Volume};
 use bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptions, ListPluginsOptions, ListVolumesOptions,
     RestartContainerOptions, StartContainerOptions, StopContainerOptions,
@@ -105,6 +105,23 @@ impl Docker {
             return ContainerError::Denied { endpoint, reason };
         }
         ContainerError::Unreachable { endpoint, reason }
+    }
+
+    /// Lists the volumes that match `filters`.
+    fn volumes(
+        &self,
+        filters: HashMap<String, Vec<String>>,
+        limit: Duration,
+    ) -> Result<Vec<Volume>, ContainerError> {
+        let options = ListVolumesOptions { filters: Some(filters) };
+        let answer = self
+            .connection
+            .call(limit, move |client| async move { client.list_volumes(Some(options)).await });
+        let listed = answer.map_err(|error| match error {
+            CallError::Unreachable(reason) => self.unreachable(reason),
+            refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
+        })?;
+        Ok(listed.volumes.unwrap_or_default())
     }
 
     /// Lists all containers that match `filter`, running or not.
@@ -363,15 +380,8 @@ impl ContainerRuntime for Docker {
             summary::compose_volumes(&containers, &self.drivers).collect();
         // A project that is down has volumes and no containers.
         let filters = HashMap::from([("label".to_owned(), vec![label])]);
-        let options = ListVolumesOptions { filters: Some(filters) };
-        let made = self
-            .connection
-            .call(CALL_TIMEOUT, move |client| async move { client.list_volumes(Some(options)).await })
-            .map_err(|error| match error {
-                CallError::Unreachable(reason) => self.unreachable(reason),
-                refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
-            })?;
-        let ours = made.volumes.into_iter().flatten().filter(|volume| self.drivers.contains(&volume.driver));
+        let made = self.volumes(filters, CALL_TIMEOUT)?;
+        let ours = made.into_iter().filter(|volume| self.drivers.contains(&volume.driver));
         found.extend(ours.filter_map(|volume| {
             let label = |name: &str| volume.labels.get(&format!("{}{name}", summary::COMPOSE)).cloned();
             Some(ComposeVolume { project: label("project")?, key: label("volume"), volume: volume.name })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::models::ContainerInspectResponse;
-use bollard::query_parameters::{InspectContainerOptions, ListVolumesOptions};
+use bollard::query_parameters::InspectContainerOptions;
 
 use super::connection::CallError;
 use super::{CALL_TIMEOUT, Docker};
@@ -39,14 +39,7 @@ fn mounts_in(inspected: ContainerInspectResponse) -> Vec<HostMount> {
 
 pub(super) fn volume_directories(docker: &Docker) -> Result<BTreeMap<String, PathBuf>, ContainerError> {
     let filters = HashMap::from([("driver".to_owned(), docker.drivers.clone())]);
-    let options = ListVolumesOptions { filters: Some(filters) };
-    let answer = docker
-        .connection
-        .call(CALL_TIMEOUT, move |client| async move { client.list_volumes(Some(options)).await });
-    let listed = answer.map_err(|error| match error {
-        CallError::Unreachable(reason) => docker.unreachable(reason),
-        refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
-    })?;
-    let ours = listed.volumes.into_iter().flatten().filter(|volume| docker.drivers.contains(&volume.driver));
+    let listed = docker.volumes(filters, CALL_TIMEOUT)?;
+    let ours = listed.into_iter().filter(|volume| docker.drivers.contains(&volume.driver));
     Ok(ours.map(|volume| (volume.name, volume.mountpoint.into())).collect())
 }

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use bollard::query_parameters::ListVolumesOptions;
-
 use super::Docker;
-use super::connection::CallError;
 use crate::containers::ContainerError;
 use crate::model::VolumeName;
 
@@ -29,14 +26,7 @@ pub(super) fn other_volumes(
     if let Some(name) = name {
         filters.insert("name".to_owned(), vec![name.to_string()]);
     }
-    let options = ListVolumesOptions { filters: Some(filters) };
-    let answer =
-        docker.connection.call(LIMIT, move |client| async move { client.list_volumes(Some(options)).await });
-    let listed = answer.map_err(|error| match error {
-        CallError::Unreachable(reason) => docker.unreachable(reason),
-        refused => ContainerError::Engine { action: "list volumes", reason: refused.to_string() },
-    })?;
-    let volumes = listed.volumes.into_iter().flatten();
+    let volumes = docker.volumes(filters, LIMIT)?.into_iter();
     // The engine finds names that contain the one in the filter.
     let others = volumes.filter(|volume| {
         !docker.drivers.contains(&volume.driver) && name.is_none_or(|name| volume.name == name.as_str())
