@@ -1,10 +1,9 @@
 //! Prints logs with what each commit changed: as a table of counts, or as a patch.
 
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::output::Failure;
+use super::output::{Failure, write_each};
 use super::session::Session;
 use crate::ops::{self, DiffEntry, LogChanges, LogEntry};
 use crate::report::{DiffStat, LogStyle, LogView, LogWriter, diff_patch, log_json};
@@ -93,24 +92,16 @@ fn each(
 ) -> Result<bool, Failure> {
     let of_project = !entry.volumes.is_empty();
     let volumes = if of_project { &entry.volumes[..] } else { std::slice::from_ref(&entry.volume) };
-    let (mut failed, mut has_data) = (None, true);
+    let mut has_data = true;
     for volume in volumes {
         let of = (volume, &entry.id);
-        has_data &= ops::diff_of_commit(&session.pool, of, !changes.patch, &mut |mut one| {
+        let write = |mut one: DiffEntry| {
             if of_project && session.is_text() {
                 one.path = Path::new(volume.as_str()).join(&one.path);
             }
-            match visit(one) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failed.take() {
-            return Err(Failure::Output(error));
-        }
+            visit(one)
+        };
+        has_data &= write_each(write, |visit| ops::diff_of_commit(&session.pool, of, !changes.patch, visit))?;
     }
     Ok(has_data)
 }

@@ -1,6 +1,7 @@
 //! Prints to standard error, and says why a run failed.
 
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 
 use crate::model::plain_lines;
 use crate::report::{Door, label_style};
@@ -53,6 +54,26 @@ impl Failure {
 /// Opens standard output: its colours are for a terminal, and nothing else acts on one.
 pub(super) fn out() -> Door<impl io::Write> {
     Door::new(io::BufWriter::new(anstream::stdout().lock()))
+}
+
+/// Writes each thing that `visit_all` visits, and ends the visit when one cannot be written.
+/// Returns what the visit returns.
+pub(super) fn write_each<T, R, E>(
+    mut write: impl FnMut(T) -> io::Result<()>,
+    visit_all: impl FnOnce(&mut dyn FnMut(T) -> ControlFlow<()>) -> Result<R, E>,
+) -> Result<R, Failure>
+where
+    Failure: From<E>,
+{
+    let mut failed = None;
+    let done = visit_all(&mut |one| match write(one) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(done), |error| Err(Failure::Output(error)))
 }
 
 /// Prints `label: text` to standard error, with the label in colour on a terminal.

@@ -41,7 +41,7 @@ pub struct ListedEntry {
 
 /// An entry of a commit, held open: another process may delete the commit meanwhile.
 pub struct OpenedEntry {
-    /// What it is.
+    /// Its path, type and attributes.
     pub listed: ListedEntry,
     found: TreeEntry,
 }

@@ -45,7 +45,7 @@ pub struct StashEntry {
     pub commit: CommitId,
     /// The head from which it was made.
     pub base: Option<CommitId>,
-    /// What it is called.
+    /// Its message.
     pub message: String,
     /// When it was made.
     #[serde(serialize_with = "rfc3339")]

@@ -5,8 +5,9 @@
 //! `/proc` tells it where this process sees all others: in the first PID namespace, as a user whom
 //! no process hides from. Elsewhere nothing is known, and a file must count as held.
 //!
-//! It does not show a file that only waits in a socket to be received, nor one that a thread with a
-//! table of its own has opened, nor the files of the kernel's own devices.
+//! Three kinds of open files are not seen: one that waits in a socket to be received, one that a
+//! thread has open in a table of its own, and one beneath a device of the kernel, such as a loop
+//! device.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};

@@ -1,11 +1,9 @@
 //! `dvol diff`
 
-use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, write_each};
 use crate::cli::project::ProjectArg;
 use crate::cli::session::Session;
 use crate::cli::{Outcome, errors, operands};
@@ -79,13 +77,12 @@ fn show(session: &Session, args: &DiffArgs) -> Result<bool, Failure> {
     let mut differs = false;
     session.paged(&mut |out| {
         let mut stat = DiffStat::default();
-        let mut failed = None;
-        let mut visit = |mut entry: DiffEntry| {
+        let write = |mut entry: DiffEntry| {
             differs = true;
             if is_text && project.is_some() {
                 entry.path = Path::new(entry.volume.as_str()).join(&entry.path);
             }
-            let written: io::Result<()> = match (is_text, args.name_status, args.stat) {
+            match (is_text, args.name_status, args.stat) {
                 (false, ..) => diff_json(out, &entry),
                 (true, true, _) => diff_name_status(out, &entry),
                 (true, ..) if args.name_only => diff_name(out, &entry),
@@ -94,20 +91,13 @@ fn show(session: &Session, args: &DiffArgs) -> Result<bool, Failure> {
                     Ok(())
                 }
                 (true, false, false) => diff_patch(out, &entry),
-            };
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
             }
         };
-        match &project {
-            Some(project) => ops::diff_project(&session.pool, project, &request, &mut visit)?,
-            None => ops::diff(&session.pool, &request, &mut visit)?,
-        }
-        failed.map_or(Ok(()), Err).and_then(|()| stat.write(out)).map_err(Failure::Output)
+        write_each(write, |visit| match &project {
+            Some(project) => ops::diff_project(&session.pool, project, &request, visit),
+            None => ops::diff(&session.pool, &request, visit),
+        })?;
+        stat.write(out).map_err(Failure::Output)
     })?;
     Ok(differs)
 }

@@ -1,10 +1,9 @@
 //! `dvol ls-tree`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::output::Failure;
+use crate::cli::output::write_each;
 use crate::cli::session::Session;
 use crate::cli::{Outcome, tree_paths};
 use crate::ops::{self, ListedEntry, TreePath};
@@ -48,22 +47,12 @@ pub(in crate::cli) fn run(session: &Session, args: &LsTreeArgs) -> Outcome {
     let opened = ops::open_entry(&session.pool, &wanted)?;
     let is_text = session.is_text();
     session.paged(&mut |out| {
-        let mut failed = None;
-        opened.list(args.recursive, &mut |entry: ListedEntry| {
-            let written = match (is_text, args.name_only) {
-                (false, _) => list_json(out, &entry),
-                (true, true) => list_name(out, &entry),
-                (true, false) => list_entry(out, &entry, args.long),
-            };
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        failed.map_or(Ok(()), |error| Err(Failure::Output(error)))
+        let write = |entry: ListedEntry| match (is_text, args.name_only) {
+            (false, _) => list_json(out, &entry),
+            (true, true) => list_name(out, &entry),
+            (true, false) => list_entry(out, &entry, args.long),
+        };
+        write_each(write, |visit| opened.list(args.recursive, visit))
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,16 +1,15 @@
 //! `dvol show`
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use super::log::Look;
 use crate::cli::log_changes::{self, Changes};
-use crate::cli::output::Failure;
+use crate::cli::output::{Failure, write_each};
 use crate::cli::session::Session;
 use crate::cli::{Outcome, operands, tree_paths};
 use crate::model::Revision;
-use crate::ops::{self, LogRequest, LogStart, OpenedEntry};
+use crate::ops::{self, ListedEntry, LogRequest, LogStart, OpenedEntry};
 use crate::report::{LogView, list_json, list_name};
 use crate::sys::tree::EntryKind;
 
@@ -88,25 +87,16 @@ fn list(session: &Session, word: &str, opened: &OpenedEntry) -> Result<(), Failu
         if session.is_text() {
             writeln!(out, "tree {word}\n").map_err(Failure::Output)?;
         }
-        let mut failed = None;
-        opened.list(false, &mut |mut entry| {
-            let written = if session.is_text() {
-                // The names alone, as in git.
-                if let Some(name) = entry.path.file_name() {
-                    entry.path = name.into();
-                }
-                list_name(out, &entry)
-            } else {
-                list_json(out, &entry)
-            };
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+        let write = |mut entry: ListedEntry| {
+            if !session.is_text() {
+                return list_json(out, &entry);
             }
-        })?;
-        failed.map_or(Ok(()), |error| Err(Failure::Output(error)))
+            // The names alone, as in git.
+            if let Some(name) = entry.path.file_name() {
+                entry.path = name.into();
+            }
+            list_name(out, &entry)
+        };
+        write_each(write, |visit| opened.list(false, visit))
     })
 }

@@ -1,11 +1,10 @@
 //! `dvol stash`
 
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use crate::cli::author;
 use crate::cli::git::Git;
-use crate::cli::output::{Failure, say};
+use crate::cli::output::{Failure, say, write_each};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, output};
@@ -131,26 +130,18 @@ fn end(session: &Session, done: &Stashed) -> Outcome {
 fn show(session: &Session, number: usize, patch: bool) -> Outcome {
     let stash = ops::stash(&session.pool, session.volume(None)?.as_ref(), number)?;
     session.paged(&mut |out| {
-        let (mut stat, mut failed) = (DiffStat::default(), None);
+        let mut stat = DiffStat::default();
         let of = (&stash.volume, &stash.commit);
-        ops::diff_of_commit(&session.pool, of, false, &mut |entry| {
-            let written = match (session.is_text(), patch) {
-                (false, _) => diff_json(out, &entry),
-                (true, true) => diff_patch(out, &entry),
-                (true, false) => {
-                    stat.add(&entry);
-                    Ok(())
-                }
-            };
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+        let write = |entry| match (session.is_text(), patch) {
+            (false, _) => diff_json(out, &entry),
+            (true, true) => diff_patch(out, &entry),
+            (true, false) => {
+                stat.add(&entry);
+                Ok(())
             }
-        })?;
-        failed.map_or(Ok(()), Err).and_then(|()| stat.write(out)).map_err(Failure::Output)
+        };
+        write_each(write, |visit| ops::diff_of_commit(&session.pool, of, false, visit))?;
+        stat.write(out).map_err(Failure::Output)
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,7 +23,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags};
 use tempfile::TempDir;
 
-use super::copy::content::Ladder;
+use super::copy::content::{Ladder, next_data};
 use super::copy::tree::copy_with;
 use super::exchange::list::{ListReader, ListRecord, ListWriter};
 use super::*;
@@ -84,6 +84,22 @@ impl Pair {
     fn changes(&self) -> Vec<(String, ChangeKind)> {
         changes(&self.src, &self.dst)
     }
+}
+
+/// Lists the extents of data of a file, as the file system tells them.
+fn extents(path: &Path) -> Vec<(u64, u64)> {
+    let file: std::os::fd::OwnedFd = fs::File::open(path).unwrap().into();
+    let size = fs::metadata(path).unwrap().size();
+    let mut found: Vec<(u64, u64)> = Vec::new();
+    let mut offset = 0;
+    while let Some((start, end)) = next_data(&file, offset, size).unwrap() {
+        match found.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            _ => found.push((start, end)),
+        }
+        offset = end;
+    }
+    found
 }
 
 fn changes(old: &Path, new: &Path) -> Vec<(String, ChangeKind)> {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::*;
-use crate::sys::tree::copy::content::{CopiedFile, CopyFailure, next_data};
+use crate::sys::tree::copy::content::{CopiedFile, CopyFailure};
 use crate::sys::tree::copy::patch::patch_copy;
 use crate::sys::tree::entry::handle::Stat;
 
@@ -58,25 +58,9 @@ impl Drafted {
         copied
     }
 
-    /// Lists the extents of data, as the file system tells them.
-    fn extents(path: &Path) -> Vec<(u64, u64)> {
-        let file: OwnedFd = File::open(path).unwrap().into();
-        let size = fs::metadata(path).unwrap().size();
-        let mut found: Vec<(u64, u64)> = Vec::new();
-        let mut offset = 0;
-        while let Some((start, end)) = next_data(&file, offset, size).unwrap() {
-            match found.last_mut() {
-                Some(last) if last.1 == start => last.1 = end,
-                _ => found.push((start, end)),
-            }
-            offset = end;
-        }
-        found
-    }
-
     fn assert_same(&self) {
         assert!(fs::read(&self.from).unwrap() == fs::read(&self.to).unwrap(), "the bytes differ");
-        assert_eq!(Drafted::extents(&self.from), Drafted::extents(&self.to));
+        assert_eq!(extents(&self.from), extents(&self.to));
     }
 }
 

@@ -10,7 +10,6 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use super::exchange::Known;
 use super::*;
-use crate::sys::tree::copy::content::next_data;
 
 /// More than two ranges, and an end inside a block.
 const SIZE: usize = 40_000_003;
@@ -75,22 +74,6 @@ impl Loop {
     fn was_spared(stats: &CopyStats) -> bool {
         stats.by_way[CopyWay::Patched].files == 1
     }
-}
-
-/// Lists the extents of data of a file.
-fn extents(path: &Path) -> Vec<(u64, u64)> {
-    let file: std::os::fd::OwnedFd = File::open(path).unwrap().into();
-    let size = fs::metadata(path).unwrap().size();
-    let mut found: Vec<(u64, u64)> = Vec::new();
-    let mut offset = 0;
-    while let Some((start, end)) = next_data(&file, offset, size).unwrap() {
-        match found.last_mut() {
-            Some(last) if last.1 == start => last.1 = end,
-            _ => found.push((start, end)),
-        }
-        offset = end;
-    }
-    found
 }
 
 /// Goes through two exchanges: what left in the first serves the second, and both can be undone.
