@@ -23,7 +23,7 @@ use super::write::ArchiveStats;
 use crate::sys::tree::entry::attributes::{is_label, magic_child};
 
 /// What an entry gets beside its name and its content.
-pub(super) struct EntryAttributes {
+pub(super) struct ItemAttributes {
     uid: u32,
     gid: u32,
     mode: Mode,
@@ -46,7 +46,7 @@ pub(super) enum NewEntry<'a> {
     Special(&'a OwnedFd, &'a CStr),
 }
 
-impl EntryAttributes {
+impl ItemAttributes {
     /// Takes them from `item`, whose attributes are moved out of it.
     pub(super) fn of(item: &mut Item) -> io::Result<Self> {
         let extension = &mut item.extension;
@@ -60,7 +60,7 @@ impl EntryAttributes {
             extended.retain(|(name, _)| !is_access_list(name));
         }
         let last_access = extension.atime.unwrap_or(item.mtime);
-        Ok(EntryAttributes {
+        Ok(ItemAttributes {
             uid: item.uid,
             gid: item.gid,
             mode: Mode::from_raw_mode(item.mode),
@@ -73,7 +73,7 @@ impl EntryAttributes {
     }
 
     /// Returns whether `other` has each extended attribute that these have.
-    pub(super) fn are_named_by(&self, other: &EntryAttributes) -> bool {
+    pub(super) fn are_named_by(&self, other: &ItemAttributes) -> bool {
         let has = |name| other.names().any(|there| there == name);
         self.names().all(has)
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
 use rustix::io::Errno;
 
-use super::attributes::{EntryAttributes, NewEntry};
+use super::attributes::{ItemAttributes, NewEntry};
 use super::entries::{Entries, Item, ItemKind};
 use super::error::ExtractError;
 use super::file_writer::FileWriter;
@@ -30,7 +30,7 @@ const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub(super) struct NewTree<'c> {
     places: Places,
     /// Directories get their attributes last: what is made in them would change their times.
-    directories: BTreeMap<Vec<CString>, EntryAttributes>,
+    directories: BTreeMap<Vec<CString>, ItemAttributes>,
     /// How the archive spells directories of which GNU tar sets the attributes after all others:
     /// those with symlinks that it makes last, and the root.
     spelled: BTreeMap<Vec<CString>, Vec<u8>>,
@@ -80,7 +80,7 @@ impl<'c> NewTree<'c> {
         for name in std::mem::take(&mut item.extension.foreign) {
             self.stats.leave_out(&name, &item.name);
         }
-        let attributes = EntryAttributes::of(item)?;
+        let attributes = ItemAttributes::of(item)?;
         match item.kind {
             ItemKind::Directory => self.directory(parts, &item.name, attributes),
             ItemKind::Regular => self.file(&parts, item, &attributes.of_file(), content),
@@ -100,7 +100,7 @@ impl<'c> NewTree<'c> {
         &mut self,
         parts: Vec<CString>,
         name: &[u8],
-        mut attributes: EntryAttributes,
+        mut attributes: ItemAttributes,
     ) -> io::Result<()> {
         let spelled = without_outer_slashes(name);
         if self.spelled.get(&parts).is_some_and(|earlier| earlier != spelled) {
@@ -131,7 +131,7 @@ impl<'c> NewTree<'c> {
         &mut self,
         parts: &[CString],
         item: &Item,
-        attributes: &EntryAttributes,
+        attributes: &ItemAttributes,
         content: &mut Entries<'_>,
     ) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -150,7 +150,7 @@ impl<'c> NewTree<'c> {
         attributes.apply(NewEntry::Open(&file), &item.name, &mut self.stats)
     }
 
-    fn symlink(&mut self, parts: &[CString], item: &Item, attributes: &EntryAttributes) -> io::Result<()> {
+    fn symlink(&mut self, parts: &[CString], item: &Item, attributes: &ItemAttributes) -> io::Result<()> {
         let target = item.link.as_slice();
         let (name, above) = parts.split_last().expect("it is not the root");
         let directory = self.places.directory(above)?;
@@ -179,7 +179,7 @@ impl<'c> NewTree<'c> {
         item: &Item,
         kind: FileType,
         device: Dev,
-        attributes: &EntryAttributes,
+        attributes: &ItemAttributes,
     ) -> io::Result<()> {
         self.replace(parts, &mut |directory, name| mknodat(directory, name, kind, PRIVATE, device))?;
         let (name, above) = parts.split_last().expect("it is not the root");

@@ -27,9 +27,9 @@ use crate::sys::obstacle::Obstacle;
 use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::queue::{Queue, workers};
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_directory, open_root, refusal};
 use crate::sys::tree::entry::names::{DirectoryReader, NameList, SortedNames};
+use crate::sys::tree::entry::values::EntryAttributes;
 use crate::sys::tree::exchange::list::{ListRecord, ListedDirectory, Step};
 use crate::sys::tree::index::{DirectoryIndex, HASH_BYTES, Index, NoIndex, Verdict, can_be_known, hash};
 use crate::sys::tree::times::Bounds;
@@ -407,9 +407,9 @@ impl IndexDiff<'_> {
         &self,
         pair: &DirectoryPair,
         scratch: &mut Scratch,
-    ) -> Result<(DirectoryAttributes, DirectoryAttributes), DiskError> {
+    ) -> Result<(EntryAttributes, EntryAttributes), DiskError> {
         let mut of = |side: usize| {
-            DirectoryAttributes::of(pair.handles[side].as_fd(), &pair.stats[side], scratch)
+            EntryAttributes::of(pair.handles[side].as_fd(), &pair.stats[side], scratch)
                 .at("read the attributes of", &self.roots[side].join(&pair.path))
         };
         Ok((of(0)?, of(1)?))

@@ -35,7 +35,7 @@ const KEPT: [(IFlags, char); 12] = [
 
 /// The flags of an entry that a copy gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::sys::tree) struct Flags(IFlags);
+pub struct Flags(IFlags);
 
 /// Counts entries that did not get all their flags, and collects these flags. Threads share it.
 #[derive(Debug, Default)]
@@ -47,19 +47,26 @@ pub struct RefusedFlags {
 impl Flags {
     /// Reads the flags of an open file or directory; none where the file system has none.
     pub(in crate::sys::tree) fn of(handle: impl AsFd) -> Flags {
-        ioctl_getflags(handle).map_or(Flags(IFlags::empty()), Flags::from_all)
+        ioctl_getflags(handle).map_or(Flags::none(), Flags::from_all)
     }
 
     fn from_all(all: IFlags) -> Flags {
         Flags(all & kept())
     }
 
-    pub(in crate::sys::tree) fn bits(self) -> u32 {
+    /// Returns the bits of `ioctl_iflags(2)`.
+    pub fn bits(self) -> u32 {
         self.0.bits()
     }
 
-    pub(in crate::sys::tree) fn from_bits(bits: u32) -> Flags {
+    /// Takes those of the bits of `ioctl_iflags(2)` that a copy gets.
+    pub fn from_bits(bits: u32) -> Flags {
         Flags::from_all(IFlags::from_bits_retain(bits))
+    }
+
+    /// Returns none.
+    pub fn none() -> Flags {
+        Flags(IFlags::empty())
     }
 
     /// Returns whether two entries of one kind differ in a flag that only a user sets.

@@ -5,15 +5,15 @@
 //! | `handle` | opens an entry beneath its directory; asks the kernel about it |
 //! | `names` | reads directories in pieces; keeps lists of names |
 //! | `attributes` | sets owner, mode, extended attributes and times on a copy |
-//! | `directory_attributes` | keeps the attributes of a directory or a file as a value |
+//! | `values` | keeps the attributes of an entry as a value |
 //! | `flags` | keeps the attributes that chattr(1) sets |
 //! | `codec` | encodes numbers and byte strings for a file |
 //! | `framed` | writes and reads files of records that are whole or count as absent |
 
 pub(super) mod attributes;
 pub(super) mod codec;
-pub(super) mod directory_attributes;
 pub(super) mod flags;
 pub(super) mod framed;
 pub(super) mod handle;
 pub(super) mod names;
+pub(super) mod values;

@@ -23,9 +23,9 @@ use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 use crate::sys::tree::beside;
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Stat, descend, open_root, refusal};
+use crate::sys::tree::entry::values::EntryAttributes;
 
 /// The state of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +209,7 @@ pub(in crate::sys::tree) fn open_writable(root: &Path, path: &Path) -> Result<Ow
 pub(in crate::sys::tree) fn put(
     root: &Path,
     path: &Path,
-    attributes: &DirectoryAttributes,
+    attributes: &EntryAttributes,
     scratch: &mut Scratch,
     refused: &RefusedFlags,
 ) -> Result<(), DiskError> {

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::entry::codec::{Decoder, put_bytes, put_number};
-use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::framed::{FramedReader, FramedWriter};
+use crate::sys::tree::entry::values::EntryAttributes;
 
 /// An entry that exchanges places with its counterpart, or moves where there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub(in crate::sys::tree) struct ListedDirectory {
     /// Path relative to the root.
     pub(in crate::sys::tree) path: PathBuf,
     /// The attributes before.
-    pub(in crate::sys::tree) before: DirectoryAttributes,
+    pub(in crate::sys::tree) before: EntryAttributes,
     /// The attributes afterwards, if they differ.
-    pub(in crate::sys::tree) after: Option<DirectoryAttributes>,
+    pub(in crate::sys::tree) after: Option<EntryAttributes>,
     /// The number of entries afterwards.
     pub(in crate::sys::tree) entries: u64,
 }
@@ -96,8 +96,8 @@ impl ListRecord {
         let path = PathBuf::from(OsStr::from_bytes(from.bytes()?));
         let number = from.number()?;
         if kind > 0 {
-            let before = DirectoryAttributes::read(&mut from)?;
-            let after = (kind > 1).then(|| DirectoryAttributes::read(&mut from)).transpose()?;
+            let before = EntryAttributes::read(&mut from)?;
+            let after = (kind > 1).then(|| EntryAttributes::read(&mut from)).transpose()?;
             return Ok(ListRecord::Directory(ListedDirectory { path, before, after, entries: number }));
         }
         let step = |_| {

@@ -25,9 +25,9 @@ use crate::sys::tree::copy::content::{BUFFER_BYTES, next_data, write_at};
 use crate::sys::tree::copy::patch::{make_hole, read_at};
 use crate::sys::tree::entry::attributes::Scratch;
 use crate::sys::tree::entry::codec::{Decoder, put_bytes, put_number};
-use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::framed::{FramedReader, FramedWriter};
+use crate::sys::tree::entry::values::EntryAttributes;
 
 const HOLE: u64 = 0;
 const DATA: u64 = 1;
@@ -37,7 +37,7 @@ pub(in crate::sys::tree) struct Delta {
     /// Path of the file, relative to the root of its tree.
     pub(in crate::sys::tree) path: PathBuf,
     size: u64,
-    attributes: DirectoryAttributes,
+    attributes: EntryAttributes,
     records: FramedReader,
 }
 
@@ -46,7 +46,7 @@ pub(in crate::sys::tree) struct Delta {
 pub(in crate::sys::tree) fn write_delta(
     place: &Path,
     (path, file): (&Path, &OwnedFd),
-    (size, attributes): (u64, &DirectoryAttributes),
+    (size, attributes): (u64, &EntryAttributes),
     ranges: &[Range<u64>],
 ) -> Result<File, DiskError> {
     let mut out = FramedWriter::new(place)?;
@@ -93,7 +93,7 @@ impl Delta {
         let mut from = Decoder(&first);
         let mut header = || {
             let path = PathBuf::from(OsStr::from_bytes(from.bytes()?));
-            Ok::<_, io::Error>((path, from.number()?, DirectoryAttributes::read(&mut from)?))
+            Ok::<_, io::Error>((path, from.number()?, EntryAttributes::read(&mut from)?))
         };
         let (path, size, attributes) = header().at("read", place)?;
         Ok(Delta { path, size, attributes, records })

@@ -19,9 +19,9 @@ use crate::sys::tree::copy::options::CopyOptions;
 use crate::sys::tree::copy::patch::{make_hole, read_at};
 use crate::sys::tree::copy::queue::workers;
 use crate::sys::tree::entry::attributes::Scratch;
-use crate::sys::tree::entry::directory_attributes::DirectoryAttributes;
 use crate::sys::tree::entry::flags::RefusedFlags;
 use crate::sys::tree::entry::handle::{Node, Stat, descend};
+use crate::sys::tree::entry::values::EntryAttributes;
 use crate::sys::tree::exchange::list::{ListReader, ListRecord, Step};
 use crate::sys::{disk, fault};
 
@@ -118,7 +118,7 @@ impl Preparing<'_> {
         };
         let mut scratch = Scratch::default();
         let mut attributes = |file: &OwnedFd, stat: &Stat, path: &Path| {
-            DirectoryAttributes::of(file.as_fd(), stat, &mut scratch).at("read the attributes of", path)
+            EntryAttributes::of(file.as_fd(), stat, &mut scratch).at("read the attributes of", path)
         };
         let (before, after) =
             (attributes(old, old_stat, &old_path)?, attributes(like, like_stat, &like_path)?);
