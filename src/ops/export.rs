@@ -86,7 +86,7 @@ pub fn export(
     };
     let text = serde_json::to_string_pretty(&manifest).expect("a manifest has string keys only");
     let (cancel, archive) = (pool.interrupted(), std::path::Path::new("the archive"));
-    let mut writer = ArchiveWriter::new(out, &cancel);
+    let mut writer = ArchiveWriter::new(out, cancel);
     let seconds = u64::try_from(commit.date.micros / 1_000_000).unwrap_or(0);
     writer.text(MANIFEST, seconds, &format!("{text}\n")).at("write", archive)?;
     writer.tree(tree, TREE)?;

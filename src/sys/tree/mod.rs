@@ -28,6 +28,7 @@
 //! | `exchange` | makes a tree equal to another by exchanging the entries that differ |
 //! | `spare` | makes large files that left a tree serve for the next exchange |
 //! | `compare` | finds what differs between two trees |
+//! | `source` | gives the entries of a tree one after the other |
 //! | `archive` | writes a tree as a tar archive and reads it back |
 //! | `index` | recognizes entries that nothing has touched, without reading them |
 //! | `times` | times of files, and from when on they prove anything |
@@ -50,6 +51,7 @@ mod index;
 mod mapped_stores;
 mod measure;
 mod remove;
+mod source;
 mod spare;
 mod sums;
 mod times;
@@ -59,7 +61,7 @@ mod tests;
 
 pub use archive::error::{Compression, ExtractError};
 pub use archive::extract::ArchiveReader;
-pub use archive::write::{ArchiveStats, ArchiveWriter, OpenTree};
+pub use archive::write::{ArchiveStats, ArchiveWriter};
 pub use browse::{MARK_HASH_BYTES, TreeEntry, mark_of};
 pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
@@ -85,6 +87,9 @@ pub use measure::{
     Usage, free_space, measure_tree, measure_unshared, sync_filesystem, total_space, used_space,
 };
 pub use remove::{LeftBehind, remove_tree, remove_what_goes};
+pub use source::entry::{InodeNames, SourceEntry, SourceKind};
+pub use source::file::{FileReader, SourceFile};
+pub use source::walk::{OpenTree, TreeSource};
 pub use spare::LeftTree;
 pub use spare::prepare::prepare_spares;
 pub use sums::{EntrySums, Sum, sum_tree};

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use dvol::sys::tree::{ArchiveWriter, OpenTree};
@@ -17,8 +18,8 @@ use super::tree_state::{differences, root_of, take_down};
 const NEVER: (i64, i64) = (i64::MAX, 0);
 
 fn export(tree: &Path) -> Vec<u8> {
-    let (mut archive, cancel) = (Vec::new(), AtomicBool::new(false));
-    let mut writer = ArchiveWriter::new(&mut archive, &cancel);
+    let (mut archive, cancel) = (Vec::new(), Arc::new(AtomicBool::new(false)));
+    let mut writer = ArchiveWriter::new(&mut archive, cancel);
     writer.tree(OpenTree::open(tree).unwrap(), ".").unwrap();
     writer.finish().unwrap();
     archive

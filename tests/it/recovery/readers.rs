@@ -20,7 +20,7 @@ fn an_export_reads_again_when_its_commit_moves_before_it_is_opened() {
     let trace = pool.dir().join("trace");
     let output = pool.command(["export", "db", "-"]).env("DVOL_FAULT_TRACE", &trace).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let point = steps(&trace).iter().position(|name| name.contains("archive.open")).unwrap() + 1;
+    let point = steps(&trace).iter().position(|name| name.contains("source.open")).unwrap() + 1;
     // It stands still where it knows the place of the commit.
     let mut command = pool.command(["export", "db", "-"]);
     command.env("DVOL_FAULT", format!("{point}:stop")).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,27 +1,25 @@
 //! Writes a tree as a tar archive.
 
-use std::collections::HashMap;
-use std::ffi::CStr;
 use std::io::{self, Write};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{FileType, readlinkat};
-use rustix::io::{Errno, pread};
+use rustix::fs::Dev;
 use tar::EntryType;
 
 use super::access_list::{self, to_text};
+use super::entries::read_full;
 use super::header::BLOCK;
 use super::pax::{ACCESS_LIST, DEFAULT_LIST, Records, XATTR};
 use super::write_header::{EntryHeader, pad, write_entry, write_text};
 use crate::sys::error::{At as _, DiskError};
-use crate::sys::fault;
-use crate::sys::tree::copy::content::next_data;
-use crate::sys::tree::entry::attributes::{self, XattrHolder};
-use crate::sys::tree::entry::handle::{Node, Stat, mounted, open_root, refusal};
-use crate::sys::tree::entry::names::{DirectoryReader, SortedNames};
+use crate::sys::tree::entry::values::EntryAttributes;
+use crate::sys::tree::source::entry::{SourceEntry, SourceKind};
+use crate::sys::tree::source::file::SourceFile;
+use crate::sys::tree::source::walk::{OpenTree, TreeSource};
 
 const BUFFER: usize = 256 * 1024;
 
@@ -54,56 +52,19 @@ impl ArchiveStats {
     }
 }
 
-/// A tree that is open for reading: it can be read to its end although an operation moves it.
-pub struct OpenTree {
-    root: PathBuf,
-    handle: OwnedFd,
-}
-
-impl OpenTree {
-    /// Opens the tree at the directory `root`.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open(root: &Path) -> Result<Self, DiskError> {
-        fault::point("archive.open").at("open", root)?;
-        Ok(OpenTree { root: root.to_owned(), handle: open_root(root)? })
-    }
-}
-
 /// Writes one archive: one tree, and what the caller puts before it.
 pub struct ArchiveWriter<'w> {
     out: &'w mut dyn Write,
-    cancel: &'w AtomicBool,
+    cancel: Arc<AtomicBool>,
     stats: ArchiveStats,
-    /// The first name of each inode that has several.
-    linked: HashMap<(u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
-    names: Vec<u8>,
-    value: Vec<u8>,
-}
-
-/// A directory whose entries are being written.
-struct Level {
-    stat: Stat,
-    names: SortedNames,
-    /// Length of the archive's path of the directory, with its slash.
-    length: usize,
 }
 
 impl<'w> ArchiveWriter<'w> {
     /// Starts an archive on `out`. If `cancel` becomes true, it ends soon with an error of kind
     /// `Interrupted`.
-    pub fn new(out: &'w mut dyn Write, cancel: &'w AtomicBool) -> Self {
-        ArchiveWriter {
-            out,
-            cancel,
-            stats: ArchiveStats::default(),
-            linked: HashMap::new(),
-            buffer: vec![0; BUFFER],
-            names: Vec::new(),
-            value: Vec::new(),
-        }
+    pub fn new(out: &'w mut dyn Write, cancel: Arc<AtomicBool>) -> Self {
+        ArchiveWriter { out, cancel, stats: ArchiveStats::default(), buffer: vec![0; BUFFER] }
     }
 
     /// Adds a file of the caller's own.
@@ -122,49 +83,10 @@ impl<'w> ArchiveWriter<'w> {
     /// Whatever cannot be read, with its path, and what cannot be written, with that of the
     /// archive.
     pub fn tree(&mut self, tree: OpenTree, name: &str) -> Result<(), DiskError> {
-        let archive = Path::new("the archive");
-        let OpenTree { root, handle } = tree;
-        let root = root.as_path();
-        let stat = Stat::of(handle.as_fd()).at("read the attributes of", root)?;
-        let mut reader = DirectoryReader::new();
-        let mut path = format!("{name}/").into_bytes();
-        let base = path.len();
-        let records = self.extended(XattrHolder::Open(handle.as_fd()), root)?;
-        self.head(&path, &stat, b"", 0, records).at("write", archive)?;
-        let names = SortedNames::read(handle, &mut reader).at("read", root)?;
-        let mut stack = vec![Level { stat, names, length: path.len() }];
-        while let Some(frame) = stack.last_mut() {
-            path.truncate(frame.length);
-            let Some(name) = frame.names.peek().map(CStr::to_owned) else {
-                stack.pop();
-                continue;
-            };
-            path.extend_from_slice(name.to_bytes());
-            let on_disk = || root.join(std::ffi::OsStr::from_bytes(&path[base..]));
-            frame
-                .names
-                .advance(&mut reader, |_, _, _| Ok(true))
-                .map_err(|errno| DiskError::new("read", on_disk(), errno))?;
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(DiskError::new("read", on_disk(), io::Error::from(io::ErrorKind::Interrupted)));
-            }
-            // An entry that is gone means that the tree is being deleted.
-            let node = Node::open(frame.names.handle.as_fd(), &name);
-            let node = node.map_err(|errno| refusal("open", on_disk(), errno))?;
-            if !node.stat.same_mount(&frame.stat) {
-                return Err(mounted(on_disk()));
-            }
-            let on_disk = on_disk();
-            if node.stat.kind == FileType::Directory {
-                let handle = node.reopen().at("open", &on_disk)?;
-                path.push(b'/');
-                let records = self.extended(XattrHolder::Open(handle.as_fd()), &on_disk)?;
-                self.head(&path, &node.stat, b"", 0, records).at("write", archive)?;
-                let names = SortedNames::read(handle, &mut reader).at("read", &on_disk)?;
-                stack.push(Level { stat: node.stat, names, length: path.len() });
-            } else {
-                self.leaf(&path, &node, &on_disk)?;
-            }
+        let mut source = TreeSource::new(tree, Arc::clone(&self.cancel));
+        while let Some(entry) = source.next().transpose()? {
+            let on_disk = source.on_disk(&entry.path);
+            self.entry(entry, name, &on_disk)?;
         }
         Ok(())
     }
@@ -179,150 +101,125 @@ impl<'w> ArchiveWriter<'w> {
         Ok(self.stats)
     }
 
-    fn leaf(&mut self, path: &[u8], node: &Node, on_disk: &Path) -> Result<(), DiskError> {
+    fn entry(&mut self, entry: SourceEntry, root: &str, on_disk: &Path) -> Result<(), DiskError> {
         let archive = Path::new("the archive");
-        let stat = &node.stat;
-        if stat.links > 1 {
-            let key = (stat.inode.device, stat.inode.number);
-            if let Some(first) = self.linked.get(&key).cloned() {
-                self.stats.entries += 1;
-                let (kind, records) = (EntryType::Link, Records::default());
-                let entry = EntryHeader { kind, path, link: &first, size: 0, records };
-                return write_entry(self.out, entry, stat).at("write", archive);
-            }
-            self.linked.insert(key, path.to_vec());
+        let SourceEntry { path, kind, attributes, names, labels } = entry;
+        let in_archive = |path: &Path| [root.as_bytes(), b"/", path.as_os_str().as_bytes()].concat();
+        let mut path = in_archive(&path);
+        if matches!(kind, SourceKind::Socket) {
+            self.stats.left_out += 1;
+            return Ok(());
         }
-        match stat.kind {
-            FileType::RegularFile => {
-                let file = node.reopen().at("open", on_disk)?;
-                let records = self.extended(XattrHolder::Open(file.as_fd()), on_disk)?;
-                let runs = runs(&file, stat).at("read", on_disk)?;
-                self.file(path, stat, &file, runs, records, on_disk)
-            }
-            FileType::Symlink => {
-                let target = readlinkat(&node.handle, c"", Vec::new()).at("read the link", on_disk)?;
-                let magic = node.magic_path();
-                let records = self.extended(XattrHolder::Magic(&magic), on_disk)?;
-                self.head(path, stat, target.to_bytes(), 0, records).at("write", archive)
-            }
-            FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice => {
-                let magic = node.magic_path();
-                let records = self.extended(XattrHolder::Magic(&magic), on_disk)?;
-                self.head(path, stat, b"", 0, records).at("write", archive)
-            }
-            _ => {
-                self.stats.left_out += 1;
-                Ok(())
-            }
+        if let Some(first) = names.and_then(|names| names.first) {
+            let link = in_archive(&first);
+            return self.head(EntryType::Link, &path, &link, None, &attributes).at("write", archive);
         }
+        self.stats.labels += labels;
+        let (kind, link, device) = match kind {
+            SourceKind::File(file) => return self.file(&path, &file, &attributes, on_disk),
+            SourceKind::Directory => {
+                if path.last() != Some(&b'/') {
+                    path.push(b'/');
+                }
+                (EntryType::Directory, Vec::new(), None)
+            }
+            SourceKind::Symlink(target) => (EntryType::Symlink, target, None),
+            SourceKind::Fifo => (EntryType::Fifo, Vec::new(), None),
+            SourceKind::CharacterDevice(device) => (EntryType::Char, Vec::new(), Some(device)),
+            SourceKind::BlockDevice(device) => (EntryType::Block, Vec::new(), Some(device)),
+            SourceKind::Socket => unreachable!("sockets were left out"),
+        };
+        self.head(kind, &path, &link, device, &attributes).at("write", archive)
     }
 
     fn file(
         &mut self,
         path: &[u8],
-        stat: &Stat,
-        file: &OwnedFd,
-        runs: Vec<(u64, u64)>,
-        mut records: Records,
+        file: &SourceFile,
+        attributes: &EntryAttributes,
         on_disk: &Path,
     ) -> Result<(), DiskError> {
         let archive = Path::new("the archive");
-        let data: u64 = runs.iter().map(|(start, end)| end - start).sum();
-        if data == stat.size {
-            self.head(path, stat, b"", stat.size, records).at("write", archive)?;
-        } else {
-            let mut map = format!("{}\n", runs.len() + 1);
-            for (start, end) in &runs {
-                map.push_str(&format!("{start}\n{}\n", end - start));
+        let runs = whole_blocks(file.runs().at("read", on_disk)?, file.size());
+        let data: u64 = runs.iter().map(|run| run.end - run.start).sum();
+        let (mut map, mut records, mut shown) = (Vec::new(), extended(attributes), path.to_vec());
+        if data < file.size() {
+            let mut text = format!("{}\n", runs.len() + 1);
+            for run in &runs {
+                text.push_str(&format!("{}\n{}\n", run.start, run.end - run.start));
             }
-            map.push_str(&format!("{}\n0\n", stat.size));
-            let mut map = map.into_bytes();
+            text.push_str(&format!("{}\n0\n", file.size()));
+            map = text.into_bytes();
             map.resize(map.len().next_multiple_of(BLOCK), 0);
             records.put(b"GNU.sparse.major", b"1");
             records.put(b"GNU.sparse.minor", b"0");
             records.put_name(b"GNU.sparse.name", path);
-            records.put(b"GNU.sparse.realsize", stat.size.to_string().as_bytes());
-            let shown = [b"GNUSparseFile.0/".as_slice(), path].concat();
-            self.head(&shown, stat, b"", map.len() as u64 + data, records).at("write", archive)?;
-            self.out.write_all(&map).at("write", archive)?;
+            records.put(b"GNU.sparse.realsize", file.size().to_string().as_bytes());
+            shown = [b"GNUSparseFile.0/".as_slice(), path].concat();
         }
-        for (start, end) in runs {
-            let mut offset = start;
-            while offset < end {
+        let (kind, size) = (EntryType::Regular, map.len() as u64 + data);
+        let header = EntryHeader { kind, device: None, path: &shown, link: b"", size, records };
+        write_entry(self.out, header, attributes).at("write", archive)?;
+        self.out.write_all(&map).at("write", archive)?;
+        for run in runs {
+            let mut reader = file.reader(run);
+            loop {
                 if self.cancel.load(Ordering::Relaxed) {
                     return Err(DiskError::new("read", on_disk, io::Error::from(io::ErrorKind::Interrupted)));
                 }
-                let wanted = (end - offset).min(BUFFER as u64) as usize;
-                let length = match pread(file, &mut self.buffer[..wanted], offset) {
-                    Err(Errno::INTR) => continue,
-                    other => other.at("read", on_disk)?,
-                };
+                let length = read_full(&mut reader, &mut self.buffer).at("read", on_disk)?;
                 if length == 0 {
-                    let shorter = io::Error::other("it became shorter while it was read");
-                    return Err(DiskError::new("read", on_disk, shorter));
+                    break;
                 }
                 self.out.write_all(&self.buffer[..length]).at("write", archive)?;
-                offset += length as u64;
             }
         }
+        self.stats.entries += 1;
         self.stats.bytes += data;
         pad(self.out, data).at("write", archive)
     }
 
-    /// Writes the header of an entry that `stat` describes, with `size` bytes of content behind it.
-    fn head(&mut self, path: &[u8], stat: &Stat, link: &[u8], size: u64, records: Records) -> io::Result<()> {
-        let kind = match stat.kind {
-            FileType::Directory => EntryType::Directory,
-            FileType::Symlink => EntryType::Symlink,
-            FileType::Fifo => EntryType::Fifo,
-            FileType::CharacterDevice => EntryType::Char,
-            FileType::BlockDevice => EntryType::Block,
-            _ => EntryType::Regular,
-        };
+    /// Writes an entry without content.
+    fn head(
+        &mut self,
+        kind: EntryType,
+        path: &[u8],
+        link: &[u8],
+        device: Option<Dev>,
+        attributes: &EntryAttributes,
+    ) -> io::Result<()> {
+        let records = if kind == EntryType::Link { Records::default() } else { extended(attributes) };
         self.stats.entries += 1;
-        write_entry(self.out, EntryHeader { kind, path, link, size, records }, stat)
-    }
-
-    /// Returns the extended attributes as records. Access lists come twice: as an attribute for
-    /// readers that know attributes only, and as text.
-    fn extended(&mut self, holder: XattrHolder<'_>, on_disk: &Path) -> Result<Records, DiskError> {
-        let mut records = Records::default();
-        let listed = holder.list(&mut self.names).at("read the attributes of", on_disk)?;
-        for name in attributes::names(listed) {
-            if attributes::is_label(name) {
-                self.stats.labels += 1;
-                continue;
-            }
-            let value = holder.get(name, &mut self.value).at("read the attributes of", on_disk)?;
-            let Some(value) = value else { continue };
-            records.put(&[XATTR, name.to_bytes()].concat(), value);
-            for (list, key) in [(access_list::ACCESS, ACCESS_LIST), (access_list::DEFAULT, DEFAULT_LIST)] {
-                if let Some(text) = (name == list).then(|| to_text(value)).flatten() {
-                    records.put(key, text.as_bytes());
-                }
-            }
-        }
-        Ok(records)
+        write_entry(self.out, EntryHeader { kind, device, path, link, size: 0, records }, attributes)
     }
 }
 
-/// Returns the runs of data of a file in whole blocks, as start and end; one run where it has no
-/// hole.
-fn runs(file: &OwnedFd, stat: &Stat) -> rustix::io::Result<Vec<(u64, u64)>> {
-    if stat.size == 0 || stat.allocated >= stat.size {
-        return Ok(if stat.size == 0 { Vec::new() } else { vec![(0, stat.size)] });
-    }
-    let (mut found, mut offset) = (Vec::<(u64, u64)>::new(), 0);
-    while let Some((start, end)) = next_data(file, offset, stat.size)? {
-        // GNU tar reads each run from the start of a block.
-        let block = BLOCK as u64;
-        let start = start / block * block;
-        let end = end.next_multiple_of(block).min(stat.size);
-        match found.last_mut() {
-            Some(last) if start <= last.1 => last.1 = end,
-            _ => found.push((start, end)),
+/// Returns the extended attributes as records. Access lists come twice: as an attribute for readers
+/// that know attributes only, and as text.
+fn extended(attributes: &EntryAttributes) -> Records {
+    let mut records = Records::default();
+    for (name, value) in &attributes.extended {
+        records.put(&[XATTR, name.to_bytes()].concat(), value);
+        for (list, key) in [(access_list::ACCESS, ACCESS_LIST), (access_list::DEFAULT, DEFAULT_LIST)] {
+            if let Some(text) = (**name == *list).then(|| to_text(value)).flatten() {
+                records.put(key, text.as_bytes());
+            }
         }
-        offset = end;
     }
-    Ok(found)
+    records
+}
+
+/// Widens runs of data to whole blocks: GNU tar reads each from the start of a block.
+fn whole_blocks(runs: Vec<Range<u64>>, size: u64) -> Vec<Range<u64>> {
+    let mut found = Vec::<Range<u64>>::new();
+    for run in runs {
+        let block = BLOCK as u64;
+        let start = run.start / block * block;
+        let end = run.end.next_multiple_of(block).min(size);
+        match found.last_mut() {
+            Some(last) if start <= last.end => last.end = end,
+            _ => found.push(start..end),
+        }
+    }
+    found
 }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use rustix::fs::{Dev, FileType};
+use rustix::fs::Dev;
 use tar::{EntryType, Header};
 
 use super::header::BLOCK;
 use super::pax::{Records, decimal_time};
-use crate::sys::tree::entry::handle::Stat;
+use crate::sys::tree::entry::values::EntryAttributes;
 
 /// The largest numbers that fit a field of 8 and one of 12 octal digits with their end.
 const SHORT_MAX: u64 = 0o7_777_777;
@@ -16,6 +16,8 @@ const LONG_MAX: u64 = 0o77_777_777_777;
 /// One entry as the archive describes it.
 pub(super) struct EntryHeader<'e> {
     pub(super) kind: EntryType,
+    /// The number of a device.
+    pub(super) device: Option<Dev>,
     pub(super) path: &'e [u8],
     pub(super) link: &'e [u8],
     /// Bytes of content behind the header.
@@ -23,11 +25,15 @@ pub(super) struct EntryHeader<'e> {
     pub(super) records: Records,
 }
 
-/// Writes the header of an entry that `stat` describes.
-pub(super) fn write_entry(out: &mut dyn Write, mut entry: EntryHeader<'_>, stat: &Stat) -> io::Result<()> {
+/// Writes the header of an entry that has these attributes.
+pub(super) fn write_entry(
+    out: &mut dyn Write,
+    mut entry: EntryHeader<'_>,
+    attributes: &EntryAttributes,
+) -> io::Result<()> {
     let mut header = Header::new_ustar();
-    header.set_mode(stat.mode.as_raw_mode() & 0o7777);
-    let [uid, gid] = [("uid", stat.uid), ("gid", stat.gid)].map(|(key, id)| {
+    header.set_mode(attributes.mode.as_raw_mode() & 0o7777);
+    let [uid, gid] = [("uid", attributes.uid), ("gid", attributes.gid)].map(|(key, id)| {
         let id = u64::from(id);
         // The first name of an inode has what all of them share.
         if id > SHORT_MAX && entry.kind != EntryType::Link {
@@ -37,15 +43,15 @@ pub(super) fn write_entry(out: &mut dyn Write, mut entry: EntryHeader<'_>, stat:
     });
     header.set_uid(uid);
     header.set_gid(gid);
-    let seconds = u64::try_from(stat.times.last_modification.tv_sec).unwrap_or(0);
+    let seconds = u64::try_from(attributes.modified.0).unwrap_or(0);
     header.set_mtime(if seconds <= LONG_MAX { seconds } else { 0 });
-    if matches!(stat.kind, FileType::CharacterDevice | FileType::BlockDevice) && entry.kind != EntryType::Link
-    {
-        set_device(&mut header, stat.device)?;
+    if let Some(device) = entry.device {
+        set_device(&mut header, device)?;
     }
     if entry.kind != EntryType::Link {
-        entry.records.put(b"mtime", decimal_time(stat.times.last_modification).as_bytes());
-        entry.records.put(b"atime", decimal_time(stat.times.last_access).as_bytes());
+        let times = attributes.times();
+        entry.records.put(b"mtime", decimal_time(times.last_modification).as_bytes());
+        entry.records.put(b"atime", decimal_time(times.last_access).as_bytes());
     }
     write(out, entry, header)
 }
@@ -55,8 +61,8 @@ pub(super) fn write_text(out: &mut dyn Write, name: &[u8], seconds: u64, size: u
     let mut header = Header::new_ustar();
     header.set_mode(0o644);
     header.set_mtime(seconds);
-    let records = Records::default();
-    write(out, EntryHeader { kind: EntryType::Regular, path: name, link: b"", size, records }, header)
+    let (kind, records) = (EntryType::Regular, Records::default());
+    write(out, EntryHeader { kind, device: None, path: name, link: b"", size, records }, header)
 }
 
 /// Fills the last block of `size` bytes of content.
@@ -105,28 +111,35 @@ fn set_device(header: &mut Header, device: Dev) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::sys::tree::archive::entries::Entries;
-    use crate::sys::tree::entry::handle::open_root;
-    use std::os::fd::AsFd as _;
+    use crate::sys::tree::entry::flags::Flags;
+    use crate::sys::tree::times::FileTime;
 
     #[test]
     fn what_no_field_has_room_for_comes_back() {
-        let root = open_root(std::path::Path::new("/")).unwrap();
-        let mut stat = Stat::of(root.as_fd()).unwrap();
-        (stat.uid, stat.gid) = (u32::MAX - 1, 0o7_777_777);
-        stat.times.last_modification = rustix::fs::Timespec { tv_sec: 1 << 40, tv_nsec: 7 };
+        let modified = FileTime(1 << 40, 7);
+        let attributes = EntryAttributes {
+            uid: u32::MAX - 1,
+            gid: 0o7_777_777,
+            mode: rustix::fs::Mode::RWXU,
+            accessed: modified,
+            modified,
+            extended: Vec::new(),
+            flags: Flags::none(),
+        };
         let (path, size) = ([b'p'; 300], (1 << 40) + 5);
         let entry = EntryHeader {
             kind: EntryType::Regular,
+            device: None,
             path: &path,
             link: b"",
             size,
             records: Records::default(),
         };
         let mut archive = Vec::new();
-        write_entry(&mut archive, entry, &stat).unwrap();
+        write_entry(&mut archive, entry, &attributes).unwrap();
         let mut from = archive.as_slice();
         let item = Entries::open(&mut from).unwrap().next().unwrap().unwrap();
-        assert_eq!((item.uid, item.gid, item.size), (stat.uid, stat.gid, size));
-        assert_eq!((item.mtime, item.name), (stat.times.last_modification, path.to_vec()));
+        assert_eq!((item.uid, item.gid, item.size), (attributes.uid, attributes.gid, size));
+        assert_eq!((FileTime::from(item.mtime), item.name), (modified, path.to_vec()));
     }
 }
