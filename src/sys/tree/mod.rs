@@ -29,6 +29,7 @@
 //! | `spare` | makes large files that left a tree serve for the next exchange |
 //! | `compare` | finds what differs between two trees |
 //! | `source` | gives the entries of a tree one after the other |
+//! | `build` | builds a tree from entries that come from elsewhere |
 //! | `archive` | writes a tree as a tar archive and reads it back |
 //! | `index` | recognizes entries that nothing has touched, without reading them |
 //! | `times` | times of files, and from when on they prove anything |
@@ -42,6 +43,7 @@
 mod archive;
 mod beside;
 mod browse;
+mod build;
 mod compare;
 mod copy;
 mod entry;
@@ -63,6 +65,9 @@ pub use archive::error::{Compression, ExtractError};
 pub use archive::extract::ArchiveReader;
 pub use archive::write::{ArchiveStats, ArchiveWriter};
 pub use browse::{MARK_HASH_BYTES, TreeEntry, mark_of};
+pub use build::builder::{LeftOut, SpecialKind, TreeBuilder};
+pub use build::new_file::NewFile;
+pub use build::path::EntryPath;
 pub use compare::alike::measure_alike;
 pub use compare::diff::{Content, Difference, Entry, EntryKind, TEXT_MAX, diff_trees};
 pub use compare::difference::ChangeKind;

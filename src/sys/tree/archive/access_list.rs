@@ -8,13 +8,9 @@
 //! The kernel's form (linux/posix_acl_xattr.h), little endian: a version of four bytes, then tag,
 //! permissions (two bytes each) and id (four bytes) of each entry, ordered by tag.
 
-use std::ffi::CStr;
 use std::io;
 
 use super::header::bad;
-
-pub(super) const ACCESS: &CStr = c"system.posix_acl_access";
-pub(super) const DEFAULT: &CStr = c"system.posix_acl_default";
 
 const VERSION: u32 = 2;
 const ENTRY: usize = 8;

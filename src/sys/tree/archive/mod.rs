@@ -36,8 +36,7 @@
 //! | `access_list` | turns access lists from text into the kernel's form, and back |
 //! | `names` | takes names apart |
 //! | `entries` | reads entries one after the other |
-//! | `places` | reaches the places of the new tree |
-//! | `attributes` | puts owner, mode, attributes and times on an entry |
+//! | `attributes` | takes an entry's attributes out of what the archive says |
 //! | `file_writer` | writes the content of a file |
 //! | `new_tree`, `extract` | make the tree |
 //! | `error` | says why not |
@@ -53,7 +52,6 @@ mod header;
 mod names;
 mod new_tree;
 mod pax;
-mod places;
 mod sparse;
 pub(super) mod write;
 mod write_header;

@@ -1,31 +1,27 @@
 //! Takes the names of an archive apart.
 
-use std::ffi::CString;
 use std::io;
 
 use super::header::bad;
+use crate::sys::tree::build::path::EntryPath;
 
-/// Returns the parts of a name below `prefix`, or `None` if the name is not below it. Slashes at
+/// Returns the path that a name means below `prefix`, or `None` if it is not below that. Slashes at
 /// the start and dots do not count: an absolute name means one inside of the tree.
-pub(super) fn parts(name: &[u8], prefix: &[u8]) -> io::Result<Option<Vec<CString>>> {
+pub(super) fn path_of(name: &[u8], prefix: &[u8]) -> io::Result<Option<EntryPath>> {
     if name.is_empty() {
         return Err(bad("its name is empty"));
     }
-    let mut parts = Vec::new();
+    let (mut path, mut is_below) = (EntryPath::root(), prefix.is_empty());
+    let mut is_outside = false;
     for part in name.split(|byte| *byte == b'/') {
         match part {
             b"" | b"." => {}
             b".." => return Err(bad("its name leads out of the tree")),
-            part => parts.push(CString::new(part).map_err(|_| bad("its name has a NUL"))?),
+            part if is_below || is_outside => path = path.join(part)?,
+            part => (is_below, is_outside) = (part == prefix, part != prefix),
         }
     }
-    if prefix.is_empty() {
-        return Ok(Some(parts));
-    }
-    match parts.first() {
-        Some(first) if first.as_bytes() == prefix => Ok(Some(parts.split_off(1))),
-        _ => Ok(None),
-    }
+    Ok(is_below.then_some(path))
 }
 
 /// Returns whether a name can only be that of a directory: `.`, `a/.` and nothing but slashes.
@@ -68,15 +64,13 @@ mod tests {
 
     #[test]
     fn a_name_is_always_one_below_the_tree() {
-        let of = |name: &str, prefix: &str| {
-            let parts = parts(name.as_bytes(), prefix.as_bytes()).ok()??;
-            Some(parts.iter().map(|part| part.to_str().unwrap()).collect::<Vec<_>>().join("/"))
-        };
-        for (name, wanted) in [("a/b", "a/b"), ("./a//b/", "a/b"), ("/a", "a"), (".", ""), ("/", "")] {
+        let of =
+            |name: &str, prefix: &str| Some(path_of(name.as_bytes(), prefix.as_bytes()).ok()??.to_string());
+        for (name, wanted) in [("a/b", "a/b"), ("./a//b/", "a/b"), ("/a", "a"), (".", "."), ("/", ".")] {
             assert_eq!(of(name, "").as_deref(), Some(wanted), "{name}");
         }
         for name in ["", "..", "a/../b", "a\0b"] {
-            assert!(parts(name.as_bytes(), b"").is_err(), "{name}");
+            assert!(path_of(name.as_bytes(), b"").is_err(), "{name}");
         }
         assert_eq!(of("data/a", "data").as_deref(), Some("a"));
         assert_eq!(of("database/a", "data"), None);

@@ -1,39 +1,37 @@
 //! Makes the entries of a tree one after the other, as GNU tar makes them.
+//!
+//! An entry replaces an earlier one of its name as with GNU tar: a directory takes its place beside
+//! an earlier one, an empty directory makes way for anything else, a directory with entries for
+//! nothing.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
-use rustix::io::Errno;
+use rustix::fs::FileType;
 
-use super::attributes::{ItemAttributes, NewEntry};
+use super::attributes::take_attributes;
 use super::entries::{Entries, Item, ItemKind};
 use super::error::ExtractError;
 use super::file_writer::FileWriter;
 use super::header::bad;
-use super::names::{is_delayed, names_directory, parts, spelled_directories, without_outer_slashes};
-use super::places::{Places, delayed_target};
+use super::names::{is_delayed, names_directory, path_of, spelled_directories, without_outer_slashes};
 use super::write::ArchiveStats;
 use crate::sys::error::DiskError;
-use crate::sys::fault;
-use crate::sys::tree::entry::attributes::{Scratch, clear_inherited};
-use crate::sys::tree::entry::handle::{Stat, open_root};
-
-/// The mode of a new file until it gets its own.
-const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+use crate::sys::tree::build::builder::{SpecialKind, TreeBuilder};
+use crate::sys::tree::build::path::EntryPath;
+use crate::sys::tree::entry::values::EntryAttributes;
 
 /// A tree on its way out of an archive.
 pub(super) struct NewTree<'c> {
-    places: Places,
-    /// Directories get their attributes last: what is made in them would change their times.
-    directories: BTreeMap<Vec<CString>, ItemAttributes>,
+    builder: TreeBuilder,
+    /// Names of the extended attributes of each directory that the archive has.
+    directories: BTreeMap<EntryPath, Vec<CString>>,
     /// How the archive spells directories of which GNU tar sets the attributes after all others:
     /// those with symlinks that it makes last, and the root.
-    spelled: BTreeMap<Vec<CString>, Vec<u8>>,
+    spelled: BTreeMap<EntryPath, Vec<u8>>,
     prefix: &'c [u8],
     stats: ArchiveStats,
     buffer: Vec<u8>,
@@ -43,11 +41,8 @@ pub(super) struct NewTree<'c> {
 impl<'c> NewTree<'c> {
     /// Starts a tree in the empty directory `target`. Names are taken below `prefix`.
     pub(super) fn new(target: &Path, prefix: &'c str, cancel: &'c AtomicBool) -> Result<Self, DiskError> {
-        let root = open_root(target)?;
-        clear_inherited(&root, &mut Scratch::default())
-            .map_err(|errno| DiskError::new("clear the attributes of", target, errno))?;
         Ok(NewTree {
-            places: Places::new(root),
+            builder: TreeBuilder::without_flags(target)?,
             directories: BTreeMap::new(),
             spelled: BTreeMap::new(),
             prefix: prefix.as_bytes(),
@@ -59,103 +54,100 @@ impl<'c> NewTree<'c> {
 
     /// Makes one entry.
     pub(super) fn put(&mut self, item: &mut Item, content: &mut Entries<'_>) -> io::Result<()> {
-        let parts = match item.kind {
+        let path = match item.kind {
             ItemKind::Label => return Ok(()),
-            _ => parts(&item.name, self.prefix)?,
+            _ => path_of(&item.name, self.prefix)?,
         };
-        let Some(parts) = parts else {
+        let Some(path) = path else {
             self.stats.left_out += 1;
             return Ok(());
         };
-        fault::point("tree.extract")?;
         if item.kind != ItemKind::Directory && names_directory(&item.name) {
             return Err(bad("its name is that of a directory"));
         }
         self.stats.entries += 1;
         if item.kind == ItemKind::HardLink {
-            return self.hard_link(&parts, item);
+            return self.hard_link(&path, item);
         }
         self.stats.unknown += u64::from(item.is_unknown);
         self.stats.labels += item.extension.labels;
         for name in std::mem::take(&mut item.extension.foreign) {
-            self.stats.leave_out(&name, &item.name);
+            self.stats.leave_out(&name, &path);
         }
-        let attributes = ItemAttributes::of(item)?;
+        let attributes = take_attributes(item)?;
         match item.kind {
-            ItemKind::Directory => self.directory(parts, &item.name, attributes),
-            ItemKind::Regular => self.file(&parts, item, &attributes.of_file(), content),
-            ItemKind::Symlink => self.symlink(&parts, item, &attributes),
-            ItemKind::Fifo => self.special(&parts, item, FileType::Fifo, 0, &attributes.of_file()),
+            ItemKind::Directory => self.directory(path, &item.name, attributes),
+            ItemKind::Regular => self.file(&path, item, &attributes, content),
+            ItemKind::Symlink => self.symlink(&path, item, &attributes),
+            ItemKind::Fifo => self.special(&path, SpecialKind::Fifo, &attributes),
             ItemKind::CharacterDevice(device) => {
-                self.special(&parts, item, FileType::CharacterDevice, device, &attributes.of_file())
+                self.special(&path, SpecialKind::CharacterDevice(device), &attributes)
             }
             ItemKind::BlockDevice(device) => {
-                self.special(&parts, item, FileType::BlockDevice, device, &attributes.of_file())
+                self.special(&path, SpecialKind::BlockDevice(device), &attributes)
             }
             ItemKind::HardLink | ItemKind::Label => unreachable!("they were dealt with"),
         }
     }
 
-    fn directory(
-        &mut self,
-        parts: Vec<CString>,
-        name: &[u8],
-        mut attributes: ItemAttributes,
-    ) -> io::Result<()> {
+    fn directory(&mut self, path: EntryPath, name: &[u8], attributes: EntryAttributes) -> io::Result<()> {
         let spelled = without_outer_slashes(name);
-        if self.spelled.get(&parts).is_some_and(|earlier| earlier != spelled) {
+        if self.spelled.get(&path).is_some_and(|earlier| earlier != spelled) {
             // GNU tar takes it for two directories, and gives it the attributes of the earlier one
             // last.
             return Err(bad("the archive spells its name in two ways"));
         }
-        if parts.is_empty() {
-            self.spelled.insert(Vec::new(), spelled.to_vec());
-        }
-        if let Some((last, above)) = parts.split_last() {
-            let there = Stat::of_name(self.places.directory(above)?.as_fd(), last);
-            if !there.is_ok_and(|there| there.kind == FileType::Directory) {
-                self.places.put(&parts, &mut |directory, name| mkdirat(directory, name, Mode::RWXU))?;
+        let names: Vec<CString> = attributes.extended.iter().map(|(name, _)| name.clone()).collect();
+        if path == EntryPath::root() {
+            self.spelled.insert(path.clone(), spelled.to_vec());
+            self.check_twice(&path, &names)?;
+            self.builder.set_directory(&path, attributes)?;
+        } else {
+            self.builder.make_above(&path)?;
+            let there = self.builder.look(&path);
+            if there.is_ok_and(|there| there.kind == FileType::Directory) {
+                self.check_twice(&path, &names)?;
+                self.builder.set_directory(&path, attributes)?;
+            } else {
+                self.replace(&path, &mut |builder| builder.directory(&path, attributes.clone()))?;
             }
         }
-        let earlier = self.directories.get(&parts);
-        if earlier.is_some_and(|earlier| !earlier.are_named_by(&attributes)) {
+        self.directories.insert(path, names);
+        Ok(())
+    }
+
+    /// Checks that a directory that the archive has again gets each attribute that it had.
+    fn check_twice(&self, path: &EntryPath, names: &[CString]) -> io::Result<()> {
+        let earlier = self.directories.get(path);
+        if earlier.is_some_and(|earlier| earlier.iter().any(|name| !names.contains(name))) {
             // Which of them GNU tar keeps depends on the entries in between.
             return Err(bad("the archive has it twice, with different extended attributes"));
         }
-        attributes.apply_early(self.places.directory(&parts)?, name, &mut self.stats)?;
-        self.directories.insert(parts, attributes);
         Ok(())
     }
 
     fn file(
         &mut self,
-        parts: &[CString],
+        path: &EntryPath,
         item: &Item,
-        attributes: &ItemAttributes,
+        attributes: &EntryAttributes,
         content: &mut Entries<'_>,
     ) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut made = None;
-        self.replace(parts, &mut |directory, name| {
-            made = Some(openat(directory, name, flags, PRIVATE)?);
-            Ok(())
-        })?;
-        let file = made.expect("it was made");
+        let file = self.replace(path, &mut |builder| builder.file(path, attributes.clone()))?;
         let mut writer = FileWriter::new(&file, &mut self.buffer, self.cancel);
-        match &item.map {
+        let size = match &item.map {
             Some(map) => writer.runs(content, map)?,
             None => writer.all(content)?,
-        }
+        };
         self.stats.bytes += writer.bytes;
-        attributes.apply(NewEntry::Open(&file), &item.name, &mut self.stats)
+        file.finish(size)
     }
 
-    fn symlink(&mut self, parts: &[CString], item: &Item, attributes: &ItemAttributes) -> io::Result<()> {
+    fn symlink(&mut self, path: &EntryPath, item: &Item, attributes: &EntryAttributes) -> io::Result<()> {
         let target = item.link.as_slice();
-        let (name, above) = parts.split_last().expect("it is not the root");
-        let directory = self.places.directory(above)?;
+        self.builder.make_above(path)?;
         if is_delayed(target)
-            && let Ok(Some(earlier)) = delayed_target(directory, name)
+            && let Ok(Some(earlier)) = self.delayed_target(path)
         {
             // GNU tar keeps the earlier one, other programs the later one.
             let is_same = earlier.as_bytes() == target;
@@ -165,102 +157,114 @@ impl<'c> NewTree<'c> {
                 Err(bad("the archive has it twice, with different targets"))
             };
         }
-        self.replace(parts, &mut |directory, name| symlinkat(target, directory, name))?;
+        self.replace(path, &mut |builder| builder.symlink(path, target, attributes))?;
         if is_delayed(target) {
-            self.note_delayed(parts, &item.name);
-        }
-        let directory = self.places.directory(above)?;
-        attributes.apply(NewEntry::Symlink(directory, name), &item.name, &mut self.stats)
-    }
-
-    fn special(
-        &mut self,
-        parts: &[CString],
-        item: &Item,
-        kind: FileType,
-        device: Dev,
-        attributes: &ItemAttributes,
-    ) -> io::Result<()> {
-        self.replace(parts, &mut |directory, name| mknodat(directory, name, kind, PRIVATE, device))?;
-        let (name, above) = parts.split_last().expect("it is not the root");
-        let directory = self.places.directory(above)?;
-        attributes.apply(NewEntry::Special(directory, name), &item.name, &mut self.stats)
-    }
-
-    /// Links an entry to an earlier one, which gives it everything else.
-    fn hard_link(&mut self, parts: &[CString], item: &Item) -> io::Result<()> {
-        let link = item.link.as_slice();
-        let missing = || bad(format!("the archive has no entry {} before it", String::from_utf8_lossy(link)));
-        let outside = || bad("it is a hard link to outside of the tree");
-        let earlier = self::parts(link, self.prefix).ok().flatten().ok_or_else(outside)?;
-        let (from_name, from_above) = earlier.split_last().ok_or_else(outside)?;
-        if link.ends_with(b"/") || names_directory(link) {
-            return Err(bad("it is a hard link to a directory"));
-        }
-        let from = self.places.existing(from_above).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => missing(),
-            _ => error,
-        })?;
-        let source = Stat::of_name(from.as_fd(), from_name).map_err(|errno| match errno {
-            Errno::NOENT => missing(),
-            errno => errno.into(),
-        })?;
-        if source.kind == FileType::Directory {
-            return Err(bad("it is a hard link to a directory"));
-        }
-        let is_delayed = delayed_target(&from, from_name)?.is_some();
-        let (name, above) = parts.split_last().expect("it is not the root");
-        let to = self.places.directory(above)?;
-        if let Ok(there) = Stat::of_name(to.as_fd(), name) {
-            if there.inode == source.inode {
-                return Ok(());
-            }
-            if is_delayed && delayed_target(to, name)?.is_some() {
-                return Err(bad("the archive has it twice, with different targets"));
-            }
-        }
-        if is_delayed {
-            self.note_delayed(parts, &item.name);
-        }
-        self.replace(parts, &mut |directory, name| {
-            linkat(&from, from_name, directory, name, AtFlags::empty())
-        })
-    }
-
-    /// Notes that GNU tar makes the symlink at `parts` last, and sets the attributes of the
-    /// directories above it after that.
-    fn note_delayed(&mut self, parts: &[CString], name: &[u8]) {
-        let spelled = spelled_directories(name);
-        let depth = parts.len() - 1;
-        // With a prefix, the first of them is the prefix.
-        for (length, spelled) in (1..=depth).rev().zip(spelled.into_iter().rev()) {
-            self.spelled.entry(parts[..length].to_vec()).or_insert_with(|| spelled.to_vec());
-        }
-    }
-
-    /// Makes an entry that is not a directory.
-    fn replace(
-        &mut self,
-        parts: &[CString],
-        make: &mut dyn FnMut(&OwnedFd, &CStr) -> Result<(), Errno>,
-    ) -> io::Result<()> {
-        if self.places.put(parts, make)? {
-            self.directories.remove(parts);
+            self.note_delayed(path, &item.name);
         }
         Ok(())
     }
 
-    /// Gives the directories their attributes, the deepest first: a mode may shut us out of what is
-    /// below.
-    pub(super) fn finish(mut self) -> Result<ArchiveStats, ExtractError> {
-        for (parts, attributes) in std::mem::take(&mut self.directories).into_iter().rev() {
-            let name = parts.iter().map(|part| part.to_bytes()).collect::<Vec<_>>().join(&b'/');
-            let done = self
-                .places
-                .existing(&parts)
-                .and_then(|directory| attributes.apply(NewEntry::Open(&directory), &name, &mut self.stats));
-            done.map_err(|source| ExtractError::entry(&name, source))?;
+    fn special(
+        &mut self,
+        path: &EntryPath,
+        kind: SpecialKind,
+        attributes: &EntryAttributes,
+    ) -> io::Result<()> {
+        self.replace(path, &mut |builder| builder.special(path, kind, attributes))
+    }
+
+    /// Links an entry to an earlier one, which gives it everything else.
+    fn hard_link(&mut self, path: &EntryPath, item: &Item) -> io::Result<()> {
+        let link = item.link.as_slice();
+        let missing = || bad(format!("the archive has no entry {} before it", String::from_utf8_lossy(link)));
+        let outside = || bad("it is a hard link to outside of the tree");
+        let earlier = path_of(link, self.prefix).ok().flatten().ok_or_else(outside)?;
+        if earlier == EntryPath::root() {
+            return Err(outside());
         }
-        Ok(self.stats)
+        if link.ends_with(b"/") || names_directory(link) {
+            return Err(bad("it is a hard link to a directory"));
+        }
+        let source = self.builder.look(&earlier).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(),
+            _ => error,
+        })?;
+        let is_delayed = self.delayed_target(&earlier)?.is_some();
+        self.builder.make_above(path)?;
+        if let Ok(there) = self.builder.look(path) {
+            if there.inode == source.inode {
+                return Ok(());
+            }
+            if is_delayed && self.delayed_target(path)?.is_some() {
+                return Err(bad("the archive has it twice, with different targets"));
+            }
+        }
+        if is_delayed {
+            self.note_delayed(path, &item.name);
+        }
+        self.replace(path, &mut |builder| builder.hard_link(path, &earlier))
+    }
+
+    /// Notes that GNU tar makes the symlink at `path` last, and sets the attributes of the
+    /// directories above it after that.
+    fn note_delayed(&mut self, path: &EntryPath, name: &[u8]) {
+        // With a prefix, the first of them is the prefix.
+        let mut spelled = spelled_directories(name).into_iter().rev();
+        let mut at = path.split().map(|(above, _)| above);
+        while let Some((directory, spelled)) = at.take_if(|at| *at != EntryPath::root()).zip(spelled.next()) {
+            at = directory.split().map(|(above, _)| above);
+            self.spelled.entry(directory).or_insert_with(|| spelled.to_vec());
+        }
+    }
+
+    /// Returns where the symlink at `path` leads if GNU tar makes it last of all.
+    fn delayed_target(&mut self, path: &EntryPath) -> io::Result<Option<CString>> {
+        Ok(self.builder.target(path)?.filter(|target| is_delayed(target.to_bytes())))
+    }
+
+    /// Makes an entry by `make`, in place of what is there.
+    fn replace<T>(
+        &mut self,
+        path: &EntryPath,
+        make: &mut dyn FnMut(&mut TreeBuilder) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.builder.make_above(path)?;
+        match make(&mut self.builder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.clear(path)?;
+                make(&mut self.builder)
+            }
+            other => other,
+        }
+    }
+
+    fn clear(&mut self, path: &EntryPath) -> io::Result<()> {
+        let there = self.builder.look(path)?;
+        // GNU tar would link the other names to what comes now.
+        if there.links > 1 && there.kind != FileType::Directory && self.delayed_target(path)?.is_some() {
+            return Err(bad("it replaces a symlink that the archive has under several names"));
+        }
+        self.builder.remove(path, there.kind).map_err(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+                bad("the archive has a directory of its name, which is not empty")
+            }
+            _ => error,
+        })?;
+        self.directories.remove(path);
+        Ok(())
+    }
+
+    /// Gives the directories their attributes.
+    pub(super) fn finish(self) -> Result<ArchiveStats, ExtractError> {
+        let left_out = self
+            .builder
+            .finish()
+            .map_err(|(path, error)| ExtractError::entry(path.to_string().as_bytes(), error))?;
+        Ok(ArchiveStats {
+            labels: self.stats.labels + left_out.labels,
+            attributes: self.stats.attributes + left_out.attributes,
+            first_attribute: self.stats.first_attribute.or(left_out.first_attribute),
+            ..self.stats
+        })
     }
 }

@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::Dev;
 use tar::EntryType;
 
-use super::access_list::{self, to_text};
+use super::access_list::to_text;
 use super::entries::read_full;
 use super::header::BLOCK;
 use super::pax::{ACCESS_LIST, DEFAULT_LIST, Records, XATTR};
 use super::write_header::{EntryHeader, pad, write_entry, write_text};
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::tree::build::attributes::{ACCESS, DEFAULT};
+use crate::sys::tree::build::path::EntryPath;
 use crate::sys::tree::entry::values::EntryAttributes;
 use crate::sys::tree::source::entry::{SourceEntry, SourceKind};
 use crate::sys::tree::source::file::SourceFile;
@@ -36,7 +38,7 @@ pub struct ArchiveStats {
     pub labels: u64,
     /// Attributes that were left out because Linux cannot store them.
     pub attributes: u64,
-    /// The first of them: its name, and that of its entry.
+    /// The first of them: its name, and the path of its entry in the tree.
     pub first_attribute: Option<(String, String)>,
     /// Entries of unknown types that became regular files.
     pub unknown: u64,
@@ -45,10 +47,9 @@ pub struct ArchiveStats {
 }
 
 impl ArchiveStats {
-    pub(super) fn leave_out(&mut self, attribute: &str, entry: &[u8]) {
+    pub(super) fn leave_out(&mut self, attribute: &str, entry: &EntryPath) {
         self.attributes += 1;
-        let entry = || String::from_utf8_lossy(entry).into_owned();
-        self.first_attribute.get_or_insert_with(|| (attribute.to_owned(), entry()));
+        self.first_attribute.get_or_insert_with(|| (attribute.to_owned(), entry.to_string()));
     }
 }
 
@@ -200,7 +201,7 @@ fn extended(attributes: &EntryAttributes) -> Records {
     let mut records = Records::default();
     for (name, value) in &attributes.extended {
         records.put(&[XATTR, name.to_bytes()].concat(), value);
-        for (list, key) in [(access_list::ACCESS, ACCESS_LIST), (access_list::DEFAULT, DEFAULT_LIST)] {
+        for (list, key) in [(ACCESS, ACCESS_LIST), (DEFAULT, DEFAULT_LIST)] {
             if let Some(text) = (**name == *list).then(|| to_text(value)).flatten() {
                 records.put(key, text.as_bytes());
             }

@@ -11,7 +11,7 @@ use super::*;
 use crate::sys::tree::entry::handle::{open_beneath_checked, open_root};
 
 /// Exchanges `left` and `right` again and again while `work` runs.
-fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {
+pub(super) fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {

@@ -4,6 +4,7 @@ mod changes;
 mod exact;
 mod exchange;
 mod first_pass;
+mod handed_on;
 mod hostile;
 mod patch;
 mod removal;
