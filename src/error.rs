@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use crate::containers::ContainerError;
 use crate::model::{
-    BranchName, CommitId, IdError, Instant, NameError, ProjectName, RevisionError, TagName, Verb, VolumeName,
-    count, format_size, named,
+    BranchName, CommitId, IdError, Instant, NameError, ProjectName, Protectable, RevisionError, TagName,
+    Verb, VolumeName, count, format_size, named,
 };
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
@@ -112,6 +112,24 @@ pub enum Error {
         branch: BranchName,
         /// How many commits would be dropped.
         commits: usize,
+    },
+    /// What the action would change or delete is protected.
+    #[error("cannot {action}: {what} is protected")]
+    Protected {
+        /// The volume.
+        volume: VolumeName,
+        /// The action, as a verb phrase.
+        action: String,
+        /// What is protected.
+        what: Protectable,
+    },
+    /// Only a branch, a tag or a volume can be protected.
+    #[error("'{name}' names neither a branch nor a tag of volume {volume}")]
+    NothingToProtect {
+        /// The volume.
+        volume: VolumeName,
+        /// The name as it was typed.
+        name: String,
     },
     /// No volume belongs to the compose project.
     #[error("no dvol volume belongs to the compose project '{0}'")]

@@ -36,7 +36,8 @@
 //! ops::commit(&pool, &request, || Surroundings { author, code: None })?;
 //!
 //! std::fs::write(&state, "half migrated")?;
-//! let request = ResetRequest { volume: Some(volume), revision: Revision::head(), hard: true };
+//! let (volume, revision) = (Some(volume), Revision::head());
+//! let request = ResetRequest { volume, revision, hard: true, force: false };
 //! ops::reset(&pool, &request)?;
 //! assert_eq!(std::fs::read_to_string(&state)?, "before the migration");
 //! # Ok(())

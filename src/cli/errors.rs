@@ -4,10 +4,12 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::error_codes;
 use super::hints::hints;
 use super::output::{Failure, say};
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::report::{Advice, FailureReport, Format, Lines as _};
 use crate::store::StoreError;
 use crate::sys::locks::LockError;
 use crate::sys::tree::ExtractError;
@@ -19,49 +21,72 @@ const NOT_UP: u8 = 4;
 /// The exit code of a shell for a command that SIGINT ended.
 pub(super) const INTERRUPTED: u8 = 130;
 
+/// What to print of a failure.
+struct Told {
+    message: String,
+    note: Option<&'static str>,
+    hints: Vec<String>,
+    exit: u8,
+}
+
+impl Told {
+    fn new(message: impl Into<String>, exit: u8) -> Self {
+        Told { message: message.into(), note: None, hints: Vec::new(), exit }
+    }
+
+    fn hinting(self, hints: impl IntoIterator<Item = String>) -> Self {
+        Told { hints: hints.into_iter().collect(), ..self }
+    }
+
+    /// Prints the failure to standard error: as one JSON object where JSON is wanted.
+    fn print(self, code: &'static str, format: Format) -> ExitCode {
+        if format == Format::Json {
+            let hints = self.hints.iter().map(|hint| Advice::of(hint)).collect();
+            let report = FailureReport { error: code, message: self.message, hints, exit: self.exit };
+            // A failure to write to standard error cannot be reported anywhere.
+            let _ = report.json(&mut io::stderr().lock());
+            return ExitCode::from(self.exit);
+        }
+        say("error", &self.message);
+        if let Some(note) = self.note {
+            say("note", note);
+        }
+        for hint in &self.hints {
+            say("hint", hint);
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
 /// Prints a failure with hints and returns the exit code. The pool, if there is one, knows similar
 /// names.
-pub(super) fn exit(failure: &Failure, pool: Option<&Pool>) -> ExitCode {
-    match failure {
-        Failure::Pool(error) => {
-            // Which file was being copied at an interrupt does not matter.
-            let text = if is_interrupt(error) { "interrupted".to_owned() } else { error.to_string() };
-            say("error", &text);
-            if is_interrupt(error) {
-                say("note", "nothing changed");
-            }
-            for hint in hints(error, pool) {
-                say("hint", &hint);
-            }
-            ExitCode::from(code(error))
-        }
-        Failure::Usage(message) => usage(message),
+pub(super) fn exit(failure: &Failure, pool: Option<&Pool>, format: Format) -> ExitCode {
+    let told = match failure {
+        // Which file was being copied at an interrupt does not matter.
+        Failure::Pool(error) if is_interrupt(error) => Told {
+            note: Some("nothing changed"),
+            hints: hints(error, pool),
+            ..Told::new("interrupted", code(error))
+        },
+        Failure::Pool(error) => Told::new(error.to_string(), code(error)).hinting(hints(error, pool)),
+        Failure::Usage(message) => Told::new(message, USAGE),
         Failure::NotConfirmed { action } => {
-            say("error", &format!("refusing to {action} without confirmation"));
-            say("hint", "confirm with -f");
-            ExitCode::from(FAILED)
+            Told::new(format!("refusing to {action} without confirmation"), FAILED)
+                .hinting(["confirm with -f".to_owned()])
         }
-        Failure::Failed(message) => {
-            say("error", message);
-            ExitCode::from(FAILED)
-        }
-        Failure::Serve(error) => {
-            say("error", &error.to_string());
-            ExitCode::from(FAILED)
-        }
+        Failure::Failed(message) => Told::new(message, FAILED),
+        Failure::Named { message, hints, exit, .. } => Told::new(message, *exit).hinting(hints.clone()),
+        Failure::Serve(error) => Told::new(error.to_string(), FAILED),
         // The reader closed the pipe: a clean end.
-        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Failure::Output(error) => {
-            say("error", &format!("cannot write the output: {error}"));
-            ExitCode::from(FAILED)
-        }
-    }
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Failure::Output(error) => Told::new(format!("cannot write the output: {error}"), FAILED),
+    };
+    told.print(error_codes::of(failure), format)
 }
 
 /// Prints a usage error and returns the exit code.
 pub(super) fn usage(message: &str) -> ExitCode {
-    say("error", message);
-    ExitCode::from(USAGE)
+    Told::new(message, USAGE).print(error_codes::USAGE, format_typed())
 }
 
 /// Prints a usage error that clap found and returns the exit code.
@@ -72,11 +97,17 @@ pub(super) fn command_line(error: &clap::Error) -> ExitCode {
 
 /// Prints a usage error with hints and returns the exit code.
 pub(super) fn usage_with(message: &str, hints: impl IntoIterator<Item = String>) -> ExitCode {
-    say("error", message);
-    for hint in hints {
-        say("hint", &hint);
+    Told::new(message, USAGE).hinting(hints).print(error_codes::USAGE, format_typed())
+}
+
+/// Returns the format that was typed, on a command line that may be wrong.
+fn format_typed() -> Format {
+    let words: Vec<_> = std::env::args_os().collect();
+    let is_pair = |pair: &[std::ffi::OsString]| pair[0] == "--format" && pair[1] == "json";
+    match words.windows(2).any(is_pair) || words.iter().any(|word| word == "--format=json") {
+        true => Format::Json,
+        false => Format::Text,
     }
-    ExitCode::from(USAGE)
 }
 
 /// Returns the exit code of an error.

@@ -50,6 +50,10 @@ pub(super) fn repair(error: &Error) -> Option<String> {
              dvol init --new-pool NAME"
                 .to_owned(),
         ),
+        // docker volume rm has no flag that gets past it.
+        Error::Protected { volume, what, .. } => {
+            Some(format!("end the protection: dvol unprotect {}", what.operand(volume)))
+        }
         _ => host_path_remedy(error),
     }
 }
@@ -193,6 +197,14 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::Unmerged { volume, branch, .. } => {
             vec![format!("delete it anyway: dvol branch -D {branch} {volume}")]
         }
+        Error::Protected { volume, what, .. } => vec![
+            format!("end the protection: dvol unprotect {}", what.operand(volume)),
+            "or do it all the same with --force".to_owned(),
+        ],
+        Error::NothingToProtect { volume, .. } => vec![
+            format!("list the branches: dvol branch {volume}"),
+            format!("list the tags: dvol tag -C {volume}"),
+        ],
         Error::NoMessage => vec!["give a message: dvol commit -m MESSAGE".to_owned()],
         error if is_no_space(error) => vec![space::LOOK.to_owned()],
         Error::TooLarge { volume, .. } => vec![

@@ -14,6 +14,7 @@ mod complete;
 mod compose;
 mod confirm;
 mod environment;
+mod error_codes;
 mod errors;
 mod file_hash;
 mod git;
@@ -93,18 +94,19 @@ pub fn main() -> ExitCode {
     if !app.verb.takes_template() && app.globals.template().is_some() {
         return errors::usage("only log and show take a template: use --format text or json");
     }
+    let format = app.globals.format();
     let session = match Session::open(app.globals, app.verb.names_volume()) {
         Ok(session) => session,
-        Err(failure) => return errors::exit(&failure, None),
+        Err(failure) => return errors::exit(&failure, None, format),
     };
     if app.verb.needs_pool()
         && let Err(error) = missing::find_pool(&app.verb, &session)
     {
-        return errors::exit(&error.into(), Some(&session.pool));
+        return errors::exit(&error.into(), Some(&session.pool), format);
     }
     match app.verb.run(&session) {
         Ok(code) => code,
-        Err(failure) => errors::exit(&failure, Some(&session.pool)),
+        Err(failure) => errors::exit(&failure, Some(&session.pool), format),
     }
 }
 

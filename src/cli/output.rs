@@ -22,6 +22,17 @@ pub(super) enum Failure {
     Serve(crate::plugin::ServeError),
     /// Something outside the pool failed: a file, an editor, another program.
     Failed(String),
+    /// Something outside the pool failed in a way that scripts can tell from others.
+    Named {
+        /// The code in JSON.
+        code: &'static str,
+        /// The message.
+        message: String,
+        /// What to do.
+        hints: Vec<String>,
+        /// The exit code.
+        exit: u8,
+    },
     /// Standard output cannot be written.
     Output(io::Error),
 }

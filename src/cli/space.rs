@@ -29,7 +29,7 @@ fn old_commits(pool: &Pool) -> Option<String> {
     let keep = Chosen::Beyond(Keep { last: 1, ..Keep::default() });
     let volumes = pool.store().read(|rows| rows.volumes()).ok()?;
     let forgotten =
-        volumes.iter().filter_map(|volume| ops::forget(pool, Some(&volume.name), &keep, true).ok());
+        volumes.iter().filter_map(|volume| ops::forget(pool, Some(&volume.name), &keep, true, false).ok());
     let most = forgotten.filter(|done| done.bytes > 0).max_by_key(|done| done.bytes)?;
     let (size, volume) = (format_size(most.bytes), most.volume);
     let commits = count(most.commits.len(), "old commit");

@@ -117,7 +117,13 @@ impl Mender<'_> {
                 && let Ok(name) = BranchName::from_directory(name)
             {
                 let volume = self.name.clone();
-                let branch = BranchRecord { volume, name: name.clone(), head: None, created: since(&path) };
+                let branch = BranchRecord {
+                    volume,
+                    name: name.clone(),
+                    head: None,
+                    created: since(&path),
+                    protected: false,
+                };
                 self.now.branches.insert(name, branch);
                 return false;
             }
@@ -170,6 +176,7 @@ impl Mender<'_> {
             created: self.pool.now(),
             tagger: Signature { name: "dvol fsck".to_owned(), email: String::new() },
             message: "The newest of the commits that no record named".to_owned(),
+            protected: false,
         };
         self.now.tags.insert(name, tag);
     }
@@ -229,6 +236,7 @@ impl Mender<'_> {
             created: since(self.root),
             branch: pointed.clone().unwrap_or_else(BranchName::master),
             options: BTreeMap::new(),
+            protected: false,
         });
         let is_there = |name: &BranchName| self.now.branches.contains_key(name);
         let named = [Some(volume.branch.clone()), pointed].into_iter().flatten().find(is_there);
@@ -239,6 +247,7 @@ impl Mender<'_> {
             name: branch.clone(),
             head: None,
             created: volume.created,
+            protected: false,
         });
         self.now.volume = Some(VolumeRecord { branch, ..volume });
     }

@@ -12,6 +12,7 @@ mod names;
 mod operation;
 mod pattern;
 mod plain;
+mod protection;
 mod quiesce;
 mod records;
 mod revision;
@@ -26,6 +27,7 @@ pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
 pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Renaming, Verb};
 pub use pattern::matches;
 pub use plain::{escape, is_control, plain, plain_lines};
+pub use protection::Protectable;
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
     Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,

@@ -53,6 +53,8 @@ pub enum Verb {
     Restore,
     /// Puts changes aside, or brings them back.
     Stash,
+    /// Protects a branch, a tag or a volume, or ends that.
+    Protect,
     /// Repairs what fsck found.
     Repair,
 }
@@ -81,6 +83,7 @@ impl fmt::Display for Verb {
             Verb::Forget => "forget",
             Verb::Restore => "restore",
             Verb::Stash => "stash",
+            Verb::Protect => "protect",
             Verb::Repair => "fsck --repair",
         })
     }

@@ -86,6 +86,9 @@ pub struct VolumeRecord {
     /// The options that the driver got when it created the volume.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// Whether a reset, a forget, an expiry or a deletion needs `--force`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub protected: bool,
 }
 
 /// A branch of a volume.
@@ -99,6 +102,9 @@ pub struct BranchRecord {
     pub head: Option<CommitId>,
     /// Time when it was made.
     pub created: Instant,
+    /// Whether a reset, a forget, an expiry or a deletion needs `--force`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub protected: bool,
 }
 
 /// A commit. Never changes once it is published.
@@ -159,6 +165,9 @@ pub struct TagRecord {
     /// That person's message; may be empty.
     #[serde(default)]
     pub message: String,
+    /// Whether a reset, a forget, an expiry or a deletion needs `--force`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub protected: bool,
 }
 
 /// A live mount of a volume, as the engine reported it to the driver.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
 use crate::error::Error;
 use crate::layout;
@@ -20,6 +21,8 @@ pub struct BranchEntry {
     pub head: Option<CommitId>,
     /// Whether it is the current branch.
     pub current: bool,
+    /// Whether it is protected, by itself or with its volume.
+    pub protected: bool,
     /// The first line of its newest commit's message.
     pub subject: Option<String>,
 }
@@ -53,12 +56,13 @@ pub struct DeletedBranch {
 pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
-        let current = existing(&rows, &volume)?.branch;
+        let of = existing(&rows, &volume)?;
         let mut branches = Vec::new();
         for record in rows.branches(&volume)? {
             let head = record.head.as_ref().map(|head| rows.commit(&volume, head)).transpose()?.flatten();
             branches.push(BranchEntry {
-                current: record.name == current,
+                current: record.name == of.branch,
+                protected: of.protected || record.protected,
                 volume: record.volume,
                 branch: record.name,
                 subject: head.map(|commit| commit.subject().to_owned()),
@@ -105,6 +109,9 @@ fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool)
     let (volume, branch) = (volume.clone(), branch.clone());
     if current == branch {
         return Err(Error::CurrentBranch { volume, branch });
+    }
+    if !force {
+        refuse_branch(rows, &record, &format!("delete branch {branch} of volume {volume}"))?;
     }
     match unreachable(rows, &record, None)?.len() {
         commits if commits > 0 && !force => Err(Error::Unmerged { volume, branch, commits }),

@@ -71,7 +71,7 @@ fn new_branch(
     refuse_other(start, volume)?;
     let found = pool.resolve(rows, &record, start)?;
     let (volume, head, created) = (volume.clone(), Some(found.commit.id.clone()), pool.now());
-    Ok((BranchRecord { volume, name: name.clone(), head, created }, found))
+    Ok((BranchRecord { volume, name: name.clone(), head, created, protected: false }, found))
 }
 
 /// Renames a branch. Its working tree keeps its inode: containers go on undisturbed, and find the

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::branch::{check_no_tag, missing};
 use super::excused::{note_starts, note_stop};
+use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
 use super::status::{has_changes, is_dirty};
 use crate::error::Error;
@@ -250,11 +251,15 @@ fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutReq
     if there.is_some() && !request.replace {
         return Err(Error::BranchExists { volume: volume.clone(), branch: name });
     }
+    if let Some(branch) = there.as_ref().filter(|_| !request.force) {
+        refuse_branch(rows, branch, &format!("reset branch {name} of volume {volume}"))?;
+    }
     check_no_tag(rows, volume, &name)?;
     refuse_other(start, volume)?;
     let start = pool.resolve(rows, &record, start)?;
     let created = there.as_ref().map_or_else(|| pool.now(), |branch| branch.created);
+    let protected = there.as_ref().is_some_and(|branch| branch.protected);
     let head = Some(start.commit.id.clone());
-    let target = BranchRecord { volume: volume.clone(), name, head, created };
+    let target = BranchRecord { volume: volume.clone(), name, head, created, protected };
     Ok(Plan { volume: record, target, start: Some(start), replaced: there })
 }

@@ -88,12 +88,14 @@ pub(super) fn clone_as(
             created,
             branch: branch.clone(),
             options,
+            protected: false,
         })));
         draft.change(RowChange::insert(Row::Branch(BranchRecord {
             volume: name,
             name: branch.clone(),
             head: head.clone(),
             created,
+            protected: false,
         })));
         draft.change(RowChange::insert(Row::Commit(commit)));
         settings.into_iter().for_each(|change| draft.change(change));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::commit::{Surroundings, take_checksums};
+use super::protect::refuse_branch;
 use super::reset::{ResetDone, ResetRequest, reset};
 use super::rollback::{Name, Snapshot, is_unknown, keep, left_by_ensure, rollback, snapshot};
 use super::tag::refuse_taken;
@@ -31,6 +32,8 @@ pub struct EnsureRequest {
     pub from: Option<Revision>,
     /// How long to wait for another `ensure` on the volume; `None` for as long as its SEED takes.
     pub limit: Option<Duration>,
+    /// Whether a protected branch may be reset.
+    pub force: bool,
 }
 
 /// What became of a request.
@@ -96,7 +99,7 @@ pub fn ensure<'p>(
     put_back_killed(pool, &volume)?;
     let tag = &request.tag;
     if let Some(commit) = check(pool, &volume, request)? {
-        let found = at_commit(pool, &volume, tag, &commit)?;
+        let found = at_commit(pool, &volume, tag, &commit, request.force)?;
         return Ok(Looked::Found(Box::new(found)));
     }
     let around = around();
@@ -108,7 +111,7 @@ pub fn ensure<'p>(
     let disruption = snapshot.disruption.clone();
     let mut seeding = Seeding { pool, tag: tag.clone(), snapshot, around, disruption, lock };
     if let Some(from) = &request.from {
-        let request = ResetRequest { volume: Some(volume), revision: from.clone(), hard: true };
+        let request = ResetRequest { volume: Some(volume), revision: from.clone(), hard: true, force: true };
         match reset(pool, &request) {
             Ok(done) => seeding.disruption = done.disruption,
             Err(error) => {
@@ -137,6 +140,11 @@ fn check(pool: &Pool, volume: &VolumeName, request: &EnsureRequest) -> Result<Op
             return Ok(Some(tag.commit));
         }
         refuse_taken(&rows, volume, &request.tag)?;
+        if !request.force {
+            // SEED would run for nothing: the volume is reset to what it made.
+            let branch = current_branch(&rows, &record)?;
+            refuse_branch(&rows, &branch, &format!("reset branch {} of volume {volume}", branch.name))?;
+        }
         if let Some(from) = &request.from {
             refuse_other(from, volume)?;
             pool.resolve(&rows, &record, from)?;
@@ -146,7 +154,13 @@ fn check(pool: &Pool, volume: &VolumeName, request: &EnsureRequest) -> Result<Op
 }
 
 /// Resets a volume to the commit of a tag, unless it is there already and nothing runs on it.
-fn at_commit(pool: &Pool, volume: &VolumeName, tag: &TagName, commit: &CommitId) -> Result<Ensured, Error> {
+fn at_commit(
+    pool: &Pool,
+    volume: &VolumeName,
+    tag: &TagName,
+    commit: &CommitId,
+    force: bool,
+) -> Result<Ensured, Error> {
     let (record, branch) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
         let branch = current_branch(&rows, &record)?;
@@ -167,7 +181,7 @@ fn at_commit(pool: &Pool, volume: &VolumeName, tag: &TagName, commit: &CommitId)
     };
     if branch.head.as_ref() != Some(commit) || is_unknown(pool, &record)? {
         let revision = tag.as_str().parse()?;
-        let request = ResetRequest { volume: Some(volume.clone()), revision, hard: true };
+        let request = ResetRequest { volume: Some(volume.clone()), revision, hard: true, force };
         let ResetDone { dropped, copied, quiesced, disruption, .. } = reset(pool, &request)?;
         ensured = Ensured { reset: true, dropped, copied, quiesced, disruption, ..ensured };
     }
@@ -238,7 +252,7 @@ impl Seeding<'_> {
         let commit = self.pool.store().read(|rows| rows.tag(self.volume(), &self.tag))?;
         let missing = || Error::NoTag { volume: self.volume().clone(), tag: self.tag.to_string() };
         let commit = commit.ok_or_else(missing)?.commit;
-        let ensured = at_commit(self.pool, self.volume(), &self.tag, &commit)?;
+        let ensured = at_commit(self.pool, self.volume(), &self.tag, &commit, true)?;
         Ok(Ensured { found: false, ..ensured })
     }
 }

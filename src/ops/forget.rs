@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::log::rfc3339;
+use super::protect::protected_commits;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    CommitId, CommitRecord, Instant, Keep, Revision, Row, RowChange, TagName, Verb, VolumeName,
+    CommitId, CommitRecord, Instant, Keep, Protectable, Revision, Row, RowChange, TagName, Verb, VolumeName,
 };
 use crate::pool::{PlanBuilder, Pool, Setting, existing, refuse_other};
 use crate::store::Rows;
@@ -53,7 +54,8 @@ pub struct ForgetDone {
     pub dry_run: bool,
 }
 
-/// Moves the data of commits to trash. A head and a tagged commit are never forgotten.
+/// Moves the data of commits to trash. A head and a tagged commit are never forgotten, and what is
+/// protected only with `force`.
 ///
 /// # Errors
 /// When the volume or a revision does not exist, a revision names a commit that must keep its data,
@@ -63,9 +65,10 @@ pub fn forget(
     volume: Option<&VolumeName>,
     chosen: &Chosen,
     dry_run: bool,
+    force: bool,
 ) -> Result<ForgetDone, Error> {
     let volume = pool.select(volume)?;
-    let look = |rows: &Rows<'_>| choose(pool, rows, &volume, chosen);
+    let look = |rows: &Rows<'_>| choose(pool, rows, &volume, chosen, force);
     let (commits, kept) = pool.store().read(|rows| look(&rows))?;
     if dry_run || commits.is_empty() {
         return told(pool, volume, &commits, kept, dry_run);
@@ -100,7 +103,7 @@ pub(super) fn forget_by_setting(
     if keep.is_empty() {
         return Ok(());
     }
-    let mut held = held(rows, volume)?;
+    let mut held = held(rows, volume, false)?;
     let branches = rows.branches(volume)?;
     if let Some(head) = head
         && branches.iter().filter(|branch| branch.head.as_ref() == Some(head)).count() == 1
@@ -127,16 +130,22 @@ struct Held {
     /// The heads, each with the name of a branch.
     heads: BTreeMap<CommitId, String>,
     tags: BTreeMap<CommitId, Vec<TagName>>,
+    /// What else is protected.
+    protected: BTreeMap<CommitId, Protectable>,
 }
 
-fn held(rows: &Rows<'_>, volume: &VolumeName) -> Result<Held, Error> {
+fn held(rows: &Rows<'_>, volume: &VolumeName, force: bool) -> Result<Held, Error> {
     let heads = rows.branches(volume)?.into_iter();
     let heads = heads.filter_map(|branch| Some((branch.head?, branch.name.to_string()))).collect();
     let mut tags: BTreeMap<CommitId, Vec<TagName>> = BTreeMap::new();
     for tag in rows.tags(volume)? {
         tags.entry(tag.commit).or_default().push(tag.name);
     }
-    Ok(Held { heads, tags })
+    let protected = match force {
+        true => BTreeMap::new(),
+        false => protected_commits(rows, &existing(rows, volume)?)?,
+    };
+    Ok(Held { heads, tags, protected })
 }
 
 /// Lists the commits to forget, the newest first, and counts those that keep their data.
@@ -145,9 +154,10 @@ fn choose(
     rows: &Rows<'_>,
     volume: &VolumeName,
     chosen: &Chosen,
+    force: bool,
 ) -> Result<(Vec<CommitRecord>, usize), Error> {
     let record = existing(rows, volume)?;
-    let held = held(rows, volume)?;
+    let held = held(rows, volume, force)?;
     let all = rows.commits(volume)?;
     let with_data = all.iter().filter(|commit| !commit.forgotten).count();
     let goes = match chosen {
@@ -168,6 +178,10 @@ fn choose(
                 }
                 if let Some(tag) = held.tags.get(&commit.id).and_then(|tags| tags.first()) {
                     return Err(cannot(format!("tag {tag} names it")));
+                }
+                if let Some(what) = held.protected.get(&commit.id) {
+                    let action = format!("forget commit {} of volume {volume}", commit.id.short());
+                    return Err(Error::Protected { volume: volume.clone(), action, what: what.clone() });
                 }
                 if rows.commit(volume, &commit.id)?.is_none() {
                     return Err(cannot("an operation dropped it already".to_owned()));
@@ -201,8 +215,10 @@ fn beyond(
     let dated: Vec<(Instant, Vec<TagName>)> =
         first.into_iter().chain(commits.iter().map(|commit| (commit.date, tags(commit)))).collect();
     let kept = keep.select(&dated);
-    let is_held =
-        |commit: &CommitRecord| held.heads.contains_key(&commit.id) || held.tags.contains_key(&commit.id);
+    let is_held = |commit: &CommitRecord| {
+        let id = &commit.id;
+        held.heads.contains_key(id) || held.tags.contains_key(id) || held.protected.contains_key(id)
+    };
     let goes = commits.into_iter().zip(kept.into_iter().skip(offset));
     goes.filter(|(commit, kept)| !kept && !is_held(commit)).map(|(commit, _)| commit).collect()
 }

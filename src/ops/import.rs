@@ -211,9 +211,20 @@ fn make(
             },
         };
         let id = &commit.id;
-        let record =
-            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options: BTreeMap::new() };
-        let head = BranchRecord { volume: name, name: branch.clone(), head: Some(id.clone()), created };
+        let record = VolumeRecord {
+            name: name.clone(),
+            created,
+            branch: branch.clone(),
+            options: BTreeMap::new(),
+            protected: false,
+        };
+        let head = BranchRecord {
+            volume: name,
+            name: branch.clone(),
+            head: Some(id.clone()),
+            created,
+            protected: false,
+        };
         draft.change(RowChange::insert(Row::Volume(record)));
         draft.change(RowChange::insert(Row::Branch(head)));
         draft.move_head(Some(id.clone()));

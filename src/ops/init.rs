@@ -84,8 +84,15 @@ pub(super) fn make(
             return Err(Error::VolumeExists(name.clone()));
         }
         let created = pool.now();
-        let volume = VolumeRecord { name: name.clone(), created, branch: branch.clone(), options };
-        let first = BranchRecord { volume: name.clone(), name: branch.clone(), head: None, created };
+        let volume =
+            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options, protected: false };
+        let first = BranchRecord {
+            volume: name.clone(),
+            name: branch.clone(),
+            head: None,
+            created,
+            protected: false,
+        };
         draft.change(RowChange::insert(Row::Volume(volume)));
         draft.change(RowChange::insert(Row::Branch(first)));
         settings.into_iter().for_each(|change| draft.change(change));

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::list::names_of;
 use super::log::rfc3339;
+use super::protect::protected_in;
 use super::status::use_of_limit;
 use crate::error::Error;
 use crate::layout;
@@ -37,6 +38,8 @@ pub struct Inspection {
     pub tags: BTreeMap<TagName, CommitId>,
     /// The number of its commits.
     pub commits: usize,
+    /// What is protected: each as `dvol protect` takes it.
+    pub protected: Vec<String>,
     /// The options that it was made with.
     pub options: BTreeMap<String, String>,
     /// The settings that are set for this volume.
@@ -72,6 +75,7 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
             working_tree: full(layout::working_tree(&volume, &record.branch)),
             current: rows.current_volume()?.as_ref() == Some(&volume),
             head: branches.get(&record.branch).cloned().flatten(),
+            protected: protected_in(&rows, &record)?.iter().map(|what| what.operand(&volume)).collect(),
             branch: record.branch,
             branches,
             tags: rows.tags(&volume)?.into_iter().map(|tag| (tag.name, tag.commit)).collect(),

@@ -23,6 +23,8 @@ pub struct VolumeEntry {
     pub size: Option<u64>,
     /// Whether it is the current volume.
     pub current: bool,
+    /// Whether the volume is protected.
+    pub protected: bool,
     /// The compose project that it belongs to, by its containers or the caller's directory.
     pub project: Option<String>,
     /// The names of the containers that use it, running or not, sorted; `None` if the engine does
@@ -66,6 +68,7 @@ pub fn list(pool: &Pool, here: Option<&ProjectHere>) -> Result<Listing, Error> {
             let commit = head.as_ref().map(|head| rows.commit(&record.name, head)).transpose()?.flatten();
             let current = current.as_ref() == Some(&record.name);
             entries.push(VolumeEntry {
+                protected: record.protected,
                 volume: record.name,
                 branch: record.branch,
                 head,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::gc::{Collected, collect};
+use super::protect::refuse_volume;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{OperationId, Row, RowChange, Verb, VolumeName};
@@ -32,23 +33,31 @@ pub struct Removed {
 /// commit is not kept.
 ///
 /// # Errors
-/// When the volume does not exist, or containers use it.
-pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard) -> Result<Removed, Error> {
-    remove_volume(pool, volume, guard, true)
+/// When the volume does not exist, containers use it, or something in it is protected and `force`
+/// is not set.
+pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard, force: bool) -> Result<Removed, Error> {
+    remove_volume(pool, volume, guard, force, true)
 }
 
 /// Deletes a volume; moves it to trash if `keep` is set.
-fn remove_volume(pool: &Pool, volume: &VolumeName, guard: Guard, keep: bool) -> Result<Removed, Error> {
+fn remove_volume(
+    pool: &Pool,
+    volume: &VolumeName,
+    guard: Guard,
+    force: bool,
+    keep: bool,
+) -> Result<Removed, Error> {
     let missing = || Error::NoVolumeToRemove(volume.clone());
-    if pool.store().read(|rows| rows.volume(volume))?.is_none() {
-        return Err(missing());
-    }
+    check_protection(pool, volume, force)?;
     if guard == Guard::Ask {
         check_unused(pool, volume)?;
     }
     let session = pool.begin(Verb::Remove, volume)?;
     let (group, kept) = session.intend(format!("rm: {volume}"), |rows, draft| {
         let record = rows.volume(volume)?.ok_or_else(missing)?;
+        if !force {
+            refuse_volume(rows, &record)?;
+        }
         let commits = rows.commits(volume)?;
         let kept = keep && !(volume.is_anonymous() && commits.is_empty());
         if rows.current_volume()?.as_ref() == Some(volume) {
@@ -89,8 +98,8 @@ fn remove_volume(pool: &Pool, volume: &VolumeName, guard: Guard, keep: bool) -> 
 ///
 /// # Errors
 /// As [`remove`]. Trash that cannot be deleted is in the result.
-pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), Error> {
-    let removed = remove_volume(pool, volume, Guard::Ask, false)?;
+pub fn purge(pool: &Pool, volume: &VolumeName, force: bool) -> Result<(Removed, Collected), Error> {
+    let removed = remove_volume(pool, volume, Guard::Ask, force, false)?;
     let own: BTreeSet<OperationId> = pool.store().read(|rows| {
         let operations = rows.operations(volume, usize::MAX)?;
         let line = operations.first().map(|last| last.line);
@@ -102,6 +111,22 @@ pub fn purge(pool: &Pool, volume: &VolumeName) -> Result<(Removed, Collected), E
     entries.retain(|entry| own.contains(&entry.operation));
     let collected = collect(pool, &entries, entries.clone(), false)?;
     Ok((removed, collected))
+}
+
+/// Refuses what [`remove`] would refuse, before a person is asked.
+///
+/// # Errors
+/// As [`remove`].
+pub fn check_removable(pool: &Pool, volume: &VolumeName, force: bool) -> Result<(), Error> {
+    check_protection(pool, volume, force)?;
+    check_unused(pool, volume)
+}
+
+fn check_protection(pool: &Pool, volume: &VolumeName, force: bool) -> Result<(), Error> {
+    pool.store().read(|rows| {
+        let record = rows.volume(volume)?.ok_or_else(|| Error::NoVolumeToRemove(volume.clone()))?;
+        if force { Ok(()) } else { refuse_volume(&rows, &record) }
+    })
 }
 
 /// Refuses to go on where a container uses the volume, running or not.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::excused::note_starts;
+use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
 use super::restore::{self, Restore};
 use crate::error::Error;
@@ -24,6 +25,8 @@ pub struct ResetRequest {
     pub revision: Revision,
     /// Whether the working tree may be replaced; without this a reset is refused.
     pub hard: bool,
+    /// Whether a protected branch may be reset.
+    pub force: bool,
 }
 
 /// A finished reset.
@@ -99,7 +102,7 @@ fn reset_all(
     if !request.hard {
         return Err(Error::HardRequired(volumes.to_vec()));
     }
-    let find = || pool.store().read(|rows| destinations(pool, &rows, volumes, &request.revision));
+    let find = || pool.store().read(|rows| destinations(pool, &rows, volumes, request));
     // A revision that names nothing is refused before anything is locked.
     find()?;
     let begun = pool.sync_and_bound()?;
@@ -150,14 +153,23 @@ fn destinations(
     pool: &Pool,
     rows: &Rows<'_>,
     volumes: &[VolumeName],
-    revision: &Revision,
+    request: &ResetRequest,
 ) -> Result<Vec<Destination>, Error> {
+    let revision = &request.revision;
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
     volumes.iter().try_for_each(|volume| refuse_other(revision, volume))?;
     pool.check_joint(rows, &records, revision)?;
     let destination = |record| {
         let found = pool.resolve(rows, record, revision)?;
-        Ok(Destination { branch: current_branch(rows, record)?, found })
+        let branch = current_branch(rows, record)?;
+        if !request.force {
+            refuse_branch(
+                rows,
+                &branch,
+                &format!("reset branch {} of volume {}", branch.name, branch.volume),
+            )?;
+        }
+        Ok(Destination { branch, found })
     };
     records.iter().map(destination).collect()
 }

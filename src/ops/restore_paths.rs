@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::capture::Capture;
 use super::ls_tree::inside;
+use super::protect::refuse_branch;
 use super::shown;
 use crate::error::Error;
 use crate::layout;
@@ -26,6 +27,8 @@ pub struct RestoreRequest {
     pub source: Revision,
     /// The paths in the volume; a directory stands for everything in it.
     pub paths: Vec<PathBuf>,
+    /// Whether the branch may be protected.
+    pub force: bool,
 }
 
 /// Paths that were brought back.
@@ -64,7 +67,12 @@ pub fn restore_paths(pool: &Pool, request: &RestoreRequest) -> Result<PathsResto
         pool.store().read(|rows| {
             refuse_other(&request.source, &volume)?;
             let record = existing(&rows, &volume)?;
-            Ok::<_, Error>((pool.resolve(&rows, &record, &request.source)?, current_branch(&rows, &record)?))
+            let branch = current_branch(&rows, &record)?;
+            if !request.force {
+                let action = format!("restore files of branch {} of volume {volume}", branch.name);
+                refuse_branch(&rows, &branch, &action)?;
+            }
+            Ok::<_, Error>((pool.resolve(&rows, &record, &request.source)?, branch))
         })
     };
     // A revision that names nothing is refused before anything is locked.

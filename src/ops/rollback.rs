@@ -145,6 +145,7 @@ pub(super) fn keep(
             created: now,
             tagger: author,
             message: if name.is_snapshot { note(&name.message, &branch) } else { name.message.clone() },
+            protected: false,
         };
         draft.change(RowChange::insert(Row::Tag(tag)));
         if clean.is_some() {
@@ -303,7 +304,13 @@ fn change_branch<'p>(
     let (volume, name) = (&snapshot.volume, &snapshot.branch);
     let head = snapshot.head.clone();
     let Some(before) = rows.branch(volume, name)? else {
-        let made = BranchRecord { volume: volume.clone(), name: name.clone(), head, created: pool.now() };
+        let made = BranchRecord {
+            volume: volume.clone(),
+            name: name.clone(),
+            head,
+            created: pool.now(),
+            protected: false,
+        };
         draft.change(RowChange::insert(Row::Branch(made)));
         return Ok(ComesBack::Anew(draft.bring_in(layout::working_tree(volume, name))?));
     };

@@ -214,6 +214,7 @@ fn put_aside(
         created: now,
         tagger: author,
         message: text.to_owned(),
+        protected: false,
     };
     draft.change(RowChange::insert(Row::Tag(tag.clone())));
     Ok(tag)

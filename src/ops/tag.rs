@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::commit::configured_author;
 use super::log::rfc3339;
+use super::protect::refuse_tag;
 use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::stash::STASHES;
 use crate::error::Error;
@@ -48,6 +49,8 @@ pub struct TagEntry {
     pub tagger: Signature,
     /// The tag's message; may be empty.
     pub message: String,
+    /// Whether it is protected, by itself or with its volume.
+    pub protected: bool,
 }
 
 /// A tag that was made or moved.
@@ -85,7 +88,7 @@ pub struct DeletedTag {
 pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> Result<Vec<TagEntry>, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
-        existing(&rows, &volume)?;
+        let of = existing(&rows, &volume)?;
         let mut found = Vec::new();
         for record in rows.tags(&volume)? {
             // Stashes have a list of their own.
@@ -104,6 +107,7 @@ pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> 
                 created: record.created,
                 tagger: record.tagger,
                 message: record.message,
+                protected: of.protected || record.protected,
             });
         }
         Ok(found)
@@ -137,6 +141,7 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
             created: pool.now(),
             tagger: configured_author(rows, &volume, &request.fallback)?,
             message: request.message.trim_end().to_owned(),
+            protected: before.as_ref().is_some_and(|before| before.protected),
         };
         let was = before.as_ref().map(|before| before.commit.clone());
         let excluding = Excluding { branch: None, tag: Some(name) };
@@ -151,17 +156,25 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     Ok(tagged)
 }
 
-/// Deletes a tag. Commits that become unreachable move to trash.
+/// Deletes a tag, with `force` also a protected one. Commits that become unreachable move to trash.
 ///
 /// # Errors
 /// When the tag does not exist, or the metadata cannot be written.
-pub fn delete_tag(pool: &Pool, volume: Option<&VolumeName>, name: &TagName) -> Result<DeletedTag, Error> {
+pub fn delete_tag(
+    pool: &Pool,
+    volume: Option<&VolumeName>,
+    name: &TagName,
+    force: bool,
+) -> Result<DeletedTag, Error> {
     let volume = pool.select(volume)?;
     let missing = || Error::NoTag { volume: volume.clone(), tag: name.to_string() };
     let session = pool.begin(Verb::Tag, &volume)?;
     let (group, deleted) = session.intend(format!("tag: deleting {name}"), |rows, draft| {
         existing(rows, &volume)?;
         let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
+        if !force {
+            refuse_tag(rows, &record, &format!("delete tag {name} of volume {volume}"))?;
+        }
         let commit = record.commit.clone();
         let excluding = Excluding { branch: None, tag: Some(name) };
         let dropped = unreachable_from(rows, &volume, Some(commit.clone()), excluding, None)?;

@@ -215,7 +215,7 @@ impl VolumeService for PoolService {
 
     fn remove(&self, name: &VolumeName) -> Result<(), String> {
         self.require_pool()?;
-        self.told(ops::remove(&self.pool, name, Guard::Engine))?;
+        self.told(ops::remove(&self.pool, name, Guard::Engine, false))?;
         self.remembered.forget(name);
         Ok(())
     }

@@ -149,9 +149,16 @@ fn rows_of(volume: &LegacyVolume, author: &Signature) -> Vec<Row> {
         created,
         branch: volume.branch.clone(),
         options: std::collections::BTreeMap::new(),
+        protected: false,
     })];
     rows.extend(volume.branches.iter().map(|(branch, head)| {
-        Row::Branch(BranchRecord { volume: name.clone(), name: branch.clone(), head: head.clone(), created })
+        Row::Branch(BranchRecord {
+            volume: name.clone(),
+            name: branch.clone(),
+            head: head.clone(),
+            created,
+            protected: false,
+        })
     }));
     rows.extend(volume.commits.iter().map(|commit| {
         Row::Commit(CommitRecord {

@@ -4,6 +4,7 @@
 //! [`Lines`]), colours, words, and how lines are fitted to a terminal.
 
 mod door;
+mod failure;
 mod json;
 mod style;
 mod text;
@@ -14,6 +15,7 @@ mod wrap;
 use std::io::{self, Write};
 
 pub use door::Door;
+pub use failure::{Advice, FailureReport};
 pub use json::Lines;
 pub use style::label as label_style;
 pub use text::Text;

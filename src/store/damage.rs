@@ -24,9 +24,20 @@ fn volume(number: u32) -> (VolumeRecord, BranchRecord, CommitRecord) {
     let id: crate::model::CommitId = format!("{number:032x}").parse().unwrap();
     let created = Instant { micros: i64::from(number), offset: 0 };
     let branch = BranchName::master();
-    let volume =
-        VolumeRecord { name: name.clone(), created, branch: branch.clone(), options: Default::default() };
-    let branch = BranchRecord { volume: name.clone(), name: branch, head: Some(id.clone()), created };
+    let volume = VolumeRecord {
+        name: name.clone(),
+        created,
+        branch: branch.clone(),
+        options: Default::default(),
+        protected: false,
+    };
+    let branch = BranchRecord {
+        volume: name.clone(),
+        name: branch,
+        head: Some(id.clone()),
+        created,
+        protected: false,
+    };
     let author = Signature { name: "Ada".to_owned(), email: String::new() };
     let message = format!("number {number}");
     let commit = CommitRecord {

@@ -169,6 +169,7 @@ mod tests {
             created: Instant { micros: 0, offset: 0 },
             branch: crate::model::BranchName::master(),
             options: std::collections::BTreeMap::new(),
+            protected: false,
         }
     }
 

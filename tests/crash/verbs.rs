@@ -173,3 +173,13 @@ fn an_imported_archive_is_a_whole_volume_or_none() {
         sweep(&Case { before: &[], words, containers: Containers::new(), points, deep: false, ready: None });
     println!("{words:?}: {runs} faults");
 }
+
+#[test]
+fn a_protection_holds_or_does_not() {
+    check(&[], &["protect", "db:master"]);
+}
+
+#[test]
+fn a_protection_that_ends_is_over_or_still_holds() {
+    check_deaths(&[&["protect", "db"]], &["unprotect", "db"]);
+}

@@ -29,7 +29,7 @@ pub(in crate::cli) struct BranchArgs {
     #[arg(short, long, value_name = "NAME", conflicts_with_all = ["force_delete", "rename", "show_current"])]
     #[arg(add = crate::cli::complete::branches())]
     delete: Option<BranchName>,
-    /// Delete a branch even if commits are reachable only from it
+    /// Delete a branch even if it is protected or commits are reachable only from it
     #[arg(short = 'D', value_name = "NAME", conflicts_with_all = ["rename", "show_current"])]
     #[arg(add = crate::cli::complete::branches())]
     force_delete: Option<BranchName>,

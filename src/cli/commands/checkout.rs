@@ -32,7 +32,7 @@ pub(in crate::cli) struct CheckoutArgs {
     #[arg(short = 'B', conflicts_with = "create")]
     recreate: bool,
     /// Switch despite uncommitted changes, which stay in the working tree of their branch (with -B,
-    /// discard those of the branch that is reset)
+    /// discard those of the branch that is reset, and reset it even if it is protected)
     #[arg(short, long)]
     force: bool,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(in crate::cli) struct CheckoutArgs {
     #[arg(num_args = 0..=2, value_names = ["START", "VOLUME"], add = crate::cli::complete::revisions())]
     operands: Vec<String>,
     /// Bring these paths back from the commit BRANCH instead: as dvol restore
-    #[arg(last = true, value_name = "PATH", conflicts_with_all = ["create", "recreate", "force", "project"])]
+    #[arg(last = true, value_name = "PATH", conflicts_with_all = ["create", "recreate", "project"])]
     paths: Vec<PathBuf>,
 }
 
@@ -66,7 +66,7 @@ pub(in crate::cli) fn run(session: &Session, args: &CheckoutArgs) -> Outcome {
         if !args.operands.is_empty() {
             return Err(Failure::Usage("name the volume with -C before paths".to_owned()));
         }
-        return restore::paths(session, source, &args.paths);
+        return restore::paths(session, source, &args.paths, args.force);
     }
     let project = args.project.read(session, None)?;
     let (create, volume) = if project.is_some() {

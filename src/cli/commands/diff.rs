@@ -58,7 +58,7 @@ pub(in crate::cli) fn run(session: &Session, args: &DiffArgs) -> Outcome {
         Ok(_) => Ok(ExitCode::SUCCESS),
         // A failure must not look like a difference.
         Err(failure) if args.exit_code => {
-            let code = errors::exit(&failure, Some(&session.pool));
+            let code = errors::exit(&failure, Some(&session.pool), session.globals.format());
             Ok(if code == ExitCode::from(1) { ExitCode::from(2) } else { code })
         }
         Err(failure) => Err(failure),

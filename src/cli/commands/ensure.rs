@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -51,6 +50,9 @@ pub(in crate::cli) struct EnsureArgs {
     /// Commit to reset the volume to before SEED [default: SEED starts from the volume as it is]
     #[arg(long, value_name = "REVISION", add = crate::cli::complete::revisions())]
     from: Option<String>,
+    /// Reset a protected branch as well
+    #[arg(short, long)]
+    force: bool,
     /// Command that makes the state, and its arguments, after --
     #[arg(last = true, required = true, value_name = "SEED")]
     seed: Vec<OsString>,
@@ -104,9 +106,9 @@ pub(in crate::cli) fn run(session: &Session, args: &EnsureArgs) -> Outcome {
     }
     match kept? {
         0 => done(session, missing.reset()?, begun),
-        code => {
-            say("error", &format!("SEED ended with exit code {code}; volume {volume} is as it was before"));
-            Ok(ExitCode::from(code))
+        exit => {
+            let message = format!("SEED ended with exit code {exit}; volume {volume} is as it was before");
+            Err(Failure::Named { code: "seed_failed", message, hints: Vec::new(), exit })
         }
     }
 }
@@ -134,7 +136,7 @@ fn request(session: &Session, args: &EnsureArgs) -> Result<EnsureRequest, Failur
         }
     };
     let from = args.from.as_deref().map(|text| session.revision(text)).transpose()?;
-    Ok(EnsureRequest { volume, tag, from, limit: session.globals.lock_timeout() })
+    Ok(EnsureRequest { volume, tag, from, limit: session.globals.lock_timeout(), force: args.force })
 }
 
 fn surroundings(session: &Session) -> Surroundings {

@@ -13,7 +13,8 @@ use crate::ops::{self, Chosen};
 ///
 /// The commits stay in the log, and their data goes to trash: dvol undo brings it back, and dvol gc
 /// frees its disk space. A commit is kept if any rule keeps it; the head of a branch and a commit
-/// with a tag always are. The setting commits.keep applies such rules after each commit.
+/// with a tag always are, and so is what
+/// dvol protect names. The setting commits.keep applies such rules after each commit.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  dvol forget HEAD~3\n  dvol forget --keep-last 10 --keep-daily 7 -n frob_mysql\n  dvol config -C frob_mysql commits.keep last=10,daily=7"
@@ -24,6 +25,9 @@ pub(in crate::cli) struct ForgetArgs {
     /// Only report what would be forgotten
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Forget protected commits as well
+    #[arg(short, long)]
+    force: bool,
     /// Commits to forget; the volume may stand last
     #[arg(value_name = "REVISION", add = crate::cli::complete::revisions())]
     operands: Vec<String>,
@@ -97,7 +101,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ForgetArgs) -> Outcome {
         (operands::only_volume(session, &args.operands)?, Chosen::Beyond(keep))
     };
     catch_interrupts(&session.pool)?;
-    let done = ops::forget(&session.pool, volume.as_ref(), &chosen, args.dry_run)?;
+    let done = ops::forget(&session.pool, volume.as_ref(), &chosen, args.dry_run, args.force)?;
     session.done(&done)?;
     if !done.commits.is_empty() && !done.dry_run && session.wants_remarks() {
         say("hint", &format!("undo this: dvol undo {}", done.volume));

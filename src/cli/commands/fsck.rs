@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(session: &Session, args: &FsckArgs) -> Outcome {
         }
         Err(error) => {
             let failure: Failure = error.into();
-            errors::exit(&failure, Some(&session.pool));
+            errors::exit(&failure, Some(&session.pool), session.globals.format());
             output::say("error", "could not check");
             Ok(ExitCode::from(COULD_NOT_CHECK))
         }

@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(session: &Session, args: &HookArgs) -> Outcome {
         HookVerb::PostCheckout { work_tree, words } => {
             if let Err(failure) = post_checkout(session, work_tree.as_deref(), words) {
                 // git must not seem to fail because the hook did.
-                crate::cli::errors::exit(&failure, Some(&session.pool));
+                crate::cli::errors::exit(&failure, Some(&session.pool), crate::report::Format::Text);
                 say("note", "the volume does not change; git is not affected");
             }
             Ok(ExitCode::SUCCESS)

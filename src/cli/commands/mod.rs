@@ -28,6 +28,7 @@ mod log;
 mod ls_tree;
 mod man;
 mod plugin;
+mod protect;
 mod redo;
 mod reflog;
 mod rename;
@@ -42,6 +43,7 @@ mod status;
 mod switch;
 mod tag;
 mod undo;
+mod unprotect;
 
 use clap::Subcommand;
 
@@ -105,6 +107,8 @@ verbs! {
         Branch(branch::BranchArgs),
         Checkout(checkout::CheckoutArgs),
         Tag(tag::TagArgs),
+        Protect(protect::ProtectArgs),
+        Unprotect(unprotect::UnprotectArgs),
     }
     "Move data in and out" {
         Export(export::ExportArgs),

@@ -21,6 +21,9 @@ pub(in crate::cli) struct ResetArgs {
     /// Replace the working tree; required
     #[arg(long)]
     hard: bool,
+    /// Reset a protected branch as well
+    #[arg(short, long)]
+    force: bool,
     #[command(flatten)]
     project: ProjectArg,
     /// Commit [default: HEAD] and volume
@@ -35,7 +38,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ResetArgs) -> Outcome {
     let operands = operands::read(session, &args.operands)?;
     let revision = operands.revision.unwrap_or_else(Revision::head);
     catch_interrupts(&session.pool)?;
-    let request = ResetRequest { volume: operands.volume, revision, hard: args.hard };
+    let request = ResetRequest { volume: operands.volume, revision, hard: args.hard, force: args.force };
     let done = ops::reset(&session.pool, &request)?;
     session.note_containers(&done.disruption);
     session.note_copy(&done.copied, &done.quiesced, &done.disruption);
@@ -49,7 +52,7 @@ pub(in crate::cli) fn run(session: &Session, args: &ResetArgs) -> Outcome {
 fn reset_project(session: &Session, args: &ResetArgs, project: &ProjectName) -> Outcome {
     let revision = operands::only_revision(&args.operands)?.unwrap_or_else(Revision::head);
     catch_interrupts(&session.pool)?;
-    let request = ResetRequest { volume: None, revision, hard: args.hard };
+    let request = ResetRequest { volume: None, revision, hard: args.hard, force: args.force };
     let done = ops::reset_project(&session.pool, project, &request)?;
     let disruption = done.first().map(|first| first.disruption.clone()).unwrap_or_default();
     session.note_containers(&disruption);

@@ -27,19 +27,22 @@ pub(in crate::cli) struct RestoreArgs {
     /// Accepted for compatibility with git: restores the working tree, the default
     #[arg(short = 'W', long, hide = true)]
     worktree: bool,
+    /// Restore files of a protected branch as well
+    #[arg(short, long)]
+    force: bool,
     /// Paths in the volume
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &RestoreArgs) -> Outcome {
-    paths(session, session.revision(&args.source)?, &args.paths)
+    paths(session, session.revision(&args.source)?, &args.paths, args.force)
 }
 
 /// Brings paths back; `checkout REVISION -- PATH` does the same.
-pub(in crate::cli) fn paths(session: &Session, source: Revision, paths: &[PathBuf]) -> Outcome {
+pub(in crate::cli) fn paths(session: &Session, source: Revision, paths: &[PathBuf], force: bool) -> Outcome {
     catch_interrupts(&session.pool)?;
-    let request = RestoreRequest { volume: session.volume(None)?, source, paths: paths.to_vec() };
+    let request = RestoreRequest { volume: session.volume(None)?, source, paths: paths.to_vec(), force };
     let done = ops::restore_paths(&session.pool, &request)?;
     session.note_containers(&done.disruption);
     session.done(&done)?;

@@ -8,7 +8,6 @@ use crate::cli::confirm::confirmed;
 use crate::cli::output::say;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
-use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, Guard};
 
@@ -22,7 +21,7 @@ use crate::ops::{self, Guard};
     after_help = "Example:\n  dvol rm frob_mysql\n  dvol rm -f frob_mysql\n  dvol rm --purge frob_mysql"
 )]
 pub(in crate::cli) struct RmArgs {
-    /// Delete without asking
+    /// Delete without asking, even if the volume or something in it is protected
     #[arg(short, long)]
     force: bool,
     /// Delete for good: free the disk space at once, and leave nothing to undo
@@ -35,10 +34,7 @@ pub(in crate::cli) struct RmArgs {
 
 pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     let volume = session.find(&args.volume)?;
-    if session.pool.store().read(|rows| rows.volume(&volume))?.is_none() {
-        return Err(Error::NoVolumeToRemove(volume).into());
-    }
-    ops::check_unused(&session.pool, &volume)?;
+    ops::check_removable(&session.pool, &volume, args.force)?;
     let (how, more) = if args.purge { (" for good", ", and its trash") } else { ("", "") };
     let question = format!("Delete volume {volume} with all its branches and commits{more}{how}?");
     if !args.force && !confirmed(&format!("delete volume {volume}{how}"), &question)? {
@@ -46,12 +42,12 @@ pub(in crate::cli) fn run(session: &Session, args: &RmArgs) -> Outcome {
     }
     catch_interrupts(&session.pool)?;
     if args.purge {
-        let (removed, collected) = ops::purge(&session.pool, &volume)?;
+        let (removed, collected) = ops::purge(&session.pool, &volume, args.force)?;
         session.done(&removed)?;
         tell_failures(&collected);
         return Ok(if collected.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let removed = ops::remove(&session.pool, &volume, Guard::Ask)?;
+    let removed = ops::remove(&session.pool, &volume, Guard::Ask, args.force)?;
     session.done(&removed)?;
     if removed.kept && session.wants_remarks() {
         say("hint", &format!("undo this: dvol undo {volume}"));

@@ -19,7 +19,7 @@ use crate::ops::{self, TagRequest};
   dvol tag -d before-migration")]
 pub(in crate::cli) struct TagArgs {
     /// Delete a tag; drop its commit if it is not reachable otherwise
-    #[arg(short, long, conflicts_with_all = ["list", "message", "force"])]
+    #[arg(short, long, conflicts_with_all = ["list", "message"])]
     delete: bool,
     /// List the tags, or only those that match a pattern (* and ?)
     #[arg(short, long, conflicts_with_all = ["message", "force"])]
@@ -30,7 +30,7 @@ pub(in crate::cli) struct TagArgs {
     /// Accepted for compatibility with git; every tag has a date and its author
     #[arg(short, long, hide = true)]
     annotate: bool,
-    /// Move the tag if it exists
+    /// Move the tag if it exists; with -d, delete it even if it is protected
     #[arg(short, long)]
     force: bool,
     /// Tag (with -l, pattern)
@@ -54,7 +54,7 @@ pub(in crate::cli) fn run(session: &Session, args: &TagArgs) -> Outcome {
         Some(name) if args.delete => {
             let volume = last_word()?;
             catch_interrupts(pool)?;
-            session.done(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?)?)?;
+            session.done(&ops::delete_tag(pool, volume.as_ref(), &name.parse()?, args.force)?)?;
         }
         None if args.delete => return Err(Failure::Usage("-d takes the name of a tag".to_owned())),
         None => session.print(&ops::tags(pool, session.volume(None)?.as_ref(), None)?)?,

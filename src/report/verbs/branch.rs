@@ -58,7 +58,8 @@ impl Text for BranchView {
                 (BranchStyle::Heads, None) => writeln!(table, "{name}\tno commits yet")?,
                 (BranchStyle::Heads, Some(head)) => {
                     let subject = plain(entry.subject.as_deref().unwrap_or_default());
-                    writeln!(table, "{name}\t{} {subject}", head.short())?;
+                    let protected = if entry.protected { "[protected] " } else { "" };
+                    writeln!(table, "{name}\t{} {protected}{subject}", head.short())?;
                 }
             }
         }

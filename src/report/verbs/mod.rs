@@ -19,6 +19,7 @@ mod inspect;
 mod list;
 mod log;
 mod ls_tree;
+mod protect;
 mod reflog;
 mod rename;
 mod reset;

@@ -19,7 +19,10 @@ pub(super) enum What {
     Init,
     Commit,
     Amend,
-    Reset(u8),
+    Reset {
+        back: u8,
+        force: bool,
+    },
     Restore(u8),
     Stash,
     StashPop,
@@ -44,6 +47,10 @@ pub(super) enum What {
     Rename(u8),
     Remove,
     Config,
+    /// Protects the volume, or ends that.
+    Protect {
+        on: bool,
+    },
     Switch,
     Import,
     Gc,
@@ -75,8 +82,10 @@ impl Command {
             What::Init => format!("init {name}"),
             What::Commit => format!("commit -m m{number} {name}"),
             What::Amend => format!("commit --amend -m m{number} {name}"),
-            What::Reset(back) => format!("reset --hard HEAD~{back} {name}"),
-            What::Restore(back) => format!("restore -C {name} --source HEAD~{back} -- data"),
+            What::Reset { back, force } => {
+                format!("reset --hard {} HEAD~{back} {name}", forced(force, "--force", ""))
+            }
+            What::Restore(back) => format!("restore -f -C {name} --source HEAD~{back} -- data"),
             What::Stash => format!("stash push -m m{number} -C {name}"),
             What::StashPop => format!("stash pop -C {name}"),
             What::CheckoutNew(to) => format!("checkout -b {} {name}", branch(to)),
@@ -96,11 +105,12 @@ impl Command {
             What::Rename(to) => format!("rename {name} {}", volume(to)),
             What::Remove => format!("rm -f {name}"),
             What::Config => format!("config -C {name} user.name n{number}"),
+            What::Protect { on } => format!("{} {name}", forced(on, "protect", "unprotect")),
             What::Switch => format!("switch {name}"),
             What::Import => format!("import {} {name}", archive.display()),
             What::Gc => "gc".to_owned(),
             // Where there is no such tag, it is refused before SEED.
-            What::Ensure => format!("ensure t {name} --from HEAD~1000 -- false"),
+            What::Ensure => format!("ensure -f t {name} --from HEAD~1000 -- false"),
         };
         line.split_whitespace().map(str::to_owned).collect()
     }

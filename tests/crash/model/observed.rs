@@ -36,7 +36,8 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
             };
             let point = fs::read_link(layout.full(&layout::running_point(name)));
             let point = point.map_or_else(|error| error.to_string(), |path| path.display().to_string());
-            writeln!(text, "volume {name} on {} running at {point}", volume.branch).unwrap();
+            let protected = if volume.protected { " protected" } else { "" };
+            writeln!(text, "volume {name} on {}{protected} running at {point}", volume.branch).unwrap();
             for branch in rows.branches(name)? {
                 let tree = content(&layout::working_tree(name, &branch.name));
                 writeln!(text, " branch {} at {} holds {tree}", branch.name, word(&branch.head)).unwrap();

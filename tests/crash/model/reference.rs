@@ -21,6 +21,7 @@ struct Commit {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Volume {
     branch: String,
+    protected: bool,
     heads: BTreeMap<String, Option<usize>>,
     tag: Option<usize>,
     /// The number of each stash and its commit, the newest last.
@@ -72,6 +73,7 @@ impl Volume {
         let commits = commit.map(|(number, tree)| (number, Commit { parent: None, tree }));
         Volume {
             branch: "master".to_owned(),
+            protected: false,
             heads: BTreeMap::from([("master".to_owned(), head)]),
             tag: None,
             stashes: Vec::new(),
@@ -175,8 +177,11 @@ impl Pool {
                 now.heads.insert(now.branch.clone(), Some(number));
                 self.change(name, now, Operation::default())
             }
-            What::Reset(back) => {
+            What::Reset { back, force } => {
                 let now = self.get(name)?;
+                if now.protected && !force {
+                    return Err(Refused);
+                }
                 let head = now.head()?;
                 let to = *now.chain(Some(head)).get(usize::from(back)).ok_or(Refused)?;
                 self.reset(name, now, to)
@@ -239,7 +244,7 @@ impl Pool {
                 let head = *now.heads.get(which).ok_or(Refused)?;
                 let held = now.held(Some(which));
                 let is_held = head.is_none_or(|head| held.contains(&head));
-                if now.branch == which || !(is_held || force) {
+                if now.branch == which || !(is_held && !now.protected || force) {
                     return Err(Refused);
                 }
                 now.heads.remove(which);
@@ -272,6 +277,9 @@ impl Pool {
             What::TagDelete => {
                 let mut now = self.get(name)?;
                 now.tag.take().ok_or(Refused)?;
+                if now.protected {
+                    return Err(Refused);
+                }
                 self.change(name, now, Operation::default())
             }
             What::Undo => self.step(name, false),
@@ -299,6 +307,14 @@ impl Pool {
                 let operation = self.exchange(Operation { volumes, trees, ..Operation::default() });
                 self.push(name, operation);
                 Ok(())
+            }
+            What::Protect { on } => {
+                let mut now = self.get(name)?;
+                if now.protected == on {
+                    return Ok(());
+                }
+                now.protected = on;
+                self.change(name, now, Operation::default())
             }
             What::Config => {
                 self.get(name)?;
@@ -483,7 +499,8 @@ impl Pool {
         let content = |tree: Tree| tree.map_or("-".to_owned(), |value| value.to_string());
         for (name, volume) in &self.volumes {
             let on = &volume.branch;
-            writeln!(text, "volume {name} on {on} running at branches/{on}").unwrap();
+            let protected = if volume.protected { " protected" } else { "" };
+            writeln!(text, "volume {name} on {on}{protected} running at branches/{on}").unwrap();
             for (branch, head) in &volume.heads {
                 let tree = content(self.trees[&(name.clone(), branch.clone())]);
                 writeln!(text, " branch {branch} at {} holds {tree}", word(*head)).unwrap();

@@ -24,11 +24,11 @@ fn below(random: &mut Gen, end: u8) -> u8 {
 impl Arbitrary for Command {
     fn arbitrary(random: &mut Gen) -> Self {
         let (one, force) = (below(random, 3), bool::arbitrary(random));
-        let what = match below(random, 49) {
+        let what = match below(random, 52) {
             0..=3 => What::Init,
             4..=10 => What::Commit,
             11 => What::Amend,
-            12..=16 => What::Reset(one),
+            12..=16 => What::Reset { back: one, force },
             17 | 18 => What::CheckoutNew(one),
             19 | 20 => What::Checkout { branch: one, force },
             21 => What::Branch(one),
@@ -48,6 +48,7 @@ impl Arbitrary for Command {
             41 | 42 => What::Stash,
             43 | 44 => What::StashPop,
             45 => What::Gc,
+            46..=48 => What::Protect { on: force },
             _ => What::Ensure,
         };
         let killed = match below(random, 4) {

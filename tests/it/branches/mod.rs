@@ -3,4 +3,5 @@
 mod branch;
 mod checkout;
 mod hook;
+mod protect;
 mod tag;

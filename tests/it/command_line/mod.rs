@@ -5,6 +5,7 @@ mod errors;
 mod fields;
 mod habits;
 mod help_topics;
+mod json_errors;
 mod outputs;
 mod signals;
 mod surroundings;

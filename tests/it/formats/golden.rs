@@ -87,18 +87,26 @@ fn volumes() -> [VolumeRecord; 2] {
             created: at(1_714_557_600_000_001, 7200),
             branch: "master".parse().unwrap(),
             options: BTreeMap::new(),
+            protected: false,
         },
         VolumeRecord {
             name: "worker.1".parse().unwrap(),
             created: at(1_714_557_600_000_002, -12_600),
             branch: "tests/one".parse().unwrap(),
             options,
+            protected: false,
         },
     ]
 }
 
 fn branch(name: &str, head: Option<char>) -> BranchRecord {
-    BranchRecord { volume: db(), name: name.parse().unwrap(), head: head.map(id), created: at(3, 0) }
+    BranchRecord {
+        volume: db(),
+        name: name.parse().unwrap(),
+        head: head.map(id),
+        created: at(3, 0),
+        protected: false,
+    }
 }
 
 fn commit(digit: char, parent: Option<char>, code: Option<CodeState>) -> CommitRecord {
@@ -123,6 +131,7 @@ fn tag() -> TagRecord {
         created: at(5, 0),
         tagger: Signature { name: "Grace".to_owned(), email: String::new() },
         message: "the first".to_owned(),
+        protected: false,
     }
 }
 

@@ -64,15 +64,18 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
         writeln!(text, "setting {key}={value}").unwrap();
     }
     for volume in rows.volumes()? {
-        writeln!(text, "volume {} on {}", volume.name, volume.branch).unwrap();
+        let guard = |protected| if protected { " (protected)" } else { "" };
+        let own = guard(volume.protected);
+        writeln!(text, "volume {} on {}{own}", volume.name, volume.branch).unwrap();
         for branch in rows.branches(&volume.name)? {
-            writeln!(text, "  branch {} at {:?}", branch.name, branch.head).unwrap();
+            let own = guard(branch.protected);
+            writeln!(text, "  branch {} at {:?}{own}", branch.name, branch.head).unwrap();
         }
         for commit in rows.commits(&volume.name)? {
             writeln!(text, "  commit {} of {:?}: {}", commit.id, commit.parent, commit.message).unwrap();
         }
         for tag in rows.tags(&volume.name)? {
-            writeln!(text, "  tag {} at {}", tag.name, tag.commit).unwrap();
+            writeln!(text, "  tag {} at {}{}", tag.name, tag.commit, guard(tag.protected)).unwrap();
         }
         for mount in rows.bindings(&volume.name)? {
             writeln!(text, "  mount {}", mount.id).unwrap();

@@ -1,0 +1,145 @@
+//! Names each error for scripts: the code in the JSON of an error. A code never changes, whatever
+//! becomes of the words.
+
+use std::io;
+
+use super::errors::is_interrupt;
+use super::output::Failure;
+use crate::containers::ContainerError;
+use crate::error::Error;
+use crate::store::StoreError;
+use crate::sys::error::DiskError;
+use crate::sys::locks::LockError;
+
+/// The code of a command line that is wrong.
+pub(super) const USAGE: &str = "usage";
+
+/// Returns the code of a failure.
+pub(super) fn of(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Pool(error) if is_interrupt(error) => "interrupted",
+        Failure::Pool(error) => of_error(error),
+        Failure::Usage(_) => USAGE,
+        Failure::NotConfirmed { .. } => "not_confirmed",
+        Failure::Serve(_) => "cannot_serve",
+        Failure::Failed(_) => "failed",
+        Failure::Named { code, .. } => code,
+        Failure::Output(_) => "output",
+    }
+}
+
+fn of_error(error: &Error) -> &'static str {
+    match error {
+        Error::NoVolume(_) | Error::NoVolumeToRemove(_) => "no_volume",
+        Error::NoCurrentVolume => "no_current_volume",
+        Error::VolumeExists(_) => "volume_exists",
+        Error::NameElsewhere { .. } => "name_elsewhere",
+        Error::NoBranch { .. } => "no_branch",
+        Error::BranchExists { .. } => "branch_exists",
+        Error::NoTag { .. } => "no_tag",
+        Error::TagExists { .. } => "tag_exists",
+        Error::NameTaken { .. } => "name_taken",
+        Error::CurrentBranch { .. } => "current_branch",
+        Error::Unmerged { .. } => "unmerged",
+        Error::Protected { .. } => "protected",
+        Error::NothingToProtect { .. } => "nothing_to_protect",
+        Error::NoProject(_) => "no_project",
+        Error::AmbiguousVolume { .. } => "ambiguous_volume",
+        Error::Name(_) => "invalid_name",
+        Error::Id(_) => "invalid_id",
+        Error::Revision(_) => "invalid_revision",
+        Error::NoCommits { .. } => "no_commits",
+        Error::UnknownRevision { .. } => "unknown_revision",
+        Error::UnknownOperand { .. } => "unknown_operand",
+        Error::AmbiguousRevision { .. } => "ambiguous_revision",
+        Error::Dropped { .. } => "dropped",
+        Error::Forgotten { .. } => "forgotten",
+        Error::CannotForget { .. } => "cannot_forget",
+        Error::NotJoint { .. } => "not_joint",
+        Error::PastRoot { .. } => "past_root",
+        Error::NoSuchParent(_) => "no_such_parent",
+        Error::NoSuchPast { .. } => "no_such_past",
+        Error::NoBranchBefore { .. } => "no_branch_before",
+        Error::OtherVolume { .. } => "other_volume",
+        Error::NoPath { .. } | Error::NoPathAnywhere { .. } => "no_path",
+        Error::NoStash { .. } => "no_stash",
+        Error::StashConflict { .. } => "stash_conflict",
+        Error::NoContent { .. } => "no_content",
+        Error::NoMessage => "no_message",
+        Error::Dirty { .. } | Error::DirtyTarget { .. } => "uncommitted_changes",
+        Error::HardRequired(_) => "hard_required",
+        Error::Disturbed(_) => "disturbed",
+        Error::NothingToUndo(_) => "nothing_to_undo",
+        Error::NothingToRedo { .. } => "nothing_to_redo",
+        Error::AlreadyUndone { .. } => "already_undone",
+        Error::UndoInUse { .. } | Error::InUse { .. } => "in_use",
+        Error::NotDeleted(_) => "not_deleted",
+        Error::CannotUndo { .. } => "cannot_undo",
+        Error::StillTagged { .. } => "still_tagged",
+        Error::NoSpace { .. } => "no_space",
+        Error::TooLarge { .. } => "too_large",
+        Error::BadArchive(_) | Error::Extract(_) => "bad_archive",
+        Error::NoForeignVolume(_) => "no_foreign_volume",
+        Error::OwnVolume(_) => "own_volume",
+        Error::UnknownSetting(_) => "unknown_setting",
+        Error::GlobalSetting(_) => "global_setting",
+        Error::BadSetting { .. } => "bad_setting",
+        Error::BadOption { .. } => "bad_option",
+        Error::OtherOptions { .. } => "other_options",
+        Error::Unstoppable { .. } => "unstoppable",
+        Error::DriverSilent { .. } => "driver_silent",
+        Error::NotQuiesced(_) => "not_quiesced",
+        Error::OutOfReach(_) => "out_of_reach",
+        Error::NoPool(_) => "no_pool",
+        Error::PoolInContainer { .. } => "pool_in_container",
+        Error::PoolMissing { .. } | Error::PoolNotMounted { .. } | Error::PoolOfEngine { .. } => {
+            "pool_missing"
+        }
+        Error::PoolOnHost { .. } => "pool_on_host",
+        Error::PreCommit { .. } => "pre_commit",
+        Error::NotReleased { .. } => "not_released",
+        Error::Container(error) => of_engine(error),
+        Error::Damaged(_) => "damaged",
+        Error::Changed(_) => "changed",
+        Error::Interrupted => "interrupted",
+        Error::Store(error) => of_store(error),
+        Error::Disk(error) => of_disk(error),
+        Error::Lock(error) => of_lock(error),
+    }
+}
+
+fn of_engine(error: &ContainerError) -> &'static str {
+    match error {
+        ContainerError::Unreachable { .. } => "engine_unreachable",
+        ContainerError::Denied { .. } => "engine_denied",
+        ContainerError::DriverSilent { .. } => "driver_silent",
+        ContainerError::WillNotStop { .. } => "will_not_stop",
+        _ => "engine",
+    }
+}
+
+fn of_store(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Newer { .. } => "newer_pool",
+        StoreError::Conflict(_) => "changed",
+        StoreError::Lock(error) => of_lock(error),
+        StoreError::Disk(error) => of_disk(error),
+        _ => "damaged",
+    }
+}
+
+fn of_disk(error: &DiskError) -> &'static str {
+    match error.source.kind() {
+        io::ErrorKind::PermissionDenied => "permission_denied",
+        _ if error.is_no_space() => "no_space",
+        _ => "disk",
+    }
+}
+
+fn of_lock(error: &LockError) -> &'static str {
+    match error {
+        LockError::TimedOut { .. } => "lock_timeout",
+        LockError::Interrupted => "interrupted",
+        LockError::Disk(error) => of_disk(error),
+    }
+}

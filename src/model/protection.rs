@@ -1,0 +1,50 @@
+//! What can be protected: a branch, a tag or a whole volume.
+
+use std::fmt;
+
+use super::{BranchName, TagName, VolumeName};
+
+/// What can be protected in a volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protectable {
+    /// The volume, with all its branches, tags and commits.
+    Volume,
+    /// A branch, with the commits that lead to its head.
+    Branch(BranchName),
+    /// A tag, with its commit.
+    Tag(TagName),
+}
+
+impl Protectable {
+    /// Returns the kind: "volume", "branch" or "tag".
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Protectable::Volume => "volume",
+            Protectable::Branch(_) => "branch",
+            Protectable::Tag(_) => "tag",
+        }
+    }
+
+    /// Returns the name of the branch or tag.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Protectable::Volume => None,
+            Protectable::Branch(branch) => Some(branch.as_str()),
+            Protectable::Tag(tag) => Some(tag.as_str()),
+        }
+    }
+
+    /// Returns the word that `dvol protect` takes for it.
+    pub fn operand(&self, volume: &VolumeName) -> String {
+        self.name().map_or_else(|| volume.to_string(), |name| format!("{volume}:{name}"))
+    }
+}
+
+impl fmt::Display for Protectable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            None => f.write_str("the whole volume"),
+            Some(name) => write!(f, "{} {name}", self.kind()),
+        }
+    }
+}
