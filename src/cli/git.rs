@@ -175,6 +175,11 @@ pub(super) struct Repository {
 }
 
 impl Repository {
+    /// Returns the git directory of all its work trees.
+    pub(super) fn common(&self) -> &Path {
+        &self.common
+    }
+
     /// Returns the name of a linked work tree (`git worktree add`); `None` for the main one.
     pub(super) fn linked_name(&self) -> Option<&OsStr> {
         let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

@@ -22,6 +22,7 @@ mod globals;
 mod habits;
 mod help;
 mod hints;
+mod hook;
 mod log_changes;
 mod message;
 mod missing;
