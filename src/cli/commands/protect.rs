@@ -8,7 +8,7 @@ use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, operands};
 use crate::ops;
 
-/// Protect a branch, a tag or a volume from resets, forgets, expiry and rm; without operands, list
+/// Keep resets, forgets and rm away from a branch, a tag or a volume; without operands, list
 ///
 /// Until dvol unprotect, whatever would reset, forget, move or delete it is refused unless it is
 /// given --force (branch -D for a branch), and so is docker volume rm. Commits, checkouts and

@@ -4,7 +4,7 @@ use super::protect;
 use crate::cli::Outcome;
 use crate::cli::session::Session;
 
-/// Let resets, forgets, expiry and rm touch a branch, a tag or a volume again
+/// Let a branch, a tag or a volume be reset and deleted again
 ///
 /// dvol protect lists what is protected.
 #[derive(Debug, clap::Args)]
