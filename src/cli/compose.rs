@@ -10,6 +10,7 @@ use std::{env, fs};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{environment, pools};
+use crate::containers::ComposeVolume;
 use crate::model::{ProjectName, VolumeName};
 
 /// Where compose looks, the one that wins first.
@@ -31,6 +32,8 @@ pub(super) struct Compose {
     named: BTreeMap<String, String>,
     /// What the compose file calls its other volumes.
     keys: BTreeSet<String>,
+    /// What the compose file calls volumes that the project does not make.
+    external: BTreeSet<String>,
 }
 
 impl Compose {
@@ -42,6 +45,19 @@ impl Compose {
     /// The whole name that compose gives a volume without a name of its own.
     pub(super) fn prefixed(&self, key: &str) -> Option<VolumeName> {
         format!("{}{key}", self.project.volume_prefix()).parse().ok()
+    }
+
+    /// What the project calls a volume of its own.
+    pub(super) fn own(&self, volume: &VolumeName) -> Option<ComposeVolume> {
+        let is_named = |key: &&String| self.named.get(*key).map(String::as_str) == Some(volume.as_str());
+        let is_prefixed = |key: &&String| self.prefixed(key).as_ref() == Some(volume);
+        let named = self.named.keys().filter(|key| !self.external.contains(*key)).find(is_named);
+        let key = named.or_else(|| self.keys.iter().find(is_prefixed))?;
+        Some(ComposeVolume {
+            volume: volume.to_string(),
+            project: self.project.to_string(),
+            key: Some(key.clone()),
+        })
     }
 
     /// The whole names of all volumes of the compose file.
@@ -84,7 +100,7 @@ fn project_of(
     };
     let Some(files) = files else {
         let project = ProjectName::normalized(&set(&variables)?)?;
-        return Some(Compose { project, named: BTreeMap::new(), keys: BTreeSet::new() });
+        return Some(Compose { project, named: BTreeMap::new(), keys: BTreeSet::new(), external: BTreeSet::new() });
     };
     // As compose does, before it looks at the name: `..` in a path is gone.
     let home = fs::canonicalize(files.first()?.parent()?).ok()?;
@@ -105,7 +121,8 @@ fn project_of(
     };
     let named =
         contents.volumes.into_iter().filter_map(|(key, name)| Some((key, variables.interpolate(&name)?)));
-    Some(Compose { project, named: named.collect(), keys: contents.keys })
+    let named = named.collect();
+    Some(Compose { project, named, keys: contents.keys, external: contents.external })
 }
 
 /// What is of interest in compose files; a later one wins.
@@ -116,6 +133,8 @@ struct Contents {
     volumes: BTreeMap<String, String>,
     /// The keys of those without a name of their own.
     keys: BTreeSet<String>,
+    /// The keys of those that the project does not make.
+    external: BTreeSet<String>,
 }
 
 impl Contents {
@@ -134,6 +153,9 @@ impl Contents {
             let by_key = (external.as_bool() == Some(true)).then(|| text_of(key)).flatten();
             let name = text_of(&volume["name"]).or(text_of(&external["name"])).or(by_key);
             let Some(key) = text_of(key) else { continue };
+            if external.as_bool() == Some(true) || external.as_hash().is_some() {
+                self.external.insert(key.clone());
+            }
             match name {
                 Some(name) => {
                     self.keys.remove(&key);
@@ -275,6 +297,20 @@ mod tests {
         let overridden = [PLAIN, ("compose.override.yaml", "name: better")];
         assert_eq!(project("", &overridden, &[]).as_deref(), Some("better"));
         assert_eq!(project("", &[("compose.yaml", "a: [")], &[]), None);
+    }
+
+    #[test]
+    fn a_project_knows_its_own_volumes_and_what_it_calls_them() {
+        let text = "name: shop\nvolumes:\n  db: {driver: dvol}\n  files: {name: frob}\n  seen: {external: true}\n  old: {external: {name: x}}\n";
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("compose.yml"), text).unwrap();
+        let compose = project_of(root.path(), &|_| None, &|_| true).unwrap();
+        let own = |name: &str| compose.own(&name.parse().unwrap()).map(|own| (own.project, own.key.unwrap()));
+        let shop = |key: &str| Some(("shop".to_owned(), key.to_owned()));
+        assert_eq!((own("shop_db"), own("frob")), (shop("db"), shop("files")));
+        for other in ["db", "files", "shop_files", "seen", "shop_seen", "x", "shop_x"] {
+            assert_eq!(own(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ impl Session {
             }
         };
         let pool = open_pool(&globals, Arc::new(tell))?;
+        let root = pool.layout().root().to_owned();
+        let pool = pool.labelling(Arc::new(move |volume| compose::here(&root)?.own(volume)));
         Ok(Session { globals, pool, compose: OnceCell::new() })
     }
 

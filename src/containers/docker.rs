@@ -10,12 +10,13 @@ mod connection;
 mod exec;
 mod health;
 mod host_paths;
+mod labels;
 mod other_volumes;
 mod recreate;
 mod summary;
-mod tcp;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -387,6 +388,14 @@ impl ContainerRuntime for Docker {
             Some(ComposeVolume { project: label("project")?, key: label("volume"), volume: volume.name })
         }));
         Ok(found.into_iter().collect())
+    }
+
+    fn introduce(&self, volume: &VolumeName) -> Result<String, ContainerError> {
+        labels::introduce(self, volume.as_str())
+    }
+
+    fn label(&self, volume: &ComposeVolume) -> Result<(), ContainerError> {
+        labels::label(self, volume)
     }
 
     fn name_of(&self, id: &str) -> Option<String> {

@@ -22,6 +22,9 @@ pub use error::ContainerError;
 pub use foreign::ForeignVolume;
 pub use none::NoContainers;
 
+/// The driver's option that no volume has: the driver refuses it with the identity of its pool.
+pub const IDENTIFY: &str = "dvol.identify";
+
 /// Returns the program and arguments that run `command` with `sh -c`.
 pub fn shell(command: &str) -> Vec<String> {
     ["sh", "-c", command].map(str::to_owned).into()
@@ -295,6 +298,25 @@ pub trait ContainerRuntime: Send + Sync {
     /// When the engine does not answer or refuses.
     fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {
         Ok(Vec::new())
+    }
+
+    /// Has the engine forget what it remembers of a volume that does not exist, and returns what
+    /// the driver answers to [`IDENTIFY`]; nothing if the engine knows the volume.
+    ///
+    /// # Errors
+    /// When the engine or the driver does not answer.
+    fn introduce(&self, volume: &VolumeName) -> Result<String, ContainerError> {
+        Err(ContainerError::Gone { name: volume.to_string() })
+    }
+
+    /// Gives a volume of dvol's driver the labels by which compose knows its own volumes. Right
+    /// after [`ContainerRuntime::introduce`] and the making of the volume: an engine keeps the
+    /// labels that it met the volume with.
+    ///
+    /// # Errors
+    /// When the engine or the driver does not answer.
+    fn label(&self, _volume: &ComposeVolume) -> Result<(), ContainerError> {
+        Ok(())
     }
 
     /// Returns the name of a container, running or not; `None` if the engine has none of that id.

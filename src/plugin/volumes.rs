@@ -12,6 +12,7 @@ use super::host_view::HostView;
 use super::remembered::Remembered;
 use super::service::{VolumeInfo, VolumeService};
 use super::troubles::{News, Troubles};
+use crate::containers::IDENTIFY;
 use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
@@ -206,6 +207,9 @@ impl PoolService {
 impl VolumeService for PoolService {
     fn create(&self, name: &VolumeName, options: BTreeMap<String, String>) -> Result<(), String> {
         self.require_pool()?;
+        if options.contains_key(IDENTIFY) {
+            return Err(self.told(self.pool.identity())?);
+        }
         let created = self.told(ops::create(&self.pool, name, &options))?;
         if created {
             self.remembered.add(name, self.pool.now());

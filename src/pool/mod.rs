@@ -57,6 +57,7 @@ pub(crate) use history::select::{current_branch, existing};
 pub use history::undo_stack::{Step, UndoStack};
 pub(crate) use history::walk::History;
 pub use notice::Notice;
+pub use containers::labels::FindComposeVolume;
 pub use operation::exchanged::{ExchangePaths, TreeUndo};
 pub use operation::group::{Group, Member};
 pub use operation::plan::PlanBuilder;
@@ -107,6 +108,8 @@ pub struct Options {
     pub much_copied: u64,
     /// Finds out which volume a command means that names none.
     pub candidates: Arc<FindVolumes>,
+    /// Finds out which new volumes a compose project will look for.
+    pub compose: Arc<FindComposeVolume>,
 }
 
 impl Options {
@@ -125,6 +128,7 @@ impl Options {
             wait: None,
             much_copied: MUCH_COPIED,
             candidates: Arc::new(|| Ok(VolumeCandidates::default())),
+            compose: Arc::new(|_| None),
         }
     }
 }

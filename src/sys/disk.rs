@@ -243,6 +243,15 @@ pub fn inode(path: &Path) -> Result<Option<u64>, DiskError> {
     }
 }
 
+/// Returns the device and the inode number of what `path` leads to.
+///
+/// # Errors
+/// When the kernel refuses to tell.
+pub fn identity(path: &Path) -> Result<(u64, u64), DiskError> {
+    let found = fs::metadata(path).at("read the attributes of", path)?;
+    Ok((found.dev(), found.ino()))
+}
+
 /// Returns how many names a file has, and 1 for a directory; `None` if there is nothing.
 ///
 /// # Errors

@@ -132,3 +132,49 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     assert_eq!(shop.read(), "three three");
     shop.sh("docker-compose down").ok();
 }
+
+/// A project whose only volume the tests make with dvol.
+const LABELLED: &str = r#"
+version: "3.7"
+services:
+  db: {image: busybox, network_mode: none, command: "true", volumes: ["db:/db"]}
+volumes:
+  db: {driver: dvol}
+"#;
+
+#[test]
+fn a_volume_that_dvol_makes_for_a_project_has_composes_labels_and_no_old_ones() {
+    let Some(engine) = Engine::shared() else { return };
+    let project = Project::new(engine, "labelled", LABELLED);
+    let labels = || {
+        let format = "{{range $key, $value := .Labels}}{{$key}}={{$value}} {{end}}";
+        project.sh(&format!("docker volume inspect -f '{format}' labelled_db")).ok()
+    };
+    let own = "com.docker.compose.project=labelled com.docker.compose.volume=db ";
+    project.sh("dvol init labelled_db").ok();
+    assert_eq!(labels(), own.trim());
+
+    // What the engine remembers of a volume that dvol deleted would make compose ask whether to
+    // recreate the next one.
+    let stale = "--label com.docker.compose.project=labelled --label com.docker.compose.config-hash=1";
+    project.sh("docker volume rm labelled_db").ok();
+    project.sh(&format!("docker volume create -d dvol {stale} labelled_db")).ok();
+    project.sh("dvol rm -f labelled_db && dvol init labelled_db").ok();
+    assert_eq!(labels(), own.trim());
+
+    // Whatever brings it into being: an undo, also outside of the directory, a clone, a rename.
+    project.sh("dvol commit -m one labelled_db && docker volume rm labelled_db").ok();
+    project.sh("dvol undo labelled_db").ok();
+    assert_eq!(labels(), own.trim());
+    project.sh("docker volume rm labelled_db").ok();
+    engine.sh("dvol undo --project labelled && dvol clone labelled_db labelled-other").ok();
+    assert_eq!(labels(), own.trim());
+    project.sh("dvol rm -f labelled_db && dvol rename labelled-other labelled_db").ok();
+    assert_eq!(labels(), own.trim());
+
+    // A driver that serves another pool makes no volume for this one.
+    project.sh("docker volume rm labelled_db").ok();
+    let other = engine.pool().with_file_name("other-pool");
+    project.sh(&format!("dvol -p {} init labelled_db", other.display())).ok();
+    project.sh("docker volume inspect labelled_db").refused();
+}

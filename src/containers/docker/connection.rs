@@ -8,16 +8,15 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bollard::API_DEFAULT_VERSION;
 use bollard::errors::Error as BollardError;
+use hyper::http::uri::Authority;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::tcp;
+use super::transport::{self, Address};
 use crate::containers::Patience;
 
 /// How often a wait looks whether it was given up.
@@ -180,37 +179,27 @@ impl Drop for Connection {
     }
 }
 
-/// Creates a client for `endpoint`. The API version needs no negotiation: the client uses paths
-/// without a version, which an engine answers in its newest one.
+/// Creates a client for `endpoint`.
 fn connect(endpoint: &str) -> Result<bollard::Docker, CallError> {
     // Each call sets its own timeout.
     let seconds = 60;
-    let client = if let Some(path) = socket_path(endpoint) {
-        bollard::Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
-    } else if let Some(address) = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://")) {
-        tcp::client(address, seconds)
+    let tcp = endpoint.strip_prefix("tcp://").or(endpoint.strip_prefix("http://"));
+    let address = if let Some(path) = socket_path(endpoint) {
+        Address::Socket(path.to_owned())
+    } else if let Some(address) = tcp {
+        let authority = address.trim_end_matches('/').parse::<Authority>();
+        Address::Tcp(authority.map_err(|error| CallError::Unreachable(error.to_string()))?)
     } else if endpoint.starts_with("https://") || endpoint.starts_with("ssh://") {
         return Err(CallError::Unreachable("TLS and ssh are not supported".to_owned()));
     } else {
         let reason = "an address starts with unix://, tcp:// or http://".to_owned();
         return Err(CallError::Unreachable(reason));
     };
-    client.map_err(|error| match (&error, socket_path(endpoint)) {
-        (BollardError::SocketNotFoundError(_), Some(path)) => CallError::Unreachable(why_not(path)),
-        _ => classify(error),
-    })
+    transport::client(&address, seconds).map_err(classify)
 }
 
 fn socket_path(endpoint: &str) -> Option<&str> {
     endpoint.strip_prefix("unix://").or(endpoint.starts_with('/').then_some(endpoint))
-}
-
-/// Returns the kernel's reason why the socket at `path` cannot be used.
-fn why_not(path: &str) -> String {
-    match UnixStream::connect(Path::new(path)) {
-        Ok(_) => "the socket did not exist a moment ago".to_owned(),
-        Err(error) => error.to_string(),
-    }
 }
 
 fn classify(error: BollardError) -> CallError {
@@ -220,9 +209,7 @@ fn classify(error: BollardError) -> CallError {
         }
         BollardError::RequestTimeoutError => CallError::TimedOut,
         BollardError::IOError { err } => CallError::Unreachable(err.to_string()),
-        error @ (BollardError::HyperLegacyError { .. } | BollardError::HyperResponseError { .. }) => {
-            CallError::Unreachable(root_cause(&error))
-        }
+        error @ BollardError::HyperResponseError { .. } => CallError::Unreachable(root_cause(&error)),
         error => CallError::Other(error.to_string()),
     }
 }

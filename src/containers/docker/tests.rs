@@ -1,6 +1,7 @@
 //! Against a small engine of our own, over a socket as a real one.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,10 +18,15 @@ use super::*;
 type Answers = Vec<(&'static str, u16, Value)>;
 
 /// An engine that answers each kind of request with the next answer prepared for it; the last one
-/// of a kind stays.
+/// of a kind stays. It refuses requests in versions of the API that it does not have.
 struct FakeEngine {
     directory: TempDir,
+    /// The requests, without their version.
     asked: Arc<Mutex<Vec<String>>>,
+    /// The versions that it has.
+    versions: Arc<Mutex<RangeInclusive<u32>>>,
+    /// The version of each request: `1.N`.
+    asked_in: Arc<Mutex<Vec<u32>>>,
     _runtime: Runtime,
 }
 
@@ -41,14 +47,41 @@ impl FakeEngine {
         let _inside = runtime.enter();
         let listener = tokio::net::UnixListener::bind(directory.path().join("engine.sock")).unwrap();
         let (log, answers) = (Arc::clone(&asked), Arc::new(Mutex::new(VecDeque::from(answers))));
+        let versions = Arc::new(Mutex::new(12..=41));
+        let (has, asked_in) = (Arc::clone(&versions), Arc::new(Mutex::new(Vec::new())));
+        let log_versions = Arc::clone(&asked_in);
         let app = Router::new().fallback(move |request: Request| {
-            let asked = format!("{} {}", request.method(), request.uri());
-            let answer = next_answer(&answers, &asked);
-            log.lock().unwrap().push(asked);
+            let has = has.lock().unwrap().clone();
+            let path = request.uri().to_string();
+            let versioned = path.strip_prefix("/v1.").and_then(|rest| rest.split_once('/'));
+            let answer = match versioned {
+                None if path == "/_ping" => {
+                    ([("api-version", format!("1.{}", has.end()))], "OK").into_response()
+                }
+                None => (StatusCode::BAD_REQUEST, "no version").into_response(),
+                Some((version, path)) => {
+                    let version: u32 = version.parse().unwrap();
+                    log_versions.lock().unwrap().push(version);
+                    if has.contains(&version) {
+                        let asked = format!("{} /{path}", request.method());
+                        let answer = next_answer(&answers, &asked);
+                        log.lock().unwrap().push(asked);
+                        answer
+                    } else {
+                        let message = format!("client version 1.{version} is not one of {has:?}");
+                        (StatusCode::BAD_REQUEST, json!({ "message": message }).to_string()).into_response()
+                    }
+                }
+            };
             async move { answer }
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
-        FakeEngine { directory, asked, _runtime: Runtime(Some(runtime)) }
+        FakeEngine { directory, asked, versions, asked_in, _runtime: Runtime(Some(runtime)) }
+    }
+
+    /// Gives it other versions of the API: `1.N`.
+    fn set_versions(&self, versions: RangeInclusive<u32>) {
+        *self.versions.lock().unwrap() = versions;
     }
 
     fn docker(&self) -> Docker {
@@ -160,6 +193,33 @@ fn what_was_made_within_one_second_keeps_the_engines_order() {
     let users = engine.docker().users_of(&"db".parse().unwrap()).unwrap();
     let names: Vec<_> = users.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["name-1", "name-3", "name-2"], "engines list the newest first");
+}
+
+#[test]
+fn every_call_is_made_in_the_newest_version_that_both_know() {
+    // The last engine without a minimum, one like Docker 29, and one that is newer than this client.
+    for (versions, asked_in) in [(12..=41, 41), (44..=52, 52), (44..=90, 53)] {
+        let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([]))]);
+        engine.set_versions(versions);
+        let docker = engine.docker();
+        assert!(docker.users().unwrap().is_empty() && docker.users().unwrap().is_empty());
+        assert_eq!(*engine.asked_in.lock().unwrap(), [asked_in; 2]);
+    }
+    let newer = FakeEngine::new(vec![]);
+    newer.set_versions(60..=70);
+    let error = newer.docker().users().unwrap_err().to_string();
+    assert!(error.ends_with("the container engine answered: client version 1.53 is not one of 60..=70"), "{error}");
+}
+
+#[test]
+fn an_engine_of_another_version_in_the_same_place_is_found_at_the_next_call() {
+    let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([]))]);
+    let docker = engine.docker();
+    docker.users().unwrap();
+    engine.set_versions(44..=52);
+    docker.users().unwrap_err();
+    docker.users().unwrap();
+    assert_eq!(*engine.asked_in.lock().unwrap(), [41, 41, 52]);
 }
 
 #[test]

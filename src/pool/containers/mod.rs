@@ -10,6 +10,7 @@
 //! | `ready` | waiting until they are ready |
 //! | `gate` | the gates that make Mount wait |
 //! | `unmanaged` | containers that dvol cannot control |
+//! | `labels` | labels for compose |
 //! | `elsewhere` | names that the engine has from another driver |
 //! | `mounts` | the mounts that the driver has recorded |
 //! | `reconcile` | bringing these in line with what the engine says |
@@ -17,6 +18,7 @@
 pub(super) mod driver;
 mod elsewhere;
 pub(super) mod gate;
+pub(super) mod labels;
 pub(super) mod mounts;
 pub(super) mod planner;
 pub(super) mod quiesce;

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::group::{Group, Member};
 use super::{moves, trash};
+use crate::containers::ComposeVolume;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{HeldContainer, HoldMode, Move, Operation, Phase, Row, VolumeName};
@@ -27,6 +28,8 @@ pub struct Published<'p, T> {
     pool: &'p Pool,
     members: Vec<Member<'p, T>>,
     containers: Containers,
+    /// New volumes to label for compose.
+    expected: Vec<ComposeVolume>,
 }
 
 /// The containers of published operations.
@@ -179,6 +182,9 @@ impl<'p, T: Send> Quiesced<'p, T> {
 
     /// Changes the metadata: the operations hold from there on.
     fn commit(mut self, released: Option<Released>) -> Result<Published<'p, T>, Error> {
+        let pool = self.pool;
+        let expected =
+            self.members.iter().flat_map(|member| pool.expect_volumes(&member.operation)).collect();
         self.mark_published();
         self.pool.store.write(|writer| {
             for member in &self.members {
@@ -213,7 +219,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
             Some(released) => Containers::LetGo(released),
             None => Containers::Held { held: mem::take(&mut group.held), gates, since },
         };
-        Ok(Published { pool: group.pool, members, containers })
+        Ok(Published { pool: group.pool, members, containers, expected })
     }
 }
 
@@ -326,7 +332,8 @@ impl<'p, T> Published<'p, T> {
 
     /// Does what [`Published::finish`] does before it waits.
     fn release(self) -> (&'p Pool, Released, Vec<T>) {
-        let Published { pool, members, containers } = self;
+        let Published { pool, members, containers, expected } = self;
+        pool.label_volumes(&expected);
         let volumes: Vec<VolumeName> = members.iter().map(|one| one.operation.volume.clone()).collect();
         let released = match containers {
             Containers::LetGo(released) => released,

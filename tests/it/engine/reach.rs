@@ -45,17 +45,22 @@ fn an_engine_is_found_by_its_name_and_one_that_has_none_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let engine = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let head: Vec<String> =
-            BufReader::new(&stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").unwrap();
-        head
+        let mut answer = |answer: &[u8]| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head: Vec<String> =
+                BufReader::new(&stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
+            stream.write_all(answer).unwrap();
+            head
+        };
+        // First it is asked which versions it knows.
+        answer(b"HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nContent-Length: 2\r\n\r\nOK");
+        answer(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
     });
     let pool = Pool::with_volume();
     let output = dvol_at(&pool, &format!("tcp://localhost:{port}"), &["list"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     let head = engine.join().unwrap();
-    assert!(head[0].starts_with("GET /") && head[0].contains("containers/json"), "{head:?}");
+    assert!(head[0].starts_with("GET /v1.44/") && head[0].contains("containers/json"), "{head:?}");
     assert!(head.iter().any(|line| line.to_lowercase() == format!("host: localhost:{port}")), "{head:?}");
 
     let output = dvol_at(&pool, "tcp://nosuch.invalid:2375", &["doctor"]);

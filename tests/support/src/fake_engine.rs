@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -38,6 +39,9 @@ pub struct Container {
     /// The engine deletes it when it stops.
     pub auto_remove: bool,
 }
+
+/// The version of the API that it has: that of Docker 20.10.
+const NEWEST: &str = "1.41";
 
 /// A volume of another driver.
 pub const FOREIGN: &str = "foreign";
@@ -119,7 +123,18 @@ impl FakeEngine {
         let app = Router::new().fallback(move |request: Request| {
             let (shared, within, foreign) = (Arc::clone(&shared), Arc::clone(&within), foreign.clone());
             async move {
-                let (head, body) = request.into_parts();
+                let (mut head, body) = request.into_parts();
+                let (version, path) = split_version(&head.uri.to_string());
+                let newest = [("api-version", NEWEST)];
+                if path == "/_ping" {
+                    return (StatusCode::OK, newest).into_response();
+                }
+                if version.as_deref() != Some(NEWEST) {
+                    let message = format!("asked in version {version:?}, not {NEWEST}");
+                    return (StatusCode::BAD_REQUEST, json!({ "message": message }).to_string())
+                        .into_response();
+                }
+                head.uri = path.parse().unwrap();
                 let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
                 let (containers, path) = (&mut shared.lock().unwrap(), head.uri.path());
                 let inside = &mut within.lock().unwrap();
@@ -133,7 +148,7 @@ impl FakeEngine {
                 let upgrade = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "tcp")];
                 let upgrade = (status == 101).then_some(upgrade).into_iter().flatten();
                 let body = if status == 101 { String::new() } else { answer.to_string() };
-                (StatusCode::from_u16(status).unwrap(), axum::response::AppendHeaders(upgrade), body)
+                (StatusCode::from_u16(status).unwrap(), AppendHeaders(upgrade), body).into_response()
             }
         });
         runtime.spawn(async move { axum::serve(listener, app).await });
@@ -192,6 +207,14 @@ impl Drop for FakeEngine {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// Takes the version of the API from the front of a path.
+fn split_version(path: &str) -> (Option<String>, String) {
+    match path.strip_prefix("/v").and_then(|rest| rest.split_once('/')) {
+        Some((version, rest)) => (Some(version.to_owned()), format!("/{rest}")),
+        None => (None, path.to_owned()),
     }
 }
 
