@@ -100,7 +100,12 @@ fn project_of(
     };
     let Some(files) = files else {
         let project = ProjectName::normalized(&set(&variables)?)?;
-        return Some(Compose { project, named: BTreeMap::new(), keys: BTreeSet::new(), external: BTreeSet::new() });
+        return Some(Compose {
+            project,
+            named: BTreeMap::new(),
+            keys: BTreeSet::new(),
+            external: BTreeSet::new(),
+        });
     };
     // As compose does, before it looks at the name: `..` in a path is gone.
     let home = fs::canonicalize(files.first()?.parent()?).ok()?;

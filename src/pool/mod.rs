@@ -44,6 +44,7 @@ use crate::sys::ids::IdSource;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 use crate::sys::tree::RefusedFlags;
 
+pub use containers::labels::FindComposeVolume;
 use containers::mounts::Bindings;
 pub use containers::mounts::Mounted;
 pub use containers::quiesce::{Preview, Purpose, Quiesced};
@@ -57,7 +58,6 @@ pub(crate) use history::select::{current_branch, existing};
 pub use history::undo_stack::{Step, UndoStack};
 pub(crate) use history::walk::History;
 pub use notice::Notice;
-pub use containers::labels::FindComposeVolume;
 pub use operation::exchanged::{ExchangePaths, TreeUndo};
 pub use operation::group::{Group, Member};
 pub use operation::plan::PlanBuilder;

@@ -50,8 +50,5 @@ fn create(
         labels: Some(labels),
         ..Default::default()
     };
-    docker
-        .connection
-        .call(LIMIT, move |client| async move { client.create_volume(request).await })
-        .map(drop)
+    docker.connection.call(LIMIT, move |client| async move { client.create_volume(request).await }).map(drop)
 }

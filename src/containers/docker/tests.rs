@@ -197,7 +197,7 @@ fn what_was_made_within_one_second_keeps_the_engines_order() {
 
 #[test]
 fn every_call_is_made_in_the_newest_version_that_both_know() {
-    // The last engine without a minimum, one like Docker 29, and one that is newer than this client.
+    // Docker 20.10, one like Docker 29, and one that is newer than this client.
     for (versions, asked_in) in [(12..=41, 41), (44..=52, 52), (44..=90, 53)] {
         let engine = FakeEngine::new(vec![("GET /containers/json", 200, json!([]))]);
         engine.set_versions(versions);
@@ -208,7 +208,10 @@ fn every_call_is_made_in_the_newest_version_that_both_know() {
     let newer = FakeEngine::new(vec![]);
     newer.set_versions(60..=70);
     let error = newer.docker().users().unwrap_err().to_string();
-    assert!(error.ends_with("the container engine answered: client version 1.53 is not one of 60..=70"), "{error}");
+    assert!(
+        error.ends_with("the container engine answered: client version 1.53 is not one of 60..=70"),
+        "{error}"
+    );
 }
 
 #[test]

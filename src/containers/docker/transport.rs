@@ -154,7 +154,9 @@ where
 fn without_version(target: &str) -> &str {
     let versioned = target.strip_prefix("/v").and_then(|rest| rest.split_once('/'));
     match versioned {
-        Some((version, rest)) if Version::parse(version).is_some() => &target[target.len() - rest.len() - 1..],
+        Some((version, rest)) if Version::parse(version).is_some() => {
+            &target[target.len() - rest.len() - 1..]
+        }
         _ => target,
     }
 }

@@ -30,8 +30,8 @@ impl Pool {
         identity(&self.layout)
     }
 
-    /// Prepares the engine for the volumes that an operation is about to bring into being: it forgets
-    /// what it remembers of their names. Returns those to label afterwards.
+    /// Prepares the engine for the volumes that an operation is about to bring into being: it
+    /// forgets what it remembers of their names. Returns those to label afterwards.
     pub(in crate::pool) fn expect_volumes(&self, operation: &Operation) -> Vec<ComposeVolume> {
         if !self.containers().is_enabled() {
             return Vec::new();

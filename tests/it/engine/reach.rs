@@ -45,7 +45,7 @@ fn an_engine_is_found_by_its_name_and_one_that_has_none_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let engine = thread::spawn(move || {
-        let mut answer = |answer: &[u8]| {
+        let answer = |answer: &[u8]| {
             let (mut stream, _) = listener.accept().unwrap();
             let head: Vec<String> =
                 BufReader::new(&stream).lines().map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
