@@ -9,7 +9,6 @@ use support::{Outcome, steps};
 
 /// A database and an application that uses two volumes; one of them has a name of its own.
 const PROJECT: &str = r#"
-version: "3.7"
 x-service: &service
   image: busybox
   network_mode: none
@@ -29,7 +28,6 @@ volumes:
 
 /// A test worker with a copy of its own of the database.
 const WORKER: &str = r#"
-version: "3.7"
 services:
   worker:
     image: busybox
@@ -55,6 +53,15 @@ impl<'e> Project<'e> {
         Project { engine, home }
     }
 
+    /// Runs compose in the project's directory; it must have nothing to warn of and nothing to ask.
+    #[track_caller]
+    fn compose(&self, words: &str) {
+        let said = self.sh(&format!("docker-compose {words} </dev/null 2>&1")).ok();
+        for word in ["warn", "already exists", "Recreate ("] {
+            assert!(!said.contains(word), "{said}");
+        }
+    }
+
     /// Runs a command line in the project's directory.
     fn sh(&self, line: &str) -> Outcome {
         self.engine.sh(&format!("cd {} && {line}", self.home.display()))
@@ -74,7 +81,7 @@ impl<'e> Project<'e> {
 fn a_compose_project_is_committed_and_reset_as_one() {
     let Some(engine) = Engine::shared() else { return };
     let shop = Project::new(engine, "shop", PROJECT);
-    shop.sh("docker-compose up -d").ok();
+    shop.compose("up -d");
     shop.write("one");
 
     // Each container is stopped once, also one that is on both volumes.
@@ -118,24 +125,24 @@ fn a_compose_project_is_committed_and_reset_as_one() {
 
     // The same options are seen again by the second up.
     let worker = Project::new(engine, "worker", WORKER);
-    worker.sh("docker-compose up -d && docker-compose up -d").ok();
+    worker.compose("up -d");
+    worker.compose("up -d");
     assert_eq!(worker.sh("docker wait worker_worker_1 && docker logs -n 1 worker_worker_1").ok(), "0\ntwo");
-    worker.sh("docker-compose down -v").ok();
+    worker.compose("down -v");
 
     // The project is known also when it is down; what down -v deletes comes back.
-    shop.sh("docker-compose down").ok();
+    shop.compose("down");
     shop.sh("dvol commit --project shop -m three").ok();
     assert_eq!(engine.sh("dvol log -1 --format '{subject}' frob_files").ok(), "three");
-    shop.sh("docker-compose down -v").ok();
+    shop.compose("down -v");
     shop.sh("dvol undo --project .").ok();
-    shop.sh("docker-compose up -d").ok();
+    shop.compose("up -d");
     assert_eq!(shop.read(), "three three");
-    shop.sh("docker-compose down").ok();
+    shop.compose("down");
 }
 
 /// A project whose only volume the tests make with dvol.
 const LABELLED: &str = r#"
-version: "3.7"
 services:
   db: {image: busybox, network_mode: none, command: "true", volumes: ["db:/db"]}
 volumes:
@@ -153,6 +160,8 @@ fn a_volume_that_dvol_makes_for_a_project_has_composes_labels_and_no_old_ones() 
     let own = "com.docker.compose.project=labelled com.docker.compose.volume=db ";
     project.sh("dvol init labelled_db").ok();
     assert_eq!(labels(), own.trim());
+    project.compose("up -d");
+    project.compose("down");
 
     // What the engine remembers of a volume that dvol deleted would make compose ask whether to
     // recreate the next one.

@@ -17,10 +17,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Outcome, dvol, eventually, has_program, is_root};
 
-const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/engine");
+pub(super) const TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/engine");
+const ROOT_TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/engine-root");
 const DATABASE_TOOL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/database-image");
 
 /// An engine, a pool, and the driver between them.
+///
+/// It is the machine's, or the one of another Debian that `DVOL_TEST_ENGINE` names
+/// (tools/engine-root); commands then run that Debian's clients.
 pub struct Engine {
     dir: PathBuf,
     driver: Mutex<Option<Child>>,
@@ -86,7 +90,9 @@ impl Engine {
             .expect("a temporary directory can be made")
             .keep();
         let watched = std::process::id().to_string();
-        tool(&[&["start", "--watch", &watched], options, &[utf8(&dir)]].concat());
+        let root = other_debian();
+        let root: Vec<&str> = root.iter().flat_map(|root| ["--root", utf8(root)]).collect();
+        tool(&[&["start", "--watch", &watched], &root[..], options, &[utf8(&dir)]].concat());
         tool(&["image", utf8(&dir)]);
         Engine { dir, driver: Mutex::new(None), images: Mutex::default() }
     }
@@ -247,7 +253,9 @@ impl Engine {
             command.env_remove(name);
         }
         command
-            .env("PATH", format!("{beside}:{path}"))
+            .env("PATH", format!("{}/bin:{beside}:{path}", self.dir.display()))
+            // Names as compose 1 gives them.
+            .env("COMPOSE_COMPATIBILITY", "true")
             .env("DOCKER_HOST", format!("unix://{}/docker.sock", self.dir.display()))
             .env("DVOL_POOL", self.pool())
             .env("STATE_DIRECTORY", self.dir.join("state"))
@@ -270,20 +278,29 @@ impl Drop for Engine {
     }
 }
 
+/// Returns the root of the Debian whose engines the tests are to run; `None` for this machine's.
+pub(super) fn other_debian() -> Option<PathBuf> {
+    let name = std::env::var("DVOL_TEST_ENGINE").ok().filter(|name| !name.is_empty())?;
+    let made = Command::new(ROOT_TOOL).arg(&name).stderr(Stdio::inherit()).output();
+    let made = made.expect("tools/engine-root can be run");
+    assert!(made.status.success(), "tools/engine-root {name} failed");
+    Some(PathBuf::from(String::from_utf8_lossy(&made.stdout).trim()))
+}
+
 /// Returns whether an engine can be started here; skips the test if not.
 #[track_caller]
 fn is_possible() -> bool {
-    is_root() && has_program("dockerd")
+    is_root() && (other_debian().is_some() || has_program("dockerd"))
 }
 
 /// Runs tools/engine.
-fn tool(arguments: &[&str]) {
+pub(super) fn tool(arguments: &[&str]) {
     Outcome::of(&format!("'{TOOL}' \"$@\""), |command| {
         command.arg("engine").args(arguments);
     })
     .ok();
 }
 
-fn utf8(path: &Path) -> &str {
+pub(super) fn utf8(path: &Path) -> &str {
     path.to_str().expect("temporary directories have plain names")
 }

@@ -9,24 +9,32 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::engine::{TOOL, other_debian, tool, utf8};
 use crate::{Outcome, dvol, eventually, has_program, is_root};
 
 const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/test-image");
 
-/// Podman, a pool, and the driver between them.
+/// Podman, a pool, and the driver between them. As [`super::Engine`], it is the machine's podman or
+/// another Debian's, in namespaces that tools/engine makes in the same directory.
 pub struct Podman {
     dir: TempDir,
     children: Vec<Child>,
+    is_of_other_debian: bool,
 }
 
 impl Podman {
     /// Podman on a store of its own, or none where there is no podman.
     pub fn start() -> Option<Self> {
-        if !is_root() || !has_program("podman") {
+        if !is_root() || (other_debian().is_none() && !has_program("podman")) {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("dvol-podman.").tempdir().expect("a temporary directory");
-        let mut podman = Podman { dir, children: Vec::new() };
+        let other = other_debian();
+        if let Some(root) = &other {
+            let watched = std::process::id().to_string();
+            tool(&["start", "--watch", &watched, "--root", utf8(root), utf8(dir.path())]);
+        }
+        let mut podman = Podman { dir, children: Vec::new(), is_of_other_debian: other.is_some() };
         podman.configure();
         let log = podman.path("driver.log");
         let driver =
@@ -44,22 +52,35 @@ impl Podman {
 
     /// What a person would write into containers.conf, and a store without kernel modules.
     fn configure(&self) {
-        fs::create_dir(self.dir.path().join("bin")).expect("it can be written");
+        fs::create_dir_all(self.dir.path().join("bin")).expect("it can be written");
         let socket = self.path("plugins/dvol.sock");
         let containers = "netns = \"none\"\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]";
-        let engine = "cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"";
+        // Newer ones of crun want a tree of cgroups that not every machine has.
+        let runtime = if self.is_of_other_debian { "\nruntime = \"runc\"" } else { "" };
+        let engine = format!("cgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"{runtime}");
         let configuration = format!(
             "[containers]\n{containers}\n[engine]\n{engine}\n[engine.volume_plugins]\ndvol = \"{socket}\"\n"
         );
         fs::write(self.path("containers.conf"), configuration).expect("it can be written");
         let program = format!(
             "#!/bin/sh\nexport CONTAINERS_CONF={0}/containers.conf\nunset CONTAINER_HOST DOCKER_HOST\n\
-             exec {1} --root {0}/root --runroot {0}/run --tmpdir {0}/tmp --storage-driver vfs \"$@\"\n",
+             export PODMAN_IGNORE_CGROUPSV1_WARNING=1\n\
+             exec {1} --root {0}/store --runroot {0}/run --tmpdir {0}/tmp --storage-driver vfs \"$@\"\n",
             self.dir.path().display(),
-            real_podman().display()
+            self.real_podman()
         );
         fs::write(self.path("bin/podman"), program).expect("it can be written");
         fs::set_permissions(self.path("bin/podman"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+
+    /// How to run podman itself; ours, by the same name, comes before it in the PATH.
+    fn real_podman(&self) -> String {
+        if self.is_of_other_debian {
+            return format!("'{TOOL}' enter {} podman", self.dir.path().display());
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let found = path.split(':').map(|dir| Path::new(dir).join("podman")).find(|program| program.exists());
+        found.expect("podman is installed").display().to_string()
     }
 
     fn path(&self, name: &str) -> String {
@@ -125,12 +146,8 @@ impl Drop for Podman {
             let _ = child.kill();
             let _ = child.wait();
         }
+        if self.is_of_other_debian {
+            tool(&["stop", utf8(self.dir.path())]);
+        }
     }
-}
-
-/// The machine's podman; ours, by the same name, comes before it in the PATH.
-fn real_podman() -> PathBuf {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let found = path.split(':').map(|dir| Path::new(dir).join("podman")).find(|program| program.exists());
-    found.expect("podman is installed")
 }
