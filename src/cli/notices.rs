@@ -48,6 +48,11 @@ pub(super) fn tell(notice: &Notice) {
         Notice::Killed { container } => {
             say("warning", &format!("container {container} did not stop in time and was killed"));
         }
+        Notice::CutOff { container, with } => {
+            let text = format!("container {container} shares a namespace with {with}, which is started anew");
+            say("warning", &format!("{text}: it was started with --rm, so dvol leaves it alone"));
+            say("hint", &format!("run {container} again afterwards"));
+        }
         Notice::Finished { verb, volume } => {
             say("note", &format!("finished an interrupted {verb} of volume {volume}"));
         }

@@ -13,6 +13,7 @@ mod host_paths;
 mod labels;
 mod other_volumes;
 mod recreate;
+mod sharing;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ use bollard::query_parameters::{
 use self::connection::{CallError, Connection};
 use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
-    HostMount, Patience, Probe, ReadyCheck, State, StopOutcome, Swap, shell,
+    HostMount, Patience, Probe, ReadyCheck, Sharer, State, StopOutcome, Swap, shell,
 };
 use crate::model::VolumeName;
 use crate::sys::fault;
@@ -388,6 +389,10 @@ impl ContainerRuntime for Docker {
             Some(ComposeVolume { project: label("project")?, key: label("volume"), volume: volume.name })
         }));
         Ok(found.into_iter().collect())
+    }
+
+    fn sharers(&self, owners: &[String]) -> Result<Vec<Sharer>, ContainerError> {
+        sharing::sharers(self, owners)
     }
 
     fn introduce(&self, volume: &VolumeName) -> Result<String, ContainerError> {

@@ -207,6 +207,22 @@ impl Patience<'_> {
     }
 }
 
+/// A container that runs in a namespace of another container: its network, its processes or its
+/// shared memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharer {
+    /// The engine's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The id of the other container.
+    pub with: String,
+    /// The state of its processes.
+    pub state: State,
+    /// Whether the engine deletes it when it stops.
+    pub auto_remove: bool,
+}
+
 /// A volume that takes the place of another in a container.
 #[derive(Debug, Clone, Copy)]
 pub struct Swap<'s> {
@@ -297,6 +313,15 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When the engine does not answer or refuses.
     fn compose_volumes(&self) -> Result<Vec<ComposeVolume>, ContainerError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the containers that run in a namespace of one of the containers `owners`, by their
+    /// ids, and would lose it if that one was started anew.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn sharers(&self, _owners: &[String]) -> Result<Vec<Sharer>, ContainerError> {
         Ok(Vec::new())
     }
 

@@ -35,6 +35,14 @@ pub enum Notice {
         /// The container's name.
         container: String,
     },
+    /// A container will have lost its network, or be gone, after an operation that starts another
+    /// one anew; it cannot be stopped, as it would be deleted.
+    CutOff {
+        /// The container's name.
+        container: String,
+        /// The container whose network or processes it shares.
+        with: String,
+    },
     /// The operation waits for a container to stop.
     Stopping {
         /// The container's name.

@@ -1,7 +1,9 @@
 //! What dvol is for: real databases, each by its own user in a directory of mode 0700, through all
 //! that their volume goes through.
 
-use support::containers::{Database, Engine, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY, quoted};
+use support::containers::{
+    Database, Engine, Kind, MARIADB, POSTGRES, POSTGRES_18, REDIS, REDIS_IN_MEMORY, quoted,
+};
 
 /// What a journey says to its database. Statements are the database's own.
 struct Words {
@@ -64,8 +66,14 @@ fn journey(database: &Database<'_>, engine: &Engine, words: &Words) {
 
 #[test]
 fn postgresql_goes_through_a_journey() {
+    for (kind, name) in [(POSTGRES, "journey_pg"), (POSTGRES_18, "journey_pg18")] {
+        postgresql_goes_through_a_journey_as(kind, name);
+    }
+}
+
+fn postgresql_goes_through_a_journey_as(kind: Kind, name: &str) {
     let Some(engine) = Engine::shared() else { return };
-    let Some(database) = Database::run(engine, POSTGRES, "journey_pg") else { return };
+    let Some(database) = Database::run(engine, kind, name) else { return };
     let words = Words {
         load: "create table item (id serial primary key, name text); insert into item (name) select 'item ' || n from generate_series(1, 2000) n",
         migrate: "alter table item add price int not null default 7; create index on item (name)",

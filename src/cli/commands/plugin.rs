@@ -87,6 +87,9 @@ fn log(notice: &Notice) {
         Notice::Killed { container } => {
             tracing::warn!(container, "the container did not stop in time and was killed");
         }
+        Notice::CutOff { container, with } => {
+            tracing::warn!(container, with, "it shares a namespace with a container that is started anew");
+        }
         Notice::Finished { verb, volume } => {
             tracing::warn!(%verb, volume, "finished an interrupted operation");
         }

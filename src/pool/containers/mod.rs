@@ -10,6 +10,7 @@
 //! | `ready` | waiting until they are ready |
 //! | `gate` | the gates that make Mount wait |
 //! | `unmanaged` | containers that dvol cannot control |
+//! | `sharers` | containers in a namespace of one that is held |
 //! | `labels` | labels for compose |
 //! | `elsewhere` | names that the engine has from another driver |
 //! | `mounts` | the mounts that the driver has recorded |
@@ -25,4 +26,5 @@ pub(super) mod quiesce;
 pub(super) mod ready;
 pub(super) mod reconcile;
 pub(super) mod release;
+mod sharers;
 pub(super) mod unmanaged;

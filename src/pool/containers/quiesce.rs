@@ -111,6 +111,7 @@ impl<'p, T> Group<'p, T> {
     pub fn quiesce(self, purpose: Purpose) -> Result<Quiesced<'p, T>, Error> {
         let mut planner = ContainerPlanner::new(self.pool, purpose, self.volumes())?;
         let mut found = planner.find(&[])?;
+        found = planner.with_sharers(found)?;
         let mut quiesced = self.unquiesced();
         let volumes = quiesced.group.volumes();
         quiesced.written_to = volumes.filter(|volume| planner.leaves(volume)).cloned().collect();

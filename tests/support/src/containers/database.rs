@@ -12,6 +12,8 @@ use crate::{Outcome, eventually, skip};
 pub struct Kind {
     /// Its image.
     pub image: &'static str,
+    /// Where its volume is mounted.
+    volume: &'static str,
     /// Where it keeps its data.
     data: &'static str,
     /// Its own user's number.
@@ -29,6 +31,7 @@ pub struct Kind {
 /// PostgreSQL.
 pub const POSTGRES: Kind = Kind {
     image: "postgres",
+    volume: "/var/lib/postgresql/data",
     data: "/var/lib/postgresql/data",
     uid: "999",
     client: "psql -qAt -v ON_ERROR_STOP=1",
@@ -36,9 +39,18 @@ pub const POSTGRES: Kind = Kind {
     ping: "pg_isready -q",
     recovery: "automatic recovery in progress",
 };
+/// PostgreSQL as its image has it from version 18 on: the volume holds the data some directories
+/// deeper, and the image names it above them.
+pub const POSTGRES_18: Kind = Kind {
+    image: "postgres18",
+    volume: "/var/lib/postgresql",
+    data: "/var/lib/postgresql/18/docker",
+    ..POSTGRES
+};
 /// MariaDB.
 pub const MARIADB: Kind = Kind {
     image: "mariadb",
+    volume: "/var/lib/mysql",
     data: "/var/lib/mysql",
     uid: "998",
     client: "mariadb -BN mysql",
@@ -49,6 +61,7 @@ pub const MARIADB: Kind = Kind {
 /// Redis, which appends each write to a file.
 pub const REDIS: Kind = Kind {
     image: "redis",
+    volume: "/data",
     data: "/data",
     uid: "997",
     client: "redis-cli -e",
@@ -87,7 +100,7 @@ impl<'e> Database<'e> {
         // On a slow machine a clean end may take longer than the ten seconds that it has by
         // default. The engine itself does not look at its health before the journey is over.
         let options = "--network none --stop-timeout 120 --health-interval 1h";
-        let volume = format!("-v {name}:{} --volume-driver=dvol", kind.data);
+        let volume = format!("-v {name}:{} --volume-driver=dvol", kind.volume);
         engine
             .sh(&format!("docker run -d --name {name} {options} {volume} {} {}", kind.image, kind.arguments))
             .ok();
@@ -133,7 +146,8 @@ impl<'e> Database<'e> {
         assert_eq!(owner, format!("{} 700", self.kind.uid), "after {after}");
         let mut users = self.exec("ps -o user,comm | grep -v -e root -e USER | sort -u").ok();
         users.retain(|c| c != ' ');
-        assert!(users.starts_with(self.kind.image), "after {after}: its own user does not run it: {users}");
+        let own = self.kind.image.trim_end_matches(char::is_numeric);
+        assert!(users.starts_with(own), "after {after}: its own user does not run it: {users}");
     }
 
     /// Makes a volume `name` of one of its commits and runs a database on that.

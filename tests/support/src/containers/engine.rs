@@ -97,6 +97,11 @@ impl Engine {
         Engine { dir, driver: Mutex::new(None), images: Mutex::default() }
     }
 
+    /// Whether it is the machine's engine, and not another Debian's.
+    pub fn is_of_this_machine(&self) -> bool {
+        !self.dir.join("root").exists()
+    }
+
     /// Where all that belongs to the engine lies.
     pub fn dir(&self) -> &Path {
         &self.dir

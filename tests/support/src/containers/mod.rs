@@ -6,6 +6,6 @@ mod engine;
 mod podman;
 
 pub use container::{Container, quoted};
-pub use database::{Database, Kind, MARIADB, POSTGRES, REDIS, REDIS_IN_MEMORY};
+pub use database::{Database, Kind, MARIADB, POSTGRES, POSTGRES_18, REDIS, REDIS_IN_MEMORY};
 pub use engine::Engine;
 pub use podman::Podman;
