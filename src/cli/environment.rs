@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::output::Failure;
+use super::rootless;
 use crate::containers::Docker;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::{IdSource, RandomIds};
@@ -13,7 +14,8 @@ pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 
 /// Returns the driver's socket, unless `--socket` names another.
 pub(super) fn default_socket() -> PathBuf {
-    PathBuf::from("/run/docker/plugins/dvol.sock")
+    let rootless = rootless::sockets().map(|directory| directory.join("dvol.sock"));
+    rootless.unwrap_or_else(|| PathBuf::from("/run/docker/plugins/dvol.sock"))
 }
 
 /// Where the driver remembers its volumes, unless `STATE_DIRECTORY` names another directory.
@@ -35,11 +37,16 @@ pub(super) fn names() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::vars_os().map(|(name, _)| name)
 }
 
+/// Returns the address of the engine that the environment names.
+pub(super) fn endpoint() -> Option<String> {
+    variable("DOCKER_HOST").or_else(|| variable("CONTAINER_HOST"))
+}
+
 /// Returns the engine that `DOCKER_HOST` or `CONTAINER_HOST` names, else the one at Docker's usual
 /// socket. Never falls back to podman's socket: when Docker is down for a moment, its containers
 /// still exist.
 pub(super) fn engine() -> Docker {
-    let mut endpoint = variable("DOCKER_HOST").or_else(|| variable("CONTAINER_HOST"));
+    let mut endpoint = endpoint();
     if variable("DOCKER_TLS_VERIFY").is_some() {
         endpoint = endpoint.map(|endpoint| endpoint.replacen("tcp://", "https://", 1));
     }

@@ -34,6 +34,7 @@ mod pools;
 mod programs;
 mod progress;
 mod project;
+mod rootless;
 mod session;
 mod signals;
 mod similar;
@@ -83,6 +84,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     CompleteEnv::with_factory(completion::command).complete();
+    rootless::enter();
     signals::survive_file_limits();
     let app = match parse() {
         Ok(app) => app,

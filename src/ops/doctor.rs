@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::format_size;
 use crate::pool::Pool;
-use crate::sys::{disk, tree};
+use crate::sys::{disk, tree, user_namespace};
 
 /// The free space below which a pool is reported as nearly full: 1 GiB.
 const MIN_FREE_BYTES: u64 = 1 << 30;
@@ -52,7 +52,7 @@ fn check(subject: &'static str, health: Health, found: impl Into<String>, remedy
 /// Checks versions, the pool and its file system, the clock, the engine and the driver's socket.
 /// Changes nothing; what cannot be checked is a finding.
 pub fn doctor(pool: &Pool, socket: &Path) -> Vec<Check> {
-    let mut checks = vec![versions(), user()];
+    let mut checks = vec![versions(), user(pool)];
     checks.extend(storage(pool));
     checks.push(metadata(pool));
     checks.push(clock(pool));
@@ -68,11 +68,24 @@ fn versions() -> Check {
     check("versions", Health::Good, found, "")
 }
 
-fn user() -> Check {
+fn user(pool: &Pool) -> Check {
+    if user_namespace::is_own() {
+        let found = "root of a user namespace: device files, attributes trusted.* and chattr's +i and +a \
+            cannot be copied";
+        let remedy = "keep volumes with such files on an engine that runs as root";
+        return check("permissions", Health::Poor, found, remedy);
+    }
     if rustix::process::geteuid().is_root() {
         return check("permissions", Health::Good, "running as root", "");
     }
-    let remedy = "run dvol with sudo: only root can copy files of many owners, as containers have them";
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = std::fs::metadata(pool.layout().root()).is_ok_and(|found| found.uid() == own);
+    let remedy = if is_own {
+        "for a rootless engine, install uidmap, and set DOCKER_HOST to the engine's socket: dvol then enters \
+         a user namespace by itself"
+    } else {
+        "run dvol with sudo: only root can copy files of many owners, as containers have them"
+    };
     check("permissions", Health::Poor, "not running as root", remedy)
 }
 
@@ -208,6 +221,14 @@ fn engine(pool: &Pool, socket: &Path) -> Vec<Check> {
                 socket.display()
             );
             check("driver", Health::Bad, "the engine does not know the volume driver dvol", &remedy)
+        }
+        (false, true) if !socket.starts_with("/run/docker/plugins") => {
+            let found = "the engine has not asked the driver yet";
+            let remedy = format!(
+                "if it cannot find it, write unix://{} into ~/.local/lib/docker/plugins/dvol.spec",
+                socket.display()
+            );
+            check("driver", Health::Poor, found, &remedy)
         }
         (true, _) => check("driver", Health::Good, "the engine knows the volume driver dvol", ""),
         // Docker finds a driver by its socket when it is first named.

@@ -17,6 +17,7 @@
 //! | `resolve` | the addresses of hosts |
 //! | `spool` | records that may outgrow memory |
 //! | `tree` | whole trees |
+//! | `user_namespace` | the user namespace of this process |
 
 pub mod clock;
 pub mod disk;
@@ -33,3 +34,4 @@ pub mod processes;
 pub mod resolve;
 pub mod spool;
 pub mod tree;
+pub mod user_namespace;
