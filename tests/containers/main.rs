@@ -33,6 +33,7 @@ mod pool_missing;
 mod quiesce;
 mod restart;
 mod rm;
+mod rootless;
 mod sharers;
 mod slow_stop;
 mod stress;
