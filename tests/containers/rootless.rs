@@ -64,7 +64,7 @@ fn a_users_own_engine_has_volumes_whose_files_belong_to_its_users() {
     user("dvol reset --hard HEAD db").ok();
     assert_eq!(user("docker exec db cat /data/file").ok(), "one");
     assert_eq!(user("docker exec db stat -c %u:%g /data/file").ok(), "70:71");
-    // Outside they are numbers of the user's, and of nobody else.
+    // Outside they are numbers that belong to this user alone.
     let owner = user("stat -c %u $DVOL_POOL/db/running_point/file").ok();
     assert!(owner.parse::<u32>().is_ok_and(|owner| owner > 65_535), "{owner}");
     let said = user("dvol doctor").ok();
