@@ -6,6 +6,7 @@
 //! and what `src/store/tables.rs` lists.
 
 mod step_0001_first_tables;
+mod step_0002_remotes;
 
 use redb::{Error, WriteTransaction};
 
@@ -13,4 +14,4 @@ use redb::{Error, WriteTransaction};
 pub(super) type Step = fn(&WriteTransaction) -> Result<(), Error>;
 
 /// The steps in order: the first one leads from an empty file to schema 1.
-pub(super) const STEPS: [Step; 1] = [step_0001_first_tables::run];
+pub(super) const STEPS: [Step; 2] = [step_0001_first_tables::run, step_0002_remotes::run];

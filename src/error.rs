@@ -15,9 +15,10 @@ use std::path::PathBuf;
 
 use crate::containers::ContainerError;
 use crate::model::{
-    BranchName, CommitId, IdError, Instant, NameError, ProjectName, Protectable, RevisionError, TagName,
-    Verb, VolumeName, count, format_size, named,
+    BranchName, CommitId, IdError, Instant, NameError, ProjectName, Protectable, RefName, RemoteName,
+    RemoteUrl, RemoteWordError, RevisionError, TagName, Verb, VolumeName, count, format_size, named,
 };
+use crate::remotes::RemoteError;
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -285,6 +286,89 @@ pub enum Error {
         volume: VolumeName,
     },
 
+    // ---- Remotes ----
+    /// The remote does not exist.
+    #[error("remote '{0}' does not exist")]
+    NoRemote(RemoteName),
+    /// A remote of this name exists.
+    #[error("remote {0} already exists")]
+    RemoteExists(RemoteName),
+    /// A remote's name or address breaks the rules.
+    #[error(transparent)]
+    RemoteWord(#[from] RemoteWordError),
+    /// The data of a commit is in remotes only.
+    #[error("the data of {} is only at {}", id.short(), one_of_remotes(remotes))]
+    Elsewhere {
+        /// The volume.
+        volume: VolumeName,
+        /// The commit.
+        id: CommitId,
+        /// The remotes that had it when dvol last looked.
+        remotes: Vec<RemoteName>,
+    },
+    /// The branch follows no branch of a remote.
+    #[error("branch {branch} of volume {volume} follows no branch of a remote")]
+    NoUpstream {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// The remote has no such branch or tag of the volume.
+    #[error("{url} has no {reference} of volume {volume}")]
+    NoRemoteRef {
+        /// The address.
+        url: RemoteUrl,
+        /// The volume's name there.
+        volume: VolumeName,
+        /// The branch, the tag or the commit as it was typed.
+        reference: String,
+    },
+    /// The remote has no such volume.
+    #[error("{url} has no volume {volume}")]
+    NoRemoteVolume {
+        /// The address.
+        url: RemoteUrl,
+        /// The volume.
+        volume: VolumeName,
+    },
+    /// Both the branch and the one that it follows have commits of their own.
+    #[error(
+        "cannot fast-forward branch {branch} of volume {volume}: it and {upstream} have diverged, with {} and \
+         {} of their own",
+        count(*ahead, "commit"), count(*behind, "commit")
+    )]
+    Diverged {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+        /// The branch of the remote.
+        upstream: String,
+        /// Commits that only the branch has.
+        ahead: usize,
+        /// Commits that only the remote has.
+        behind: usize,
+    },
+    /// A branch or a tag of a remote leads to several commits, as pushes crossed.
+    #[error("{reference} of volume {volume} leads to {} at {remote}: pushes crossed", count(*heads, "commit"))]
+    CrossedRef {
+        /// The volume.
+        volume: VolumeName,
+        /// The remote.
+        remote: RemoteName,
+        /// The branch or the tag.
+        reference: RefName,
+        /// How many commits.
+        heads: usize,
+    },
+    /// What was received is not what was pushed.
+    #[error("cannot receive commit {}: its checksum is not the one that it was pushed with", .0.short())]
+    OtherSums(CommitId),
+    /// A remote failed, or refused.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+
     // ---- Working trees and commits ----
     /// The commit's tree has no such entry.
     #[error("path '{path}' does not exist in commit {} of volume {volume}", id.short())]
@@ -350,6 +434,14 @@ pub enum Error {
     /// A checkout would leave uncommitted changes behind.
     #[error("branch {branch} of volume {volume} has uncommitted changes")]
     Dirty {
+        /// The volume.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+    },
+    /// A pull would discard uncommitted changes.
+    #[error("cannot pull: branch {branch} of volume {volume} has uncommitted changes")]
+    DirtyPull {
         /// The volume.
         volume: VolumeName,
         /// The branch.
@@ -667,4 +759,11 @@ fn after(cut: Option<&(u64, String)>) -> String {
 
 fn names(volumes: &[VolumeName]) -> String {
     volumes.iter().map(VolumeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn one_of_remotes(remotes: &[RemoteName]) -> String {
+    match remotes {
+        [] => "a remote that this pool does not know any more".to_owned(),
+        remotes => remotes.iter().map(RemoteName::as_str).collect::<Vec<_>>().join(" and "),
+    }
 }

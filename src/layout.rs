@@ -38,7 +38,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::model::{BranchName, CommitId, OperationId, VolumeName};
+use crate::model::{BranchName, CommitId, OperationId, RemoteName, VolumeName};
 use crate::sys::disk;
 
 /// Mode of the pool: closed to other users of the host, who could run the setuid files of volumes
@@ -152,6 +152,16 @@ impl Layout {
     /// Returns the directory of what fsck found and no record names.
     pub fn lost_and_found(&self) -> PathBuf {
         self.private().join("lost+found")
+    }
+
+    /// Returns the directory of what was read of remotes.
+    pub fn remotes_cache(&self) -> PathBuf {
+        self.private().join("remotes/cache")
+    }
+
+    /// Returns the lock of the process that pushes a volume to a remote.
+    pub fn push_lock(&self, volume: &VolumeName, remote: &RemoteName) -> PathBuf {
+        self.locks().join(format!("push.{volume}.{remote}"))
     }
 
     /// Returns the directory of lock files.

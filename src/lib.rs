@@ -168,6 +168,7 @@ pub mod model;
 pub mod ops;
 pub mod plugin;
 pub mod pool;
+pub mod remotes;
 pub mod report;
 #[doc(hidden)]
 pub mod store;

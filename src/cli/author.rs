@@ -42,7 +42,7 @@ pub(super) fn from_surroundings(git: &Git) -> Signature {
     }
 }
 
-fn user() -> String {
+pub(super) fn user() -> String {
     environment::variable("SUDO_USER")
         .or_else(|| environment::variable("USER"))
         .or_else(|| environment::variable("LOGNAME"))

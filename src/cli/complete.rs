@@ -118,6 +118,25 @@ pub(super) fn setting_values() -> ArgValueCompleter {
     })
 }
 
+/// Completes remotes of the pool and of the volume.
+pub(super) fn remotes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| candidates(typed, remote_names))
+}
+
+/// Completes remotes; after the first, branches and tags of the volume.
+pub(super) fn remote_and_refs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| {
+            let mut found = remote_names(pool);
+            if let Some(volume) = volume(pool) {
+                found.extend(branch_names(pool, &volume));
+                found.extend(tag_names(pool, &volume));
+            }
+            found
+        })
+    })
+}
+
 /// Completes settings.
 pub(super) fn settings() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
@@ -167,7 +186,19 @@ fn revision_names(pool: &Pool, volume: &VolumeName) -> Names {
     let mut found = head();
     found.extend(branch_names(pool, volume));
     found.extend(tag_names(pool, volume));
+    found.extend(tracked_names(pool, volume));
     found
+}
+
+fn remote_names(pool: &Pool) -> Names {
+    let found = crate::ops::remotes(pool, volume(pool).as_ref()).unwrap_or_default();
+    found.into_iter().map(|one| (one.remote.to_string(), "remote")).collect()
+}
+
+fn tracked_names(pool: &Pool, volume: &VolumeName) -> Names {
+    let found = pool.store().read(|rows| rows.tracking(volume, None)).unwrap_or_default();
+    let named = |one: crate::model::TrackingRecord| format!("{}/{}", one.remote, one.reference.short());
+    found.into_iter().map(|one| (named(one), "of a remote")).collect()
 }
 
 fn head() -> Names {

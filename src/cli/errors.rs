@@ -9,6 +9,7 @@ use super::hints::hints;
 use super::output::{Failure, say};
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::remotes::RemoteError;
 use crate::report::{Advice, FailureReport, Format, Lines as _};
 use crate::store::StoreError;
 use crate::sys::locks::LockError;
@@ -114,10 +115,12 @@ fn format_typed() -> Format {
 pub(super) fn code(error: &Error) -> u8 {
     match error {
         Error::Lock(LockError::TimedOut { .. })
-        | Error::Store(StoreError::Lock(LockError::TimedOut { .. })) => LOCKED,
+        | Error::Store(StoreError::Lock(LockError::TimedOut { .. }))
+        | Error::Remote(RemoteError::Busy { .. } | RemoteError::Locked { .. }) => LOCKED,
         Error::NoMessage
         | Error::Name(_)
         | Error::Revision(_)
+        | Error::RemoteWord(_)
         | Error::UnknownSetting(_)
         | Error::GlobalSetting(_)
         | Error::BadSetting { .. } => USAGE,
@@ -131,7 +134,9 @@ pub(super) fn code(error: &Error) -> u8 {
 /// Returns whether a signal ended the operation.
 pub(super) fn is_interrupt(error: &Error) -> bool {
     let kind = match error {
-        Error::Disk(error) | Error::Extract(ExtractError::Disk(error)) => error.source.kind(),
+        Error::Disk(error)
+        | Error::Extract(ExtractError::Disk(error))
+        | Error::Remote(RemoteError::Disk(error)) => error.source.kind(),
         Error::Extract(ExtractError::Archive(source) | ExtractError::Entry { source, .. }) => source.kind(),
         _ => return matches!(error, Error::Interrupted | Error::Lock(LockError::Interrupted)),
     };

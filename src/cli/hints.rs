@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, DeletedVolume, host_path_remedy};
 use crate::pool::{Pool, SETTINGS};
+use crate::remotes::RemoteError;
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -156,6 +157,50 @@ fn for_error(error: &Error) -> Vec<String> {
             vec![format!("list the commits: dvol log {volume}"), "list the volumes: dvol list".to_owned()]
         }
         Error::AmbiguousRevision { .. } => vec!["give more digits".to_owned()],
+        Error::Elsewhere { volume, id, remotes } => match remotes.first() {
+            Some(remote) => vec![format!("bring it here: dvol fetch {remote} {} -C {volume}", id.short())],
+            None => vec!["add the remote that has it: dvol remote add NAME URL".to_owned()],
+        },
+        Error::NoRemote(_) => vec![
+            "list the remotes: dvol remote -v".to_owned(),
+            "add one: dvol remote add NAME URL".to_owned(),
+        ],
+        Error::RemoteExists(name) => vec![format!("change its address: dvol remote set-url {name} URL")],
+        Error::NoUpstream { volume, branch } => {
+            vec![format!("push it so that it follows one: dvol push -u origin {branch} -C {volume}")]
+        }
+        Error::NoRemoteRef { url, volume, .. } => {
+            vec![format!("list what the remote has: dvol ls-remote {url}/{volume}")]
+        }
+        Error::NoRemoteVolume { url, .. } => {
+            vec![format!("list what the remote has: dvol ls-remote {url}")]
+        }
+        Error::Diverged { volume, branch, upstream, .. } => vec![
+            format!(
+                "keep yours under another name, then go on with theirs: dvol branch mine {branch} {volume}, then dvol reset --hard {upstream} {volume}"
+            ),
+            format!("or give up theirs: dvol push --force-with-lease -C {volume}"),
+        ],
+        Error::CrossedRef { volume, remote, .. } => vec![
+            format!("see the commits: dvol log --all {volume}"),
+            format!("choose one of them: dvol push --force {remote} COMMIT:BRANCH -C {volume}"),
+        ],
+        Error::DirtyPull { volume, .. } => vec![
+            format!("commit the changes, or put them aside: dvol stash -C {volume}"),
+            format!("see what changed: dvol status {volume}"),
+        ],
+        Error::Remote(RemoteError::NoRepository(_)) => {
+            vec!["check the address; the first dvol push makes the repository".to_owned()]
+        }
+        Error::Remote(RemoteError::WrongPassword(_)) => {
+            vec!["name the file of the right one: --password-file FILE".to_owned()]
+        }
+        Error::Remote(RemoteError::NotEmpty { .. }) => {
+            vec!["name an empty directory, or one that does not exist yet".to_owned()]
+        }
+        Error::Remote(RemoteError::Uncertain { .. }) => {
+            vec!["see where it is: dvol fetch".to_owned()]
+        }
         Error::Forgotten { volume, .. } => {
             vec![format!("list the commits; those that are not marked have their data: dvol log {volume}")]
         }

@@ -34,6 +34,7 @@ mod pools;
 mod programs;
 mod progress;
 mod project;
+mod remotes;
 mod rootless;
 mod session;
 mod signals;

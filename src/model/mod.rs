@@ -15,6 +15,7 @@ mod plain;
 mod protection;
 mod quiesce;
 mod records;
+mod remote;
 mod revision;
 mod words;
 
@@ -32,6 +33,10 @@ pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
     Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,
     VolumeRecord,
+};
+pub use remote::{
+    LinkRecord, PasswordSource, RefName, RemoteName, RemoteRecord, RemoteUrl, RemoteWordError,
+    TrackingRecord, UpstreamRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};
 pub use words::{age, count, format_size, named, one_of};

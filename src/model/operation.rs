@@ -55,6 +55,10 @@ pub enum Verb {
     Stash,
     /// Protects a branch, a tag or a volume, or ends that.
     Protect,
+    /// Brings the data of commits in from a remote.
+    Fetch,
+    /// Moves a branch forward to what the branch that it follows has.
+    Pull,
     /// Repairs what fsck found.
     Repair,
 }
@@ -84,6 +88,8 @@ impl fmt::Display for Verb {
             Verb::Restore => "restore",
             Verb::Stash => "stash",
             Verb::Protect => "protect",
+            Verb::Fetch => "fetch",
+            Verb::Pull => "pull",
             Verb::Repair => "fsck --repair",
         })
     }

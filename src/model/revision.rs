@@ -3,7 +3,8 @@
 //! `[VOLUME:]BASE[STEPS]`, where BASE is `HEAD`, `@`, a branch or tag, an id or a prefix of at
 //! least 4 digits, and STEPS is a run of `^`, `^N`, `~`, `~N` as in gitrevisions(7). A commit of
 //! dvol has one parent at most, so `^0` is the commit itself, `^1` its parent, and `^2` an error
-//! when it is resolved. `HEAD@{N}`, `@{-1}` and `ORIG_HEAD` look back in the operation log.
+//! when it is resolved. `HEAD@{N}`, `@{-1}` and `ORIG_HEAD` look back in the operation log; `@{u}`
+//! is where the branch that the current one follows is in its remote, as dvol last saw it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +45,9 @@ pub enum Base {
     BranchBefore(u32),
     /// `ORIG_HEAD`: HEAD as it was before the last reset.
     OrigHead,
-    /// A branch, a tag, an id or the prefix of one.
+    /// `@{u}`: where the branch that the current one follows is in its remote.
+    Upstream,
+    /// A branch, a tag, `REMOTE/BRANCH`, an id or the prefix of one.
     Name(String),
 }
 
@@ -157,6 +160,7 @@ fn parse_base(base: &str, text: &str) -> Result<Base, RevisionError> {
         "" => Err(RevisionError::Empty),
         "HEAD" | "@" => Ok(Base::Head),
         "ORIG_HEAD" => Ok(Base::OrigHead),
+        "@{u}" | "@{upstream}" | "@{push}" => Ok(Base::Upstream),
         _ => {
             if let Some(digits) = inside("@{-").filter(|d| is_count(d)) {
                 Ok(Base::BranchBefore(number(digits)?))
@@ -212,6 +216,7 @@ mod tests {
         assert_eq!(parse("HEAD@{2}~").base, Base::HeadBefore(2));
         assert_eq!(parse("@{-1}").base, Base::BranchBefore(1));
         assert_eq!(parse("ORIG_HEAD").base, Base::OrigHead);
+        assert_eq!(parse("@{u}~1").base, Base::Upstream);
         assert_eq!(parse("db:master").volume, Some("db".parse().unwrap()));
     }
 

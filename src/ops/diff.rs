@@ -171,7 +171,12 @@ pub fn diff_of_commit(
     visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
 ) -> Result<bool, Error> {
     let tree_of = |id: &CommitId| match pool.commit_tree(volume, id) {
-        Err(Error::Forgotten { .. } | Error::Dropped { .. } | Error::UnknownRevision { .. }) => Ok(None),
+        Err(
+            Error::Forgotten { .. }
+            | Error::Elsewhere { .. }
+            | Error::Dropped { .. }
+            | Error::UnknownRevision { .. },
+        ) => Ok(None),
         tree => tree.map(Some),
     };
     let mut has_data = true;

@@ -78,21 +78,15 @@ pub fn export(
         };
         Ok((commit, OpenTree::open(&pool.layout().full(&tree))?, of_working_tree))
     })?;
-    let manifest = Manifest {
-        format: FORMAT,
-        made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
-        tree: TREE.to_owned(),
-        commit: CommitRecord { forgotten: false, ..commit.clone() },
-    };
-    let text = serde_json::to_string_pretty(&manifest).expect("a manifest has string keys only");
+    let text = manifest_of(&commit);
     let (cancel, archive) = (pool.interrupted(), std::path::Path::new("the archive"));
     let mut writer = ArchiveWriter::new(out, cancel);
     let seconds = u64::try_from(commit.date.micros / 1_000_000).unwrap_or(0);
-    writer.text(MANIFEST, seconds, &format!("{text}\n")).at("write", archive)?;
+    writer.text(MANIFEST, seconds, &text).at("write", archive)?;
     writer.tree(tree, TREE)?;
     let stats = writer.finish().at("write", archive)?;
     // If trash was emptied meanwhile, the archive may hold only a part of a dropped commit.
-    if let Err(error @ (Error::Dropped { .. } | Error::Forgotten { .. })) =
+    if let Err(error @ (Error::Dropped { .. } | Error::Forgotten { .. } | Error::Elsewhere { .. })) =
         pool.commit_tree(&commit.volume, &commit.id)
     {
         return Err(error);
@@ -106,6 +100,17 @@ pub fn export(
         left_out: stats.left_out,
         labels_left_out: stats.labels,
     })
+}
+
+/// Writes the manifest of a commit.
+pub(super) fn manifest_of(commit: &CommitRecord) -> String {
+    let manifest = Manifest {
+        format: FORMAT,
+        made_by: format!("dvol {}", env!("CARGO_PKG_VERSION")),
+        tree: TREE.to_owned(),
+        commit: CommitRecord { forgotten: false, ..commit.clone() },
+    };
+    serde_json::to_string_pretty(&manifest).expect("a manifest has string keys only") + "\n"
 }
 
 /// Makes the record under which a working tree is exported.

@@ -12,10 +12,10 @@ use super::status::StatusChange;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, CodeState, CommitId, CommitRecord, Instant, Range, Revision, Signature, TagName, VolumeName,
-    VolumeRecord,
+    BranchName, CodeState, CommitId, CommitRecord, Instant, Range, RemoteName, Revision, Signature, TagName,
+    TrackingRecord, VolumeName, VolumeRecord,
 };
-use crate::pool::{History, Pool, existing, refuse_other};
+use crate::pool::{History, Pool, ancestry, existing, refuse_other};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::tree::{self, ChangeKind};
@@ -91,6 +91,12 @@ pub struct LogEntry {
     /// Whether only its record is left; trash may still have its data.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
+    /// The branches and tags of remotes that lead to it, as `origin/master`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remote_refs: Vec<String>,
+    /// The remotes that have its data, if that is not here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<RemoteName>,
     /// In the log of a compose project: the volumes that it was made of. `volume` and `parent` are
     /// the first one's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -161,6 +167,7 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
         for entry in &mut entries {
             entry.dropped = history.is_dropped(&entry.id);
         }
+        note_remotes(&rows, &record.name, &mut entries)?;
         Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
     })?;
     if request.detailed {
@@ -202,7 +209,10 @@ fn starts(
             hidden = history.ancestors(&pool.resolve_record(rows, record, &range.from)?.id)?;
             vec![pool.resolve_record(rows, record, &range.to)?.id]
         }
-        LogStart::All => names.branches.keys().chain(names.tags.keys()).cloned().collect(),
+        LogStart::All => {
+            let of_remotes = names.remote_refs.keys();
+            names.branches.keys().chain(names.tags.keys()).chain(of_remotes).cloned().collect()
+        }
     };
     Ok((starts, hidden))
 }
@@ -249,6 +259,28 @@ fn collect(
     Ok(entries)
 }
 
+/// Notes which remotes have the data of entries whose data is not here.
+fn note_remotes(rows: &Rows<'_>, volume: &VolumeName, entries: &mut [LogEntry]) -> Result<(), Error> {
+    if entries.iter().all(|entry| !entry.forgotten) {
+        return Ok(());
+    }
+    let mut reached: BTreeMap<RemoteName, BTreeSet<CommitId>> = BTreeMap::new();
+    for tracked in rows.tracking(volume, None)? {
+        let of_remote = reached.entry(tracked.remote).or_default();
+        for start in tracked.others.into_iter().chain([tracked.commit]) {
+            let chain = ancestry(rows, volume, Some(start), usize::MAX)?;
+            of_remote.extend(chain.into_iter().map(|commit| commit.id));
+        }
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.forgotten) {
+        let has = |(remote, ids): (&RemoteName, &BTreeSet<CommitId>)| {
+            ids.contains(&entry.id).then(|| remote.clone())
+        };
+        entry.at = reached.iter().filter_map(has).collect();
+    }
+    Ok(())
+}
+
 impl LogRequest {
     fn lets_through(&self, commit: &CommitRecord) -> bool {
         self.since.is_none_or(|since| commit.date.micros >= since.micros)
@@ -263,11 +295,17 @@ struct Names {
     head: Option<CommitId>,
     branches: BTreeMap<CommitId, Vec<BranchName>>,
     tags: BTreeMap<CommitId, Vec<TagName>>,
+    remote_refs: BTreeMap<CommitId, Vec<String>>,
 }
 
 impl Names {
     fn read(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<Self, StoreError> {
-        let mut names = Names { head: None, branches: BTreeMap::new(), tags: BTreeMap::new() };
+        let mut names = Names {
+            head: None,
+            branches: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            remote_refs: BTreeMap::new(),
+        };
         for branch in rows.branches(&volume.name)? {
             let Some(head) = branch.head else { continue };
             if branch.name == volume.branch {
@@ -277,6 +315,11 @@ impl Names {
         }
         for tag in rows.tags(&volume.name)? {
             names.tags.entry(tag.commit).or_default().push(tag.name);
+        }
+        for TrackingRecord { remote, reference, commit, others, .. } in rows.tracking(&volume.name, None)? {
+            for id in others.into_iter().chain([commit]) {
+                names.remote_refs.entry(id).or_default().push(format!("{remote}/{}", reference.short()));
+            }
         }
         Ok(names)
     }
@@ -288,6 +331,8 @@ impl Names {
             head: self.head.as_ref() == Some(&commit.id),
             dropped: false,
             forgotten: commit.forgotten,
+            remote_refs: self.remote_refs.get(&commit.id).cloned().unwrap_or_default(),
+            at: Vec::new(),
             volume: commit.volume,
             id: commit.id,
             parent: commit.parent,
@@ -312,7 +357,12 @@ fn tree_of(pool: &Pool, entry: &LogEntry, id: &CommitId) -> Result<Option<PathBu
     }
     match pool.commit_tree(&entry.volume, id) {
         // Another process may have deleted it since the log was read.
-        Err(Error::Forgotten { .. } | Error::Dropped { .. } | Error::UnknownRevision { .. }) => Ok(None),
+        Err(
+            Error::Forgotten { .. }
+            | Error::Elsewhere { .. }
+            | Error::Dropped { .. }
+            | Error::UnknownRevision { .. },
+        ) => Ok(None),
         other => other.map(Some),
     }
 }

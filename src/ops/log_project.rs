@@ -132,6 +132,8 @@ mod tests {
             head: false,
             dropped: false,
             forgotten: false,
+            remote_refs: Vec::new(),
+            at: Vec::new(),
             volumes: Vec::new(),
             changes: None,
             size: None,

@@ -37,6 +37,7 @@ mod protect;
 mod quick_status;
 mod reachable;
 mod reflog;
+mod remotes;
 mod remove;
 mod rename;
 mod reset;
@@ -83,6 +84,13 @@ pub use paths::shown;
 pub use protect::{ProtectDone, ProtectedEntry, protect, protected};
 pub use quick_status::{Bytes, QuickStatus, StatusCache, quick_status};
 pub use reflog::{ReflogEntry, reflog};
+pub use remotes::{
+    Access, CloneRequest, ClonedFrom, DataReceived, FetchRequest, Fetched, FetchedRef, Force, PullRequest,
+    Pulled, PushRequest, PushSpec, Pushed, PushedRef, RefOutcome, RemoteAdded, RemoteChange, RemoteEntry,
+    RemoteRef, RemoteRefs, RemoteShown, RemoteUse, UpstreamState, add_remote, clone_from, fetch, find_remote,
+    ls_remote, pull, push, remotes, remove_remote, rename_remote, set_remote_url, set_upstream, show_remote,
+    upstream_state,
+};
 pub use remove::{Guard, Removed, check_removable, check_unused, purge, remove};
 pub use rename::{Renamed, rename};
 pub use reset::{ResetDone, ResetRequest, reset, reset_project};

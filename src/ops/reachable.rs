@@ -1,11 +1,14 @@
-//! Which commits are reachable: from the head of a branch, or from a tag.
+//! Which commits are reachable: from the head of a branch, from a tag, or from a branch or tag of a
+//! remote.
 
 use std::collections::BTreeSet;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, VolumeName};
-use crate::pool::{Commits, PlanBuilder, ancestry};
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, TagName, Verb, VolumeName,
+};
+use crate::pool::{Commits, PlanBuilder, Pool, ancestry};
 use crate::store::Rows;
 
 /// A branch and a tag to leave out.
@@ -27,7 +30,11 @@ pub(super) fn reachable(
     let branches = rows.branches(volume)?.into_iter().filter(|branch| Some(&branch.name) != excluding.branch);
     let tags = rows.tags(volume)?.into_iter().filter(|tag| Some(&tag.name) != excluding.tag);
     let starts = branches.filter_map(|branch| branch.head).chain(tags.map(|tag| tag.commit));
-    for start in starts.chain(also.cloned()) {
+    // What a remote has, and what is on its way there, stays as well.
+    let tracked =
+        rows.tracking(volume, None)?.into_iter().flat_map(|at| at.others.into_iter().chain([at.commit]));
+    let sending = rows.links(volume)?.into_iter().flat_map(|link| link.sending);
+    for start in starts.chain(tracked).chain(sending).chain(also.cloned()) {
         let mut next = Some(start);
         while let Some(id) = next.filter(|id| reachable.insert(id.clone())) {
             next = commits.record(&id)?.and_then(|commit| commit.parent);
@@ -68,5 +75,23 @@ pub(super) fn drop_commits(draft: &mut PlanBuilder<'_>, commits: &[CommitRecord]
         draft.change(RowChange::delete(Row::Commit(commit.clone())));
         draft.retire(layout::commit_tree(&commit.volume, &commit.id))?;
     }
+    Ok(())
+}
+
+/// Drops the commits of a volume that nothing reaches any more, now that less is known of remotes.
+pub(super) fn drop_unreachable(pool: &Pool, volume: &VolumeName, summary: &str) -> Result<(), Error> {
+    let gone = |rows: &Rows<'_>| -> Result<Vec<CommitRecord>, Error> {
+        let reachable = reachable(rows, volume, Excluding::default(), None)?;
+        let mut commits = rows.commits(volume)?;
+        commits.retain(|commit| !reachable.contains(&commit.id));
+        commits.sort_by(CommitRecord::newest_first);
+        Ok(commits)
+    };
+    if pool.store().read(|rows| gone(&rows))?.is_empty() {
+        return Ok(());
+    }
+    let session = pool.begin(Verb::Fetch, volume)?;
+    let (group, ()) = session.intend(summary.to_owned(), |rows, draft| drop_commits(draft, &gone(rows)?))?;
+    group.publish()?.finish();
     Ok(())
 }

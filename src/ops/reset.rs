@@ -64,6 +64,29 @@ pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     Ok(reset_all(pool, &[volume], None, request)?.swap_remove(0))
 }
 
+/// Moves the current branch forward to a commit that descends from its head, as a pull does.
+///
+/// # Errors
+/// As [`reset`].
+pub(super) fn forward(
+    pool: &Pool,
+    volume: &VolumeName,
+    to: &CommitId,
+    upstream: &str,
+) -> Result<ResetDone, Error> {
+    let manner = Manner { verb: Verb::Pull, summary: format!("pull: moving to {upstream}") };
+    // Nothing is given up, so a protected branch may move as well.
+    let (revision, volumes) = (to.as_str().parse()?, std::slice::from_ref(volume));
+    let request = ResetRequest { volume: Some(volume.clone()), revision, hard: true, force: true };
+    Ok(move_all(pool, volumes, None, &request, &manner)?.swap_remove(0))
+}
+
+/// As which verb branches move.
+struct Manner {
+    verb: Verb,
+    summary: String,
+}
+
 /// Resets all volumes of a compose project. The revision is looked up in each of them; the id of a
 /// commit of the whole project names that commit in each.
 ///
@@ -102,11 +125,22 @@ fn reset_all(
     if !request.hard {
         return Err(Error::HardRequired(volumes.to_vec()));
     }
+    let manner = Manner { verb: Verb::Reset, summary: format!("reset: moving to {}", request.revision) };
+    move_all(pool, volumes, project, request, &manner)
+}
+
+fn move_all(
+    pool: &Pool,
+    volumes: &[VolumeName],
+    project: Option<&ProjectName>,
+    request: &ResetRequest,
+    manner: &Manner,
+) -> Result<Vec<ResetDone>, Error> {
     let find = || pool.store().read(|rows| destinations(pool, &rows, volumes, request));
     // A revision that names nothing is refused before anything is locked.
     find()?;
     let begun = pool.sync_and_bound()?;
-    let mut sessions = pool.begin_all(Verb::Reset, volumes, project)?;
+    let mut sessions = pool.begin_all(manner.verb, volumes, project)?;
     let destinations = find()?;
 
     let mut group = Group::new(pool);
@@ -119,8 +153,7 @@ fn reset_all(
             (&found.commit.id, &source),
             (Purpose::Discard, volumes),
         )?;
-        let summary = format!("reset: moving to {}", request.revision);
-        group.intend(session, summary, |rows, draft| {
+        group.intend(session, manner.summary.clone(), |rows, draft| {
             let fills = bring_back(rows, draft, &found)?;
             let id = found.commit.id;
             let head = BranchRecord { head: Some(id.clone()), ..branch.clone() };

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::excused::{Excuse, Excuses};
 use super::paths::{folded, printable};
+use super::remotes::{UpstreamState, upstream_state};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, ProjectName, VolumeName, VolumeRecord};
@@ -53,6 +54,9 @@ pub struct Status {
     pub max_size: Option<u64>,
     /// How many bytes the working tree takes; measured only if there is a limit.
     pub allocated: Option<u64>,
+    /// How the branch stands to the one of a remote that it follows; `None` if it follows none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamState>,
 }
 
 /// Compares the working tree of the current branch with its head, or with an empty tree if there is
@@ -74,6 +78,7 @@ fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
     })?;
     let Counted { changes, written_by_start, ignored } = counted;
     let (max_size, allocated) = use_of_limit(pool, &record)?;
+    let upstream = pool.store().read(|rows| upstream_state(&rows, volume, &record.branch))?;
     Ok(Status {
         volume: volume.clone(),
         branch: record.branch,
@@ -84,6 +89,7 @@ fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
         ignored,
         max_size,
         allocated,
+        upstream,
     })
 }
 

@@ -14,6 +14,7 @@
 //! | `tables`, `codec` | every table, and how a record is encoded |
 //! | `schema`, `open` | the database: made, opened, brought to this schema |
 //! | `transaction`, `rows`, `write`, `index` | reading and writing rows |
+//! | `remotes` | the rows of remotes |
 //! | `rename` | moving a volume's rows to another name |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
 //! | `records_log/` | the second copy of the records, and rebuilding from it |
@@ -31,6 +32,7 @@ mod legacy;
 mod metadata;
 mod open;
 mod records_log;
+mod remotes;
 mod rename;
 mod rows;
 mod schema;

@@ -7,9 +7,11 @@ use redb::{ReadableTable as _, TableHandle as _};
 use super::codec::{decode, encode};
 use super::error::StoreError;
 use super::records_log::change::{Blob, LoggedKey, LoggedRows, LoggedValue};
-use super::tables::{BRANCHES, CHANGED, COMMITS, CONFIG, OPERATIONS, Owned, TAGS};
+use super::tables::{
+    BRANCHES, CHANGED, COMMITS, CONFIG, LINKS, OPERATIONS, Owned, REMOTES, TAGS, TRACKING, UPSTREAMS,
+};
 use super::write::Writer;
-use crate::model::{BranchRecord, CommitRecord, Operation, Renaming, TagRecord, VolumeName};
+use crate::model::{BranchRecord, CommitRecord, Operation, RemoteRecord, Renaming, TagRecord, VolumeName};
 
 /// How many bytes of records are in memory at once.
 const BATCH_BYTES: usize = 1 << 20;
@@ -43,6 +45,8 @@ fn recoded(table: &str, bytes: &[u8], to: &VolumeName) -> Vec<u8> {
         name if name == COMMITS.name() => with_volume!(CommitRecord),
         name if name == TAGS.name() => with_volume!(TagRecord),
         name if name == OPERATIONS.name() => with_volume!(Operation),
+        name if name == REMOTES.name() => decode::<RemoteRecord>(table, "", bytes)
+            .and_then(|record| encode(table, "", &RemoteRecord { volume: Some(to.clone()), ..record })),
         _ => return bytes.to_vec(),
     };
     result.unwrap_or_else(|_| bytes.to_vec())
@@ -58,7 +62,7 @@ impl Writer<'_> {
         for branch in self.branches(from)? {
             self.set_tree_index(from, &branch.name, None)?;
         }
-        for table in [BRANCHES, COMMITS, TAGS, CHANGED] {
+        for table in [BRANCHES, COMMITS, TAGS, CHANGED, REMOTES, LINKS, TRACKING, UPSTREAMS] {
             self.move_rows(table, from, to)?;
         }
         let settings = self.settings(Some(from))?;
@@ -152,7 +156,16 @@ pub(super) fn replay(
     value: Option<&LoggedValue>,
 ) -> bool {
     let tables: &[&str] = match table {
-        VOLUME_ROWS => &[BRANCHES.name(), COMMITS.name(), TAGS.name(), CONFIG.name()],
+        VOLUME_ROWS => &[
+            BRANCHES.name(),
+            COMMITS.name(),
+            TAGS.name(),
+            CONFIG.name(),
+            REMOTES.name(),
+            LINKS.name(),
+            TRACKING.name(),
+            UPSTREAMS.name(),
+        ],
         OPERATION_ROWS => &[OPERATIONS.name()],
         _ => return false,
     };

@@ -82,14 +82,35 @@ impl Rows<'_> {
         prefix: &str,
         most: usize,
     ) -> Result<Vec<T>, StoreError> {
+        self.first_of(definition, volume.as_str(), prefix, most)
+    }
+
+    /// Reads the rows of a volume, or of none if `owner` is empty, whose own key begins with
+    /// `prefix`, in the order of their keys.
+    pub(super) fn of_owner<T: DeserializeOwned>(
+        &self,
+        definition: Owned<&'static str>,
+        owner: &str,
+        prefix: &str,
+    ) -> Result<Vec<T>, StoreError> {
+        self.first_of(definition, owner, prefix, usize::MAX)
+    }
+
+    fn first_of<T: DeserializeOwned>(
+        &self,
+        definition: Owned<&'static str>,
+        wanted: &str,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<T>, StoreError> {
         with_table!(self, definition, |table| {
-            let start = Bound::Included((volume.as_str(), prefix));
+            let start = Bound::Included((wanted, prefix));
             let mut found = Vec::new();
             let rows = table.range::<(&str, &str)>((start, Bound::Unbounded)).map_err(|e| self.failed(e))?;
             for row in rows {
                 let (key, value) = row.map_err(|e| self.failed(e))?;
                 let (owner, own) = key.value();
-                if owner != volume.as_str() || !own.starts_with(prefix) || found.len() == most {
+                if owner != wanted || !own.starts_with(prefix) || found.len() == most {
                     break;
                 }
                 found.push(decode(definition.name(), own, value.value())?);

@@ -1,4 +1,4 @@
-//! Every table with its key, value and units, as schema 1 has them.
+//! Every table with its key, value and units, as schema 2 has them.
 //!
 //! Values that are bytes are MessagePack maps with named fields (rmp-serde) of the records in
 //! `model`. A field that is only added, with a default, needs no new schema.
@@ -24,7 +24,7 @@ pub(super) type Record = &'static [u8];
 pub(super) type Owned<K> = TableDefinition<'static, (&'static str, K), Record>;
 
 /// The schema that this program reads and writes.
-pub(super) const SCHEMA: u64 = 1;
+pub(super) const SCHEMA: u64 = 2;
 /// The schema, in the width that the log's entries have for it.
 pub(super) const LOG_SCHEMA: u16 = SCHEMA as u16;
 
@@ -67,6 +67,14 @@ pub(super) const INDEX_DIRECTORIES: TableDefinition<'static, (&str, &str, &[u8],
 /// the parent's, each relative to the root and ended by a 0. A commit whose paths are unknown or
 /// too many has no row.
 pub(super) const CHANGED: Owned<&str> = TableDefinition::new("changed");
+/// Key: volume (empty for the whole pool), remote. Value: `RemoteRecord`.
+pub(super) const REMOTES: Owned<&str> = TableDefinition::new("remotes");
+/// Key: volume, remote. Value: `LinkRecord`.
+pub(super) const LINKS: Owned<&str> = TableDefinition::new("links");
+/// Key: volume, remote and ref with a slash between. Value: `TrackingRecord`.
+pub(super) const TRACKING: Owned<&str> = TableDefinition::new("tracking");
+/// Key: volume, branch. Value: `UpstreamRecord`.
+pub(super) const UPSTREAMS: Owned<&str> = TableDefinition::new("upstreams");
 /// Operations that are not done. Key: number. Value: `Operation`.
 pub(super) const JOURNAL: TableDefinition<'static, u64, Record> = TableDefinition::new("journal");
 /// The operation log: operations that were published and are done. Key: volume, number. Value:

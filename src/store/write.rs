@@ -56,7 +56,7 @@ impl<'t> Writer<'t> {
     }
 
     /// Writes or deletes a record, and notes that for the second copy.
-    fn put<'k, K, T>(
+    pub(super) fn put<'k, K, T>(
         &self,
         definition: TableDefinition<'static, K, Record>,
         key: K::SelfType<'k>,
@@ -99,11 +99,15 @@ impl<'t> Writer<'t> {
             Row::Volume(v) => {
                 if goes {
                     self.unbind_all(&v.name)?;
+                    self.forget_remotes_of(&v.name)?;
                 }
                 self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v))
             }
             Row::Branch(b) if goes => {
                 self.set_tree_index(&b.volume, &b.name, None)?;
+                if self.upstream(&b.volume, &b.name)?.is_some() {
+                    self.unset_upstream(&b.volume, &b.name)?;
+                }
                 self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), None::<&BranchRecord>)
             }
             Row::Branch(b) => self.put(BRANCHES, (b.volume.as_str(), b.name.as_str()), (!goes).then_some(b)),

@@ -13,5 +13,6 @@ mod formats;
 mod harness;
 mod history;
 mod recovery;
+mod remotes;
 mod sources;
 mod volumes;

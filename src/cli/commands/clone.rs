@@ -3,39 +3,66 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::output::Failure;
+use crate::cli::remotes::{PasswordArgs, unnamed};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
-use crate::model::{Revision, VolumeName};
-use crate::ops;
+use crate::model::{RemoteUrl, Revision, VolumeName};
+use crate::ops::{self, CloneRequest};
 
-/// Create a volume from a commit of another volume
+/// Create a volume from a commit of another volume, or from a volume of a remote
 ///
-/// The new volume has a branch master with a copy of that commit. The two volumes share neither
-/// history nor files. The current volume does not change.
+/// From a volume of this pool, the new one has a branch master with a copy of that commit; the two
+/// share neither history nor files. From a remote, it has all commits in its log, the data of one of
+/// them, and its branch follows that of the remote. The current volume does not change.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  dvol clone frob_mysql frob_test\n  dvol clone frob_mysql:HEAD~2 frob_test"
-)]
+#[command(after_help = "Example:
+  dvol clone frob_mysql frob_test
+  dvol clone frob_mysql:HEAD~2 frob_test
+  dvol clone /mnt/team/catalog/shop
+  dvol clone /mnt/team/catalog/shop:small shop_test")]
 pub(in crate::cli) struct CloneArgs {
-    /// Volume to copy, optionally with a commit [default: HEAD]
+    #[command(flatten)]
+    password: PasswordArgs,
+    /// Volume to copy, or URL/VOLUME, optionally with a commit [default: HEAD]
     #[arg(value_name = "SRC[:REVISION]", add = crate::cli::complete::sources())]
     source: String,
-    /// Name of the new volume
-    new: VolumeName,
+    /// Name of the new volume [default from a remote: the name that it has there]
+    new: Option<VolumeName>,
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &CloneArgs) -> Outcome {
+    if RemoteUrl::is_meant(&args.source) {
+        return from_remote(session, args);
+    }
+    let Some(new) = &args.new else {
+        return Err(Failure::Usage("name the new volume: dvol clone SRC NEW".to_owned()));
+    };
     let (source, revision) = source(session, &args.source)?;
     catch_interrupts(&session.pool)?;
-    session.done(&ops::clone(&session.pool, &source, &revision, &args.new)?)?;
+    session.done(&ops::clone(&session.pool, &source, &revision, new)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn from_remote(session: &Session, args: &CloneArgs) -> Outcome {
+    let (place, revision) = match args.source.rsplit_once(':') {
+        // The colon of a scheme is none of a revision.
+        Some((place, revision)) if !revision.starts_with('/') => (place, Some(revision.to_owned())),
+        _ => (args.source.as_str(), None),
+    };
+    let (url, theirs) = RemoteUrl::split_volume(place)?;
+    let volume = args.new.clone().unwrap_or_else(|| theirs.clone());
+    let mut remote = unnamed(session, url)?;
+    remote.password = args.password.source()?.or(remote.password);
+    let access = args.password.access(remote, false)?;
+    catch_interrupts(&session.pool)?;
+    let request = CloneRequest { theirs, revision, volume };
+    session.done(&ops::clone_from(&session.pool, &access, &request)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Parses `VOLUME[:REVISION]`.
-pub(in crate::cli) fn source(
-    session: &Session,
-    text: &str,
-) -> Result<(VolumeName, Revision), crate::cli::output::Failure> {
+pub(in crate::cli) fn source(session: &Session, text: &str) -> Result<(VolumeName, Revision), Failure> {
     let (volume, revision) = match text.split_once(':') {
         Some((volume, revision)) => (volume, revision.parse()?),
         None => (text, Revision::head()),

@@ -15,6 +15,7 @@ mod doctor;
 mod du;
 mod ensure;
 mod export;
+mod fetch;
 mod forget;
 mod fsck;
 mod gc;
@@ -25,12 +26,16 @@ mod init;
 mod inspect;
 mod list;
 mod log;
+mod ls_remote;
 mod ls_tree;
 mod man;
 mod plugin;
 mod protect;
+mod pull;
+mod push;
 mod redo;
 mod reflog;
+mod remote;
 mod rename;
 mod reset;
 mod restore;
@@ -114,6 +119,13 @@ verbs! {
         Export(export::ExportArgs),
         Import(import::ImportArgs),
     }
+    "Share volumes with others" {
+        Remote(remote::RemoteArgs),
+        Push(push::PushArgs),
+        Fetch(fetch::FetchArgs),
+        Pull(pull::PullArgs),
+        LsRemote(ls_remote::LsRemoteArgs),
+    }
     "Look after the pool" {
         #[command(visible_alias = "describe")]
         Inspect(inspect::InspectArgs),
@@ -150,7 +162,7 @@ impl Verb {
 
     /// Returns whether the verb makes the pool if there is none.
     pub(super) fn makes_pool(&self) -> bool {
-        matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_))
+        matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_) | Verb::Clone(_) | Verb::Remote(_))
     }
 
     /// Returns whether the verb works on the pool, so that an older layout is imported first. The

@@ -26,6 +26,7 @@ pub(in crate::cli) const TOPICS: &[Topic] = topics! {
     "verbs": "All verbs in tables, with their main options",
     "revisions": "Ways to name a commit",
     "options": "Options of all verbs, and environment variables",
+    "remotes": "Share volumes with others: push, pull, clone; catalogues",
     "settings": "The keys of dvol config",
     "json": "Output for scripts, and exit codes",
     "space": "Where disk space goes, and how to get it back",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::layout::{self, Layout};
 use crate::model::{CommitId, CommitRecord, Instant, Move, Operation, Row, RowChange, VolumeName};
-use crate::pool::{Fill, PlanBuilder};
+use crate::pool::{Fill, PlanBuilder, remotes_with};
 use crate::store::{Rows, StoreError};
 use crate::sys::disk;
 use crate::sys::error::DiskError;
@@ -83,7 +83,8 @@ impl<'r> Commits<'r> {
     /// Finds a commit and its tree. `named` is what the caller called it, for errors.
     ///
     /// # Errors
-    /// [`Error::Dropped`] or [`Error::Forgotten`] when trash no longer holds its tree; and when the
+    /// [`Error::Dropped`], [`Error::Forgotten`] or [`Error::Elsewhere`] when trash does not hold its
+    /// tree; and when the
     /// metadata cannot be read.
     pub(crate) fn find(
         &self,
@@ -96,12 +97,18 @@ impl<'r> Commits<'r> {
             return Ok(Some(kept(commit.clone())));
         }
         let Some(dropped) = self.dropped()?.get(id) else {
-            let unknown = |commit: &CommitRecord| {
-                Error::Damaged(format!("nothing says where the data of {} is", commit.id))
+            return match record {
+                Some(_) => Err(self.elsewhere(id)?),
+                None => Ok(None),
             };
-            return record.as_ref().map_or(Ok(None), |commit| Err(unknown(commit)));
         };
         let gone = || {
+            if record.is_some()
+                && let Ok(error @ Error::Elsewhere { .. }) = self.elsewhere(id)
+                && !matches!(&error, Error::Elsewhere { remotes, .. } if remotes.is_empty())
+            {
+                return error;
+            }
             let (volume, id) = (self.volume.clone(), id.clone());
             let Dropped { operation, ref summary, date, .. } = *dropped;
             let summary = summary.clone();
@@ -117,6 +124,12 @@ impl<'r> Commits<'r> {
             }
             None => Err(gone()),
         }
+    }
+
+    /// Makes the error of a commit whose data no operation of this pool moved away.
+    fn elsewhere(&self, id: &CommitId) -> Result<Error, Error> {
+        let remotes = remotes_with(&self.rows, &self.volume, id)?;
+        Ok(Error::Elsewhere { volume: self.volume.clone(), id: id.clone(), remotes })
     }
 
     /// Lists at most `most` ids of dropped commits that begin with `prefix`, sorted.
@@ -243,7 +256,14 @@ fn dropped_parent(
 ) -> Result<Returning, Error> {
     match commits.find(layout, parent, parent) {
         Ok(Some(Found { commit, tree, home })) => Ok((commit, Some((tree, home)))),
-        Err(error) if !matches!(error, Error::Dropped { .. } | Error::Forgotten { .. }) => Err(error),
+        Err(error)
+            if !matches!(
+                error,
+                Error::Dropped { .. } | Error::Forgotten { .. } | Error::Elsewhere { .. }
+            ) =>
+        {
+            Err(error)
+        }
         _ => match commits.dropped_record(parent)? {
             Some(record) => Ok((record, None)),
             None => {

@@ -9,7 +9,7 @@ use crate::model::{
     Base, BranchName, CommitId, CommitRecord, Operation, Revision, Row, Step, TagName, Verb, VolumeName,
     VolumeRecord,
 };
-use crate::pool::Pool;
+use crate::pool::{Pool, tracked_called};
 use crate::store::{Rows, StoreError};
 
 /// How many commits are named if a prefix is ambiguous.
@@ -48,7 +48,9 @@ impl Pool {
         match self.resolve(rows, volume, revision) {
             Ok(found) => Ok(found.commit),
             Err(gone) => match &gone {
-                Error::Forgotten { volume, id, .. } => rows.commit(volume, id)?.ok_or(gone),
+                Error::Forgotten { volume, id, .. } | Error::Elsewhere { volume, id, .. } => {
+                    rows.commit(volume, id)?.ok_or(gone)
+                }
                 _ => Err(gone),
             },
         }
@@ -181,6 +183,14 @@ impl Lookup<'_> {
                 let branch = branch_before(rows, &volume.name, *n)?.ok_or_else(past)?;
                 Ok(kept(head_of(rows, &volume.name, &branch)?))
             }
+            Base::Upstream => {
+                let none =
+                    || Error::NoUpstream { volume: volume.name.clone(), branch: volume.branch.clone() };
+                let upstream = rows.upstream(&volume.name, &volume.branch)?.ok_or_else(none)?;
+                let name = format!("{}/{}", upstream.remote, upstream.follows);
+                let tracked = tracked_called(rows, &volume.name, &name)?.ok_or_else(|| self.unknown())?;
+                self.find(&tracked.commit)
+            }
             Base::Name(name) => match self.by_name(name)? {
                 Some(found) => Ok(found),
                 None => self.by_prefix(name)?.ok_or_else(|| self.unknown()),
@@ -201,7 +211,11 @@ impl Lookup<'_> {
             return Ok(Some(kept(head_of(rows, &volume.name, &branch)?)));
         }
         let tag = name.parse::<TagName>().ok().map(|tag| rows.tag(&volume.name, &tag)).transpose()?.flatten();
-        tag.map(|tag| self.find(&tag.commit)).transpose()
+        if let Some(tag) = tag {
+            return self.find(&tag.commit).map(Some);
+        }
+        let tracked = tracked_called(rows, &volume.name, name)?;
+        tracked.map(|tracked| self.find(&tracked.commit)).transpose()
     }
 
     /// Finds the commit whose id begins with `text`. Dropped commits count only if no other

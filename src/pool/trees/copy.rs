@@ -97,13 +97,22 @@ impl Pool {
 
     /// Runs `copy`, which copies the tree `source`, and reports it to the watcher.
     pub fn watched<T>(&self, source: &Path, copy: impl FnOnce() -> T) -> T {
+        self.watched_as(|| tree::measure_tree(source).ok(), copy)
+    }
+
+    /// Runs `copy`, and reports it to the watcher with the size that `measure` finds.
+    pub(in crate::pool) fn watched_as<T>(
+        &self,
+        measure: impl FnOnce() -> Option<Usage> + Send,
+        copy: impl FnOnce() -> T,
+    ) -> T {
         let Some(watcher) = &self.options.watcher else { return copy() };
         let (over, wait) = mpsc::channel::<()>();
         std::thread::scope(|scope| {
             let starter = scope.spawn(move || {
                 if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(WATCH_AFTER) {
                     // A walk beside the copy costs little, and a bar needs an end.
-                    watcher.start(tree::measure_tree(source).ok());
+                    watcher.start(measure());
                 }
             });
             let result = copy();

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::ops::Cloned;
+use crate::model::format_size;
+use crate::ops::{Cloned, ClonedFrom};
 use crate::report::json::json_line;
 use crate::report::text::Text;
 
@@ -13,4 +14,11 @@ impl Text for Cloned {
     }
 }
 
-json_line!(Cloned);
+impl Text for ClonedFrom {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (from, id) = (format!("{}/{}", self.url, self.their_volume), self.id.short());
+        writeln!(out, "Created volume {} from {from}:{id}, {}", self.volume, format_size(self.bytes))
+    }
+}
+
+json_line!(Cloned, ClonedFrom);

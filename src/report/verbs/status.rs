@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::model::{count, format_size};
-use crate::ops::{Status, shown};
+use crate::ops::{Status, UpstreamState, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
 use crate::report::style::RED;
@@ -66,7 +66,29 @@ impl StatusView {
     }
 }
 
+/// Writes how the branch stands to the one that it follows, in git's words.
+fn upstream(state: &UpstreamState, out: &mut dyn Write) -> io::Result<()> {
+    let name = format!("'{}/{}'", state.remote, state.branch);
+    match (&state.commit, state.ahead, state.behind) {
+        (None, ..) => writeln!(out, "Your branch follows {name}, which has not been pushed or is gone."),
+        (_, 0, 0) => writeln!(out, "Your branch is up to date with {name}."),
+        (_, ahead, 0) => writeln!(out, "Your branch is ahead of {name} by {}.", count(ahead, "commit")),
+        (_, 0, behind) => writeln!(
+            out,
+            "Your branch is behind {name} by {}, and can be fast-forwarded.",
+            count(behind, "commit")
+        ),
+        (_, ahead, behind) => writeln!(
+            out,
+            "Your branch and {name} have diverged,\nand have {ahead} and {behind} different commits each."
+        ),
+    }
+}
+
 fn long(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(state) = &status.upstream {
+        upstream(state, out)?;
+    }
     if status.head.is_none() {
         writeln!(out, "No commits yet")?;
     }

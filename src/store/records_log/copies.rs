@@ -11,7 +11,8 @@ use crate::store::error::StoreError;
 use crate::store::rename;
 use crate::store::rows::{Rows, with_table};
 use crate::store::tables::{
-    BINDINGS, BRANCHES, COMMITS, CONFIG, JOURNAL, META, OPERATIONS, STATE, TAGS, VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, CONFIG, JOURNAL, LINKS, META, OPERATIONS, REMOTES, STATE, TAGS, TRACKING,
+    UPSTREAMS, VOLUMES,
 };
 
 /// A key that can be copied into the log.
@@ -103,6 +104,10 @@ impl Rows<'_> {
         dump(self, TAGS, found)?;
         dump(self, BINDINGS, found)?;
         dump(self, CONFIG, found)?;
+        dump(self, REMOTES, found)?;
+        dump(self, LINKS, found)?;
+        dump(self, TRACKING, found)?;
+        dump(self, UPSTREAMS, found)?;
         dump(self, JOURNAL, found)?;
         dump(self, OPERATIONS, found)
     }

@@ -8,7 +8,10 @@ use redb::{ReadableDatabase as _, TableHandle as _};
 use super::change::{LoggedKey, LoggedValue};
 use super::records::LoggedRecords;
 use crate::layout;
-use crate::model::{Binding, BranchRecord, CommitRecord, Operation, TagRecord, VolumeRecord};
+use crate::model::{
+    Binding, BranchRecord, CommitRecord, LinkRecord, Operation, RemoteRecord, TagRecord, TrackingRecord,
+    UpstreamRecord, VolumeRecord,
+};
 use crate::store::backend::State;
 use crate::store::codec::decode;
 use crate::store::error::StoreError;
@@ -17,8 +20,8 @@ use crate::store::metadata::Store;
 use crate::store::rows::{AnyTransaction, Rows};
 use crate::store::schema::run_steps;
 use crate::store::tables::{
-    BINDINGS, BRANCHES, COMMITS, GENERATION_KEY, JOURNAL, LOG_SCHEMA, META, NEXT_OPERATION_KEY, OPERATIONS,
-    REBUILT_KEY, SCHEMA, STATE, TAGS, VOLUMES,
+    BINDINGS, BRANCHES, COMMITS, GENERATION_KEY, JOURNAL, LINKS, LOG_SCHEMA, META, NEXT_OPERATION_KEY,
+    OPERATIONS, REBUILT_KEY, REMOTES, SCHEMA, STATE, TAGS, TRACKING, UPSTREAMS, VOLUMES,
 };
 use crate::sys::disk;
 
@@ -213,6 +216,10 @@ fn check_records(records: &BTreeMap<(String, LoggedKey), LoggedValue>) -> Result
             name if name == COMMITS.name() => can_be!(CommitRecord),
             name if name == TAGS.name() => can_be!(TagRecord),
             name if name == BINDINGS.name() => can_be!(Binding),
+            name if name == REMOTES.name() => can_be!(RemoteRecord),
+            name if name == LINKS.name() => can_be!(LinkRecord),
+            name if name == TRACKING.name() => can_be!(TrackingRecord),
+            name if name == UPSTREAMS.name() => can_be!(UpstreamRecord),
             name if name == JOURNAL.name() || name == OPERATIONS.name() => can_be!(Operation),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Looks up one entry of a tree by its path, reads it and lists what it holds.
 
 use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -82,6 +83,14 @@ impl TreeEntry {
             out.write_all(&buffer[..read]).at("write the content of", &self.path)?;
             offset += read as u64;
         }
+    }
+
+    /// Opens this regular file for reading.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&self) -> Result<File, DiskError> {
+        Ok(self.node.reopen().map_err(|errno| self.unread(errno))?.into())
     }
 
     /// Returns whether the first bytes of this regular file have a NUL: it is no text.

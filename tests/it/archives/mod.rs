@@ -8,5 +8,5 @@ mod exported;
 mod mutated;
 mod mutation;
 mod raw;
-mod tree_state;
+pub(crate) mod tree_state;
 mod verbs;

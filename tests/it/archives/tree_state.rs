@@ -11,7 +11,7 @@ use rustix::fs::SeekFrom;
 
 /// One entry. Times of access are not there: tar leaves them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     kind: char,
     mode: u32,
     owner: (u32, u32),
@@ -27,10 +27,10 @@ pub(super) struct Entry {
     pub(super) modified: (i64, i64),
 }
 
-pub(super) type Tree = BTreeMap<PathBuf, Entry>;
+pub(crate) type Tree = BTreeMap<PathBuf, Entry>;
 
 /// Takes down the tree at `root`, without the root itself.
-pub(super) fn take_down(root: &Path) -> Tree {
+pub(crate) fn take_down(root: &Path) -> Tree {
     let (mut tree, mut inodes) = (Tree::new(), HashMap::new());
     let mut paths: Vec<PathBuf> = walkdir::WalkDir::new(root)
         .min_depth(1)
@@ -113,7 +113,7 @@ fn attributes(path: &Path) -> BTreeMap<OsString, Vec<u8>> {
 
 /// Returns what differs, a line an entry. Directories whose time in `theirs` is not before `now`
 /// got it from what was made in them.
-pub(super) fn differences(ours: &Tree, theirs: &Tree, now: (i64, i64)) -> Vec<String> {
+pub(crate) fn differences(ours: &Tree, theirs: &Tree, now: (i64, i64)) -> Vec<String> {
     let paths: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
     let mut found = Vec::new();
     for path in paths {

@@ -343,7 +343,7 @@ fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
     let meta: redb::TableDefinition<'_, &str, u64> = redb::TableDefinition::new("meta");
     let database = redb::Database::open(layout.metadata()).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(meta).unwrap().insert("schema", 2).unwrap();
+    transaction.open_table(meta).unwrap().insert("schema", 3).unwrap();
     transaction.commit().unwrap();
     drop(database);
     // The schema, and how often anything was changed.
@@ -362,7 +362,7 @@ fn a_newer_store_is_refused_with_what_to_do_and_left_alone() {
         &["fsck"],
         &["fsck", "--repair", "--yes"],
     ] {
-        let told = pool.fails(if words[0] == "fsck" { 8 } else { 1 }, words, "schema 2");
+        let told = pool.fails(if words[0] == "fsck" { 8 } else { 1 }, words, "schema 3");
         assert!(told.contains("a newer dvol wrote it"), "{words:?}: {told}");
         assert_eq!(numbers(), before, "{words:?} changed it");
     }

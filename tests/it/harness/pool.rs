@@ -36,6 +36,11 @@ impl Pool {
         Pool::at(tempfile::tempdir().unwrap(), 1)
     }
 
+    /// Makes a pool on another machine: ids and times are none that the other tests' pools have.
+    pub(crate) fn elsewhere(number: u64) -> Self {
+        Pool::at(tempfile::tempdir().unwrap(), 1000 * number)
+    }
+
     /// Makes the directory inside of another one.
     pub(crate) fn inside(directory: &Path) -> Self {
         Pool::at(TempDir::new_in(directory).unwrap(), 1)

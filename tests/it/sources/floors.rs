@@ -13,12 +13,13 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use walkdir::WalkDir;
 
 /// The folders and files of `src`, by floor. Those of one floor do not know each other.
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("model", 0),
     ("sys", 1),
     ("layout", 2),
     ("store", 3),
     ("containers", 3),
+    ("remotes", 3),
     ("error", 4),
     ("pool", 5),
     ("ops", 6),

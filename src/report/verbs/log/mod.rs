@@ -209,8 +209,14 @@ fn names(entry: &LogEntry, current: &BranchName) -> String {
     if entry.dropped {
         names.push(format!("{RED}dropped{RED:#}"));
     }
-    if entry.forgotten {
-        names.push(format!("{RED}forgotten{RED:#}"));
+    names.extend(entry.remote_refs.iter().map(|name| format!("{RED}{name}{RED:#}")));
+    match entry.at.as_slice() {
+        _ if !entry.forgotten => {}
+        [] => names.push(format!("{RED}forgotten{RED:#}")),
+        at => {
+            let at = at.iter().map(|remote| remote.as_str()).collect::<Vec<_>>().join(" and ");
+            names.push(format!("{RED}at {at}{RED:#}"));
+        }
     }
     if names.is_empty() {
         return String::new();

@@ -1,0 +1,112 @@
+//! `dvol remote`
+
+use std::process::ExitCode;
+
+use crate::cli::Outcome;
+use crate::cli::remotes::PasswordArgs;
+use crate::cli::session::Session;
+use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl};
+use crate::ops;
+use crate::report::RemoteList;
+
+/// List, add and change remotes: repositories to share volumes through
+///
+/// A remote is a directory, on this machine or on NFS, in restic's format: encrypted, and readable
+/// by restic. The pool knows a remote by its name; with -C, one volume does.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  dvol remote add origin /mnt/team/catalog --password-file ~/.catalog-password
+  dvol remote -v
+  dvol remote set-url origin /mnt/new/catalog
+  dvol remote rm origin")]
+pub(in crate::cli) struct RemoteArgs {
+    #[command(subcommand)]
+    verb: Option<RemoteVerb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RemoteVerb {
+    /// Add a remote; nothing is read from it yet
+    #[command(after_help = "Example:\n  dvol remote add origin /mnt/team/catalog")]
+    Add {
+        #[command(flatten)]
+        password: PasswordArgs,
+        /// Publish: anybody who can read the files can read the volumes
+        #[arg(long, conflicts_with_all = ["password_file", "password_command"])]
+        public: bool,
+        /// Name of the remote
+        name: RemoteName,
+        /// Full path of its directory
+        #[arg(value_hint = clap::ValueHint::DirPath)]
+        url: RemoteUrl,
+    },
+    /// Forget a remote; the repository stays as it is
+    #[command(visible_alias = "remove", after_help = "Example:\n  dvol remote rm origin")]
+    Rm {
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+    },
+    /// Rename a remote
+    #[command(after_help = "Example:\n  dvol remote rename origin team")]
+    Rename {
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        old: RemoteName,
+        /// Its new name
+        new: RemoteName,
+    },
+    /// Change the address of a remote
+    #[command(after_help = "Example:\n  dvol remote set-url origin /mnt/new/catalog")]
+    SetUrl {
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+        /// Full path of its directory
+        #[arg(value_hint = clap::ValueHint::DirPath)]
+        url: RemoteUrl,
+    },
+    /// Print the address of a remote
+    #[command(after_help = "Example:\n  dvol remote get-url origin")]
+    GetUrl {
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+    },
+    /// Show what dvol knows of a remote, without looking there
+    #[command(after_help = "Example:\n  dvol remote show origin")]
+    Show {
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+    },
+}
+
+pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
+    let (pool, volume) = (&session.pool, session.volume(None)?);
+    let volume = volume.as_ref();
+    match &args.verb {
+        None => {
+            let remotes = ops::remotes(pool, volume)?;
+            session.print(&RemoteList { remotes, with_urls: session.globals.verbose > 0 })?;
+        }
+        Some(RemoteVerb::Add { password, public, name, url }) => {
+            let password = if *public { Some(PasswordSource::Public) } else { password.source()? };
+            let (volume, name, url) = (volume.cloned(), name.clone(), url.clone());
+            session.done(&ops::add_remote(pool, RemoteRecord { volume, name, url, password })?)?;
+        }
+        Some(RemoteVerb::Rm { name }) => session.done(&ops::remove_remote(pool, volume, name)?)?,
+        Some(RemoteVerb::Rename { old, new }) => {
+            session.done(&ops::rename_remote(pool, volume, old, new)?)?;
+        }
+        Some(RemoteVerb::SetUrl { name, url }) => {
+            session.done(&ops::set_remote_url(pool, volume, name, url)?)?;
+        }
+        Some(RemoteVerb::GetUrl { name }) => {
+            let remote = ops::find_remote(pool, volume, name)?;
+            session.print(&crate::report::RemoteAddress { remote: remote.name, url: remote.url })?;
+        }
+        Some(RemoteVerb::Show { name }) => session.print(&ops::show_remote(pool, volume, name)?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,234 @@
+//! `clone URL/VOLUME`: make a volume of one in a repository: all its records, and the data of one
+//! commit.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::data::receive;
+use super::fetch::{no_ref, read, record};
+use super::remote::Access;
+use crate::error::Error;
+use crate::layout;
+use crate::model::{
+    BranchName, BranchRecord, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteRecord,
+    RemoteUrl, Row, RowChange, TagName, TagRecord, UpstreamRecord, Verb, VolumeName, VolumeRecord,
+};
+use crate::ops::init::{NewVolume, furnish};
+use crate::pool::Pool;
+use crate::remotes::{Records, Stored};
+use crate::sys::disk;
+
+/// A request to clone a volume of a repository.
+#[derive(Debug, Clone)]
+pub struct CloneRequest {
+    /// The volume's name in the repository.
+    pub theirs: VolumeName,
+    /// The branch, the tag or the commit; `None` for `master`, or the only branch.
+    pub revision: Option<String>,
+    /// The name of the new volume.
+    pub volume: VolumeName,
+}
+
+/// A volume that was cloned from a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClonedFrom {
+    /// The new volume.
+    pub volume: VolumeName,
+    /// Its branch.
+    pub branch: BranchName,
+    /// The head of the branch.
+    pub id: CommitId,
+    /// The remote.
+    pub remote: RemoteName,
+    /// Its address.
+    pub url: RemoteUrl,
+    /// The volume's name there.
+    pub their_volume: VolumeName,
+    /// How many records of commits came in.
+    pub commits: usize,
+    /// Entries in the tree, the root included.
+    pub entries: u64,
+    /// Bytes in its files, without holes.
+    pub bytes: u64,
+    /// Bytes that came over the wire.
+    pub received: u64,
+}
+
+/// What a revision of a repository means.
+struct Start<'r> {
+    stored: &'r Stored,
+    /// The branch that the clone gets.
+    branch: BranchName,
+    /// The tag that it gets.
+    tag: Option<TagName>,
+}
+
+/// Makes a volume of one in a repository: the records of all its commits, and the data of one.
+///
+/// # Errors
+/// When the name is taken, the repository does not have the volume or the revision, or cannot be
+/// read. Nothing is left then.
+pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Result<ClonedFrom, Error> {
+    let CloneRequest { theirs, volume, .. } = request;
+    let taken = || -> Result<(), Error> {
+        match pool.store().read(|rows| rows.volume(volume))? {
+            Some(_) => Err(Error::VolumeExists(volume.clone())),
+            None => Ok(()),
+        }
+    };
+    taken()?;
+    pool.refuse_elsewhere(volume)?;
+    pool.prepare_directories()?;
+    let (repository, records) = read(pool, access)?;
+    let start = find(access, &records, theirs, request.revision.as_deref())?;
+    let id = start.stored.note.record.id.clone();
+    let branch = start.branch.clone();
+    let _lock = repository.lock(&access.holder, false)?;
+    let session = pool.begin(Verb::Clone, volume)?;
+    let history = history(&records, theirs, &start, volume);
+    let tag = tag(&records, theirs, &start, volume);
+    let summary = format!("clone: {}/{theirs} to {volume}", access.remote.url);
+    let (group, staged) = session.intend(summary, |rows, draft| {
+        if rows.volume(volume)?.is_some() {
+            return Err(Error::VolumeExists(volume.clone()));
+        }
+        let (name, created) = (volume.clone(), pool.now());
+        let options = BTreeMap::new();
+        let record = VolumeRecord { name: name.clone(), created, branch: branch.clone(), options };
+        let head = BranchRecord { volume: name, name: branch.clone(), head: Some(id.clone()), created };
+        draft.change(RowChange::insert(Row::Volume(record)));
+        draft.change(RowChange::insert(Row::Branch(head)));
+        history.into_iter().for_each(|commit| draft.change(RowChange::insert(Row::Commit(commit))));
+        tag.into_iter().for_each(|tag| draft.change(RowChange::insert(Row::Tag(tag))));
+        draft.move_head(Some(id.clone()));
+        draft.bring_in(layout::volume(volume))
+    })?;
+    let working_tree = furnish(&staged, &branch)?;
+    let kept = staged.join(layout::COMMITS).join(id.as_str());
+    disk::make_directory(&kept, layout::PRIVATE_MODE)?;
+    let received = receive(pool, &repository, start.stored, &kept, None)?;
+    pool.check_size(volume, None, &kept)?;
+    let bounds = pool.copy_known(&kept, &working_tree)?;
+    let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
+    group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish();
+    let commits = follow(pool, access, request, &records, &branch)?;
+    Ok(ClonedFrom {
+        volume: volume.clone(),
+        branch,
+        id,
+        remote: access.remote.name.clone(),
+        url: access.remote.url.clone(),
+        their_volume: theirs.clone(),
+        commits,
+        entries: received.entries,
+        bytes: received.bytes,
+        received: repository.traffic().received,
+    })
+}
+
+/// Finds what a revision means in the repository.
+fn find<'r>(
+    access: &Access,
+    records: &'r Records,
+    theirs: &VolumeName,
+    revision: Option<&str>,
+) -> Result<Start<'r>, Error> {
+    let leads = records.leads(theirs);
+    if leads.is_empty() {
+        return Err(Error::NoRemoteVolume { url: access.remote.url.clone(), volume: theirs.clone() });
+    }
+    let missing = || no_ref(access, theirs, revision.unwrap_or("heads/master").to_owned());
+    let head = |name: &BranchName| leads.get(&RefName::Head(name.clone())).map(|(id, _)| id);
+    let (id, branch, tag) = match revision {
+        None => {
+            let master = BranchName::master();
+            let mut heads = leads.keys().filter_map(|reference| match reference {
+                RefName::Head(branch) => Some(branch),
+                RefName::Tag(_) => None,
+            });
+            let only = heads.next().filter(|_| heads.next().is_none());
+            let branch = if head(&master).is_some() { Some(&master) } else { only };
+            let branch = branch.ok_or_else(missing)?.clone();
+            (head(&branch).ok_or_else(missing)?, branch, None)
+        }
+        Some(name) => {
+            let as_branch = name.parse::<BranchName>().ok().filter(|branch| head(branch).is_some());
+            let as_tag = name.parse::<TagName>().ok();
+            let as_tag = as_tag.filter(|tag| leads.contains_key(&RefName::Tag(tag.clone())));
+            match (as_branch, as_tag) {
+                (Some(branch), _) => (head(&branch).ok_or_else(missing)?, branch, None),
+                (None, Some(tag)) => (&leads[&RefName::Tag(tag.clone())].0, BranchName::master(), Some(tag)),
+                (None, None) => {
+                    let mut like = records
+                        .commits(theirs)
+                        .filter(|stored| name.len() >= 4 && stored.note.record.id.as_str().starts_with(name));
+                    let found = like.next().filter(|_| like.next().is_none()).ok_or_else(missing)?;
+                    (&found.note.record.id, BranchName::master(), None)
+                }
+            }
+        }
+    };
+    let stored = records.commit(theirs, id).filter(|stored| !stored.note.without_data);
+    Ok(Start { stored: stored.ok_or_else(missing)?, branch, tag })
+}
+
+/// Makes the records of the commits from the start on: only the first has its data here.
+fn history(
+    records: &Records,
+    theirs: &VolumeName,
+    start: &Start<'_>,
+    volume: &VolumeName,
+) -> Vec<CommitRecord> {
+    let id = &start.stored.note.record.id;
+    let chain = records.ancestry(theirs, id);
+    let made = chain.into_iter().map(|stored| {
+        let record = &stored.note.record;
+        let parent = record.parent.clone().filter(|parent| records.commit(theirs, parent).is_some());
+        CommitRecord { volume: volume.clone(), parent, forgotten: record.id != *id, ..record.clone() }
+    });
+    made.collect()
+}
+
+fn tag(records: &Records, theirs: &VolumeName, start: &Start<'_>, volume: &VolumeName) -> Option<TagRecord> {
+    let name = start.tag.clone()?;
+    let head = records.heads(theirs, &RefName::Tag(name.clone())).into_iter().next()?;
+    let (date, record) = (head.date, &start.stored.note.record);
+    let (message, tagger, created) = match head.tag {
+        Some(tag) => (tag.message, tag.tagger, tag.created),
+        None => (String::new(), record.author.clone(), date),
+    };
+    Some(TagRecord { volume: volume.clone(), name, commit: record.id.clone(), created, tagger, message })
+}
+
+/// Notes the volume's name in the remote, what the remote has, and which branch the new one
+/// follows. Returns how many commits the volume has.
+fn follow(
+    pool: &Pool,
+    access: &Access,
+    request: &CloneRequest,
+    records: &Records,
+    branch: &BranchName,
+) -> Result<usize, Error> {
+    let (volume, remote) = (&request.volume, &access.remote.name);
+    let reference = RefName::Head(branch.clone());
+    let is_there = records.leads(&request.theirs).contains_key(&reference);
+    pool.store().write(|writer| {
+        // The remote of this address gets the name origin: in the pool if that is free, else for
+        // this volume alone.
+        let known = writer.remote(None, remote)?;
+        if known.as_ref().is_none_or(|known| known.url != access.remote.url) {
+            let volume = known.map(|_| volume.clone());
+            writer.set_remote(&RemoteRecord { volume, ..access.remote.clone() })?;
+        }
+        let link = LinkRecord { remote: remote.clone(), volume: request.theirs.clone(), sending: Vec::new() };
+        writer.set_link(volume, &link)?;
+        if is_there {
+            let (branch, follows) = (branch.clone(), branch.clone());
+            writer.set_upstream(volume, &UpstreamRecord { branch, remote: remote.clone(), follows })?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    record(pool, access, volume, &request.theirs, records, false)?;
+    pool.store().read(|rows| Ok(rows.commit_ids(volume)?.len()))
+}

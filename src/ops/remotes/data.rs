@@ -1,0 +1,93 @@
+//! Brings the data of a commit in, whose record is here already.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::layout;
+use crate::model::{CommitId, CommitRecord, Row, RowChange, Verb, VolumeName};
+use crate::pool::{Pool, ancestry};
+use crate::remotes::{Received, Receiving, Repository, Stored};
+use crate::store::Rows;
+
+/// The data of a commit that came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DataReceived {
+    /// The commit.
+    pub id: CommitId,
+    /// Entries in its tree, the root included.
+    pub entries: u64,
+    /// Bytes in its files, without holes.
+    pub bytes: u64,
+    /// How many of these this machine had already.
+    pub here: u64,
+}
+
+/// Brings the data of a commit of `volume` in, if it is not here.
+pub(super) fn bring_in(
+    pool: &Pool,
+    repository: &Repository,
+    volume: &VolumeName,
+    stored: &Stored,
+) -> Result<Option<DataReceived>, Error> {
+    let id = &stored.note.record.id;
+    let session = pool.begin(Verb::Fetch, volume)?;
+    let is_missing = |rows: &Rows<'_>| -> Result<Option<CommitRecord>, Error> {
+        Ok(rows.commit(volume, id)?.filter(|commit| commit.forgotten))
+    };
+    if pool.store().read(|rows| is_missing(&rows))?.is_none() {
+        return Ok(None);
+    }
+    let similar = pool.store().read(|rows| similar(pool, &rows, volume, id))?;
+    let (group, staged) = session.intend(format!("fetch: {}", id.short()), |rows, draft| {
+        let missing = is_missing(rows)?.ok_or_else(|| Error::Damaged(format!("commit {id} is gone")))?;
+        let whole = CommitRecord { forgotten: false, ..missing.clone() };
+        draft.change(RowChange::update(Row::Commit(missing), Row::Commit(whole)));
+        draft.bring_in(layout::commit_tree(volume, id))
+    })?;
+    let received = receive(pool, repository, stored, &staged, similar.as_deref())?;
+    group.publish()?.finish();
+    Ok(Some(DataReceived {
+        id: id.clone(),
+        entries: received.entries,
+        bytes: received.bytes,
+        here: received.here,
+    }))
+}
+
+/// Writes the tree of a commit into an empty directory, and compares it with its checksum.
+pub(super) fn receive(
+    pool: &Pool,
+    repository: &Repository,
+    stored: &Stored,
+    into: &Path,
+    similar: Option<&Path>,
+) -> Result<Received, Error> {
+    pool.check_space_for(|| Ok(stored.note.bytes))?;
+    let (cancel, progress) = (pool.interrupted(), pool.progress());
+    let receiving = Receiving { into, similar, cancel: &cancel, progress: &progress };
+    let received = pool.watched_transfer(stored.note.entries, stored.note.bytes, || {
+        repository.receive(stored, &receiving)
+    })?;
+    if pool.sum_of_tree(into)? != stored.note.sums {
+        return Err(Error::OtherSums(stored.note.record.id.clone()));
+    }
+    Ok(received)
+}
+
+/// Finds the tree that is most likely to have pieces of a commit: that of the nearest ancestor whose
+/// data is here, else that of the current head.
+fn similar(
+    pool: &Pool,
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    id: &CommitId,
+) -> Result<Option<PathBuf>, Error> {
+    let mut nearest = ancestry(rows, volume, Some(id.clone()), usize::MAX)?;
+    let branch =
+        rows.volume(volume)?.map(|record| rows.branch(volume, &record.branch)).transpose()?.flatten();
+    nearest.extend(ancestry(rows, volume, branch.and_then(|branch| branch.head), 1)?);
+    let with_data = nearest.into_iter().find(|commit| !commit.forgotten);
+    Ok(with_data.map(|commit| pool.layout().full(&layout::commit_tree(volume, &commit.id))))
+}

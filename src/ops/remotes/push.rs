@@ -1,0 +1,339 @@
+//! `push`: send commits to a remote, then move its branches and tags.
+//!
+//! No operation: nothing of the volume changes. The commits under way are noted beside the volume,
+//! so that no other command drops them, and so that the next push takes up what a dead one sent.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::fetch::{link, record};
+use super::push_refs::{Force, Plan, Planned, PushSpec, PushedRef, RefOutcome};
+use super::remote::Access;
+use crate::error::Error;
+use crate::layout;
+use crate::model::{
+    BranchName, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteUrl, UpstreamRecord,
+    VolumeName,
+};
+use crate::ops::export::manifest_of;
+use crate::pool::{Pool, ancestry, existing};
+use crate::remotes::{CommitNote, Moved, Records, Repository, Sending, TreeCount, count_tree, judge};
+use crate::store::Rows;
+use crate::sys::tree::measure_tree;
+
+/// A request to send commits to a remote.
+#[derive(Debug, Clone, Default)]
+pub struct PushRequest {
+    /// The volume; `None` means the current one.
+    pub volume: Option<VolumeName>,
+    /// What to push; nothing means the current branch.
+    pub specs: Vec<PushSpec>,
+    /// Whether to push all tags too.
+    pub tags: bool,
+    /// Only tell what would be done.
+    pub dry_run: bool,
+    /// How far the push may give up what the remote has.
+    pub force: Force,
+    /// Whether the branches that are pushed follow those of the remote from now on.
+    pub set_upstream: bool,
+}
+
+/// A finished push; some of its refs may have been rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pushed {
+    /// The volume.
+    pub volume: VolumeName,
+    /// The remote.
+    pub remote: RemoteName,
+    /// Its address.
+    pub url: RemoteUrl,
+    /// The volume's name there.
+    pub their_volume: VolumeName,
+    /// The refs.
+    pub refs: Vec<PushedRef>,
+    /// The commits that were sent, the oldest first.
+    pub commits: Vec<CommitId>,
+    /// Bytes in their files.
+    pub bytes: u64,
+    /// Bytes that were written to the remote.
+    pub sent: u64,
+    /// Packs that were written to the remote.
+    pub packs: u64,
+    /// The branches that follow those of the remote now.
+    pub followers: Vec<BranchName>,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+}
+
+impl Pushed {
+    /// Returns whether the remote refused to move a ref.
+    pub fn is_rejected(&self) -> bool {
+        self.refs.iter().any(|one| matches!(one.outcome, RefOutcome::Rejected(_)) || !one.crossed.is_empty())
+    }
+}
+
+/// Sends commits to a remote, and moves its branches and tags. If one ref may not be moved, the
+/// others still are.
+///
+/// # Errors
+/// When a name names nothing, a tree cannot be read, or the remote cannot be used.
+pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushed, Error> {
+    let volume = pool.select(request.volume.as_ref())?;
+    let remote = &access.remote.name;
+    let _one = pool.lock_push(&volume, remote)?;
+    let link = link(pool, &volume, remote)?;
+    let plan = Plan { pool, volume: &volume, theirs: &link.volume, remote, force: &request.force };
+    let planned = pool.store().read(|rows| plan.refs(&rows, &request.specs, request.tags))?;
+    let push = Push { pool, access, volume: &volume, link };
+    let repository = push.open(request.dry_run)?;
+    let mut records = match &repository {
+        Some(repository) => repository.records()?,
+        None => Records::default(),
+    };
+    let mut pushed = Pushed {
+        volume: volume.clone(),
+        remote: remote.clone(),
+        url: access.remote.url.clone(),
+        their_volume: push.link.volume.clone(),
+        refs: Vec::new(),
+        commits: Vec::new(),
+        bytes: 0,
+        sent: 0,
+        packs: 0,
+        followers: Vec::new(),
+        dry_run: request.dry_run,
+    };
+    let mut wanted = Vec::new();
+    for one in planned {
+        match push.judge(&records, &one)? {
+            Some(outcome) => pushed.refs.push(push.told(&records, &one, outcome)),
+            None => wanted.push(one),
+        }
+    }
+    let missing = pool.store().read(|rows| push.missing(&rows, &records, &wanted))?;
+    match repository {
+        Some(repository) if !request.dry_run => {
+            push.run(&repository, &mut records, &missing, wanted, &mut pushed)?;
+            push.finish(&repository, &records, request.set_upstream, &mut pushed)?;
+        }
+        _ => {
+            pushed.refs.extend(wanted.iter().map(|one| push.foreseen(&records, one)));
+            pushed.commits = missing.iter().map(|commit| commit.id.clone()).collect();
+        }
+    }
+    Ok(pushed)
+}
+
+/// A push under way.
+struct Push<'p> {
+    pool: &'p Pool,
+    access: &'p Access,
+    volume: &'p VolumeName,
+    link: LinkRecord,
+}
+
+impl Push<'_> {
+    /// Opens the repository; makes one where there is none, unless nothing is to be changed.
+    fn open(&self, dry_run: bool) -> Result<Option<Repository>, Error> {
+        let (url, secret) = (&self.access.remote.url, &self.access.secret);
+        let cache = self.pool.layout().remotes_cache();
+        if dry_run {
+            return match Repository::open(url, secret, &cache) {
+                Err(crate::remotes::RemoteError::NoRepository(_)) => Ok(None),
+                other => Ok(Some(other?)),
+            };
+        }
+        let record = self.pool.store().read(|rows| existing(&rows, self.volume))?;
+        let tree = self.pool.layout().full(&layout::working_tree(self.volume, &record.branch));
+        let bytes = measure_tree(&tree)?.bytes;
+        Ok(Some(Repository::open_or_make(url, secret, &cache, bytes)?))
+    }
+
+    fn is_known(&self, id: &CommitId) -> bool {
+        self.pool.store().read(|rows| rows.commit(self.volume, id)).is_ok_and(|found| found.is_some())
+    }
+
+    /// Returns what becomes of a ref that is not moved; `None` if it may be.
+    fn judge(&self, records: &Records, one: &Planned) -> Result<Option<RefOutcome>, Error> {
+        let heads = records.heads(&one.wish.volume, &one.wish.reference);
+        Ok(match judge(&one.wish, &heads, &|id| self.is_known(id)) {
+            Ok(_) => None,
+            Err(Moved::Rejected(rejection)) => Some(RefOutcome::Rejected(rejection)),
+            Err(_) => Some(RefOutcome::UpToDate),
+        })
+    }
+
+    fn told(&self, records: &Records, one: &Planned, outcome: RefOutcome) -> PushedRef {
+        let heads = records.heads(&one.wish.volume, &one.wish.reference);
+        PushedRef {
+            reference: one.wish.reference.clone(),
+            source: one.source.clone(),
+            from: heads.into_iter().filter_map(|head| head.to).collect(),
+            to: one.wish.to.clone(),
+            outcome,
+            crossed: Vec::new(),
+        }
+    }
+
+    /// Tells what would become of a ref that may be moved.
+    fn foreseen(&self, records: &Records, one: &Planned) -> PushedRef {
+        let told = self.told(records, one, RefOutcome::UpToDate);
+        let forward = told.from.iter().all(|from| one.wish.chain.contains(from));
+        PushedRef { outcome: outcome(one, &told.from, !forward), ..told }
+    }
+
+    /// Lists the commits that the remote lacks, the oldest first.
+    fn missing(
+        &self,
+        rows: &Rows<'_>,
+        records: &Records,
+        wanted: &[Planned],
+    ) -> Result<Vec<CommitRecord>, Error> {
+        let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
+        for one in wanted {
+            let mut chain = Vec::new();
+            for commit in ancestry(rows, self.volume, one.wish.to.clone(), usize::MAX)? {
+                let there = records.commit(&self.link.volume, &commit.id);
+                let is_there = there.is_some_and(|there| commit.forgotten || !there.note.without_data);
+                if !is_there && seen.insert(commit.id.clone()) {
+                    chain.push(commit);
+                }
+            }
+            missing.extend(chain.into_iter().rev());
+        }
+        Ok(missing)
+    }
+
+    /// Notes which commits are on their way.
+    fn note(&self, sending: Vec<CommitId>) -> Result<(), Error> {
+        let link = LinkRecord { sending, ..self.link.clone() };
+        self.pool.store().write(|writer| {
+            existing(writer, self.volume)?;
+            Ok(writer.set_link(self.volume, &link)?)
+        })
+    }
+
+    fn run(
+        &self,
+        repository: &Repository,
+        records: &mut Records,
+        missing: &[CommitRecord],
+        wanted: Vec<Planned>,
+        pushed: &mut Pushed,
+    ) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let _lock = repository.lock(&self.access.holder, false)?;
+        if !missing.is_empty() {
+            if !self.link.sending.is_empty() {
+                repository.take_up()?;
+            }
+            self.note(missing.iter().map(|commit| commit.id.clone()).collect())?;
+        }
+        for commit in missing {
+            pushed.bytes += self.send(repository, records, commit)?;
+            pushed.commits.push(commit.id.clone());
+        }
+        for one in wanted {
+            let limit = self.pool.lock_timeout();
+            let is_known = |id: &CommitId| self.is_known(id);
+            let moved = repository.move_ref(records, &one.wish, &self.access.holder, limit, &is_known)?;
+            let told = self.told(records, &one, RefOutcome::UpToDate);
+            pushed.refs.push(match moved {
+                Moved::UpToDate => told,
+                Moved::Rejected(rejection) => PushedRef { outcome: RefOutcome::Rejected(rejection), ..told },
+                Moved::Done { from, forced, crossed } => {
+                    let outcome = outcome(&one, &from, forced);
+                    PushedRef { from, crossed, outcome, ..told }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends one commit. Returns the bytes in its files.
+    fn send(
+        &self,
+        repository: &Repository,
+        records: &mut Records,
+        commit: &CommitRecord,
+    ) -> Result<u64, Error> {
+        let record = CommitRecord { volume: self.link.volume.clone(), forgotten: false, ..commit.clone() };
+        let manifest = manifest_of(&record);
+        let (tree, note, read) = if commit.forgotten {
+            let note = CommitNote {
+                record,
+                entries: 0,
+                bytes: 0,
+                sums: String::new(),
+                without_data: true,
+                architecture: None,
+            };
+            (None, note, 0)
+        } else {
+            let tree = self.pool.layout().full(&layout::commit_tree(self.volume, &commit.id));
+            let sums = self.pool.sum_of_tree(&tree)?;
+            let TreeCount { entries, bytes, read } = count_tree(&tree, self.pool.interrupted())?;
+            let architecture = Some(std::env::consts::ARCH.to_owned());
+            let without_data = false;
+            (Some(tree), CommitNote { record, entries, bytes, sums, without_data, architecture }, read)
+        };
+        let progress = Box::new(self.pool.progress());
+        let sending = Sending {
+            note: &note,
+            tree: tree.as_deref(),
+            manifest: manifest.as_bytes(),
+            cancel: self.pool.interrupted(),
+            progress,
+        };
+        self.pool.watched_transfer(note.entries, read, || repository.send(records, sending))?;
+        Ok(note.bytes)
+    }
+
+    /// Notes where the refs of the remote are now, and which branches follow them.
+    fn finish(
+        &self,
+        repository: &Repository,
+        records: &Records,
+        set_upstream: bool,
+        pushed: &mut Pushed,
+    ) -> Result<(), Error> {
+        let is_noted = pushed.commits.is_empty() && self.link.sending.is_empty();
+        if !is_noted {
+            self.note(Vec::new())?;
+        }
+        // The records were read for the push anyway, so a fetch comes with it.
+        let is_moved = |one: &PushedRef| !matches!(one.outcome, RefOutcome::Rejected(_));
+        if pushed.refs.iter().any(is_moved) {
+            record(self.pool, self.access, self.volume, &self.link.volume, records, true)?;
+        }
+        for one in pushed.refs.iter().filter(|one| set_upstream && is_moved(one)) {
+            let (Some(source), RefName::Head(follows)) = (&one.source, &one.reference) else { continue };
+            let Ok(branch) = source.parse::<BranchName>() else { continue };
+            let remote = self.access.remote.name.clone();
+            let upstream = UpstreamRecord { branch: branch.clone(), remote, follows: follows.clone() };
+            self.pool.store().write(|writer| {
+                if writer.branch(self.volume, &branch)?.is_some() {
+                    writer.set_upstream(self.volume, &upstream)?;
+                    pushed.followers.push(branch.clone());
+                }
+                Ok::<_, Error>(())
+            })?;
+        }
+        let traffic = repository.traffic();
+        (pushed.sent, pushed.packs) = (traffic.sent, traffic.packs);
+        Ok(())
+    }
+}
+
+/// Returns what becomes of a ref that is moved away from `from`.
+fn outcome(one: &Planned, from: &[CommitId], forced: bool) -> RefOutcome {
+    match (&one.wish.to, forced) {
+        (None, _) => RefOutcome::Deleted,
+        _ if from.is_empty() => RefOutcome::Created,
+        (_, true) => RefOutcome::Forced,
+        _ => RefOutcome::Forward,
+    }
+}

@@ -1,0 +1,106 @@
+//! What the pool knows of remotes, joined with its commits.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::model::{CommitId, RefName, RemoteName, TrackingRecord, VolumeName};
+use crate::pool::Pool;
+use crate::pool::history::resolve::ancestry;
+use crate::store::Rows;
+use crate::sys::error::DiskError;
+use crate::sys::locks::LockGuard;
+use crate::sys::tree::{Usage, sum_tree};
+
+impl Pool {
+    /// Waits until no other process pushes `volume` to `remote`, and keeps others from doing so.
+    ///
+    /// # Errors
+    /// When the wait exceeds its limit.
+    pub fn lock_push(&self, volume: &VolumeName, remote: &RemoteName) -> Result<LockGuard, Error> {
+        self.prepare_directories()?;
+        let what = format!("pushes of {volume} to {remote}");
+        let cancel = self.interrupted();
+        self.lock_exclusively(self.layout.push_lock(volume, remote), &what, "push", Some(&cancel))
+    }
+
+    /// Returns the checksum of a tree: that of the list of its entries' checksums.
+    ///
+    /// # Errors
+    /// When the tree cannot be read, or the run is interrupted.
+    pub fn sum_of_tree(&self, tree: &Path) -> Result<String, DiskError> {
+        let mut hasher = blake3::Hasher::new();
+        sum_tree(tree, &self.interrupted(), &mut |_| Ok(None), &mut |entry| {
+            hasher.update(&(entry.key.len() as u64).to_le_bytes()).update(&entry.key);
+            hasher.update(&entry.attributes).update(&entry.content);
+            Ok(())
+        })?;
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// Hears how many bytes of a tree have been sent or received.
+    pub fn progress(&self) -> impl Fn(u64) + Send + Sync + 'static {
+        let watcher = self.options.watcher.clone();
+        move |bytes| {
+            if let Some(watcher) = &watcher {
+                watcher.at(bytes, 0);
+            }
+        }
+    }
+
+    /// Runs `transfer`, which sends or receives `entries` with `bytes`, and reports it to the
+    /// watcher.
+    pub fn watched_transfer<T>(&self, entries: u64, bytes: u64, transfer: impl FnOnce() -> T) -> T {
+        self.watched_as(|| Some(Usage { entries, bytes, blocks: bytes }), transfer)
+    }
+
+    /// Returns how long to wait for others.
+    pub fn lock_timeout(&self) -> std::time::Duration {
+        self.options.lock_timeout
+    }
+}
+
+/// Lists the remotes that had a commit when dvol last looked.
+///
+/// # Errors
+/// When the metadata cannot be read.
+pub(crate) fn remotes_with(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    id: &CommitId,
+) -> Result<Vec<RemoteName>, Error> {
+    let mut found = BTreeSet::new();
+    for TrackingRecord { remote, commit, others, .. } in rows.tracking(volume, None)? {
+        for start in others.into_iter().chain([commit]) {
+            if !found.contains(&remote)
+                && ancestry(rows, volume, Some(start), usize::MAX)?.iter().any(|commit| commit.id == *id)
+            {
+                found.insert(remote.clone());
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Looks up `REMOTE/BRANCH` or `REMOTE/TAG`.
+///
+/// # Errors
+/// When the metadata cannot be read; [`Error::CrossedRef`] when it leads to several commits.
+pub(crate) fn tracked_called(
+    rows: &Rows<'_>,
+    volume: &VolumeName,
+    text: &str,
+) -> Result<Option<TrackingRecord>, Error> {
+    let Some((remote, name)) = text.split_once('/') else { return Ok(None) };
+    let Ok(remote) = remote.parse::<RemoteName>() else { return Ok(None) };
+    let kinds = [name.parse().ok().map(RefName::Head), name.parse().ok().map(RefName::Tag)];
+    for reference in kinds.into_iter().flatten() {
+        let Some(found) = rows.tracked(volume, &remote, &reference)? else { continue };
+        if found.others.is_empty() {
+            return Ok(Some(found));
+        }
+        let (volume, heads) = (volume.clone(), found.others.len() + 1);
+        return Err(Error::CrossedRef { volume, remote, reference, heads });
+    }
+    Ok(None)
+}

@@ -1,0 +1,198 @@
+//! Locks in restic's own form: restic honours ours, and we honour its.
+//!
+//! Who writes data or reads trees holds a shared lock, so that `restic prune` refuses; who deletes
+//! data holds it alone. A lock that nobody has refreshed for 30 minutes is one of a dead process.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use aes256ctr_poly1305aes::aead::generic_array::GenericArray;
+use aes256ctr_poly1305aes::aead::{Aead as _, AeadInPlace as _};
+use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
+use jiff::Timestamp;
+use rustic_core::repofile::MasterKey;
+use serde::{Deserialize, Serialize};
+
+use super::cache::hash;
+use super::error::RemoteError;
+use super::storage::Storage;
+use crate::model::Instant;
+use crate::sys::clock::Clock;
+
+const FOLDER: &str = "locks";
+/// The bytes before the ciphertext.
+const NONCE_BYTES: usize = 16;
+const REFRESH: Duration = Duration::from_secs(5 * 60);
+/// After this time a lock counts no more, in milliseconds of the place's clock.
+const STALE_MS: i64 = 30 * 60 * 1000;
+/// Mark of a compressed file.
+const COMPRESSED: u8 = 2;
+
+/// What a lock file says, in restic's words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Note {
+    time: String,
+    exclusive: bool,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    pid: u32,
+    #[serde(default)]
+    uid: u32,
+    #[serde(default)]
+    gid: u32,
+}
+
+/// Who asks for a lock.
+#[derive(Clone)]
+pub struct Holder {
+    /// The host.
+    pub host: String,
+    /// The person.
+    pub user: String,
+    /// Tells the time, for people.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Holder {
+    /// Returns the time now.
+    pub(super) fn now(&self) -> Instant {
+        let (micros, offset) = self.clock.now();
+        Instant { micros, offset }
+    }
+}
+
+/// A lock on a repository, refreshed until it is dropped.
+#[derive(Debug)]
+#[must_use = "a lock that is not kept is given back at once"]
+pub struct Lock {
+    end: Option<mpsc::Sender<()>>,
+    refresher: Option<JoinHandle<()>>,
+}
+
+fn cipher(key: &MasterKey) -> Aes256CtrPoly1305Aes {
+    let mut bytes = Key::default();
+    bytes[..32].copy_from_slice(&key.encrypt);
+    bytes[32..48].copy_from_slice(&key.mac.k);
+    bytes[48..].copy_from_slice(&key.mac.r);
+    Aes256CtrPoly1305Aes::new(&bytes)
+}
+
+fn seal(key: &MasterKey, text: &[u8], random: [u8; NONCE_BYTES]) -> Vec<u8> {
+    let mut out = random.to_vec();
+    out.extend_from_slice(text);
+    let nonce = GenericArray::from(random);
+    let tag = cipher(key).encrypt_in_place_detached(&nonce, &[], &mut out[NONCE_BYTES..]);
+    out.extend_from_slice(&tag.expect("a lock is shorter than any limit of the cipher"));
+    out
+}
+
+fn unseal(key: &MasterKey, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, rest) = bytes.split_at_checked(NONCE_BYTES)?;
+    let text = cipher(key).decrypt(GenericArray::from_slice(nonce), rest).ok()?;
+    if text.first() == Some(&COMPRESSED) { zstd::decode_all(&text[1..]).ok() } else { Some(text) }
+}
+
+fn text_of(holder: &Holder, exclusive: bool) -> Vec<u8> {
+    let note = Note {
+        time: holder.now().to_zoned().strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string(),
+        exclusive,
+        hostname: holder.host.clone(),
+        username: holder.user.clone(),
+        pid: std::process::id(),
+        uid: 0,
+        gid: 0,
+    };
+    serde_json::to_vec(&note).expect("a lock has string keys only")
+}
+
+fn put(storage: &Storage, key: &MasterKey, text: &[u8]) -> Result<String, RemoteError> {
+    let file = seal(key, text, uuid_bytes());
+    let name = format!("{FOLDER}/{}", hash(&file));
+    storage.put(&name, &[&file])?;
+    Ok(name)
+}
+
+/// Makes a nonce.
+#[expect(clippy::disallowed_methods, reason = "a nonce must differ each time, in tests too")]
+pub(super) fn uuid_bytes() -> [u8; NONCE_BYTES] {
+    // 122 random bits: no two of one key are ever equal.
+    uuid::Uuid::new_v4().into_bytes()
+}
+
+/// Takes a lock on the repository.
+///
+/// # Errors
+/// [`RemoteError::Locked`] when another process has it alone, or, if `exclusive`, at all.
+pub(super) fn take(
+    storage: &Arc<Storage>,
+    key: &MasterKey,
+    holder: &Holder,
+    exclusive: bool,
+) -> Result<Lock, RemoteError> {
+    let mut name = put(storage, key, &text_of(holder, exclusive))?;
+    if let Err(error) = refuse_others(storage, key, &name, exclusive) {
+        let _ = storage.delete(&name);
+        return Err(error);
+    }
+    let (end, ended) = mpsc::channel();
+    let (storage, key, holder) = (Arc::clone(storage), key.clone(), holder.clone());
+    let refresher = thread::spawn(move || {
+        while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(REFRESH) {
+            // A lock that cannot be written again is still good for 25 minutes.
+            if let Ok(fresh) = put(&storage, &key, &text_of(&holder, exclusive)) {
+                let _ = storage.delete(&std::mem::replace(&mut name, fresh));
+            }
+        }
+        let _ = storage.delete(&name);
+    });
+    Ok(Lock { end: Some(end), refresher: Some(refresher) })
+}
+
+fn refuse_others(storage: &Storage, key: &MasterKey, own: &str, exclusive: bool) -> Result<(), RemoteError> {
+    let locks = storage.list(FOLDER)?;
+    let is_own = |name: &str| own.ends_with(name);
+    let now = locks.iter().find(|lock| is_own(&lock.name)).map_or(0, |lock| lock.modified);
+    for lock in locks.iter().filter(|lock| !is_own(&lock.name) && now - lock.modified < STALE_MS) {
+        let Some(bytes) = storage.get(&format!("{FOLDER}/{}", lock.name))? else { continue };
+        let note = unseal(key, &bytes).and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        // What cannot be read is of no use to any other process either.
+        let Some(note) = note.filter(|note| note.exclusive || exclusive) else { continue };
+        let since = Timestamp::from_millisecond(lock.modified).unwrap_or_default();
+        return Err(RemoteError::Locked {
+            url: storage.url().to_owned(),
+            user: note.username,
+            host: note.hostname,
+            pid: note.pid,
+            since: since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        });
+    }
+    Ok(())
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(refresher) = self.refresher.take() {
+            let _ = refresher.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_only() {
+        let (key, other) = (MasterKey::new(), MasterKey::new());
+        let sealed = seal(&key, b"{\"pid\":1}", uuid_bytes());
+        assert_eq!(unseal(&key, &sealed).unwrap(), b"{\"pid\":1}");
+        assert_eq!(unseal(&other, &sealed), None);
+        assert_eq!(unseal(&key, &sealed[..20]), None);
+    }
+}

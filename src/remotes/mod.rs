@@ -1,0 +1,49 @@
+//! Repositories outside of the pool: volumes are pushed there and cloned from there.
+//!
+//! A repository has restic's format, version 2, encrypted: restic lists, checks and restores it. The
+//! library `rustic_core` writes and reads packs, indexes and trees; ours are what reads a tree
+//! (`send`), what writes one (`receive`), the refs, the locks, and the places (`transport`).
+//!
+//! ```text
+//! config  keys/  data/  index/  snapshots/  locks/     restic's
+//! dvol/README                                          what this is, in plain text
+//! dvol/announce/HASH-RANDOM                            a ref is about to be moved
+//! ```
+//!
+//! A **commit** is a snapshot whose directory `data` is the tree; a **move** of a ref is a snapshot
+//! of the same tree, too. Their records are JSON in the snapshots' descriptions.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `transport`, `directory`, `storage` | the places: put, get, list, delete |
+//! | `backend`, `cache`, `panics` | a place as the library wants it |
+//! | `repository` | makes and opens a repository |
+//! | `records` | reads and writes records of commits and moves |
+//! | `fold`, `refs` | what refs are, and how one is moved by several machines at once |
+//! | `lock` | restic's locks |
+//! | `nodes`, `send`, `receive` | trees on their way out and in |
+
+mod backend;
+mod cache;
+mod directory;
+mod error;
+mod fold;
+mod lock;
+mod nodes;
+mod panics;
+mod receive;
+mod records;
+mod refs;
+mod repository;
+mod send;
+mod storage;
+mod transport;
+
+pub use error::RemoteError;
+pub use fold::{MoveReason, RefMove, TagNote};
+pub use lock::{Holder, Lock};
+pub use receive::{Received, Receiving};
+pub use records::{CommitNote, Records, Stored};
+pub use refs::{Moved, Rejection, Rule, Wish, judge};
+pub use repository::{Repository, Secret, Traffic};
+pub use send::{Sending, TreeCount, count_tree};

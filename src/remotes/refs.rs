@@ -1,0 +1,292 @@
+//! Moves refs of a repository, on a place that can only put, get, list and delete.
+//!
+//! ```text
+//! 1 read the moves; refuse what is not allowed
+//! 2 put an announcement      its name has a keyed hash of volume and ref
+//! 3 list the announcements   another one for this ref → delete mine, wait a random while, go to 1
+//! 4 read the moves again     changed → delete mine, go to 1
+//! 5 more than 20 s since 2   → delete mine, go to 1
+//! 6 put the move, which replaces the heads seen in 4
+//! 7 delete mine
+//! 8 read the moves once more: a second head is told
+//! ```
+//!
+//! Two cannot pass at once: each puts before it lists, so the later list has the other's
+//! announcement, or its move. An announcement that is older than mine by 60 s of the place's own
+//! clock is one of a dead process. A process that stands still inside of 6 for 40 s breaks the
+//! exclusion and no data: there are two heads then, and both are kept.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::cache::hex;
+use super::error::RemoteError;
+use super::fold::{MoveReason, RefMove, TagNote};
+use super::lock::{Holder, uuid_bytes};
+use super::records::Records;
+use super::repository::Repository;
+use super::storage::ANNOUNCEMENTS;
+use crate::model::{CommitId, RefName, VolumeName};
+
+/// How long after its announcement a process may still move a ref.
+const OWN_LIMIT: Duration = Duration::from_secs(20);
+/// How much older than mine an announcement is that a dead process left, in milliseconds.
+const STALE_MS: i64 = 60_000;
+/// The first random wait is up to this long; the longest up to 64 times as long.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+
+/// What a ref may be moved away from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Only what the new commit descends from; a tag only from nothing.
+    FastForward,
+    /// Only exactly this commit, or nothing.
+    Exactly(Option<CommitId>),
+    /// Anything.
+    Any,
+}
+
+/// A wish to move a ref.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The volume's name in the repository.
+    pub volume: VolumeName,
+    /// The ref.
+    pub reference: RefName,
+    /// The commit, which the repository has; `None` to delete the ref.
+    pub to: Option<CommitId>,
+    /// What it may be moved away from.
+    pub rule: Rule,
+    /// What the tag says, if it is one.
+    pub tag: Option<TagNote>,
+    /// The commit and all that it descends from.
+    pub chain: BTreeSet<CommitId>,
+}
+
+/// Why a ref may not be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rejection {
+    /// It leads to a commit that this machine does not know.
+    FetchFirst,
+    /// It leads to a commit that the new one does not descend from.
+    NonFastForward,
+    /// It does not lead to the commit that the caller expected.
+    StaleInfo,
+    /// The tag exists.
+    AlreadyExists,
+    /// There is no such ref to delete.
+    NoSuchRef,
+}
+
+/// What became of a wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// The ref leads there already.
+    UpToDate,
+    /// It may not be moved.
+    Rejected(Rejection),
+    /// It was moved.
+    Done {
+        /// Where it led before.
+        from: Vec<CommitId>,
+        /// Whether the commit before was given up.
+        forced: bool,
+        /// Commits of others that it leads to as well, as pushes crossed.
+        crossed: Vec<CommitId>,
+    },
+}
+
+/// How one try ended.
+enum Attempt {
+    Done(Moved),
+    /// Something changed meanwhile.
+    Again,
+    /// Another process has announced a move of the same ref.
+    Rival,
+}
+
+/// Decides whether a ref may be moved away from `heads`; `is_known` tells which commits this machine
+/// has.
+pub fn judge(
+    wish: &Wish,
+    heads: &[RefMove],
+    is_known: &dyn Fn(&CommitId) -> bool,
+) -> Result<MoveReason, Moved> {
+    let now: Vec<&CommitId> = heads.iter().filter_map(|head| head.to.as_ref()).collect();
+    let Some(to) = &wish.to else {
+        return match &wish.rule {
+            _ if now.is_empty() => Err(Moved::Rejected(Rejection::NoSuchRef)),
+            Rule::Exactly(expected) if now != expected.iter().collect::<Vec<_>>() => {
+                Err(Moved::Rejected(Rejection::StaleInfo))
+            }
+            _ => Ok(MoveReason::Delete),
+        };
+    };
+    if now == [to] {
+        return Err(Moved::UpToDate);
+    }
+    let chain = &wish.chain;
+    let forward = now.iter().all(|head| chain.contains(*head));
+    let is_tag = matches!(wish.reference, RefName::Tag(_));
+    match &wish.rule {
+        Rule::FastForward if is_tag && !now.is_empty() => Err(Moved::Rejected(Rejection::AlreadyExists)),
+        Rule::FastForward if !forward => {
+            let known = now.iter().all(|head| chain.contains(*head) || is_known(head));
+            let rejection = if known { Rejection::NonFastForward } else { Rejection::FetchFirst };
+            Err(Moved::Rejected(rejection))
+        }
+        Rule::Exactly(expected) if now != expected.iter().collect::<Vec<_>>() => {
+            Err(Moved::Rejected(Rejection::StaleInfo))
+        }
+        _ if forward && (!is_tag || now.is_empty()) => Ok(MoveReason::Push),
+        _ => Ok(MoveReason::Force),
+    }
+}
+
+impl Repository {
+    /// Moves a ref. Waits for others that move it for at most `limit`.
+    ///
+    /// # Errors
+    /// [`RemoteError::Busy`] when others go on moving it; [`RemoteError::Uncertain`] when it is not
+    /// known whether the ref was moved; and when the place cannot be used.
+    pub fn move_ref(
+        &self,
+        records: &mut Records,
+        wish: &Wish,
+        holder: &Holder,
+        limit: Duration,
+        is_known: &dyn Fn(&CommitId) -> bool,
+    ) -> Result<Moved, RemoteError> {
+        let mover = Mover { repository: self, wish, holder, is_known, announces: true };
+        mover.run(records, limit)
+    }
+
+    /// Returns the beginning of the names of announcements for a ref: without the key nobody tells
+    /// which ref it is.
+    fn announcement_prefix(&self, volume: &VolumeName, reference: &RefName) -> String {
+        let mut key = [0; 32];
+        key.copy_from_slice(&self.key.encrypt);
+        let hash = blake3::keyed_hash(&key, format!("{volume}:{reference}").as_bytes());
+        hash.to_hex()[..32].to_owned()
+    }
+}
+
+/// Moves one ref.
+struct Mover<'m> {
+    repository: &'m Repository,
+    wish: &'m Wish,
+    holder: &'m Holder,
+    is_known: &'m dyn Fn(&CommitId) -> bool,
+    /// False only in a test, which shows what announcements are for.
+    announces: bool,
+}
+
+impl Mover<'_> {
+    fn run(&self, records: &mut Records, limit: Duration) -> Result<Moved, RemoteError> {
+        let begun = Instant::now();
+        let prefix = self.repository.announcement_prefix(&self.wish.volume, &self.wish.reference);
+        // Announcements that could not be deleted; a place may list them for a while yet.
+        let mut own = BTreeSet::new();
+        let mut wait = FIRST_WAIT;
+        loop {
+            self.repository.refresh(records)?;
+            let heads = records.heads(&self.wish.volume, &self.wish.reference);
+            let reason = match judge(self.wish, &heads, self.is_known) {
+                Ok(reason) => reason,
+                Err(ended) => return Ok(ended),
+            };
+            let random = uuid_bytes();
+            let name = format!("{prefix}-{}", hex(&random));
+            own.insert(name.clone());
+            let attempt = self.attempt(records, &name, &own, &heads, reason);
+            if self.announces && self.repository.storage.delete(&format!("{ANNOUNCEMENTS}/{name}")).is_ok() {
+                own.remove(&name);
+            }
+            match attempt? {
+                Attempt::Done(moved) => return self.look(records, moved),
+                Attempt::Again => {}
+                Attempt::Rival if begun.elapsed() > limit => {
+                    return Err(RemoteError::Busy { reference: self.wish.reference.clone() });
+                }
+                Attempt::Rival => {
+                    sleep(wait.mul_f64(f64::from(random[0]) / 256.0));
+                    wait = (wait * 2).min(FIRST_WAIT * 64);
+                }
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        records: &mut Records,
+        name: &str,
+        own: &BTreeSet<String>,
+        heads: &[RefMove],
+        reason: MoveReason,
+    ) -> Result<Attempt, RemoteError> {
+        let (storage, wish) = (&self.repository.storage, self.wish);
+        let announced = Instant::now();
+        if self.announces {
+            storage.put(&format!("{ANNOUNCEMENTS}/{name}"), &[])?;
+            let listed = storage.list(ANNOUNCEMENTS)?;
+            let Some(mine) = listed.iter().find(|other| other.name == name) else {
+                // Somebody took this process for dead.
+                return Ok(Attempt::Again);
+            };
+            let of_ref = &name[..name.len() - 32];
+            for other in listed.iter().filter(|other| other.name.starts_with(of_ref)) {
+                if mine.modified - other.modified > STALE_MS {
+                    storage.delete(&format!("{ANNOUNCEMENTS}/{}", other.name))?;
+                } else if !own.contains(&other.name) {
+                    return Ok(Attempt::Rival);
+                }
+            }
+            self.repository.refresh(records)?;
+            if records.heads(&wish.volume, &wish.reference) != heads {
+                return Ok(Attempt::Again);
+            }
+            if announced.elapsed() > OWN_LIMIT {
+                return Ok(Attempt::Again);
+            }
+        }
+        let from: Vec<CommitId> = heads.iter().filter_map(|head| head.to.clone()).collect();
+        let tree = wish.to.as_ref().or(from.first()).and_then(|id| records.commit(&wish.volume, id)).cloned();
+        let Some(tree) = tree else {
+            let reason = format!("{} leads to a commit that it does not have", wish.reference);
+            let url = self.repository.url().to_owned();
+            return Err(RemoteError::Repository { action: "push to", url, reason });
+        };
+        let one = RefMove {
+            id: hex(&uuid_bytes()),
+            reference: wish.reference.clone(),
+            to: wish.to.clone(),
+            replaces: heads.iter().map(|head| head.id.clone()).collect(),
+            by: format!("{} on {}", self.holder.user, self.holder.host),
+            date: self.holder.now(),
+            tag: wish.tag.clone(),
+            reason,
+        };
+        self.repository.save_move(&wish.volume, &one, &tree).map_err(|source| RemoteError::Uncertain {
+            reference: wish.reference.clone(),
+            source: Box::new(source),
+        })?;
+        let forced = reason == MoveReason::Force;
+        Ok(Attempt::Done(Moved::Done { from, forced, crossed: Vec::new() }))
+    }
+
+    /// Looks whether another push crossed.
+    fn look(&self, records: &mut Records, moved: Moved) -> Result<Moved, RemoteError> {
+        self.repository.refresh(records)?;
+        let heads = records.heads(&self.wish.volume, &self.wish.reference);
+        Ok(match moved {
+            Moved::Done { from, forced, .. } if heads.len() > 1 => {
+                let others = heads.into_iter().filter_map(|head| head.to);
+                let crossed = others.filter(|id| Some(id) != self.wish.to.as_ref()).collect();
+                Moved::Done { from, forced, crossed }
+            }
+            moved => moved,
+        })
+    }
+}

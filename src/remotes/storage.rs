@@ -1,0 +1,97 @@
+//! The place of a repository, as everything here uses it: with errors that name it, counts of what
+//! went over the wire, and a fault point before each call.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::directory::Directory;
+use super::error::RemoteError;
+use super::transport::{Object, Transport};
+use crate::model::RemoteUrl;
+use crate::sys::fault;
+
+/// Counts what went over the wire.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Bytes written.
+    pub(super) sent: AtomicU64,
+    /// Bytes read.
+    pub(super) received: AtomicU64,
+    /// Packs written.
+    pub(super) packs: AtomicU64,
+    /// Requests of all kinds.
+    pub(super) requests: AtomicU64,
+}
+
+/// The place of a repository.
+#[derive(Debug)]
+pub(super) struct Storage {
+    transport: Box<dyn Transport>,
+    url: String,
+    pub(super) counts: Counts,
+}
+
+/// What every name in a repository's folder of announcements begins with.
+pub(super) const ANNOUNCEMENTS: &str = "dvol/announce";
+
+impl Storage {
+    pub(super) fn new(url: &RemoteUrl) -> Self {
+        let transport = Box::new(Directory::new(url.directory()));
+        Storage { transport, url: url.to_string(), counts: Counts::default() }
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn call<T>(
+        &self,
+        point: &'static str,
+        action: &'static str,
+        what: &str,
+        call: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, RemoteError> {
+        self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        fault::point(point).and_then(|()| call()).map_err(|source| RemoteError::Storage {
+            action,
+            what: what.to_owned(),
+            url: self.url.clone(),
+            source,
+        })
+    }
+
+    pub(super) fn put(&self, key: &str, parts: &[&[u8]]) -> Result<(), RemoteError> {
+        self.call("remote.put", "write", key, || self.transport.put(key, parts))?;
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        self.counts.sent.fetch_add(size as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) fn put_new(&self, key: &str, bytes: &[u8]) -> Result<bool, RemoteError> {
+        let wrote = self.call("remote.put_new", "write", key, || self.transport.put_new(key, bytes))?;
+        self.counts.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(wrote)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+        let bytes = self.call("remote.get", "read", key, || self.transport.get(key))?;
+        let size = bytes.as_ref().map_or(0, Vec::len);
+        self.counts.received.fetch_add(size as u64, Ordering::Relaxed);
+        Ok(bytes)
+    }
+
+    pub(super) fn get_range(&self, key: &str, offset: u64, length: usize) -> Result<Vec<u8>, RemoteError> {
+        let bytes = self.call("remote.get", "read", key, || self.transport.get_range(key, offset, length))?;
+        self.counts.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes)
+    }
+
+    pub(super) fn list(&self, folder: &str) -> Result<Vec<Object>, RemoteError> {
+        let what = if folder.is_empty() { "what lies" } else { folder };
+        self.call("remote.list", "list", what, || self.transport.list(folder))
+    }
+
+    pub(super) fn delete(&self, key: &str) -> Result<(), RemoteError> {
+        self.call("remote.delete", "delete", key, || self.transport.delete(key))
+    }
+}

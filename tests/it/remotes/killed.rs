@@ -1,0 +1,75 @@
+//! A process that dies at any step of a push, a pull or a clone.
+
+use super::Team;
+use crate::harness::{Pool, json_lines};
+
+/// Runs a verb again and again, and kills each run one step later than the one before, until one
+/// gets through. Returns how many were killed.
+fn kill_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(u32)) -> u32 {
+    for step in 1..2000 {
+        let mut command = pool.command(words);
+        let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
+        if output.status.code().is_some() {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            return step - 1;
+        }
+        after(step);
+    }
+    panic!("{words:?} passes more than 2000 steps");
+}
+
+fn head_at(pool: &Pool) -> Option<String> {
+    let refs = json_lines(&pool.ok(["ls-remote", "--format", "json"]));
+    assert!(refs.len() < 2, "{refs:?}");
+    refs.first().map(|one| one["commit"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
+    let team = Team::with_clone();
+    let before = head_at(&team.there);
+    team.here.commit("three");
+    let id = team.here.ids("db")[0].clone();
+    let killed = kill_at_each_step(&team.here, &["push"], |step| {
+        if step % 7 == 0 {
+            let now = head_at(&team.there);
+            assert!(now == before || now.as_ref() == Some(&id), "{step}: {now:?}");
+        }
+    });
+    assert!(killed > 8, "{killed}");
+    assert_eq!(head_at(&team.there), Some(id));
+    team.there.ok(["pull"]);
+    assert_eq!(team.there.read("db", "state"), "three");
+    for pool in [&team.here, &team.there] {
+        assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n");
+    }
+}
+
+#[test]
+fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
+    let team = Team::new();
+    team.here.ok(["push", "-u", "origin", "master"]);
+    let from = team.volume("db");
+    for step in 1.. {
+        let mut command = team.there.command(["clone", &from]);
+        let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
+        if output.status.code().is_some() {
+            assert!(step > 8 && output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            break;
+        }
+        assert!(!team.there.run(["fsck"]).out.contains("error"), "{step}");
+        if team.there.ok(["list", "--format", "json"]).contains("\"db\"") {
+            assert_eq!(team.there.read("db", "state"), "two", "{step}");
+            team.there.ok(["rm", "-f", "db"]);
+        }
+    }
+    team.there.ok(["switch", "db"]);
+    team.here.commit("three");
+    team.here.ok(["push"]);
+    kill_at_each_step(&team.there, &["pull"], |step| {
+        let state = team.there.read("db", "state");
+        assert!(state == "two" || state == "three", "{step}: {state}");
+    });
+    assert_eq!(team.there.read("db", "state"), "three");
+    assert_eq!(team.there.ok(["fsck"]), "1 volume: clean\n");
+}

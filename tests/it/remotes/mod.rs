@@ -1,0 +1,62 @@
+//! Remotes: pools that share volumes through a directory.
+
+mod killed;
+mod manners;
+mod partial;
+mod several;
+mod shared;
+mod with_restic;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::harness::Pool;
+
+/// A directory for a repository, with its password, and two pools that use it.
+pub(crate) struct Team {
+    dir: tempfile::TempDir,
+    /// The pool that has the volume `db` with the commits `one` and `two`.
+    pub(crate) here: Pool,
+    /// A pool without a volume.
+    pub(crate) there: Pool,
+}
+
+impl Team {
+    pub(crate) fn new() -> Self {
+        let team = Team {
+            dir: tempfile::tempdir().unwrap(),
+            here: Pool::with_commits(&["one", "two"]),
+            there: Pool::elsewhere(3),
+        };
+        fs::write(team.password(), "a password\n").unwrap();
+        for pool in [&team.here, &team.there] {
+            pool.ok(["remote", "add", "origin", &team.url(), "--password-file", &team.password()]);
+        }
+        team
+    }
+
+    /// A team whose `db` was pushed by one and cloned by the other.
+    pub(crate) fn with_clone() -> Self {
+        let team = Team::new();
+        team.here.ok(["push", "-u", "origin", "master"]);
+        team.there.ok(["clone", &team.volume("db")]);
+        team.there.ok(["switch", "db"]);
+        team
+    }
+
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.dir.path().join("catalog")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.repository().to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn volume(&self, name: &str) -> String {
+        format!("{}/{name}", self.url())
+    }
+
+    pub(crate) fn password(&self) -> String {
+        self.dir.path().join("password").to_str().unwrap().to_owned()
+    }
+}
