@@ -22,10 +22,7 @@ const VERBS: &[(&[&str], &str)] = &[
     (&["clean"], "discard all uncommitted changes: dvol reset --hard; those of one path: dvol restore PATH"),
     (&["archive", "bundle", "dump"], "write a commit into an archive: dvol export VOLUME[:REVISION] FILE"),
     (&["load"], "make a volume from an archive: dvol import FILE VOLUME"),
-    (
-        &["push", "pull", "fetch", "remote", "ls-remote", "submodule"],
-        "carry a commit to another machine: dvol export VOLUME FILE there, dvol import FILE VOLUME here",
-    ),
+    (&["submodule"], "have several volumes go together: dvol commit --project NAME"),
     (&["worktree"], "have a second state beside the first: dvol clone VOLUME[:REVISION] NEW"),
     (
         &["blame", "annotate", "bisect", "whatchanged", "shortlog"],
@@ -84,7 +81,11 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["-i", "--include", "-o", "--only", "--interactive"],
         "a commit takes the whole working tree",
     ),
-    ("branch", &["-r", "--remotes"], "all branches are here; list them: dvol branch"),
+    (
+        "branch",
+        &["-r", "--remotes"],
+        "list what is known of the branches of a remote: dvol remote show REMOTE",
+    ),
     ("branch", &["-c", "--copy"], "create a branch from another: dvol branch NEW OLD"),
     (
         "branch",

@@ -124,8 +124,8 @@ fn typed(question: &str) -> Result<String, Failure> {
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// Finds the remote that a word means: a name, or an address, which needs none. Without a word it is
-/// the one that the current branch follows, else `origin`.
+/// Finds the remote that a word means: a name, or an address, which needs none. Without a word it
+/// is the one that the current branch follows, else `origin`.
 pub(super) fn meant(
     session: &Session,
     volume: Option<&VolumeName>,

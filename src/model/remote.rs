@@ -33,7 +33,7 @@ pub enum RemoteWordError {
 pub struct RemoteName(String);
 
 impl RemoteName {
-    /// Returns the name that a remote has if nobody chooses one: `origin`.
+    /// Returns the name that a remote has if no person chooses one: `origin`.
     pub fn origin() -> Self {
         RemoteName("origin".to_owned())
     }

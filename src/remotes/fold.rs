@@ -47,7 +47,7 @@ pub struct RefMove {
     pub to: Option<CommitId>,
     /// The moves that it takes the place of.
     pub replaces: Vec<String>,
-    /// Who moved it: a person and a host, for people.
+    /// The person and the host that moved it, for people.
     pub by: String,
     /// When, by that host's clock; decides nothing.
     pub date: Instant,

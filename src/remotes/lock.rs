@@ -1,7 +1,7 @@
 //! Locks in restic's own form: restic honours ours, and we honour its.
 //!
 //! Who writes data or reads trees holds a shared lock, so that `restic prune` refuses; who deletes
-//! data holds it alone. A lock that nobody has refreshed for 30 minutes is one of a dead process.
+//! data holds it alone. A lock that was not refreshed for 30 minutes is one of a dead process.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -47,7 +47,7 @@ struct Note {
     gid: u32,
 }
 
-/// Who asks for a lock.
+/// The person and the host that ask for a lock.
 #[derive(Clone)]
 pub struct Holder {
     /// The host.

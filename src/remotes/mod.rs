@@ -1,7 +1,7 @@
 //! Repositories outside of the pool: volumes are pushed there and cloned from there.
 //!
-//! A repository has restic's format, version 2, encrypted: restic lists, checks and restores it. The
-//! library `rustic_core` writes and reads packs, indexes and trees; ours are what reads a tree
+//! A repository has restic's format, version 2, encrypted: restic lists, checks and restores it.
+//! The library `rustic_core` writes and reads packs, indexes and trees; ours are what reads a tree
 //! (`send`), what writes one (`receive`), the refs, the locks, and the places (`transport`).
 //!
 //! ```text

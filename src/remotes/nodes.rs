@@ -232,7 +232,7 @@ pub(super) fn to_entry(path: PathBuf, node: &Node, extras: &Extras) -> Result<En
         uid: meta.uid.unwrap_or(0),
         gid: meta.gid.unwrap_or(0),
         mode: Mode::from_raw_mode(unix_mode(meta.mode.unwrap_or(0o600))),
-        // When it was last read is nobody's business on another machine.
+        // When it was last read means nothing on another machine.
         accessed: modified,
         modified,
         extended,

@@ -171,7 +171,7 @@ impl Repository {
     pub fn refresh(&self, records: &mut Records) -> Result<(), RemoteError> {
         let listed = self.snapshot_ids()?;
         if !records.seen.is_subset(&listed) {
-            // Somebody deleted records: nothing is taken from before.
+            // Records were deleted: nothing is taken from before.
             *records = Records::default();
         }
         let new: Vec<SnapshotId> = listed.difference(&records.seen).copied().collect();
@@ -219,7 +219,7 @@ fn snapshot_of(volume: &VolumeName, tag: &str, description: &Description, time: 
     let mut options = SnapshotOptions::default();
     options.host = Some(volume.to_string());
     options.time = Some(time);
-    options.command = Some("dvol push".to_owned());
+    options.command = Some("dvol".to_owned());
     options.description =
         Some(serde_json::to_string(description).expect("a description has string keys only"));
     let mut snapshot = options.to_snapshot().expect("a snapshot with a host and a time needs nothing else");

@@ -8,7 +8,7 @@
 //! 5 more than 20 s since 2   → delete mine, go to 1
 //! 6 put the move, which replaces the heads seen in 4
 //! 7 delete mine
-//! 8 read the moves once more: a second head is told
+//! 8 read the moves once more: the caller hears of a second head
 //! ```
 //!
 //! Two cannot pass at once: each puts before it lists, so the later list has the other's
@@ -68,11 +68,11 @@ pub struct Wish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rejection {
-    /// It leads to a commit that this machine does not know.
+    /// The ref leads to a commit that this machine does not know.
     FetchFirst,
-    /// It leads to a commit that the new one does not descend from.
+    /// The ref leads to a commit that the new one does not descend from.
     NonFastForward,
-    /// It does not lead to the commit that the caller expected.
+    /// The ref does not lead to the commit that the caller expected.
     StaleInfo,
     /// The tag exists.
     AlreadyExists,
@@ -85,9 +85,9 @@ pub enum Rejection {
 pub enum Moved {
     /// The ref leads there already.
     UpToDate,
-    /// It may not be moved.
+    /// The ref may not be moved.
     Rejected(Rejection),
-    /// It was moved.
+    /// The ref was moved.
     Done {
         /// Where it led before.
         from: Vec<CommitId>,
@@ -107,8 +107,8 @@ enum Attempt {
     Rival,
 }
 
-/// Decides whether a ref may be moved away from `heads`; `is_known` tells which commits this machine
-/// has.
+/// Decides whether a ref may be moved away from `heads`; `is_known` tells which commits this
+/// machine has.
 pub fn judge(
     wish: &Wish,
     heads: &[RefMove],
@@ -163,8 +163,8 @@ impl Repository {
         mover.run(records, limit)
     }
 
-    /// Returns the beginning of the names of announcements for a ref: without the key nobody tells
-    /// which ref it is.
+    /// Returns the beginning of the names of announcements for a ref: without the key it does not
+    /// say which ref it is.
     fn announcement_prefix(&self, volume: &VolumeName, reference: &RefName) -> String {
         let mut key = [0; 32];
         key.copy_from_slice(&self.key.encrypt);
@@ -232,7 +232,7 @@ impl Mover<'_> {
             storage.put(&format!("{ANNOUNCEMENTS}/{name}"), &[])?;
             let listed = storage.list(ANNOUNCEMENTS)?;
             let Some(mine) = listed.iter().find(|other| other.name == name) else {
-                // Somebody took this process for dead.
+                // Another process took this one for dead.
                 return Ok(Attempt::Again);
             };
             let of_ref = &name[..name.len() - 32];
@@ -288,5 +288,107 @@ impl Mover<'_> {
             }
             moved => moved,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::model::{CommitRecord, RemoteUrl, Signature};
+    use crate::remotes::storage::jitter;
+    use crate::remotes::{CommitNote, Secret, Sending};
+    use crate::sys::clock::SystemClock;
+
+    const PUSHERS: u8 = 8;
+
+    fn holder() -> Holder {
+        Holder { host: "here".to_owned(), user: "test".to_owned(), clock: Arc::new(SystemClock) }
+    }
+
+    fn note(number: u8) -> CommitNote {
+        let record = CommitRecord {
+            volume: "db".parse().unwrap(),
+            id: format!("{number:032x}").parse().unwrap(),
+            parent: None,
+            message: number.to_string(),
+            author: Signature { name: "Ada".to_owned(), email: String::new() },
+            date: holder().now(),
+            code: None,
+            size: None,
+            forgotten: false,
+        };
+        let (entries, bytes, sums) = Default::default();
+        CommitNote { record, entries, bytes, sums, without_data: true, architecture: None }
+    }
+
+    /// Has each pusher move a ref of its own round from nothing to its own commit, all at once.
+    /// Returns how many did.
+    fn race(url: &RemoteUrl, cache: &std::path::Path, round: u8, announces: bool) -> usize {
+        let secret = Secret::new("x".to_owned()).unwrap();
+        let push = |number: u8| {
+            let repository = Repository::open(url, &secret, cache).unwrap();
+            let mut records = repository.records().unwrap();
+            let to: CommitId = format!("{number:032x}").parse().unwrap();
+            let wish = Wish {
+                volume: "db".parse().unwrap(),
+                reference: format!("heads/round-{round}").parse().unwrap(),
+                chain: BTreeSet::from([to.clone()]),
+                to: Some(to),
+                rule: Rule::FastForward,
+                tag: None,
+            };
+            let (holder, is_known) = (holder(), |_: &CommitId| false);
+            let mover = Mover {
+                repository: &repository,
+                wish: &wish,
+                holder: &holder,
+                is_known: &is_known,
+                announces,
+            };
+            match mover.run(&mut records, Duration::from_secs(60)).unwrap() {
+                Moved::Done { .. } => 1,
+                other => {
+                    assert_eq!(other, Moved::Rejected(Rejection::FetchFirst));
+                    0
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let pushers: Vec<_> = (0..PUSHERS).map(|number| scope.spawn(move || push(number))).collect();
+            pushers.into_iter().map(|pusher| pusher.join().unwrap()).sum()
+        })
+    }
+
+    /// What announcements are for shows in the same race without them.
+    #[test]
+    fn of_many_who_move_a_ref_at_once_one_does_and_without_announcements_several_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let url: RemoteUrl = dir.path().join("repository").to_str().unwrap().parse().unwrap();
+        let cache = dir.path().join("cache");
+        let secret = Secret::new("x".to_owned()).unwrap();
+        let repository = Repository::open_or_make(&url, &secret, &cache, 0).unwrap();
+        let mut records = Records::default();
+        for number in 0..PUSHERS {
+            let note = note(number);
+            let (tree, manifest, cancel) = (None, &b"{}"[..], Arc::default());
+            let sending = Sending { note: &note, tree, manifest, cancel, progress: Box::new(|_| ()) };
+            repository.send(&mut records, sending).unwrap();
+        }
+        jitter::MILLISECONDS.store(20, Ordering::Relaxed);
+        for round in 0..3 {
+            assert_eq!(race(&url, &cache, round, true), 1, "round {round}");
+        }
+        let without: Vec<usize> = (3..6).map(|round| race(&url, &cache, round, false)).collect();
+        jitter::MILLISECONDS.store(0, Ordering::Relaxed);
+        assert!(without.iter().any(|moved| *moved > 1), "{without:?}");
+        // And even then nothing is lost: each of them is a head.
+        let now = repository.records().unwrap();
+        for (moved, round) in without.into_iter().zip(3..) {
+            let reference: RefName = format!("heads/round-{round}").parse().unwrap();
+            assert_eq!(now.heads(&"db".parse().unwrap(), &reference).len(), moved);
+        }
     }
 }

@@ -25,7 +25,7 @@ use crate::model::RemoteUrl;
 /// Size of the pieces that files are cut into: what a push of a database sends is the pieces that
 /// changed, and each costs memory and an entry in the index.
 const CHUNK: u64 = 32 << 10;
-/// The same, for volumes from [`LARGE`] bytes on.
+/// Size of the pieces for volumes from [`LARGE`] bytes on.
 const LARGE_CHUNK: u64 = 128 << 10;
 const LARGE: u64 = 50 << 30;
 /// Size of a pack.
@@ -255,8 +255,8 @@ fn failure(backend: &Backend, action: &'static str, url: &str, error: Box<Rustic
     RemoteError::Repository { action, url: url.to_owned(), reason }
 }
 
-/// Makes a repository where nothing lies. Of several processes that do so at once, one wins, and the
-/// others use its repository.
+/// Makes a repository where nothing lies. Of several processes that do so at once, one wins, and
+/// the others use its repository.
 fn make(storage: &Arc<Storage>, secret: &Secret, volume_bytes: u64) -> Result<(), RemoteError> {
     // A process that died while it made one may have left a key, which opens nothing.
     let others = storage.list("")?.into_iter().find(|object| object.name.len() != 64);

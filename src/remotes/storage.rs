@@ -52,6 +52,8 @@ impl Storage {
         call: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, RemoteError> {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        #[cfg(test)]
+        jitter::wait();
         fault::point(point).and_then(|()| call()).map_err(|source| RemoteError::Storage {
             action,
             what: what.to_owned(),
@@ -93,5 +95,23 @@ impl Storage {
 
     pub(super) fn delete(&self, key: &str) -> Result<(), RemoteError> {
         self.call("remote.delete", "delete", key, || self.transport.delete(key))
+    }
+}
+
+/// Delays that tests put before each call, as a network has them.
+#[cfg(test)]
+pub(super) mod jitter {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    /// The longest delay.
+    pub(in crate::remotes) static MILLISECONDS: AtomicU64 = AtomicU64::new(0);
+
+    pub(super) fn wait() {
+        let longest = MILLISECONDS.load(Ordering::Relaxed);
+        let random = u64::from(crate::remotes::lock::uuid_bytes()[0]);
+        if longest > 0 {
+            std::thread::sleep(Duration::from_millis(longest * random / 256));
+        }
     }
 }

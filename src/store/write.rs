@@ -99,6 +99,9 @@ impl<'t> Writer<'t> {
             Row::Volume(v) => {
                 if goes {
                     self.unbind_all(&v.name)?;
+                } else if change.before.is_none() {
+                    // What is known of remotes is of an earlier volume of the name. A rename moves
+                    // the rows only after this.
                     self.forget_remotes_of(&v.name)?;
                 }
                 self.put(VOLUMES, v.name.as_str(), (!goes).then_some(v))

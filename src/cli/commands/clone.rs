@@ -13,8 +13,8 @@ use crate::ops::{self, CloneRequest};
 /// Create a volume from a commit of another volume, or from a volume of a remote
 ///
 /// From a volume of this pool, the new one has a branch master with a copy of that commit; the two
-/// share neither history nor files. From a remote, it has all commits in its log, the data of one of
-/// them, and its branch follows that of the remote. The current volume does not change.
+/// share neither history nor files. From a remote, it has all commits in its log, the data of one
+/// of them, and its branch follows that of the remote. The current volume does not change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol clone frob_mysql frob_test

@@ -111,7 +111,7 @@ fn hints(pushed: &Pushed) -> Vec<String> {
     if has(Rejection::NonFastForward) {
         hints.push("the remote has commits that yours do not descend from".to_owned());
         hints.push(format!(
-            "give them up, if nobody else pushed meanwhile: dvol push --force-with-lease -C {volume}"
+            "give them up, if no one else pushed meanwhile: dvol push --force-with-lease -C {volume}"
         ));
     }
     if has(Rejection::StaleInfo) {

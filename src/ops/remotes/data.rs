@@ -76,8 +76,8 @@ pub(super) fn receive(
     Ok(received)
 }
 
-/// Finds the tree that is most likely to have pieces of a commit: that of the nearest ancestor whose
-/// data is here, else that of the current head.
+/// Finds the tree that is most likely to have pieces of a commit: that of the nearest ancestor
+/// whose data is here, else that of the current head.
 fn similar(
     pool: &Pool,
     rows: &Rows<'_>,

@@ -38,17 +38,17 @@ pub struct PushSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefOutcome {
-    /// It is new.
+    /// The ref is new.
     Created,
-    /// It was moved forward.
+    /// The ref was moved forward.
     Forward,
-    /// It was moved, and what it led to was given up.
+    /// The ref was moved, and what it led to was given up.
     Forced,
-    /// It was deleted.
+    /// The ref was deleted.
     Deleted,
-    /// It led there already.
+    /// The ref led there already.
     UpToDate,
-    /// It was not moved.
+    /// The ref was not moved.
     Rejected(Rejection),
 }
 

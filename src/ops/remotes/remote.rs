@@ -17,7 +17,7 @@ pub struct Access {
     pub remote: RemoteRecord,
     /// Its password.
     pub secret: Secret,
-    /// Who uses it.
+    /// The person and the host that use it.
     pub holder: Holder,
 }
 

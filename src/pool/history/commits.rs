@@ -83,9 +83,8 @@ impl<'r> Commits<'r> {
     /// Finds a commit and its tree. `named` is what the caller called it, for errors.
     ///
     /// # Errors
-    /// [`Error::Dropped`], [`Error::Forgotten`] or [`Error::Elsewhere`] when trash does not hold its
-    /// tree; and when the
-    /// metadata cannot be read.
+    /// [`Error::Dropped`], [`Error::Forgotten`] or [`Error::Elsewhere`] when trash does not hold
+    /// its tree; and when the metadata cannot be read.
     pub(crate) fn find(
         &self,
         layout: &Layout,

@@ -3,10 +3,14 @@
 use super::Team;
 use crate::harness::{Pool, json_lines};
 
-/// Runs a verb again and again, and kills each run one step later than the one before, until one
-/// gets through. Returns how many were killed.
-fn kill_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(u32)) -> u32 {
-    for step in 1..2000 {
+/// How many steps later each run is killed than the one before: each opens the repository, which
+/// takes long on purpose.
+const STRIDE: usize = 5;
+
+/// Runs a verb again and again, and kills each run some steps later than the one before, until one
+/// gets through. Returns the step at which the last one was killed.
+fn kill_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(usize)) -> usize {
+    for step in (1..2000).step_by(STRIDE) {
         let mut command = pool.command(words);
         let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
         if output.status.code().is_some() {
@@ -31,7 +35,7 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
     team.here.commit("three");
     let id = team.here.ids("db")[0].clone();
     let killed = kill_at_each_step(&team.here, &["push"], |step| {
-        if step % 7 == 0 {
+        if step % (3 * STRIDE) == 1 {
             let now = head_at(&team.there);
             assert!(now == before || now.as_ref() == Some(&id), "{step}: {now:?}");
         }
@@ -50,7 +54,7 @@ fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
     let team = Team::new();
     team.here.ok(["push", "-u", "origin", "master"]);
     let from = team.volume("db");
-    for step in 1.. {
+    for step in (1..).step_by(STRIDE) {
         let mut command = team.there.command(["clone", &from]);
         let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
         if output.status.code().is_some() {

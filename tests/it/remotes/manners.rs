@@ -85,6 +85,7 @@ fn a_pull_leaves_changes_alone_and_a_wrong_password_opens_nothing() {
     team.there.fails(1, ["fetch"], "the password is wrong");
     std::fs::write(team.password(), "\n").unwrap();
     team.there.fails(1, ["fetch"], "is empty");
+    std::fs::write(team.password(), "a password\n").unwrap();
     let other = team.there.dir().join("full");
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("a file"), "").unwrap();
