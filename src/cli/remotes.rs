@@ -133,7 +133,7 @@ pub(super) fn meant(
 ) -> Result<RemoteRecord, Failure> {
     let pool = &session.pool;
     let name = match word {
-        Some(word) if RemoteUrl::is_meant(word) => return Ok(unnamed(session, word.parse()?)?),
+        Some(word) if RemoteUrl::is_meant(word) => return unnamed(session, word.parse()?),
         Some(word) => word.parse()?,
         None => followed(session, volume)?.unwrap_or_else(RemoteName::origin),
     };

@@ -89,7 +89,7 @@ impl Receiver<'_> {
 
     fn read<T>(&self, call: impl FnOnce(&Indexed) -> RusticResult<T>) -> Result<T, RemoteError> {
         match caught(|| call(&self.index)) {
-            Ok(read) => read.map_err(|error| self.repository.failed("read", error)),
+            Ok(read) => read.map_err(|error| self.repository.failed("read", &error)),
             Err(panic) => Err(self.unlike(panic)),
         }
     }

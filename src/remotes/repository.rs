@@ -110,12 +110,12 @@ impl Repository {
     fn unlock(storage: Arc<Storage>, secret: &Secret, cache: &Path) -> Result<Self, RemoteError> {
         let plain = Arc::new(Backend::new(Arc::clone(&storage), None));
         let opened = library(&plain, |repository| repository.open(&Credentials::password(&secret.0)));
-        let opened = opened.map_err(|error| failure(&plain, "open", storage.url(), error))?;
+        let opened = opened.map_err(|error| failure(&plain, "open", storage.url(), &error))?;
         let key = opened.key();
         let cache = Cache::new(cache, opened.config().id.to_hex().as_str());
         let backend = Arc::new(Backend::new(Arc::clone(&storage), Some(cache)));
         let open = library(&backend, |repository| repository.open(&Credentials::Masterkey(key.clone())));
-        let open = open.map_err(|error| failure(&backend, "open", storage.url(), error))?;
+        let open = open.map_err(|error| failure(&backend, "open", storage.url(), &error))?;
         Ok(Repository { storage, backend, key, open })
     }
 
@@ -142,7 +142,7 @@ impl Repository {
         call: impl FnOnce(&Open) -> Result<T, Box<RusticError>>,
     ) -> Result<T, RemoteError> {
         match caught(|| call(&self.open)) {
-            Ok(result) => result.map_err(|error| failure(&self.backend, action, self.url(), error)),
+            Ok(result) => result.map_err(|error| failure(&self.backend, action, self.url(), &error)),
             Err(panic) => Err(self.panicked(action, panic)),
         }
     }
@@ -153,7 +153,7 @@ impl Repository {
     }
 
     /// Makes the error of a call of the library.
-    pub(super) fn failed(&self, action: &'static str, error: Box<RusticError>) -> RemoteError {
+    pub(super) fn failed(&self, action: &'static str, error: &RusticError) -> RemoteError {
         failure(&self.backend, action, self.url(), error)
     }
 
@@ -162,14 +162,14 @@ impl Repository {
         let open = |repository: rustic_core::Repository<()>| {
             repository.open(&Credentials::Masterkey(self.key.clone()))
         };
-        library(&self.backend, open).map_err(|error| self.failed("open", error))
+        library(&self.backend, open).map_err(|error| self.failed("open", &error))
     }
 
     /// Reads the whole index as it is now.
     pub(super) fn indexed(&self) -> Result<Indexed, RemoteError> {
         let fresh = self.fresh()?;
         match caught(|| fresh.to_indexed()) {
-            Ok(indexed) => indexed.map_err(|error| self.failed("read", error)),
+            Ok(indexed) => indexed.map_err(|error| self.failed("read", &error)),
             Err(panic) => Err(self.panicked("read", panic)),
         }
     }
@@ -242,7 +242,7 @@ fn library<T>(
     caught(call).unwrap_or_else(|panic| Err(RusticError::new(ErrorKind::Internal, panic)))
 }
 
-fn failure(backend: &Backend, action: &'static str, url: &str, error: Box<RusticError>) -> RemoteError {
+fn failure(backend: &Backend, action: &'static str, url: &str, error: &RusticError) -> RemoteError {
     if let Some(failure) = backend.take_failure() {
         return failure;
     }
@@ -276,7 +276,7 @@ fn make(storage: &Arc<Storage>, secret: &Secret, volume_bytes: u64) -> Result<()
     let backend = Arc::new(Backend::new(Arc::clone(storage), None));
     let credentials = Credentials::password(&secret.0);
     let made = library(&backend, |repository| repository.init(&credentials, &keys, &options));
-    let made = made.map_err(|error| failure(&backend, "make", storage.url(), error))?;
+    let made = made.map_err(|error| failure(&backend, "make", storage.url(), &error))?;
     match made.key_id() {
         Some(key) if backend.has_lost() => storage.delete(&format!("keys/{}", key.to_hex().as_str())),
         _ => storage.put("dvol/README", &[README.as_bytes()]),

@@ -249,7 +249,7 @@ impl Repository {
             reasons.push(format!("{processed} of {files} files were read"));
         }
         if reasons.is_empty() {
-            reasons.extend(look(&self.indexed()?, &snapshot).map_err(|error| self.failed("read", error))?);
+            reasons.extend(look(&self.indexed()?, &snapshot).map_err(|error| self.failed("read", &error))?);
         }
         let is_whole = reasons.is_empty();
         self.backend.release(is_whole)?;

@@ -9,7 +9,7 @@ use super::status::letter;
 use graph::{Graph, Rails};
 pub use template::Template;
 
-use crate::model::{BranchName, CodeState, VolumeName, format_size, plain};
+use crate::model::{BranchName, CodeState, RemoteName, VolumeName, format_size, plain};
 use crate::ops::{Log, LogChanges, LogEntry, StatusChange, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
@@ -214,7 +214,7 @@ fn names(entry: &LogEntry, current: &BranchName) -> String {
         _ if !entry.forgotten => {}
         [] => names.push(format!("{RED}forgotten{RED:#}")),
         at => {
-            let at = at.iter().map(|remote| remote.as_str()).collect::<Vec<_>>().join(" and ");
+            let at = at.iter().map(RemoteName::as_str).collect::<Vec<_>>().join(" and ");
             names.push(format!("{RED}at {at}{RED:#}"));
         }
     }
