@@ -7,6 +7,7 @@ use super::errors::is_interrupt;
 use super::output::Failure;
 use crate::containers::ContainerError;
 use crate::error::Error;
+use crate::remotes::RemoteError;
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -61,12 +62,23 @@ fn of_error(error: &Error) -> &'static str {
         Error::NoSuchPast { .. } => "no_such_past",
         Error::NoBranchBefore { .. } => "no_branch_before",
         Error::OtherVolume { .. } => "other_volume",
+        Error::NoRemote(_) => "no_remote",
+        Error::RemoteExists(_) => "remote_exists",
+        Error::RemoteWord(_) => "invalid_remote",
+        Error::Elsewhere { .. } => "elsewhere",
+        Error::NoUpstream { .. } => "no_upstream",
+        Error::NoRemoteRef { .. } => "no_remote_ref",
+        Error::NoRemoteVolume { .. } => "no_remote_volume",
+        Error::Diverged { .. } => "diverged",
+        Error::CrossedRef { .. } => "crossed_ref",
+        Error::OtherSums(_) => "other_sums",
+        Error::Remote(error) => of_remote(error),
         Error::NoPath { .. } | Error::NoPathAnywhere { .. } => "no_path",
         Error::NoStash { .. } => "no_stash",
         Error::StashConflict { .. } => "stash_conflict",
         Error::NoContent { .. } => "no_content",
         Error::NoMessage => "no_message",
-        Error::Dirty { .. } | Error::DirtyTarget { .. } => "uncommitted_changes",
+        Error::Dirty { .. } | Error::DirtyTarget { .. } | Error::DirtyPull { .. } => "uncommitted_changes",
         Error::HardRequired(_) => "hard_required",
         Error::Disturbed(_) => "disturbed",
         Error::NothingToUndo(_) => "nothing_to_undo",
@@ -115,6 +127,18 @@ fn of_engine(error: &ContainerError) -> &'static str {
         ContainerError::DriverSilent { .. } => "driver_silent",
         ContainerError::WillNotStop { .. } => "will_not_stop",
         _ => "engine",
+    }
+}
+
+fn of_remote(error: &RemoteError) -> &'static str {
+    match error {
+        RemoteError::NoRepository(_) => "no_repository",
+        RemoteError::WrongPassword(_) => "wrong_password",
+        RemoteError::Locked { .. } => "remote_locked",
+        RemoteError::Busy { .. } => "remote_busy",
+        RemoteError::Uncertain { .. } => "uncertain",
+        RemoteError::Disk(error) => of_disk(error),
+        _ => "remote",
     }
 }
 

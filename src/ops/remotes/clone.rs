@@ -95,8 +95,15 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
         }
         let (name, created) = (volume.clone(), pool.now());
         let options = BTreeMap::new();
-        let record = VolumeRecord { name: name.clone(), created, branch: branch.clone(), options };
-        let head = BranchRecord { volume: name, name: branch.clone(), head: Some(id.clone()), created };
+        let record =
+            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options, protected: false };
+        let head = BranchRecord {
+            volume: name,
+            name: branch.clone(),
+            head: Some(id.clone()),
+            created,
+            protected: false,
+        };
         draft.change(RowChange::insert(Row::Volume(record)));
         draft.change(RowChange::insert(Row::Branch(head)));
         history.into_iter().for_each(|commit| draft.change(RowChange::insert(Row::Commit(commit))));
@@ -198,7 +205,15 @@ fn tag(records: &Records, theirs: &VolumeName, start: &Start<'_>, volume: &Volum
         Some(tag) => (tag.message, tag.tagger, tag.created),
         None => (String::new(), record.author.clone(), date),
     };
-    Some(TagRecord { volume: volume.clone(), name, commit: record.id.clone(), created, tagger, message })
+    Some(TagRecord {
+        volume: volume.clone(),
+        name,
+        commit: record.id.clone(),
+        created,
+        tagger,
+        message,
+        protected: false,
+    })
 }
 
 /// Notes the volume's name in the remote, what the remote has, and which branch the new one
