@@ -80,6 +80,7 @@
 //! | `cli/commands`, `ops`, `report/verbs` | a verb: its flags, what it does, what it prints |
 //! | `cli/help` | the overview of verbs, and the topics of `dvol help` |
 //! | `plugin` | Docker's volume driver |
+//! | `ui` | the page of `dvol ui`: reads by `ops`, acts by running the program |
 //! | `fsck` | checking and repairing a pool |
 //! | `pool/operation` | an operation from its lock to its end, undo, trash |
 //! | `pool/containers` | holding and releasing containers, mounts |
@@ -96,7 +97,7 @@
 //!
 //! ```text
 //! F5  main.rs · lib.rs
-//! F4  cli/  plugin/  report/      one verb, one file; flags and environment become a Pool here
+//! F4  cli/  plugin/  ui/  report/ one verb, one file; flags and environment become a Pool here
 //! F3  ops/  fsck/                 one verb, one file; return plain structs, print nothing
 //! F2b pool/                       joins the stores: begin, intend, publish, finish; recover
 //! F2  store/  containers/         do not know each other; both may use layout.rs
@@ -174,3 +175,4 @@ pub mod report;
 pub mod store;
 #[doc(hidden)]
 pub mod sys;
+pub mod ui;

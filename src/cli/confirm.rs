@@ -1,7 +1,8 @@
-//! Asks on a terminal before something is deleted.
+//! Asks on a terminal, or on the page of `dvol ui`, before something is deleted.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::environment;
 use super::output::Failure;
 
 /// Asks whether to do something that `action` names as a verb phrase.
@@ -9,7 +10,8 @@ use super::output::Failure;
 /// # Errors
 /// [`Failure::NotConfirmed`] where there is no terminal to ask on.
 pub(super) fn confirmed(action: &str, question: &str) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    let is_at_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if !is_at_terminal && !environment::is_for_page() {
         return Err(Failure::NotConfirmed { action: action.to_owned() });
     }
     ask(question)

@@ -12,6 +12,15 @@ use crate::sys::ids::{IdSource, RandomIds};
 /// The pool, unless `--pool` or `DVOL_POOL` names another.
 pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 
+/// Set for a command that the page of `dvol ui` runs. The page reads what the command says and asks,
+/// and answers as a person at a terminal would.
+pub(super) const FOR_PAGE: &str = "DVOL_UI_COMMAND";
+
+/// Returns whether the page of `dvol ui` runs this command.
+pub(super) fn is_for_page() -> bool {
+    variable(FOR_PAGE).is_some()
+}
+
 /// Returns the driver's socket, unless `--socket` names another.
 pub(super) fn default_socket() -> PathBuf {
     let rootless = rootless::sockets().map(|directory| directory.join("dvol.sock"));

@@ -14,6 +14,7 @@ use crate::report::{Advice, FailureReport, Format, Lines as _};
 use crate::store::StoreError;
 use crate::sys::locks::LockError;
 use crate::sys::tree::ExtractError;
+use crate::ui::UiError;
 
 pub(super) const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -78,6 +79,11 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>, format: Format) -> Ex
         Failure::Failed(message) => Told::new(message, FAILED),
         Failure::Named { message, hints, exit, .. } => Told::new(message, *exit).hinting(hints.clone()),
         Failure::Serve(error) => Told::new(error.to_string(), FAILED),
+        Failure::Ui(error) => {
+            let hint = "reach it from another machine through ssh: ssh -L 7000:127.0.0.1:7000 HOST";
+            let is_refused = matches!(error, UiError::NotLoopback(_));
+            Told::new(error.to_string(), FAILED).hinting(is_refused.then(|| hint.to_owned()))
+        }
         // The reader closed the pipe: a clean end.
         Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Failure::Output(error) => Told::new(format!("cannot write the output: {error}"), FAILED),

@@ -1,5 +1,6 @@
 //! Flags that every verb takes.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -110,6 +111,29 @@ impl fmt::Display for FormatArg {
 }
 
 impl Globals {
+    /// Returns the options that change how a command works on the pool, as they are typed.
+    pub(super) fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        let flags = [
+            (self.disable_docker_integration, "--disable-docker-integration"),
+            (self.pause, "--pause"),
+            (self.wait, "--wait"),
+            (self.no_wait, "--no-wait"),
+        ];
+        words.extend(flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.into()));
+        let values = [
+            ("--lock-timeout", self.lock_timeout.map(|seconds| seconds.to_string())),
+            ("--stop-timeout", self.stop_timeout.map(|seconds| seconds.to_string())),
+            ("--quiesce", self.quiesce.map(|mode| mode.to_string())),
+        ];
+        for (name, value) in values {
+            if let Some(value) = value {
+                words.extend([name.into(), value.into()]);
+            }
+        }
+        words
+    }
+
     pub(super) fn lock_timeout(&self) -> Option<Duration> {
         self.lock_timeout.map(|seconds| Duration::from_secs(u64::from(seconds)))
     }

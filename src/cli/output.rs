@@ -20,6 +20,8 @@ pub(super) enum Failure {
     },
     /// The driver cannot serve.
     Serve(crate::plugin::ServeError),
+    /// The page cannot be served.
+    Ui(crate::ui::UiError),
     /// Something outside the pool failed: a file, an editor, another program.
     Failed(String),
     /// Something outside the pool failed in a way that scripts can tell from others.

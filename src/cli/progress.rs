@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::environment;
 use super::globals::Globals;
 use super::output::say;
 use crate::pool::Watcher;
@@ -20,7 +21,8 @@ pub(super) fn watcher(globals: &Globals) -> Option<Arc<dyn Watcher>> {
     Some(if std::io::stderr().is_terminal() {
         Arc::new(Bar::default())
     } else {
-        Arc::new(LogLines::default())
+        let interval = if environment::is_for_page() { PAGE_INTERVAL } else { LINE_INTERVAL };
+        Arc::new(LogLines { interval, current: Mutex::default() })
     })
 }
 
@@ -62,8 +64,10 @@ impl Watcher for Bar {
 }
 
 /// Prints a line every few seconds, for logs.
-#[derive(Default)]
-struct LogLines(Mutex<Option<CopyProgress>>);
+struct LogLines {
+    interval: Duration,
+    current: Mutex<Option<CopyProgress>>,
+}
 
 struct CopyProgress {
     total: Option<Usage>,
@@ -73,10 +77,12 @@ struct CopyProgress {
 
 /// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+/// The same for the page of `dvol ui`, which shows the last line only.
+const PAGE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl LogLines {
     fn current(&self) -> MutexGuard<'_, Option<CopyProgress>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,7 +100,7 @@ impl Watcher for LogLines {
 
     fn at(&self, bytes: u64, _entries: u64) {
         let mut current = self.current();
-        let due = |copy: &&mut CopyProgress| copy.last_line.elapsed() >= LINE_INTERVAL;
+        let due = |copy: &&mut CopyProgress| copy.last_line.elapsed() >= self.interval;
         let Some(copy) = current.as_mut().filter(due) else { return };
         copy.last_line = Instant::now();
         let total = copy.total.as_ref().map(|total| total.bytes);

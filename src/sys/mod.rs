@@ -18,6 +18,7 @@
 //! | `spool` | records that may outgrow memory |
 //! | `tree` | whole trees |
 //! | `user_namespace` | the user namespace of this process |
+//! | `watch` | which files of a directory were written, as the kernel reports it |
 
 pub mod clock;
 pub mod disk;
@@ -35,3 +36,4 @@ pub mod resolve;
 pub mod spool;
 pub mod tree;
 pub mod user_namespace;
+pub mod watch;

@@ -47,6 +47,7 @@ mod stash;
 mod status;
 mod switch;
 mod tag;
+mod ui;
 mod undo;
 mod unprotect;
 
@@ -135,6 +136,7 @@ verbs! {
         Fsck(fsck::FsckArgs),
         Doctor(doctor::DoctorArgs),
         Config(config::ConfigArgs),
+        Ui(ui::UiArgs),
     }
     "Join dvol with other programs" {
         Plugin(plugin::PluginArgs),

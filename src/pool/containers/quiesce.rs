@@ -87,6 +87,21 @@ impl Pool {
         let holds = !planner.leaves_all() && found.iter().any(|held| !held.was_paused);
         Ok(Preview { holds, freezes: found.iter().any(|held| held.hold == HoldMode::Restart) })
     }
+
+    /// Lists the containers that an operation on `volume` would hold now, and how; refuses what the
+    /// operation would refuse.
+    ///
+    /// # Errors
+    /// As [`Group::preview`].
+    pub fn containers_to_hold(
+        &self,
+        purpose: Purpose,
+        volume: &VolumeName,
+    ) -> Result<Vec<(String, HoldMode)>, Error> {
+        let found = ContainerPlanner::new(self, purpose, std::iter::once(volume))?.find(&[])?;
+        let touched = found.into_iter().filter(|held| held.hold != HoldMode::Leave);
+        Ok(touched.map(|held| (held.name, held.hold)).collect())
+    }
 }
 
 impl<'p, T> Group<'p, T> {

@@ -26,6 +26,7 @@ const FLOORS: [(&str, u8); 14] = [
     ("fsck", 7),
     ("report", 8),
     ("plugin", 8),
+    ("ui", 8),
     ("cli", 9),
     ("lib", 10),
 ];

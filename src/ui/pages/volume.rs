@@ -1,0 +1,346 @@
+//! The page of one volume: its history, its branches and tags, who uses it.
+
+use std::path::PathBuf;
+
+use maud::{Markup, html};
+
+use super::Trouble;
+use super::changes::paths;
+use super::frame::{self, Head, Tab};
+use super::graph::{self, Cell, Lanes};
+use super::parts::{
+    act, act_link, ago, command, commit_address, commit_link, container, later, nothing, size, subject,
+};
+use crate::error::Error;
+use crate::layout;
+use crate::model::{BranchRecord, Revision, VolumeName, VolumeRecord, count, plain};
+use crate::ops::{self, Log, LogEntry, LogRequest, LogStart, NextSteps, TagEntry};
+use crate::pool::Pool;
+use crate::ui::app::App;
+use crate::ui::fields::{Fields, address};
+
+/// How many commits a page of the history has.
+const PAGE_COMMITS: usize = 100;
+/// How many changed paths stand beside the history.
+const MAX_PATHS: usize = 12;
+
+/// Parses the volume in an address; it must exist.
+pub(super) fn named(app: &App, parts: &[String]) -> Result<VolumeRecord, Trouble> {
+    let name: VolumeName = parts.first().map_or("", String::as_str).parse().map_err(Error::from)?;
+    let record = app.pool.store().read(|rows| rows.volume(&name))?;
+    record.ok_or_else(|| Trouble::Pool(Error::NoVolume(name)))
+}
+
+pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Result<Markup, Trouble> {
+    let record = named(app, parts)?;
+    let (pool, volume) = (&app.pool, &record.name);
+    let name = volume.as_str();
+    let number = fields.number("page").unwrap_or(1).max(1);
+    let (history, cells, is_more) = history(pool, volume, fields, number)?;
+    let branches = pool.store().read(|rows| rows.branches(volume))?;
+    let tags = ops::tags(pool, Some(volume), None)?;
+    let steps = ops::next_steps(pool, volume)?;
+    let head =
+        branches.iter().find(|branch| branch.name == record.branch).and_then(|branch| branch.head.as_ref());
+    let current = pool.store().read(|rows| rows.current_volume())?;
+
+    let body = html! {
+        div.head {
+            h1 { (volume) }
+            p.about {
+                span.ref.branch.head { (record.branch) }
+                @if current.as_ref() == Some(volume) { " " span.mark { "current volume" } }
+            }
+            div.actions {
+                (act("Commit", "commit", &[("volume", name)]))
+                @if let Some(head) = head {
+                    (act("Reset to HEAD", "reset", &[("volume", name), ("revision", "HEAD")]))
+                    (act("New branch", "branch", &[("volume", name), ("revision", head.short())]))
+                    (act("Clone", "clone", &[("volume", name), ("revision", "HEAD")]))
+                }
+                (again(name, &steps))
+                details.menu {
+                    summary.button { "More" }
+                    ul {
+                        li { a href=(address("/operations", &[("volume", name)])) { "Operations" } }
+                        li { (act_link("Forget old data …", "forget", &[("volume", name)])) }
+                        li { (act_link("Empty its trash …", "gc", &[("volume", name)])) }
+                        li { (act_link("Delete the volume …", "rm", &[("volume", name)])) }
+                    }
+                }
+            }
+        }
+        div.columns {
+            section.history aria-label="History" {
+                (rows(app, name, fields, &history, &cells))
+                @if history.entries.is_empty() && number == 1 {
+                    div.welcome {
+                        p { "There is no commit yet. A commit keeps the state of the volume, and a reset brings it back:" }
+                        (command(&format!("dvol commit -C {volume} -m 'Before the migration'")))
+                    }
+                }
+                @if number > 1 || is_more {
+                    nav.pages aria-label="Pages of the history" {
+                        @if number > 1 { a.button href=(page_address(name, fields, number - 1)) rel="prev" { "Newer" } }
+                        span { "page " (number) }
+                        @if is_more { a.button href=(page_address(name, fields, number + 1)) rel="next" { "Older" } }
+                    }
+                }
+            }
+            div.side {
+                section {
+                    h2 { "Working tree" }
+                    (later("status", "Look for changes", &format!("/v/{volume}/status")))
+                }
+                (users(app, volume))
+                (branch_list(&record, &branches, fields))
+                (tag_list(name, &tags))
+                (facts(app, &record))
+            }
+        }
+    };
+    Ok(frame::page(app, &Head { title: name, tab: Tab::Volumes, crumbs: &[("Volumes", "/")] }, &body))
+}
+
+/// Shows the buttons for undo and redo, with what they would do.
+fn again(volume: &str, steps: &NextSteps) -> Markup {
+    html! {
+        @if let Some(step) = &steps.undo {
+            span title=(plain(&step.summary)) { (act("Undo", "undo", &[("volume", volume)])) }
+        }
+        @if let Some(step) = &steps.redo {
+            span title=(plain(&step.summary)) { (act("Redo", "redo", &[("volume", volume)])) }
+        }
+    }
+}
+
+/// Reads one page of the history, of all branches or of one, with its part of the graph; and
+/// whether there is more.
+fn history(
+    pool: &Pool,
+    volume: &VolumeName,
+    fields: &Fields,
+    number: usize,
+) -> Result<(Log, Vec<Cell>, bool), Trouble> {
+    let start = match fields.get("branch") {
+        Some(branch) => LogStart::Revision(branch.parse::<Revision>().map_err(Error::from)?),
+        None => LogStart::All,
+    };
+    let most = number.saturating_mul(PAGE_COMMITS).saturating_add(1);
+    let request = LogRequest {
+        volume: Some(volume.clone()),
+        start,
+        most: Some(most),
+        topological: true,
+        ..LogRequest::default()
+    };
+    let mut log = ops::log(pool, &request)?;
+    let is_more = log.entries.len() == most;
+    log.entries.truncate(most - 1);
+    let mut lanes = Lanes::default();
+    let mut cells: Vec<Cell> =
+        log.entries.iter().map(|entry| lanes.next(&entry.id, entry.parent.as_ref())).collect();
+    let before = ((number - 1) * PAGE_COMMITS).min(cells.len());
+    log.entries.drain(..before);
+    cells.drain(..before);
+    Ok((log, cells, is_more))
+}
+
+fn page_address(volume: &str, fields: &Fields, number: usize) -> String {
+    let number = number.to_string();
+    let mut query = vec![("page", number.as_str())];
+    if let Some(branch) = fields.get("branch") {
+        query.push(("branch", branch));
+    }
+    address(&format!("/v/{volume}"), &query)
+}
+
+fn rows(app: &App, volume: &str, fields: &Fields, log: &Log, cells: &[Cell]) -> Markup {
+    let lanes = graph::width(cells);
+    html! {
+        @if let Some(branch) = fields.get("branch") {
+            p.only { "Only " span.ref.branch { (branch) } " · " a href=(format!("/v/{volume}")) { "show all branches" } }
+        }
+        ol.log {
+            @for (entry, cell) in log.entries.iter().zip(cells) {
+                li.forgotten[entry.forgotten] {
+                    (graph::draw(cell, lanes, entry.head))
+                    (refs(entry, log))
+                    a.subject href=(commit_address(volume, &entry.id)) { (subject(&entry.message)) }
+                    @if entry.forgotten { span.mark title="Only the record is left" { "forgotten" } }
+                    span.author { (plain(&entry.author.name)) }
+                    (commit_link(volume, &entry.id))
+                    (ago(app, entry.date))
+                    (menu(volume, entry))
+                }
+            }
+        }
+    }
+}
+
+/// Shows the branches and tags on a commit.
+pub(super) fn refs(entry: &LogEntry, log: &Log) -> Markup {
+    html! {
+        @for branch in &entry.branches {
+            span.ref.branch.head[*branch == log.current] title="Branch" { (branch) }
+        }
+        @for tag in &entry.tags { span.ref.tag title="Tag" { (tag) } }
+    }
+}
+
+fn menu(volume: &str, entry: &LogEntry) -> Markup {
+    let id = entry.id.short();
+    let fields = [("volume", volume), ("revision", id)];
+    html! {
+        details.menu.row {
+            summary aria-label=(format!("Actions on commit {id}")) { "⋯" }
+            ul {
+                @if !entry.forgotten {
+                    li { (act_link("Reset to this commit …", "reset", &fields)) }
+                    li { (act_link("New branch from here …", "branch", &fields)) }
+                    li { (act_link("Clone …", "clone", &fields)) }
+                }
+                li { (act_link("Tag …", "tag", &fields)) }
+                @if !entry.forgotten && !entry.head && entry.branches.is_empty() {
+                    li { (act_link("Forget its data …", "forget", &fields)) }
+                }
+            }
+        }
+    }
+}
+
+fn users(app: &App, volume: &VolumeName) -> Markup {
+    html! {
+        section {
+            h2 { "Containers" }
+            @match app.pool.containers().users_of(volume) {
+                Ok(users) if users.is_empty() => (nothing("No container uses it.")),
+                Ok(mut users) => {
+                    @let () = users.sort_by(|a, b| a.name.cmp(&b.name));
+                    ul.plain {
+                        @for user in &users {
+                            li {
+                                (container(&user.name, user.state))
+                                @if let Some(service) = &user.service {
+                                    span.dim { " " (plain(&service.project)) " / " (plain(&service.name)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                Err(error) => p.nothing { "Not known: " (error) },
+            }
+        }
+    }
+}
+
+fn branch_list(record: &VolumeRecord, branches: &[BranchRecord], fields: &Fields) -> Markup {
+    let volume = record.name.as_str();
+    html! {
+        section {
+            h2 { "Branches " span.count { (branches.len()) } }
+            ul.plain.refs {
+                @for branch in branches {
+                    @let name = branch.name.as_str();
+                    @let is_current = branch.name == record.branch;
+                    li {
+                        a.ref.branch.head[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
+                            aria-current=[(fields.get("branch") == Some(name)).then_some("true")] { (name) }
+                        @if branch.head.is_none() { span.dim { "no commit" } }
+                        @if is_current {
+                            span.dim.end { "current" }
+                        } @else {
+                            span.end {
+                                (act_link("Check out", "checkout", &[("volume", volume), ("branch", name)]))
+                                " "
+                                (act_link("Delete", "delete-branch", &[("volume", volume), ("branch", name)]))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn tag_list(volume: &str, tags: &[TagEntry]) -> Markup {
+    html! {
+        @if !tags.is_empty() {
+            section {
+                h2 { "Tags " span.count { (tags.len()) } }
+                ul.plain.refs {
+                    @for tag in tags {
+                        li {
+                            a.ref.tag href=(commit_address(volume, &tag.commit)) title=(subject(&tag.subject)) { (tag.tag) }
+                            span.end {
+                                (act_link("Delete", "delete-tag", &[("volume", volume), ("name", tag.tag.as_str())]))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn facts(app: &App, record: &VolumeRecord) -> Markup {
+    let volume = &record.name;
+    let sizes = app.sizes();
+    let full = |path: PathBuf| app.pool.layout().full(&path).display().to_string();
+    html! {
+        section {
+            h2 { "Facts" }
+            dl {
+                dt { "Created" } dd { (ago(app, record.created)) }
+                dt { "On disk" }
+                dd {
+                    @match sizes.measured.as_ref().and_then(|measured| measured.of(volume)) {
+                        Some(usage) => {
+                            (size(usage.branch_bytes)) " in " (count(usage.branches, "working tree")) ", "
+                            (size(usage.commit_bytes)) " in " (count(usage.commits, "commit"))
+                        }
+                        None => span.dim { "not measured" },
+                    }
+                }
+                @if let Some((operations, bytes)) = sizes.trash.get(volume) {
+                    dt { "Trash" } dd { (size(*bytes)) " of " (count(*operations, "operation")) }
+                }
+                dt { "Working tree" } dd { code { (full(layout::working_tree(volume, &record.branch))) } }
+                dt { "In compose" } dd { code { (volume) ": {external: true}" } }
+            }
+        }
+    }
+}
+
+/// Shows what changed in the working tree, in short.
+pub(in crate::ui) fn status(app: &App, parts: &[String], _: &Fields) -> Result<Markup, Trouble> {
+    let record = named(app, parts)?;
+    let volume = &record.name;
+    let status = ops::status(&app.pool, Some(volume))?;
+    let body = html! {
+        @if status.clean && status.head.is_none() {
+            (nothing("It is empty, and there is no commit."))
+        } @else if status.clean {
+            p { "No changes since " @if let Some(head) = &status.head { (commit_link(volume, head)) } "." }
+        } @else {
+            p {
+                a href=(format!("/v/{volume}/changes")) { (count(status.changes.len(), "changed path")) }
+                @if status.head.is_none() { ", and no commit yet" }
+            }
+            (paths(&status.changes, MAX_PATHS))
+            p { (act("Commit", "commit", &[("volume", volume.as_str())])) }
+        }
+        @let left_out = status.written_by_start + status.ignored;
+        @if left_out > 0 {
+            p.dim title="Written by containers while dvol started them, or named by status.ignore" {
+                (count(left_out, "path")) " left out"
+            }
+        }
+    };
+    let crumbs = [("Volumes", "/"), (volume.as_str(), &*format!("/v/{volume}"))];
+    Ok(frame::page(
+        app,
+        &Head { title: "Working tree", tab: Tab::Volumes, crumbs: &crumbs },
+        &html! { div data-part { (body) } },
+    ))
+}
