@@ -21,7 +21,7 @@ pub use style::label as label_style;
 pub use text::Text;
 pub use verbs::{
     BranchStyle, BranchView, ConfigView, DiffStat, LogStyle, LogView, LogWriter, Parsed, RemoteAddress,
-    RemoteList, StatusView, Template, diff_json, diff_name, diff_name_status, diff_patch, list_entry,
+    RemoteList, Served, StatusView, Template, diff_json, diff_name, diff_name_status, diff_patch, list_entry,
     list_json, list_name, log_json,
 };
 pub use wrap::{Wrap, wrap};

@@ -4,7 +4,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::fields::Fields;
+use super::fields::{Fields, address};
 
 /// The secrets of one run, which no other process knows.
 #[derive(Clone)]
@@ -105,7 +105,7 @@ impl Access {
                 return refuse("the token is of another run: open the address that dvol ui printed last");
             }
             let cookie = format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", self.cookie);
-            return Verdict::Enter { cookie, address: local_path(uri) };
+            return Verdict::Enter { cookie, address: local(uri, &fields) };
         }
         let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs =
@@ -129,9 +129,11 @@ pub(super) fn protect(headers: &mut HeaderMap) {
     }
 }
 
-/// Returns the path of an address, which cannot lead to another server.
-fn local_path(uri: &Uri) -> String {
-    format!("/{}", uri.path().trim_start_matches(['/', '\\']))
+/// Returns an address without the token; it cannot lead to another server.
+fn local(uri: &Uri, fields: &Fields) -> String {
+    let path = format!("/{}", uri.path().trim_start_matches(['/', '\\']));
+    let rest: Vec<(&str, &str)> = fields.pairs().filter(|(name, _)| *name != TOKEN).collect();
+    address(&path, &rest)
 }
 
 /// Compares two secrets in a time that does not depend on where they differ.
@@ -193,9 +195,11 @@ mod tests {
 
     #[test]
     fn the_first_address_gives_the_cookie_and_leads_nowhere_else() {
-        for (address, to) in
-            [("/?token=s3cret", "/"), ("/v/db?token=s3cret", "/v/db"), ("//evil/?token=s3cret", "/evil/")]
-        {
+        for (address, to) in [
+            ("/?token=s3cret", "/"),
+            ("/v/db?token=s3cret&page=2", "/v/db?page=2"),
+            ("//evil/?token=s3cret", "/evil/"),
+        ] {
             let Verdict::Enter { cookie, address } =
                 verdict(Method::GET, address, &[("host", "localhost:7000")])
             else {

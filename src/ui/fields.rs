@@ -21,6 +21,11 @@ impl Fields {
         Fields(form_urlencoded::parse(text).into_owned().collect())
     }
 
+    /// Iterates over the names and values.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Adds fields that are not there yet.
     pub(super) fn and(mut self, more: &[(&str, &str)]) -> Self {
         for (name, value) in more {

@@ -360,12 +360,12 @@ pub(super) fn containers(pool: &Pool, verb: &Verb, fields: &Fields) -> Result<Ve
         "undo" | "redo" => {
             let steps = ops::next_steps(pool, &volume)?;
             let step = if verb.name == "undo" { steps.undo } else { steps.redo };
-            let moves_tree =
-                |verb| matches!(verb, Logged::Reset | Logged::Checkout | Logged::Restore | Logged::Stash);
-            if !step.is_some_and(|step| moves_tree(step.verb)) {
-                return Ok(Vec::new());
+            match step.map(|step| step.verb) {
+                // What containers wrote since is thrown away.
+                Some(Logged::Reset) => Purpose::Discard,
+                Some(Logged::Checkout | Logged::Restore | Logged::Stash) => Purpose::Swap,
+                _ => return Ok(Vec::new()),
             }
-            Purpose::Swap
         }
         _ => return Ok(Vec::new()),
     };

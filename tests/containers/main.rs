@@ -27,6 +27,7 @@ mod killed_database;
 mod no_engine;
 mod order;
 mod outsiders;
+mod page;
 mod paused;
 mod podman;
 mod pool_missing;

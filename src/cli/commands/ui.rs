@@ -13,6 +13,7 @@ use crate::cli::session::{Session, open_pool};
 use crate::cli::{Outcome, notices};
 use crate::model::count;
 use crate::pool::{Notice, Pool};
+use crate::report::{self, Format, Served};
 use crate::ui::{Options, Program, Secrets, serve};
 
 /// Show the volumes in a browser, and work on them there
@@ -45,6 +46,7 @@ pub(in crate::cli) struct UiArgs {
 pub(in crate::cli) fn run(session: &Session, args: &UiArgs) -> Outcome {
     let pool = open_pool(&session.globals, std::sync::Arc::new(tell))?;
     let ids = environment::ids()?;
+    let format = session.globals.format();
     let opens = !args.no_open && io::stdout().is_terminal();
     let options = Options {
         address: args.address,
@@ -53,7 +55,7 @@ pub(in crate::cli) fn run(session: &Session, args: &UiArgs) -> Outcome {
         program: program(session, &pool)?,
         advise: hints::hints,
         socket: args.socket.clone(),
-        ready: Box::new(move |address| ready(address, opens)),
+        ready: Box::new(move |address| ready(address, format, opens)),
         waiting: |running| {
             say("note", &format!("waiting for {} to end", count(running, "command")));
         },
@@ -78,10 +80,11 @@ fn program(session: &Session, pool: &Pool) -> Result<Program, Failure> {
 }
 
 /// Prints the first address, and opens it in the user's browser.
-fn ready(address: &str, opens: bool) {
+fn ready(address: &str, format: Format, opens: bool) {
     // A failure to print leaves no way to reach the page, and none to say so.
     let mut out = output::out();
-    let _ = writeln!(out, "{address}").and_then(|()| out.flush());
+    let served = Served { address: address.to_owned() };
+    let _ = report::write(&mut out, format, &served).and_then(|()| out.flush());
     if opens && open::that_detached(address).is_err() {
         say("hint", "open this address in a browser");
     }

@@ -25,6 +25,7 @@ pub(in crate::cli) const TOPICS: &[Topic] = topics! {
     "databases": "Settings for PostgreSQL, MariaDB, MySQL, Redis, SQLite",
     "verbs": "All verbs in tables, with their main options",
     "revisions": "Ways to name a commit",
+    "page": "The page of dvol ui: volumes in a browser",
     "options": "Options of all verbs, and environment variables",
     "remotes": "Share volumes with others: push, pull, clone; catalogues",
     "settings": "The keys of dvol config",

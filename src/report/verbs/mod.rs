@@ -34,6 +34,7 @@ mod rm;
 mod stash;
 mod status;
 mod tag;
+mod ui;
 mod undo;
 
 pub use branch::{BranchStyle, BranchView};
@@ -44,3 +45,4 @@ pub use ls_tree::{list_entry, list_json, list_name};
 pub use remote::{RemoteAddress, RemoteList};
 pub use rev_parse::Parsed;
 pub use status::StatusView;
+pub use ui::Served;

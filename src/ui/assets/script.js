@@ -44,8 +44,9 @@ function exchange(fresh, page) {
   // Parts that are loaded later keep what they show until it is read again.
   for (const part of $$("[data-load]", fresh)) {
     const old = document.getElementById(part.id);
-    if (old && old.dataset.load === part.dataset.load) {
+    if (old && old.dataset.load === part.dataset.load && old.dataset.filled) {
       part.replaceChildren(...[...old.childNodes].map((node) => node.cloneNode(true)));
+      if (old.dataset.state === part.dataset.state) part.dataset.filled = "1";
     }
   }
   const open = $$("details.menu", main).findIndex((menu) => menu.open);
@@ -77,6 +78,7 @@ async function fill(place) {
       // What is unfolded stays so.
       const open = new Map($$("details.change", place).map((one) => [$(".path", one)?.textContent, one.open]));
       place.replaceChildren(...part.childNodes);
+      place.dataset.filled = "1";
       for (const one of $$("details.change", place)) {
         const was = open.get($(".path", one)?.textContent);
         if (was !== undefined) one.open = was;
@@ -89,29 +91,43 @@ async function fill(place) {
 }
 
 function prepare(from) {
-  $$("[data-load]", from).forEach(fill);
+  $$("[data-load]", from).filter((place) => !place.dataset.filled).forEach(fill);
   $$("button[data-copy]", from).forEach((button) => { button.hidden = false; });
 }
 
 /* ---- Events ---- */
 
+let source = null;
+let was = false;
+
+/** Follows the events of the server. A browser keeps few connections to one server, so a page that
+ *  is not seen keeps none. */
 function listen() {
+  if (source || document.hidden) return;
   const live = $("#live");
   const show = (state, text) => { live.className = `live ${state}`; live.firstElementChild.textContent = text; };
-  const source = new EventSource("/events");
-  let was = false;
-  source.addEventListener("open", () => {
+  const events = new EventSource("/events");
+  source = events;
+  events.addEventListener("open", () => {
     show("on", "live");
     live.title = "The page follows the pool";
     if (was) refresh();
     was = true;
   });
-  source.addEventListener("error", () => show("lost", "not connected"));
-  source.addEventListener("changed", () => refresh());
-  source.addEventListener("job", (event) => job(event.data));
-  source.addEventListener("stopping", () => { source.close(); show("lost", "dvol ui has ended"); });
-  addEventListener("pagehide", () => source.close());
+  events.addEventListener("error", () => show("lost", "not connected"));
+  events.addEventListener("changed", () => refresh());
+  events.addEventListener("job", (event) => job(event.data));
+  events.addEventListener("stopping", () => { events.close(); show("lost", "dvol ui has ended"); });
 }
+
+function unlisten() {
+  source?.close();
+  source = null;
+}
+
+document.addEventListener("visibilitychange", () => { if (document.hidden) unlisten(); else listen(); });
+addEventListener("pagehide", unlisten);
+addEventListener("pageshow", listen);
 
 /* ---- Commands ---- */
 
@@ -228,6 +244,8 @@ document.addEventListener("click", (event) => {
     open(link.href);
     return;
   }
+  const again = target.closest("[data-again]");
+  if (again && plain && again.closest("[data-load]")) { event.preventDefault(); fill(again.closest("[data-load]")); return; }
   if (target.closest("[data-close]") && dialog.open) { event.preventDefault(); dialog.close(); }
   const copy = target.closest("[data-copy]");
   if (copy) {

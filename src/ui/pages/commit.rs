@@ -62,7 +62,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], _: &Fields) -> Result<Mar
                 @let rest = record.message.trim().lines().skip(1).collect::<Vec<_>>().join("\n");
                 @if !rest.trim().is_empty() { pre.message { (plain_lines(rest.trim())) } }
                 h2 { "What it changed" }
-                (later("changes", "Show what it changed", &format!("{base}/changes")))
+                (later("changes", "Show what it changed", &format!("{base}/changes"), ""))
             }
             div.side {
                 section {

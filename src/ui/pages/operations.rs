@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Trouble;
 use super::frame::{self, Head, Tab};
-use super::parts::{act, ago, commit_link, nothing};
+use super::parts::{act, act_link, ago, commit_link, nothing};
 use crate::error::Error;
 use crate::model::{VolumeName, plain};
 use crate::ops::{self, NextSteps, ReflogEntry};
@@ -79,7 +79,7 @@ fn list(app: &App, operations: &[ReflogEntry], steps: Option<&NextSteps>, has_co
                 caption.unseen { "Operations, the newest first" }
                 thead {
                     tr {
-                        th scope="col" { "Number" }
+                        th.number scope="col" { "Number" }
                         @if steps.is_none() { th scope="col" { "Volume" } }
                         th scope="col" { "What" }
                         th scope="col" { "HEAD" }
@@ -97,7 +97,7 @@ fn list(app: &App, operations: &[ReflogEntry], steps: Option<&NextSteps>, has_co
                                 @if steps.is_some_and(|steps| is_next(&steps.undo, entry)) { " " span.mark { "undo takes this back" } }
                                 @if steps.is_some_and(|steps| is_next(&steps.redo, entry)) { " " span.mark { "redo makes this again" } }
                             }
-                            td.head {
+                            td.after {
                                 @match &entry.after {
                                     Some(id) if has_commits && steps.is_some() => (commit_link(&entry.volume, id)),
                                     Some(id) => code.id { (id.short()) },
@@ -107,7 +107,7 @@ fn list(app: &App, operations: &[ReflogEntry], steps: Option<&NextSteps>, has_co
                             td.when { (ago(app, entry.date)) }
                             td.end {
                                 @let number = entry.operation.to_string();
-                                (act("Undo", "undo", &[("volume", entry.volume.as_str()), ("operation", &number)]))
+                                (act_link("Undo …", "undo", &[("volume", entry.volume.as_str()), ("operation", &number)]))
                             }
                         }
                     }

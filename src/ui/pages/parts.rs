@@ -102,10 +102,10 @@ pub(super) fn nothing(text: &str) -> Markup {
 }
 
 /// A place that the script fills from another page, since what it shows takes a while to find out.
-/// Without the script it is a link.
-pub(super) fn later(id: &str, label: &str, address: &str) -> Markup {
+/// It is filled again when `state` changes. Without the script it is a link.
+pub(super) fn later(id: &str, label: &str, address: &str, state: &str) -> Markup {
     html! {
-        div #(id) data-load=(address) {
+        div #(id) data-load=(address) data-state=(state) {
             p.nothing { a href=(address) { (label) } }
         }
     }

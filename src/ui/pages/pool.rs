@@ -55,7 +55,7 @@ pub(in crate::ui) fn page(app: &App) -> Result<Markup, Trouble> {
         (trash_list(app, &deleted, trash))
         section {
             h2 { "Health" }
-            (later("doctor", "Check what dvol needs", "/pool/doctor"))
+            (later("doctor", "Check what dvol needs", "/pool/doctor", ""))
         }
         section {
             h2 { "Settings" }

@@ -43,12 +43,14 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
     let head =
         branches.iter().find(|branch| branch.name == record.branch).and_then(|branch| branch.head.as_ref());
     let current = pool.store().read(|rows| rows.current_volume())?;
+    let last = pool.store().read(|rows| rows.operations(volume, 1))?;
+    let last = last.first().map_or_else(String::new, |last| last.number.to_string());
 
     let body = html! {
         div.head {
             h1 { (volume) }
             p.about {
-                span.ref.branch.head { (record.branch) }
+                span.ref.branch.now { (record.branch) }
                 @if current.as_ref() == Some(volume) { " " span.mark { "current volume" } }
             }
             div.actions {
@@ -90,7 +92,8 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
             div.side {
                 section {
                     h2 { "Working tree" }
-                    (later("status", "Look for changes", &format!("/v/{volume}/status")))
+                    // Only an operation on this volume makes the page look at the tree again.
+                    (later("status", "Look for changes", &format!("/v/{volume}/status"), &last))
                 }
                 (users(app, volume))
                 (branch_list(&record, &branches, fields))
@@ -182,7 +185,7 @@ fn rows(app: &App, volume: &str, fields: &Fields, log: &Log, cells: &[Cell]) -> 
 pub(super) fn refs(entry: &LogEntry, log: &Log) -> Markup {
     html! {
         @for branch in &entry.branches {
-            span.ref.branch.head[*branch == log.current] title="Branch" { (branch) }
+            span.ref.branch.now[*branch == log.current] title="Branch" { (branch) }
         }
         @for tag in &entry.tags { span.ref.tag title="Tag" { (tag) } }
     }
@@ -244,7 +247,7 @@ fn branch_list(record: &VolumeRecord, branches: &[BranchRecord], fields: &Fields
                     @let name = branch.name.as_str();
                     @let is_current = branch.name == record.branch;
                     li {
-                        a.ref.branch.head[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
+                        a.ref.branch.now[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
                             aria-current=[(fields.get("branch") == Some(name)).then_some("true")] { (name) }
                         @if branch.head.is_none() { span.dim { "no commit" } }
                         @if is_current {
@@ -330,6 +333,7 @@ pub(in crate::ui) fn status(app: &App, parts: &[String], _: &Fields) -> Result<M
             (paths(&status.changes, MAX_PATHS))
             p { (act("Commit", "commit", &[("volume", volume.as_str())])) }
         }
+        p { a href=(format!("/v/{volume}/status")) data-again { "Look again" } }
         @let left_out = status.written_by_start + status.ignored;
         @if left_out > 0 {
             p.dim title="Written by containers while dvol started them, or named by status.ignore" {

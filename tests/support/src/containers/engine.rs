@@ -235,6 +235,13 @@ impl Engine {
         .expect("setpriv is installed")
     }
 
+    /// Returns dvol with these words, on this engine and pool.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(dvol());
+        self.with_environment(command.args(words));
+        command
+    }
+
     /// A volume with one commit, in which `file` says `text`.
     #[track_caller]
     pub fn volume_with(&self, volume: &str, text: &str) {

@@ -1,0 +1,133 @@
+//! What the page runs: the same commands as a terminal, with the same refusals and questions.
+
+use std::process::Stdio;
+
+use super::{open, text};
+use crate::harness::Pool;
+
+#[test]
+fn verbs_are_done_and_taken_back() {
+    let pool = Pool::with_volume();
+    let page = open(&pool);
+    let done = |verb: &str, fields: &str, command: &str| {
+        let job = page.act(verb, fields);
+        assert!(job.body.contains("data-state=\"done\""), "{verb}: {}", text(&job.body));
+        assert!(text(&job.body).contains(command), "{command} is not in {}", text(&job.body));
+    };
+    pool.write("db", "state", "first");
+    done(
+        "commit",
+        "volume=db&message=The+first",
+        "dvol --disable-docker-integration commit -C db -m 'The first'",
+    );
+    pool.write("db", "state", "broken");
+    done("reset", "volume=db&revision=HEAD", "reset -C db --hard HEAD");
+    assert_eq!(pool.read("db", "state"), "first");
+    done("undo", "volume=db", "undo db");
+    assert_eq!(pool.read("db", "state"), "broken");
+    done("redo", "volume=db", "redo db");
+    done("branch", "volume=db&name=side&revision=HEAD&switch=1", "checkout -C db -b side HEAD");
+    pool.write("db", "state", "second");
+    done("commit", "volume=db&message=The+second%0D%0A%0D%0AWith+more.", "commit -C db");
+    assert!(pool.ok(["log", "-n", "1", "db"]).contains("With more."));
+    done("checkout", "volume=db&branch=master", "checkout -C db master");
+    assert_eq!(pool.read("db", "state"), "first");
+    done("tag", "volume=db&name=v1&revision=HEAD&message=One", "tag -C db -m One v1 HEAD");
+    done("clone", "volume=db&name=copy&revision=v1", "clone db:v1 copy");
+    assert_eq!(pool.read("copy", "state"), "first");
+    done("restore", "volume=db&revision=side&path=state", "restore -C db --source side -- state");
+    assert_eq!(pool.read("db", "state"), "second");
+    done("delete-branch", "volume=db&branch=side&force=1", "branch -C db -D side");
+    done("delete-tag", "volume=db&name=v1", "tag -C db -d v1");
+    done("commit", "volume=db&message=-third", "--message=-third");
+    done("forget", "volume=db&last=1", "forget -C db --keep-last 1");
+    done("gc", "volume=", "gc");
+    done("init", "volume=new", "init new");
+    assert_eq!(pool.ids("db").len(), 2);
+}
+
+#[test]
+fn a_question_of_the_command_line_is_asked_on_the_page() {
+    let pool = Pool::with_commits(&["one"]);
+    let page = open(&pool);
+    let asked = page.act("rm", "volume=db");
+    let question = "Delete volume db with all its branches and commits?";
+    assert!(
+        asked.body.contains("data-state=\"asking\"") && text(&asked.body).contains(question),
+        "{asked:?}"
+    );
+    assert!(pool.root().join("db").exists());
+    page.post("/jobs/1/answer", "answer=no");
+    let refused = page.settled("/jobs/1");
+    assert!(refused.body.contains("data-state=\"failed\""), "{refused:?}");
+    assert!(pool.root().join("db").exists());
+
+    assert!(page.act("rm", "volume=db").body.contains("data-state=\"asking\""));
+    page.post("/jobs/2/answer", "answer=yes");
+    let done = page.settled("/jobs/2");
+    assert!(done.body.contains("data-state=\"done\""), "{done:?}");
+    assert!(text(&done.body).contains("undo this: dvol undo db"), "{done:?}");
+    assert!(!pool.root().join("db").exists());
+    let all = page.act("gc", "all=1");
+    assert!(text(&all.body).contains("can no longer be undone?"), "{all:?}");
+}
+
+#[test]
+fn refusals_have_the_words_and_the_hints_of_the_command_line() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["branch", "-C", "db", "side"]);
+    pool.write("db", "state", "changed");
+    let page = open(&pool);
+    for (verb, fields, words) in [
+        ("checkout", "volume=db&branch=side", &["checkout", "-C", "db", "side"][..]),
+        ("reset", "volume=db&revision=nothing", &["reset", "-C", "db", "--hard", "nothing"]),
+        ("commit", "volume=nothing&message=x", &["commit", "-C", "nothing", "-m", "x"]),
+        ("branch", "volume=db&name=side&revision=HEAD", &["branch", "-C", "db", "side", "HEAD"]),
+        ("delete-branch", "volume=db&branch=master", &["branch", "-C", "db", "-d", "master"]),
+    ] {
+        let said = pool.run(words);
+        assert_ne!(said.code, 0, "{words:?}");
+        let job = page.act(verb, fields);
+        assert!(job.body.contains("data-state=\"failed\""), "{job:?}");
+        let shown = text(&job.body).replace("&#39;", "'");
+        for line in said.err.lines() {
+            let line = line.split_once(": ").map_or(line, |(_, rest)| rest);
+            assert!(shown.contains(line), "{line} is not in {shown}");
+        }
+    }
+    // What is no name is refused before a command runs.
+    let refused = page.post("/do/commit", "volume=../db&message=x");
+    assert_eq!(refused.status, 422, "{refused:?}");
+}
+
+#[test]
+fn two_clicks_at_once_and_a_command_in_a_terminal_wait_for_each_other() {
+    let pool = Pool::with_commits(&["one"]);
+    let page = open(&pool);
+    let mut held = pool.command(["run", "-C", "db", "--rollback", "--", "sh", "-c", "read line"]);
+    let mut held = held.stdin(Stdio::piped()).spawn().unwrap();
+    let clicks: Vec<String> = (0..3)
+        .map(|n| {
+            let started = page.post("/do/commit", &format!("volume=db&message=click+{n}"));
+            started.header("location").unwrap().to_owned()
+        })
+        .collect();
+    drop(held.stdin.take());
+    held.wait().unwrap();
+    for job in clicks {
+        let job = page.settled(&job);
+        assert!(job.body.contains("data-state=\"done\""), "{}", text(&job.body));
+    }
+    assert_eq!(pool.ids("db").len(), 4);
+}
+
+#[test]
+fn the_server_ends_after_the_commands_that_run() {
+    let pool = Pool::with_commits(&["one"]);
+    let mut page = open(&pool);
+    assert!(page.act("rm", "volume=db").body.contains("data-state=\"asking\""));
+    // No page can answer any more, which is a no.
+    page.end();
+    assert!(pool.root().join("db").exists());
+    pool.ok(["status", "db"]);
+}

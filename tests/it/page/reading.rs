@@ -1,0 +1,164 @@
+//! What the pages show.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
+use super::{open, text};
+use crate::harness::Pool;
+use support::fake_engine::{Container, Containers, FakeEngine, Status};
+use support::page::Page;
+
+#[test]
+fn volumes_are_listed_filtered_and_sorted_without_a_script() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["init", "shop_data"]);
+    pool.ok(["clone", "db", "copy"]);
+    let engine = FakeEngine::new();
+    let container = |volume, status| Container { volume, status, auto_remove: false };
+    engine.set(&Containers::from([
+        ("web".to_owned(), container("db", Status::Running)),
+        ("idle".to_owned(), container("copy", Status::Stopped)),
+    ]));
+    let page = Page::start(pool.command_with(&engine.socket(), ["ui", "--no-open"]));
+    let order = |path: &str| {
+        let html = page.get(path).body;
+        let rows = html.split("<th class=\"volume\" scope=\"row\">").skip(1);
+        rows.map(|row| text(row).split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(order("/"), ["copy", "db", "shop_data"]);
+    assert_eq!(order("/?q=DB"), ["db"]);
+    assert_eq!(order("/?q=web"), ["db"]);
+    assert_eq!(order("/?q=stopped"), ["copy"]);
+    assert_eq!(order("/?q=none-of-these").len(), 0);
+    assert_eq!(order("/?down=1"), ["shop_data", "db", "copy"]);
+    assert_eq!(order("/?sort=containers")[0], "db");
+    assert_eq!(order("/?sort=size")[2], "shop_data", "what has no commit stands last");
+    let html = page.get("/").body;
+    assert!(html.contains("title=\"web: running\"") && html.contains("title=\"idle: stopped\""), "{html}");
+    let said = text(&html);
+    for part in ["3 volumes", "no commit", "free", "master"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    // The form tells what a reset does to the container before it runs.
+    let form = text(&page.get("/do/reset?volume=db&revision=HEAD").body);
+    assert!(form.contains("Kills and starts web"), "{form}");
+    let form = text(&page.get("/do/commit?volume=db").body);
+    assert!(form.contains("Stops and starts web"), "{form}");
+}
+
+#[test]
+fn a_history_shows_branches_tags_and_its_pages() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["checkout", "-C", "db", "-b", "side", "HEAD~1"]);
+    pool.commit("three");
+    pool.ok(["tag", "-C", "db", "v1", "HEAD"]);
+    let page = open(&pool);
+    let html = page.get("/v/db").body;
+    let said = text(&html);
+    for part in ["one", "two", "three", "side", "master", "v1", "Ada", "Undo", "No container"] {
+        assert!(said.contains(part) || part == "No container", "{part} is not in {said}");
+    }
+    assert_eq!(html.matches("<svg class=\"graph\"").count(), 3);
+    assert!(said.find("three").unwrap() < said.find("one").unwrap());
+    let only = text(&page.get("/v/db?branch=master").body);
+    assert!(only.contains("two") && !only.contains("three"), "{only}");
+
+    for n in 0..120 {
+        pool.ok(["commit", "-C", "db", "-m", &format!("number {n}")]);
+    }
+    let first = page.get("/v/db").body;
+    assert_eq!(first.matches("<svg class=\"graph\"").count(), 100);
+    assert!(first.contains("rel=\"next\"") && !first.contains("rel=\"prev\""));
+    let second = page.get("/v/db?page=2").body;
+    assert_eq!(second.matches("<svg class=\"graph\"").count(), 23);
+    assert!(second.contains("rel=\"prev\"") && !second.contains("rel=\"next\""));
+    assert_eq!(page.get("/v/db?page=9999999999").status, 200);
+}
+
+#[test]
+fn a_commit_shows_what_it_changed_its_files_and_its_commands() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.write("db", "text", "a\nb\n");
+    std::fs::create_dir(pool.file("db", "dir")).unwrap();
+    pool.write("db", "dir/binary", "\0\u{1}\u{2}");
+    std::fs::write(pool.root().join("db/running_point").join(OsStr::from_bytes(b"\xff name")), "odd")
+        .unwrap();
+    pool.commit("two");
+    let id = pool.ids("db")[0].clone();
+    let page = open(&pool);
+    let said = text(&page.get(&format!("/v/db/c/{id}")).body);
+    for part in
+        ["two", &id, "Ada <ada@example.org>", "dvol reset -C db --hard", "dvol clone db:", "dvol tag -C db"]
+    {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let changes = text(&page.get(&format!("/v/db/c/{id}/changes")).body);
+    for part in ["text", "+a", "dir/binary", "\\xff name", "-one", "+two"] {
+        assert!(changes.contains(part), "{part} is not in {changes}");
+    }
+    let root = page.get(&format!("/v/db/c/{id}/files")).body;
+    assert!(root.contains("files?path=%25FF%2520name") && text(&root).contains("dir/"), "{root}");
+    assert!(text(&page.get(&format!("/v/db/c/{id}/files?path=text")).body).contains("a\nb\n"));
+    assert!(text(&page.get(&format!("/v/db/c/{id}/files?path=dir/binary")).body).contains("not text"));
+    assert!(page.get(&format!("/v/db/c/{id}/download?path=%25FF%2520name")).body.contains("odd"));
+
+    pool.write("db", "state", "changed");
+    let status = text(&page.get("/v/db/status").body);
+    assert!(status.contains("1 changed path") && status.contains("state"), "{status}");
+    assert!(text(&page.get("/v/db/changes").body).contains("+changed"));
+}
+
+#[test]
+fn operations_trash_and_settings_are_shown() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    pool.ok(["init", "gone"]);
+    pool.ok(["rm", "-f", "gone"]);
+    let page = open(&pool);
+    let all = text(&page.get("/operations").body);
+    assert!(all.contains("reset") && all.contains("gone") && all.contains("db"), "{all}");
+    let of_one = text(&page.get("/operations?volume=db").body);
+    assert!(of_one.contains("undo takes this back") && !of_one.contains("gone"), "{of_one}");
+    assert_eq!(page.get("/operations?volume=gone").status, 200);
+    let said = text(&page.get("/pool").body);
+    for part in ["gone", "Bring back", "trash.keep", "free of", "Space by volume"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let health = text(&page.get("/pool/doctor").body);
+    assert!(health.contains("versions") && health.contains("clock"), "{health}");
+    assert!(text(&page.get("/").body).contains('–'), "nothing is measured by itself");
+    assert_eq!(page.post("/measure", "").status, 303);
+    support::eventually("the sizes are there", || text(&page.get("/").body).contains("measured"));
+}
+
+#[test]
+fn what_is_not_there_has_a_page_that_says_so() {
+    let pool = Pool::with_commits(&["one"]);
+    let page = open(&pool);
+    for (path, part) in [
+        ("/v/nothing", "nothing"),
+        ("/v/db/c/ffffffff", "ffffffff"),
+        ("/v/db/c/HEAD/files?path=none", "none"),
+        ("/jobs/7", "no such command"),
+        ("/do/format", "no such verb"),
+        ("/nowhere", "no such page"),
+        ("/v/db?branch=nothing", "nothing"),
+    ] {
+        let reply = page.get(path);
+        assert_eq!(reply.status, 404, "{path}: {reply:?}");
+        assert!(text(&reply.body).contains(part), "{path}: {reply:?}");
+    }
+}
+
+#[test]
+fn the_page_goes_on_while_the_metadata_cannot_be_read() {
+    let pool = Pool::with_commits(&["one"]);
+    let page = open(&pool);
+    let (metadata, away) = (pool.root().join(".dvol/metadata.redb"), pool.dir().join("away"));
+    std::fs::rename(&metadata, &away).unwrap();
+    let reply = page.get("/");
+    assert_eq!(reply.status, 500, "{reply:?}");
+    assert!(text(&reply.body).contains("dvol fsck --repair"), "{reply:?}");
+    std::fs::rename(&away, &metadata).unwrap();
+    assert_eq!(page.get("/").status, 200);
+}
