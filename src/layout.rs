@@ -177,7 +177,12 @@ impl Layout {
     /// Returns the file of what the last start of the containers wrote to a branch.
     pub fn started(&self, volume: &VolumeName, branch: &BranchName) -> PathBuf {
         // No volume has a % in its name.
-        self.private().join("started").join(format!("{volume}%{}", branch.to_directory()))
+        self.started_marks().join(format!("{volume}%{}", branch.to_directory()))
+    }
+
+    /// Returns the directory of these files.
+    pub fn started_marks(&self) -> PathBuf {
+        self.private().join("started")
     }
 
     /// Returns the lock of the process that takes checksums.

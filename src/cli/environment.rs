@@ -12,7 +12,7 @@ use crate::sys::ids::{IdSource, RandomIds};
 /// The pool, unless `--pool` or `DVOL_POOL` names another.
 pub(super) const DEFAULT_POOL: &str = "/var/lib/dvol/volumes";
 
-/// Set for a command that the page of `dvol ui` runs. The page reads what the command says and asks,
+/// Set for a command that the page of `dvol ui` runs. The page reads what it says and asks,
 /// and answers as a person at a terminal would.
 pub(super) const FOR_PAGE: &str = "DVOL_UI_COMMAND";
 

@@ -77,7 +77,7 @@ struct CopyProgress {
 
 /// Time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-/// The same for the page of `dvol ui`, which shows the last line only.
+/// Time between two lines for the page of `dvol ui`, which shows the last one only.
 const PAGE_INTERVAL: Duration = Duration::from_millis(500);
 
 impl LogLines {

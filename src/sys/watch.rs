@@ -1,10 +1,10 @@
-//! Watches a directory: which of its files were written, as the kernel reports it (inotify).
+//! Watches directories: which of their files were written, as the kernel reports it (inotify).
 
 use std::ffi::{OsStr, OsString};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,34 +16,43 @@ use super::error::{At as _, DiskError};
 /// Room for the events of one read.
 const BUFFER_BYTES: usize = 4096;
 
-/// A watch on one directory.
+/// A watch on directories.
 #[derive(Debug)]
 pub struct Watch {
     events: OwnedFd,
 }
 
-/// What happened in the directory since the last look.
+/// What happened in the directories since the last look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// These files were written, made or moved here; empty if the time was over.
     Files(Vec<OsString>),
-    /// The directory is gone, or another one has its name: this watch sees nothing any more.
+    /// A directory is gone, or another one has its name: this watch does not see it any more.
     Gone,
 }
 
 impl Watch {
-    /// Begins to watch a directory.
+    /// Begins to watch a directory, and `others` as far as they are there.
     ///
     /// # Errors
     /// When there is no such directory, or the kernel has no watch left.
-    pub fn new(directory: &Path) -> Result<Self, DiskError> {
+    pub fn new(directory: &Path, others: &[PathBuf]) -> Result<Self, DiskError> {
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).at("watch", directory)?;
-        let flags = WatchFlags::CLOSE_WRITE
+        let flags = WatchFlags::CREATE
+            | WatchFlags::CLOSE_WRITE
             | WatchFlags::MOVED_TO
             | WatchFlags::DELETE_SELF
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         inotify::add_watch(&events, directory, flags).at("watch", directory)?;
+        for other in others {
+            match inotify::add_watch(&events, other, flags) {
+                Err(Errno::NOENT) => {}
+                watched => {
+                    watched.at("watch", other)?;
+                }
+            }
+        }
         Ok(Watch { events })
     }
 
@@ -91,7 +100,7 @@ mod tests {
     fn a_write_is_seen_and_a_read_is_not() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "1").unwrap();
-        let watch = Watch::new(dir.path()).unwrap();
+        let watch = Watch::new(dir.path(), &[dir.path().join("none")]).unwrap();
         let now = Some(Duration::ZERO);
         assert_eq!(watch.wait(now), Seen::Files(Vec::new()));
         std::fs::read(dir.path().join("a")).unwrap();

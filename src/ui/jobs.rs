@@ -45,9 +45,9 @@ pub(super) struct Line {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     Running,
-    /// It asks this before it goes on.
+    /// Asks this before it goes on.
     Asking(String),
-    /// It ended with this exit code.
+    /// Ended with this exit code.
     Done(i32),
 }
 

@@ -1,12 +1,15 @@
 //! Tells open pages what changed. Whatever changes a pool, by this page, the command line or the
-//! driver, writes the metadata: the kernel reports that, and nothing is polled.
+//! driver, writes the metadata, and what a start of containers wrote is marked in a file: the kernel
+//! reports both, and nothing is polled.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use crate::layout::Layout;
 use crate::sys::watch::{Seen, Watch};
 
 /// How long to wait for further writes, since an operation writes the metadata several times.
@@ -15,7 +18,7 @@ const SETTLE_TIME: Duration = Duration::from_millis(80);
 const AFTERMATH: Duration = Duration::from_millis(900);
 /// How long to wait for a directory that is not there.
 const MISSING_PAUSE: Duration = Duration::from_secs(1);
-/// How many events a page that sleeps may miss before it is told to read everything again.
+/// How many events a page that sleeps may miss before it has to read everything again.
 const CAPACITY: usize = 64;
 
 /// Something that an open page may show.
@@ -47,21 +50,26 @@ impl Live {
         self.0.subscribe()
     }
 
-    /// Watches the metadata on a thread of its own until the process ends. `changed` runs there
-    /// before each event.
-    pub(super) fn watch(&self, metadata: &Path, changed: Arc<dyn Fn() + Send + Sync>) {
-        let (live, metadata) = (self.clone(), metadata.to_owned());
-        std::thread::spawn(move || live.follow(&metadata, &*changed));
+    /// Watches a pool on a thread of its own until the process ends. `changed` runs there before each
+    /// event.
+    pub(super) fn watch(&self, layout: &Layout, changed: Arc<dyn Fn() + Send + Sync>) {
+        let (live, layout) = (self.clone(), layout.clone());
+        std::thread::spawn(move || live.follow(&layout, &*changed));
     }
 
-    fn follow(&self, metadata: &Path, changed: &dyn Fn()) {
-        let directory = metadata.parent().map(PathBuf::from).unwrap_or_default();
+    fn follow(&self, layout: &Layout, changed: &dyn Fn()) {
+        let (metadata, marks) = (layout.metadata(), layout.started_marks());
         let tell = || {
             changed();
             self.tell(Event::Changed);
         };
+        // No name means that events were lost.
+        let is_written = |name: &OsString| {
+            name.is_empty() || Some(&**name) == metadata.file_name() || name.as_bytes().contains(&b'%')
+        };
+        let has_marks = |name: &OsString| Some(&**name) == marks.file_name();
         loop {
-            let Ok(watch) = Watch::new(&directory) else {
+            let Ok(watch) = Watch::new(&layout.private(), std::slice::from_ref(&marks)) else {
                 std::thread::sleep(MISSING_PAUSE);
                 continue;
             };
@@ -70,21 +78,20 @@ impl Live {
             let mut rest = None;
             loop {
                 let Seen::Files(files) = watch.wait(rest) else { break };
-                // No name means that events were lost.
-                let is_written =
-                    files.iter().any(|name| name.is_empty() || Some(&**name) == metadata.file_name());
-                if is_written {
+                if files.iter().any(has_marks) {
+                    // The folder of marks is made with the first one, and can be watched now.
+                    break;
+                } else if files.iter().any(is_written) {
                     std::thread::sleep(SETTLE_TIME);
-                    if watch.wait(Some(Duration::ZERO)) == Seen::Gone {
-                        break;
+                    match watch.wait(Some(Duration::ZERO)) {
+                        Seen::Files(more) if !more.iter().any(has_marks) => tell(),
+                        _ => break,
                     }
-                    tell();
                     rest = Some(AFTERMATH);
                 } else if files.is_empty() && rest.take().is_some() {
                     tell();
                 }
             }
-            tell();
         }
     }
 }

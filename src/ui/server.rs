@@ -101,10 +101,10 @@ async fn listen(pool: Pool, options: Options) -> Result<(Arc<App>, fn(usize)), U
     let first = format!("http://{host}:{}/{}", address.port(), access.first_query());
     let live = Live::new();
     let jobs = Jobs::new(options.program, live.clone());
-    let metadata = pool.layout().metadata();
+    let layout = pool.layout().clone();
     let app = Arc::new(App::new(pool, access, jobs, live, options.advise, options.socket));
     let changed = Arc::clone(&app);
-    app.live.watch(&metadata, Arc::new(move || changed.read_trash()));
+    app.live.watch(&layout, Arc::new(move || changed.read_trash()));
 
     let mut terminate = signal(SignalKind::terminate()).map_err(UiError::Start)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(UiError::Start)?;

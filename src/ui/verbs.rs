@@ -15,7 +15,7 @@ use crate::pool::{Pool, Purpose};
 /// How a field of a form looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// It is given by the link to the form.
+    /// Given by the link to the form.
     Given,
     Line,
     Lines,

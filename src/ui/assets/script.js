@@ -95,6 +95,21 @@ function prepare(from) {
   $$("button[data-copy]", from).forEach((button) => { button.hidden = false; });
 }
 
+/** Lets the ages of things grow. */
+function tick() {
+  const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  for (const time of $$("time[datetime]")) {
+    if (!/(ago|now)$/.test(time.textContent)) continue;
+    const seconds = Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000);
+    const [unit, length] = units.find(([, length]) => seconds >= length) || [];
+    if (!unit) continue;
+    const n = Math.floor(seconds / length);
+    time.textContent = `${n} ${unit}${n === 1 ? "" : "s"} ago`;
+  }
+}
+
+setInterval(tick, 10000);
+
 /* ---- Events ---- */
 
 let source = null;

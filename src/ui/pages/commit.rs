@@ -1,5 +1,7 @@
 //! The page of one commit.
 
+use std::ffi::OsString;
+
 use maud::{Markup, html};
 
 use super::Trouble;
@@ -39,6 +41,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], _: &Fields) -> Result<Mar
     let fields = [("volume", name), ("revision", id)];
     let base = format!("/v/{volume}/c/{}", record.id);
     let is_there = !record.forgotten;
+    let line = |words: &[&str]| app.jobs.command(&words.iter().map(OsString::from).collect::<Vec<_>>());
     let body = html! {
         div.head {
             h1 { (subject(&record.message)) }
@@ -79,11 +82,11 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], _: &Fields) -> Result<Mar
                 @if is_there {
                     section {
                         h2 { "From a terminal" }
-                        (command(&format!("dvol reset -C {volume} --hard {id}")))
-                        (command(&format!("dvol clone {volume}:{id} {volume}-copy")))
-                        (command(&format!("dvol tag -C {volume} NAME {id}")))
-                        (command(&format!("dvol restore -C {volume} --source {id} PATH")))
-                        (command(&format!("dvol export {volume}:{id} > {volume}.tar")))
+                        (command(&line(&["reset", "-C", name, "--hard", id])))
+                        (command(&line(&["clone", &format!("{volume}:{id}"), &format!("{volume}-copy")])))
+                        (command(&line(&["tag", "-C", name, "NAME", id])))
+                        (command(&line(&["restore", "-C", name, "--source", id, "PATH"])))
+                        (command(&format!("{} > {volume}.tar", line(&["export", &format!("{volume}:{id}")]))))
                         @if !is_head { p.dim { (act_link("Forget its data …", "forget", &fields)) } }
                     }
                 }

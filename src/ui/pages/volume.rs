@@ -16,6 +16,7 @@ use crate::layout;
 use crate::model::{BranchRecord, Revision, VolumeName, VolumeRecord, count, plain};
 use crate::ops::{self, Log, LogEntry, LogRequest, LogStart, NextSteps, TagEntry};
 use crate::pool::Pool;
+use crate::sys::disk;
 use crate::ui::app::App;
 use crate::ui::fields::{Fields, address};
 
@@ -43,8 +44,12 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
     let head =
         branches.iter().find(|branch| branch.name == record.branch).and_then(|branch| branch.head.as_ref());
     let current = pool.store().read(|rows| rows.current_volume())?;
-    let last = pool.store().read(|rows| rows.operations(volume, 1))?;
-    let last = last.first().map_or_else(String::new, |last| last.number.to_string());
+    let (last, is_busy) = pool.store().read(|rows| {
+        let last = rows.operations(volume, 1)?.first().map_or(0, |last| last.number);
+        Ok::<_, Error>((last, rows.journal()?.iter().any(|operation| operation.volume == *volume)))
+    })?;
+
+    let marked = disk::modified(&pool.layout().started(volume, &record.branch)).unwrap_or(0);
 
     let body = html! {
         div.head {
@@ -92,8 +97,12 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
             div.side {
                 section {
                     h2 { "Working tree" }
-                    // Only an operation on this volume makes the page look at the tree again.
-                    (later("status", "Look for changes", &format!("/v/{volume}/status"), &last))
+                    @if is_busy {
+                        (nothing("An operation on the volume is under way."))
+                    } @else {
+                        // Only an operation on this volume makes the page look at the tree again.
+                        (later("status", "Look for changes", &format!("/v/{volume}/status"), &format!("{last} {marked}")))
+                    }
                 }
                 (users(app, volume))
                 (branch_list(&record, &branches, fields))

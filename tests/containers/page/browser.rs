@@ -6,13 +6,16 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{eventually, has_program};
+use support::has_program;
 
 /// How long one call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(60);
+/// How long to wait for what a page shows.
+const LIMIT: Duration = Duration::from_secs(90);
 /// The key of an element's reference in answers.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -117,12 +120,22 @@ impl Browser {
     /// Waits until an expression is true in the page.
     #[track_caller]
     pub(super) fn until(&self, what: &str, expression: &str) {
-        let script = format!("return Boolean({expression})");
-        eventually(what, || {
-            let path = format!("/session/{}/execute/sync", self.session);
-            // The page may just be changing.
-            self.try_call("POST", &path, &json!({ "script": script, "args": [] })) == Ok(Value::Bool(true))
-        });
+        let script = json!({ "script": format!("return Boolean({expression})"), "args": [] });
+        let path = format!("/session/{}/execute/sync", self.session);
+        // The page may just be changing.
+        self.wait(what, || self.try_call("POST", &path, &script) == Ok(Value::Bool(true)));
+    }
+
+    /// Waits until `is_done`; says what the page shows if that does not come.
+    #[track_caller]
+    fn wait(&self, what: &str, is_done: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_done() {
+            if began.elapsed() > LIMIT {
+                panic!("still not: {what}; the page shows: {}", self.run("return document.body.innerText"));
+            }
+            sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until the page shows a text.
@@ -145,7 +158,7 @@ impl Browser {
             json!(within), json!(within), json!(within), json!(text)
         ), "args": [] });
         let path = format!("/session/{}", self.session);
-        eventually(&format!("{text:?} in {within} is clicked"), || {
+        self.wait(&format!("{text:?} in {within} is clicked"), || {
             let found = self.try_call("POST", &format!("{path}/execute/sync"), &find);
             let Some(id) = found.ok().and_then(|one| Some(one.get(ELEMENT)?.as_str()?.to_owned())) else {
                 return false;

@@ -23,7 +23,7 @@ fn volumes_are_listed_filtered_and_sorted_without_a_script() {
     let order = |path: &str| {
         let html = page.get(path).body;
         let rows = html.split("<th class=\"volume\" scope=\"row\">").skip(1);
-        rows.map(|row| text(row).split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+        rows.map(|row| text(row.split("</a>").next().unwrap()).trim().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(order("/"), ["copy", "db", "shop_data"]);
     assert_eq!(order("/?q=DB"), ["db"]);
@@ -59,18 +59,18 @@ fn a_history_shows_branches_tags_and_its_pages() {
         assert!(said.contains(part) || part == "No container", "{part} is not in {said}");
     }
     assert_eq!(html.matches("<svg class=\"graph\"").count(), 3);
-    assert!(said.find("three").unwrap() < said.find("one").unwrap());
+    assert!(said.find("three").unwrap() < said.find("two").unwrap());
     let only = text(&page.get("/v/db?branch=master").body);
     assert!(only.contains("two") && !only.contains("three"), "{only}");
 
-    for n in 0..120 {
+    for n in 0..101 {
         pool.ok(["commit", "-C", "db", "-m", &format!("number {n}")]);
     }
     let first = page.get("/v/db").body;
     assert_eq!(first.matches("<svg class=\"graph\"").count(), 100);
     assert!(first.contains("rel=\"next\"") && !first.contains("rel=\"prev\""));
     let second = page.get("/v/db?page=2").body;
-    assert_eq!(second.matches("<svg class=\"graph\"").count(), 23);
+    assert_eq!(second.matches("<svg class=\"graph\"").count(), 4);
     assert!(second.contains("rel=\"prev\"") && !second.contains("rel=\"next\""));
     assert_eq!(page.get("/v/db?page=9999999999").status, 200);
 }
@@ -87,9 +87,7 @@ fn a_commit_shows_what_it_changed_its_files_and_its_commands() {
     let id = pool.ids("db")[0].clone();
     let page = open(&pool);
     let said = text(&page.get(&format!("/v/db/c/{id}")).body);
-    for part in
-        ["two", &id, "Ada <ada@example.org>", "dvol reset -C db --hard", "dvol clone db:", "dvol tag -C db"]
-    {
+    for part in ["two", &id, "Ada <ada@example.org>", "reset -C db --hard", "clone db:", "tag -C db NAME"] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
     let changes = text(&page.get(&format!("/v/db/c/{id}/changes")).body);

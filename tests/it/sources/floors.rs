@@ -32,9 +32,10 @@ const FLOORS: [(&str, u8); 14] = [
 ];
 
 /// Strings below `cli/` that may name a verb: where, with which words, and why.
-const NAMES_A_VERB: [(&str, &str, &str); 3] = [
+const NAMES_A_VERB: [(&str, &str, &str); 4] = [
     ("ops/doctor.rs", "", "a finding carries its remedy, which JSON has too"),
     ("fsck/", "", "a finding carries its remedy, which JSON has too"),
+    ("ui/", "", "the page shows the commands that it runs, and others to copy"),
     ("pool/settings.rs", "dvol hook install", "the setting is about that command"),
 ];
 
