@@ -10,11 +10,11 @@ dvol init billing >/dev/null
 tree=$DVOL_POOL/billing/running_point
 mkdir "$tree/conf.d"
 printf 'max_connections = 100\nshared_buffers = 128MB\nwork_mem = 4MB\n' >"$tree/conf.d/server.conf"
-head -c 300000 /dev/zero | tr '\0' 'a' >"$tree/ledger.ibd"
+head -c 300000 /dev/zero >"$tree/ledger.ibd"
 dvol commit -C billing -m 'Import the ledger of October' >/dev/null
 printf 'max_connections = 200\nshared_buffers = 512MB\nwork_mem = 4MB\njit = off\n' >"$tree/conf.d/server.conf"
 printf 'invoice,amount\n1001,12.50\n1002,99.00\n' >"$tree/november.csv"
-head -c 420000 /dev/zero | tr '\0' 'b' >"$tree/ledger.ibd"
+head -c 420000 /dev/zero >"$tree/ledger.ibd"
 dvol commit -C billing -m 'Import the ledger of November
 
 With the settings of the new server.' >/dev/null
