@@ -22,7 +22,7 @@ pub(super) fn of(failure: &Failure) -> &'static str {
         Failure::Pool(error) => of_error(error),
         Failure::Usage(_) => USAGE,
         Failure::NotConfirmed { .. } => "not_confirmed",
-        Failure::Serve(_) => "cannot_serve",
+        Failure::Serve(_) | Failure::Ui(_) => "cannot_serve",
         Failure::Failed(_) => "failed",
         Failure::Named { code, .. } => code,
         Failure::Output(_) => "output",

@@ -146,17 +146,18 @@ fn is_same(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(method: Method, address: &str, headers: &[(&'static str, &'static str)]) -> Verdict {
+    fn verdict(method: &Method, address: &str, headers: &[(&'static str, &'static str)]) -> Verdict {
         let secrets = Secrets { session: "s3cret".to_owned(), form: "f0rm".to_owned() };
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        Access::new(secrets, "127.0.0.1", 7000).judge(&method, &address.parse().unwrap(), &map)
+        Access::new(secrets, "127.0.0.1", 7000).judge(method, &address.parse().unwrap(), &map)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "tables read better so")]
     fn status(method: Method, address: &str, headers: &[(&'static str, &'static str)]) -> u16 {
-        match verdict(method, address, headers) {
+        match verdict(&method, address, headers) {
             Verdict::Pass => 200,
             Verdict::Enter { .. } => 303,
             Verdict::Refuse(status, _) => status.as_u16(),
@@ -201,7 +202,7 @@ mod tests {
             ("//evil/?token=s3cret", "/evil/"),
         ] {
             let Verdict::Enter { cookie, address } =
-                verdict(Method::GET, address, &[("host", "localhost:7000")])
+                verdict(&Method::GET, address, &[("host", "localhost:7000")])
             else {
                 panic!("{address}")
             };

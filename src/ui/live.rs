@@ -76,8 +76,7 @@ impl Live {
             // It may have been written before the watch began.
             tell();
             let mut rest = None;
-            loop {
-                let Seen::Files(files) = watch.wait(rest) else { break };
+            while let Seen::Files(files) = watch.wait(rest) {
                 if files.iter().any(has_marks) {
                     // The folder of marks is made with the first one, and can be watched now.
                     break;

@@ -342,6 +342,10 @@ fn parsed<T: FromStr<Err: ToString>>(fields: &Fields, name: &str, what: &str) ->
     if text.is_empty() {
         return Err(format!("type {what}"));
     }
+    if text.starts_with('-') {
+        // The command would take it for an option.
+        return Err(format!("cannot use '{text}': it begins with -"));
+    }
     text.parse::<T>().map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }

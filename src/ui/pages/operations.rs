@@ -18,19 +18,19 @@ const MAX_OF_EACH: usize = 20;
 
 pub(in crate::ui) fn page(app: &App, fields: &Fields) -> Result<Markup, Trouble> {
     match fields.get("volume") {
-        Some(name) => of_volume(app, name.parse::<VolumeName>().map_err(Error::from)?),
+        Some(name) => of_volume(app, &name.parse::<VolumeName>().map_err(Error::from)?),
         None => of_all(app),
     }
 }
 
-fn of_volume(app: &App, volume: VolumeName) -> Result<Markup, Trouble> {
-    let operations = ops::reflog(&app.pool, Some(&volume), MAX_OPERATIONS)?;
-    let steps = ops::next_steps(&app.pool, &volume)?;
-    let is_there = app.pool.store().read(|rows| rows.volume(&volume))?.is_some();
+fn of_volume(app: &App, volume: &VolumeName) -> Result<Markup, Trouble> {
+    let operations = ops::reflog(&app.pool, Some(volume), MAX_OPERATIONS)?;
+    let steps = ops::next_steps(&app.pool, volume)?;
+    let is_there = app.pool.store().read(|rows| rows.volume(volume))?.is_some();
     let body = html! {
         div.head {
             h1 { "Operations on " (volume) }
-            div.actions { (buttons(&volume, &steps)) }
+            div.actions { (buttons(volume, &steps)) }
         }
         (list(app, &operations, Some(&steps), is_there))
     };

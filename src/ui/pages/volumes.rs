@@ -128,7 +128,7 @@ fn sort_by(volumes: &mut [VolumeEntry], sizes: &Sizes, sort: &str, is_reversed: 
         "trash" => volumes.sort_by_key(|entry| std::cmp::Reverse(trash(entry))),
         "containers" => volumes.sort_by_key(|entry| std::cmp::Reverse(running(entry))),
         "project" => {
-            volumes.sort_by(|a, b| (a.project.is_none(), &a.project).cmp(&(b.project.is_none(), &b.project)))
+            volumes.sort_by(|a, b| (a.project.is_none(), &a.project).cmp(&(b.project.is_none(), &b.project)));
         }
         _ => {}
     }

@@ -8,6 +8,9 @@ use crate::harness::Pool;
 
 const SCRIPT: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
 
+/// What a request is, its method, address, headers and body, and the status that it must get.
+type Attack<'a> = (&'a str, &'a str, &'a str, Vec<(&'a str, &'a str)>, String, u16);
+
 #[test]
 fn requests_that_come_from_elsewhere_are_refused_and_change_nothing() {
     let pool = Pool::with_commits(&["one", "two"]);
@@ -29,7 +32,7 @@ fn requests_that_come_from_elsewhere_are_refused_and_change_nothing() {
         headers
     };
     let foreign: &'static str = foreign_name.leak();
-    let table: Vec<(&str, &str, &str, Vec<(&str, &str)>, String, u16)> = vec![
+    let table: Vec<Attack<'_>> = vec![
         ("wrong Host", "GET", "/", with("Host", foreign), String::new(), 421),
         ("Host of another port", "GET", "/", with("Host", other_port), String::new(), 421),
         ("no Host", "GET", "/", with("Host", ""), String::new(), 421),
