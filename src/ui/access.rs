@@ -1,6 +1,6 @@
 //! Tells requests of these pages from others. A page of another site can make a browser send
-//! requests here, so each request shows that it comes from these pages; another user of this machine
-//! can send any request, so each request shows a secret.
+//! requests here, so each request shows that it comes from these pages; another user of this
+//! machine can send any request, so each request shows a secret.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 

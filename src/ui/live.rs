@@ -1,6 +1,6 @@
 //! Tells open pages what changed. Whatever changes a pool, by this page, the command line or the
-//! driver, writes the metadata, and what a start of containers wrote is marked in a file: the kernel
-//! reports both, and nothing is polled.
+//! driver, writes the metadata, and what a start of containers wrote is marked in a file: the
+//! kernel reports both, and nothing is polled.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
@@ -50,8 +50,8 @@ impl Live {
         self.0.subscribe()
     }
 
-    /// Watches a pool on a thread of its own until the process ends. `changed` runs there before each
-    /// event.
+    /// Watches a pool on a thread of its own until the process ends. `changed` runs there before
+    /// each event.
     pub(super) fn watch(&self, layout: &Layout, changed: Arc<dyn Fn() + Send + Sync>) {
         let (live, layout) = (self.clone(), layout.clone());
         std::thread::spawn(move || live.follow(&layout, &*changed));
