@@ -95,6 +95,15 @@ pub(super) fn much_copied() -> Option<u64> {
     if cfg!(debug_assertions) { variable("DVOL_TEST_MUCH")?.parse().ok() } else { None }
 }
 
+/// Returns whether work may go on in the background, which a test forbids with
+/// `DVOL_TEST_FOREGROUND`.
+pub(super) fn may_go_on_in_background() -> bool {
+    !cfg!(debug_assertions) || variable("DVOL_TEST_FOREGROUND").is_none()
+}
+
+/// Variables with which a test makes one process fail.
+pub(super) const FAULT_VARIABLES: [&str; 2] = ["DVOL_FAULT", "DVOL_FAULT_TRACE"];
+
 /// Arms the fault points that a test asks for.
 #[cfg(debug_assertions)]
 pub(super) fn arm_faults() -> Result<(), String> {

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "the terminal belongs to the command line")]
 
 mod author;
+mod background;
 mod child;
 mod code;
 mod commands;

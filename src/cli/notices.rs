@@ -86,6 +86,8 @@ pub(super) fn tell(notice: &Notice) {
             let cure = "on XFS or btrfs that takes a moment, see 'dvol help space'";
             say("note", &format!("{text}; {cure}"));
         }
+        // Work for a process of its own, see `background`.
+        Notice::LargeFilesLeft { .. } => {}
         Notice::RefusedFlags { entries, flags } => {
             let files = count(*entries, "file");
             say("warning", &format!("the file system refuses attributes of chattr on {files}: {flags}"));

@@ -12,7 +12,7 @@ use super::compose::{self, Compose};
 use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
-use super::{Outcome, notices, output, pager, progress};
+use super::{Outcome, background, notices, output, pager, progress};
 use crate::containers::{ContainerRuntime, NoContainers};
 use crate::error::Error;
 use crate::layout::Layout;
@@ -33,7 +33,11 @@ impl Session {
     pub(super) fn open(globals: Globals, names_volume: bool) -> Result<Self, Failure> {
         let is_known = names_volume || globals.format() == Format::Json;
         let tell = if globals.quiet { notices::tell_warnings } else { notices::tell };
+        let root = globals.pool.clone();
         let tell = move |notice: &Notice| {
+            if let Notice::LargeFilesLeft { volume } = notice {
+                background::prepare_spares(&root, volume);
+            }
             if !(is_known && matches!(notice, Notice::Meant { .. })) {
                 tell(notice);
             }

@@ -6,12 +6,13 @@
 //! the rest while they are held.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchRecord, CommitId};
-use crate::pool::{ExchangePaths, Exchanged, Group, Look, Outcome, PlanBuilder, Pool, Purpose, StoredIndex};
+use crate::pool::{
+    ExchangePaths, Exchanged, Group, Look, Notice, Outcome, PlanBuilder, Pool, Purpose, StoredIndex,
+};
 use crate::store::Rows;
 use crate::sys::error::DiskError;
 use crate::sys::tree::{
@@ -99,7 +100,8 @@ pub(super) fn run<'p, V: Beside + Send + Sync>(
     }
     let made = Bounds { changed: FileTime::a_tick_after(FileTime::fine()), ..begun };
     let published = quiesced.publish_known(|restore| Some(restore.look(made)))?;
-    let outcome = published.finish_with(|restore, is_ready| restore.prepare_next(pool, is_ready));
+    let outcome = published.finish();
+    outcome.volumes.iter().for_each(|restore| restore.tell_of_large_files(pool));
     outcome.volumes.iter().for_each(|restore| restore.measure_earlier(pool));
     pool.tell_if_alike(outcome.volumes.iter().filter_map(|restore| match &restore.way {
         // What left the tree lies where the copies were staged.
@@ -154,10 +156,12 @@ impl<'p, V> Restore<'p, V> {
         }
     }
 
-    /// Makes spares of what left the tree now.
-    fn prepare_next(&self, pool: &Pool, is_ready: &AtomicBool) {
-        if let Way::Entries(paths, _) = &self.way {
-            pool.prepare_spares_until(&self.branch.volume, (&self.source, &paths.left()), is_ready);
+    /// Tells that spares can be made of what left the tree now.
+    fn tell_of_large_files(&self, pool: &Pool) {
+        if let Way::Entries(paths, _) = &self.way
+            && tree::may_have_spares(&self.source, &paths.left()).unwrap_or(false)
+        {
+            pool.tell(&Notice::LargeFilesLeft { volume: self.branch.volume.clone() });
         }
     }
 

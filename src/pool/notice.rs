@@ -105,6 +105,12 @@ pub enum Notice {
         /// How much.
         bytes: u64,
     },
+    /// Large files left a working tree. What they can serve for at the next reset is still to be
+    /// made: [`Pool::prepare_next_spares`](crate::pool::Pool::prepare_next_spares).
+    LargeFilesLeft {
+        /// The volume.
+        volume: VolumeName,
+    },
     /// Some entries of a copy have not all flags of chattr(1) that they should have: the file
     /// system refused them.
     RefusedFlags {

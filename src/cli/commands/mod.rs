@@ -30,6 +30,7 @@ mod ls_remote;
 mod ls_tree;
 mod man;
 mod plugin;
+mod prepare_spares;
 mod protect;
 mod pull;
 mod push;
@@ -148,6 +149,8 @@ verbs! {
         Help(help::HelpArgs),
         #[command(hide = true)]
         Man(man::ManArgs),
+        #[command(hide = true)]
+        PrepareSpares(prepare_spares::PrepareSparesArgs),
     }
 }
 

@@ -74,8 +74,8 @@ fn tell_systemd(phase: Phase) {
 
 fn log(notice: &Notice) {
     match notice {
-        // The driver is asked about volumes by name.
-        Notice::Meant { .. } => {}
+        // The driver is asked about volumes by name, and resets none.
+        Notice::Meant { .. } | Notice::LargeFilesLeft { .. } => {}
         Notice::Elsewhere { volume, driver } => {
             tracing::warn!(%volume, driver, "the engine has a volume of that name from another driver");
         }

@@ -39,11 +39,6 @@ impl Released {
         Released { held, problems, patience, since, downtime }
     }
 
-    /// Returns whether dvol waits for one of them.
-    pub(in crate::pool) fn are_awaited(&self) -> bool {
-        !self.patience.is_zero()
-    }
-
     /// Waits until the containers are ready, as far as a check tells, `patience` for all of them at
     /// most.
     pub(in crate::pool) fn await_ready(mut self, pool: &Pool) -> Disruption {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -306,32 +305,6 @@ impl<'p, T> Published<'p, T> {
     /// the volume does it. A container that does not start again is in the outcome, and recovery
     /// tries once more.
     pub fn finish(self) -> Outcome<T> {
-        let (pool, released, volumes) = self.release();
-        Outcome { disruption: released.await_ready(pool), volumes }
-    }
-
-    /// Finishes, and works `meanwhile` on each volume while dvol waits for its containers, if it
-    /// does. The flag that the work gets says when they are ready.
-    pub fn finish_with(self, meanwhile: impl Fn(&T, &AtomicBool) + Sync) -> Outcome<T>
-    where
-        T: Sync,
-    {
-        let (pool, released, volumes) = self.release();
-        if !released.are_awaited() {
-            return Outcome { disruption: released.await_ready(pool), volumes };
-        }
-        let is_ready = AtomicBool::new(false);
-        let disruption = thread::scope(|scope| {
-            scope.spawn(|| volumes.iter().for_each(|volume| meanwhile(volume, &is_ready)));
-            let disruption = released.await_ready(pool);
-            is_ready.store(true, Ordering::Relaxed);
-            disruption
-        });
-        Outcome { disruption, volumes }
-    }
-
-    /// Does what [`Published::finish`] does before it waits.
-    fn release(self) -> (&'p Pool, Released, Vec<T>) {
         let Published { pool, members, containers, expected } = self;
         pool.label_volumes(&expected);
         let volumes: Vec<VolumeName> = members.iter().map(|one| one.operation.volume.clone()).collect();
@@ -354,7 +327,8 @@ impl<'p, T> Published<'p, T> {
         trash::expire(pool, members.iter().map(|member| &member.operation));
         // Dropping the rest of each member releases its lock: no other process has to wait until
         // containers are ready.
-        (pool, released, members.into_iter().map(|member| member.work).collect())
+        let volumes = members.into_iter().map(|member| member.work).collect();
+        Outcome { disruption: released.await_ready(pool), volumes }
     }
 }
 

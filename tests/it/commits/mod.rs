@@ -9,5 +9,6 @@ mod exact;
 mod limits;
 mod memory;
 mod space;
+mod spares;
 mod unchanged;
 mod untrusted_code;

@@ -39,6 +39,8 @@ impl Run<'_> {
         let path = [own.to_owned()].into_iter().chain(std::env::split_paths(&others));
         command.env_clear().env("PATH", std::env::join_paths(path).unwrap());
         command.env("DVOL_TEST_TIME", "2024-05-01T10:00:00Z").env("DVOL_TEST_IDS", self.ids.to_string());
+        // What a verb leaves to the background, a test runs where it wants it.
+        command.env("DVOL_TEST_FOREGROUND", "1");
         command.env("DVOL_AUTHOR_NAME", "Ada").env("DVOL_AUTHOR_EMAIL", "ada@example.org");
         command.env("STATE_DIRECTORY", self.pool.with_extension("state"));
         match self.engine {

@@ -5,7 +5,8 @@
 //! that an exchange takes out of the tree lies in trash then, and differs from the source's file in
 //! what changed, no more. So it is turned into a spare: what differs is written down as a *delta*,
 //! the file moves away, and what differs is overwritten. The next exchange moves the spare into
-//! place. An undo makes the old file again, from the source's file and the delta.
+//! place. An undo makes the old file again, from the source's file and the delta. Of a file that is
+//! written anew each time, such as a log's, a copy becomes the spare, and the old file stays.
 //!
 //! No file of a tree is ever written into. At any moment:
 //!
@@ -13,6 +14,8 @@
 //!    nothing;
 //! 2. from then on the delta counts, which is durable before, and the file is waste;
 //! 3. once the file is equal to the source's, and durable, it gets the name of a spare.
+//!
+//! A copied spare has no delta, and takes its name once it is durable.
 //!
 //! A process that still has the file open would write into the next tree. So nothing is done with a
 //! file that a process holds ([`OpenFiles`](crate::sys::open_files::OpenFiles)). No process can

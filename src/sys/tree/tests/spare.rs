@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests make their trees without the code under test")]
 
+use std::any::Any;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::process::{Command, Stdio};
@@ -60,7 +61,14 @@ impl Loop {
     }
 
     fn prepare(&self, left: &LeftTree) -> u64 {
-        prepare_spares(&self.pair.src, left, &CopyOptions::default(), &|| true).unwrap()
+        self.prepare_until(left, 0, &|| true)
+    }
+
+    /// Makes spares while `goes_on` says so, and copies so many bytes at most.
+    fn prepare_until(&self, left: &LeftTree, copied_max: u64, goes_on: &(dyn Fn() -> bool + Sync)) -> u64 {
+        let (options, enter) = (CopyOptions::default(), || Some(Box::new(()) as Box<dyn Any>));
+        let making = Making { options: &options, goes_on, enter: &enter, copied_max };
+        prepare_spares(&self.pair.src, left, &making).unwrap()
     }
 
     /// Makes the tree from before an exchange again.
@@ -168,6 +176,58 @@ fn a_file_of_which_much_differs_is_copied() {
 }
 
 #[test]
+fn a_copy_serves_for_a_file_that_was_written_anew_or_is_gone() {
+    for is_gone in [false, true] {
+        let mut many = Loop::new(|_| ());
+        if is_gone {
+            fs::rename(many.pair.dst.join(FILE), many.pair.dst.join("sub/recycled")).unwrap();
+        } else {
+            many.change(|file| file.write_all_at(&vec![1; SIZE / 2], 0).unwrap());
+        }
+        let first = snapshot(&many.pair.dst);
+        let (left, _) = many.exchange(1, &[]);
+        assert_eq!(many.prepare_until(&left, SIZE as u64 / 2, &|| true), 0, "too large");
+        assert_eq!(many.prepare_until(&left, 2 * SIZE as u64, &|| true), 1);
+        assert_eq!(many.prepare_until(&left, 2 * SIZE as u64, &|| true), 0, "once");
+        many.change(|file| file.write_all_at(b"again", 0).unwrap());
+        let second = snapshot(&many.pair.dst);
+        let (last, stats) = many.exchange(2, std::slice::from_ref(&left.spares));
+        assert!(Loop::was_spared(&stats), "{stats:?}");
+        assert_same(&second, &many.before(2, &last));
+        assert_same(&first, &many.before(1, &left));
+    }
+}
+
+#[test]
+fn no_tree_is_touched_while_another_process_works_on_it() {
+    let mut many = Loop::new(|_| ());
+    many.change(|file| file.write_all_at(b"changed", 0).unwrap());
+    let (left, _) = many.exchange(1, &[]);
+    let (options, goes_on) = (CopyOptions::default(), || true);
+    let making = Making { options: &options, goes_on: &goes_on, enter: &|| None, copied_max: 1 << 40 };
+    assert_eq!(prepare_spares(&many.pair.src, &left, &making).unwrap(), 0);
+    assert!(left.tree.join(FILE).exists() && fs::read_dir(&left.spares).unwrap().next().is_none());
+}
+
+#[test]
+fn an_old_file_that_left_trash_while_it_was_compared_is_not_touched() {
+    let mut many = Loop::new(|_| ());
+    many.change(|file| file.write_all_at(b"changed", 0).unwrap());
+    let (left, _) = many.exchange(1, &[]);
+    let elsewhere = many.at("elsewhere");
+    let enter = || {
+        fs::rename(left.tree.join(FILE), &elsewhere).unwrap();
+        Some(Box::new(()) as Box<dyn Any>)
+    };
+    let (options, goes_on) = (CopyOptions::default(), || true);
+    let making = Making { options: &options, goes_on: &goes_on, enter: &enter, copied_max: 0 };
+    let before = fs::read(left.tree.join(FILE)).unwrap();
+    assert_eq!(prepare_spares(&many.pair.src, &left, &making).unwrap(), 0);
+    assert!(fs::read(&elsewhere).unwrap() == before);
+    assert!(fs::read_dir(&left.spares).unwrap().next().is_none());
+}
+
+#[test]
 fn work_that_is_ended_leaves_the_old_file() {
     let mut many = Loop::new(|_| ());
     many.change(|file| file.write_all_at(b"changed", 0).unwrap());
@@ -175,7 +235,7 @@ fn work_that_is_ended_leaves_the_old_file() {
     let (left, _) = many.exchange(1, &[]);
     let asked = std::sync::atomic::AtomicU64::new(0);
     let goes_on = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
-    assert_eq!(prepare_spares(&many.pair.src, &left, &CopyOptions::default(), &goes_on).unwrap(), 0);
+    assert_eq!(many.prepare_until(&left, 0, &goes_on), 0);
     assert!(left.tree.join(FILE).exists());
     assert_same(&first, &many.before(1, &left));
 }
