@@ -24,7 +24,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerSummary, Volume};
@@ -54,6 +54,11 @@ const STOP_INSPECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_STOP_TIMEOUT_SECONDS: i64 = 10;
 /// The stop timeout to assume if a container's own is unknown.
 const UNKNOWN_STOP_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long the list may show a container as running after a stop that was answered: Docker 26
+/// brings it up to date a moment later.
+const LIST_LAG: Duration = Duration::from_secs(2);
+/// The pause between two looks at it.
+const LIST_POLL: Duration = Duration::from_millis(20);
 /// How long a start may take: the engine allows a volume driver 120 s for each Mount.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long to wait for a restart that the engine finishes by itself.
@@ -267,8 +272,15 @@ impl Docker {
         if let Err(error @ (CallError::Unreachable(_) | CallError::GivenUp)) = answer {
             return Err(self.error("stop", id, error));
         }
-        match self.look(id)? {
-            Some(after) if summary::state(&after) != State::Stopped => Err(match answer {
+        let mut after = self.look(id)?;
+        let until = Instant::now() + LIST_LAG;
+        let runs = |listed: &ContainerSummary| summary::state(listed) != State::Stopped;
+        while answer.is_ok() && after.as_ref().is_some_and(runs) && Instant::now() < until {
+            sleep(LIST_POLL);
+            after = self.look(id)?;
+        }
+        match after {
+            Some(after) if runs(&after) => Err(match answer {
                 Err(error @ CallError::Answer { .. }) => self.error("stop", id, error),
                 _ => ContainerError::WillNotStop { name: self.called(id) },
             }),

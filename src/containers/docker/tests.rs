@@ -321,6 +321,19 @@ fn what_is_stopped_already_is_left_alone() {
 }
 
 #[test]
+fn a_list_that_lags_behind_a_stop_is_looked_at_again() {
+    let listed = |state: &str, status: &str| ("GET /containers/json", 200, json!([ours('1', state, status)]));
+    let engine = FakeEngine::new(vec![
+        listed("running", "Up 2 hours"),
+        listed("running", "Up 2 hours"),
+        listed("exited", "Exited (0) 1 second ago"),
+        ("POST", 204, Value::Null),
+    ]);
+    let timeout = Some(Duration::from_secs(1));
+    assert_eq!(engine.docker().stop(&id('1'), timeout, &Patience::ENDLESS).unwrap(), StopOutcome::Ended);
+}
+
+#[test]
 fn a_container_that_does_not_stop_is_named() {
     let running = || ("GET /containers/json", 200, json!([ours('1', "running", "Up 2 hours")]));
     let timeout = Some(Duration::from_secs(1));
