@@ -1,6 +1,5 @@
 //! `import`: make a volume from an archive, or from a volume of another driver.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -211,13 +210,7 @@ fn make(
             },
         };
         let id = &commit.id;
-        let record = VolumeRecord {
-            name: name.clone(),
-            created,
-            branch: branch.clone(),
-            options: BTreeMap::new(),
-            protected: false,
-        };
+        let record = VolumeRecord::new(name.clone(), created, branch.clone());
         let head = BranchRecord {
             volume: name,
             name: branch.clone(),

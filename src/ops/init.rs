@@ -84,8 +84,7 @@ pub(super) fn make(
             return Err(Error::VolumeExists(name.clone()));
         }
         let created = pool.now();
-        let volume =
-            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options, protected: false };
+        let volume = VolumeRecord { options, ..VolumeRecord::new(name.clone(), created, branch.clone()) };
         let first = BranchRecord {
             volume: name.clone(),
             name: branch.clone(),
@@ -114,6 +113,6 @@ pub(super) fn furnish(staged: &Path, branch: &BranchName) -> Result<PathBuf, Err
     disk::make_directory(&staged.join(layout::COMMITS), layout::VOLUME_MODE)?;
     let tree = staged.join(layout::BRANCHES).join(branch.to_directory());
     disk::make_directory(&tree, layout::WORKING_TREE_MODE)?;
-    disk::make_symlink(&layout::running_point_target(branch), &staged.join(layout::RUNNING_POINT))?;
+    disk::make_symlink(&layout::running_point_target(None, branch), &staged.join(layout::RUNNING_POINT))?;
     Ok(tree)
 }

@@ -50,6 +50,7 @@ mod tag;
 mod undo;
 mod undo_as;
 mod undo_project;
+mod worktree;
 
 pub use amend::{AmendRequest, Amended, amend};
 pub use branch::{BranchEntry, BranchList, DeletedBranch, branches, delete_branch};
@@ -94,3 +95,7 @@ pub use switch::switch;
 pub use tag::{DeletedTag, TagEntry, TagRequest, Tagged, delete_tag, tag, tags};
 pub use undo::{NextStep, Undone, redo, redo_project, undo, undo_project};
 pub use undo_as::undo_as;
+pub use worktree::{
+    AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeBranch, WorktreeEntry, WorktreeRequest,
+    add_worktree, prune_worktrees, remove_worktree, worktrees,
+};

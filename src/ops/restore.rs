@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchRecord, CommitId};
+use crate::model::{BranchRecord, CommitId, VolumeName};
 use crate::pool::{ExchangePaths, Exchanged, Group, Look, Outcome, PlanBuilder, Pool, Purpose, StoredIndex};
 use crate::store::Rows;
 use crate::sys::error::DiskError;
@@ -22,6 +22,8 @@ use crate::sys::tree::{
 pub(super) struct Restore<'p, V> {
     /// The branch before.
     pub(super) branch: BranchRecord,
+    /// The volume or worktree that has the branch checked out.
+    volume: VolumeName,
     pub(super) commit: CommitId,
     /// The commit's tree.
     source: PathBuf,
@@ -126,7 +128,7 @@ impl<'p, V> Restore<'p, V> {
     pub(super) fn plan(
         rows: &Rows<'_>,
         draft: &mut PlanBuilder<'_>,
-        branch: BranchRecord,
+        (volume, branch): (&VolumeName, BranchRecord),
         (commit, source): (CommitId, PathBuf),
         index: Option<StoredIndex<'p>>,
         verb: V,
@@ -138,12 +140,13 @@ impl<'p, V> Restore<'p, V> {
             None => Way::Whole(draft.replace(place.clone())?, Keep::Nothing),
         };
         let earlier = match &way {
-            Way::Entries(..) => draft.earlier_exchanges(rows, &branch.volume, (&place, &commit))?,
+            Way::Entries(..) => draft.earlier_exchanges(rows, volume, (&place, &commit))?,
             Way::Whole(..) => Vec::new(),
         };
         let spares = earlier.iter().map(|left| left.spares.clone()).collect();
         let (copied, quiesced) = Default::default();
-        Ok(Restore { branch, commit, source, earlier, spares, way, copied, quiesced, verb })
+        let volume = volume.clone();
+        Ok(Restore { branch, volume, commit, source, earlier, spares, way, copied, quiesced, verb })
     }
 
     /// Makes the spares that the last exchange with the same commit can give, as far as they are
@@ -157,7 +160,7 @@ impl<'p, V> Restore<'p, V> {
     /// Makes spares of what left the tree now.
     fn prepare_next(&self, pool: &Pool, is_ready: &AtomicBool) {
         if let Way::Entries(paths, _) = &self.way {
-            pool.prepare_spares_until(&self.branch.volume, (&self.source, &paths.left()), is_ready);
+            pool.prepare_spares_until(&self.volume, (&self.source, &paths.left()), is_ready);
         }
     }
 

@@ -115,6 +115,27 @@ impl LockFile {
         Ok(LockGuard { _file: file })
     }
 
+    /// Takes the lock as [`LockFile::shared`] does, and writes the holder into the file. Of several
+    /// holders, a waiter reads the one that came last.
+    ///
+    /// # Errors
+    /// As [`LockFile::exclusive`].
+    pub fn shared_signed(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
+        let file = self.open()?;
+        self.wait(&file, Mode::Shared, wait)?;
+        Ok(self.signed(file, wait.verb))
+    }
+
+    /// Takes the lock together with other shared holders, unless a process holds it alone.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn try_shared(&self) -> Result<Option<LockGuard>, LockError> {
+        let file = self.open()?;
+        let is_locked = try_lock(&file, Mode::Shared).at("lock", &self.path)?;
+        Ok(is_locked.then_some(LockGuard { _file: file }))
+    }
+
     fn open(&self) -> Result<File, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -238,6 +259,12 @@ mod tests {
         let second = lock.shared(&wait(10)).unwrap();
         assert!(lock.try_exclusive("commit").unwrap().is_none());
         drop((first, second));
-        assert!(lock.try_exclusive("commit").unwrap().is_some());
+        let alone = lock.try_exclusive("commit").unwrap().unwrap();
+        assert!(lock.try_shared().unwrap().is_none());
+        drop(alone);
+        let _together = lock.shared_signed(&wait(10)).unwrap();
+        assert!(lock.try_shared().unwrap().is_some());
+        let error = lock.exclusive(&wait(30)).unwrap_err().to_string();
+        assert!(error.contains("(commit)"), "{error}");
     }
 }

@@ -41,3 +41,4 @@ mod unquiesced;
 mod user_namespaces;
 mod volumes;
 mod walkthrough;
+mod worktrees;

@@ -22,4 +22,5 @@ mod sweep;
 mod undo;
 mod verbs;
 mod workshop;
+mod worktrees;
 mod written;

@@ -15,3 +15,4 @@ mod history;
 mod recovery;
 mod sources;
 mod volumes;
+mod worktrees;

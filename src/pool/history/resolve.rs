@@ -28,6 +28,7 @@ impl Pool {
         volume: &VolumeRecord,
         revision: &Revision,
     ) -> Result<Found, Error> {
+        // HEAD of a worktree is not that of its volume.
         let other = revision.volume.as_ref().filter(|name| **name != volume.name);
         let other =
             other.map(|name| rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))).transpose()?;
@@ -59,7 +60,7 @@ impl Pool {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn commit_record(&self, volume: &VolumeName, id: &CommitId) -> Result<Option<CommitRecord>, Error> {
-        Ok(self.store.read(|rows| Commits::new(rows, volume).record(id))?)
+        Ok(self.store.read(|rows| Commits::new(rows, &rows.owner(volume)?).record(id))?)
     }
 
     /// Returns the full path of a commit's tree.
@@ -67,7 +68,8 @@ impl Pool {
     /// # Errors
     /// When there is no such commit, or its tree is not in trash any more.
     pub(crate) fn commit_tree(&self, volume: &VolumeName, id: &CommitId) -> Result<PathBuf, Error> {
-        let found = self.store.read(|rows| Commits::new(rows, volume).find(&self.layout, id, id))?;
+        let found =
+            self.store.read(|rows| Commits::new(rows, &rows.owner(volume)?).find(&self.layout, id, id))?;
         let unknown = || Error::UnknownRevision { revision: id.to_string(), volume: volume.clone() };
         Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
     }
@@ -105,10 +107,11 @@ impl Pool {
     }
 }
 
-/// Refuses a revision that names a commit of another volume.
-pub(crate) fn refuse_other(revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
+/// Refuses a revision that names a commit of another volume. A volume and its worktrees have the
+/// same commits.
+pub(crate) fn refuse_other(rows: &Rows<'_>, revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
     match &revision.volume {
-        Some(other) if other != volume => {
+        Some(other) if other != volume && rows.owner(other)? != rows.owner(volume)? => {
             Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() })
         }
         _ => Ok(()),
@@ -125,7 +128,7 @@ struct Lookup<'l> {
 
 impl Lookup<'_> {
     fn commits(&self) -> Commits<'_> {
-        Commits::new(*self.rows, &self.volume.name)
+        Commits::new(*self.rows, self.volume.owner())
     }
 
     fn unknown(&self) -> Error {
@@ -179,7 +182,7 @@ impl Lookup<'_> {
             }
             Base::BranchBefore(n) => {
                 let branch = branch_before(rows, &volume.name, *n)?.ok_or_else(past)?;
-                Ok(kept(head_of(rows, &volume.name, &branch)?))
+                Ok(kept(head_of(rows, volume.owner(), &branch)?))
             }
             Base::Name(name) => match self.by_name(name)? {
                 Some(found) => Ok(found),
@@ -196,11 +199,12 @@ impl Lookup<'_> {
     fn by_name(&self, name: &str) -> Result<Option<Found>, Error> {
         let Lookup { rows, volume, .. } = *self;
         if let Ok(branch) = name.parse::<BranchName>()
-            && rows.branch(&volume.name, &branch)?.is_some()
+            && rows.branch(volume.owner(), &branch)?.is_some()
         {
-            return Ok(Some(kept(head_of(rows, &volume.name, &branch)?)));
+            return Ok(Some(kept(head_of(rows, volume.owner(), &branch)?)));
         }
-        let tag = name.parse::<TagName>().ok().map(|tag| rows.tag(&volume.name, &tag)).transpose()?.flatten();
+        let tag =
+            name.parse::<TagName>().ok().map(|tag| rows.tag(volume.owner(), &tag)).transpose()?.flatten();
         tag.map(|tag| self.find(&tag.commit)).transpose()
     }
 
@@ -210,7 +214,7 @@ impl Lookup<'_> {
         if !Revision::is_prefix(text) {
             return Ok(None);
         }
-        let volume = &self.volume.name;
+        let volume = self.volume.owner();
         let found = self.rows.commits_like(volume, text, MAX_CANDIDATES)?;
         let mut ids: Vec<CommitId> = found.into_iter().map(|commit| commit.id).collect();
         if ids.is_empty() {
@@ -230,7 +234,7 @@ impl Lookup<'_> {
 
 /// Returns the head of a volume's current branch.
 pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<CommitRecord, Error> {
-    head_of(rows, &volume.name, &volume.branch)
+    head_of(rows, volume.owner(), &volume.branch)
 }
 
 /// Returns the head of a branch.

@@ -12,11 +12,10 @@ use super::plan::PlanBuilder;
 use super::trash::measure_again;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{CommitId, Move, VolumeName};
+use crate::model::{CommitId, Move, Reach, VolumeName};
 use crate::pool::Pool;
 use crate::store::Rows;
 use crate::sys::disk;
-use crate::sys::locks::LockFile;
 use crate::sys::tree::{self, LeftTree};
 
 /// How many operations of a volume are looked at, the last first.
@@ -78,8 +77,7 @@ impl Pool {
         (source, left): (&Path, &LeftTree),
         is_ready: &AtomicBool,
     ) {
-        let lock = LockFile::new(self.layout.volume_lock(volume));
-        let Ok(Some(_guard)) = lock.try_exclusive("reset") else { return };
+        let Ok(Some(_locks)) = self.try_lock_all(Reach::Branch, "reset", volume) else { return };
         let ready = std::sync::OnceLock::new();
         let goes_on = || {
             let is_over = || ready.get_or_init(Instant::now).elapsed() > GRACE;

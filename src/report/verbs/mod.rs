@@ -30,6 +30,7 @@ mod stash;
 mod status;
 mod tag;
 mod undo;
+mod worktree;
 
 pub use branch::{BranchStyle, BranchView};
 pub use config::ConfigView;
