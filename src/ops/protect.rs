@@ -152,8 +152,8 @@ fn named(rows: &Rows<'_>, volume: &VolumeName, name: &Revision) -> Result<Named,
     tag.map(Named::Tag).ok_or_else(missing)
 }
 
-/// Lists what is protected in a volume. A worktree has nothing but itself: branches and tags are its
-/// volume's.
+/// Lists what is protected in a volume. A worktree has nothing but itself: branches and tags are
+/// its volume's.
 pub(super) fn protected_in(rows: &Rows<'_>, record: &VolumeRecord) -> Result<Vec<Protectable>, Error> {
     let mut found = Vec::new();
     found.extend(record.protected.then_some(Protectable::Volume));
