@@ -9,6 +9,7 @@
 mod author;
 mod child;
 mod code;
+mod code_worktree;
 mod commands;
 mod complete;
 mod compose;

@@ -30,8 +30,8 @@ pub use plain::{escape, is_control, plain, plain_lines};
 pub use protection::Protectable;
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
-    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,
-    VolumeRecord,
+    Binding, BranchRecord, CodePlace, CodeState, CommitRecord, Instant, Signature, TagRecord,
+    TreeIndexRecord, VolumeRecord,
 };
 pub use revision::{Base, Range, Revision, RevisionError, Step};
 pub use words::{age, count, format_size, named, one_of};

@@ -19,6 +19,7 @@ mod ensure;
 mod examples;
 mod failure;
 mod gate;
+mod git_worktrees;
 mod import;
 mod installed;
 mod interrupted;

@@ -39,3 +39,4 @@ pub use log::{LogStyle, LogView, LogWriter, Template, log_json};
 pub use ls_tree::{list_entry, list_json, list_name};
 pub use rev_parse::Parsed;
 pub use status::StatusView;
+pub use worktree::ProjectWorktrees;
