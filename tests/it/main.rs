@@ -12,6 +12,7 @@ mod engine;
 mod formats;
 mod harness;
 mod history;
+mod image;
 mod recovery;
 mod remotes;
 mod sources;
