@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::Trouble;
 use super::frame::{self, Head, Tab};
+use super::volume::protected;
 use super::parts::{act, ago, commit_link, container, nothing, size};
 use crate::containers::State;
 use crate::model::count;
@@ -161,6 +162,7 @@ fn row(app: &App, entry: &VolumeEntry, sizes: &Sizes) -> Markup {
         tr {
             th.volume scope="row" {
                 a href=(format!("/v/{volume}")) { (volume) }
+                @if entry.protected { " " (protected()) }
                 @if entry.current { " " span.mark title="The current volume: commands mean it if they name none" { "current" } }
             }
             td.branch { span.ref.branch { (entry.branch) } }
