@@ -2,13 +2,10 @@
 
 use serde::Serialize;
 
-use super::init::{First, NewVolume};
+use super::init::{First, NewVolume, furnish, insert_volume};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName,
-    VolumeRecord,
-};
+use crate::model::{BranchName, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName};
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 
@@ -74,36 +71,22 @@ pub(super) fn clone_as(
         if rows.volume(to)?.is_some() {
             return Err(Error::VolumeExists(to.clone()));
         }
-        let (name, created) = (to.clone(), pool.now());
         let commit = CommitRecord {
-            volume: name.clone(),
+            volume: to.clone(),
             id: id.clone(),
             parent: None,
             forgotten: false,
             ..commit.clone()
         };
         let head = Some(id.clone());
-        draft.change(RowChange::insert(Row::Volume(VolumeRecord {
-            name: name.clone(),
-            created,
-            branch: branch.clone(),
-            options,
-            protected: false,
-        })));
-        draft.change(RowChange::insert(Row::Branch(BranchRecord {
-            volume: name,
-            name: branch.clone(),
-            head: head.clone(),
-            created,
-            protected: false,
-        })));
+        insert_volume(draft, to, &branch, head.clone(), (pool.now(), options));
         draft.change(RowChange::insert(Row::Commit(commit)));
         settings.into_iter().for_each(|change| draft.change(change));
         draft.move_head(head);
         draft.bring_in(layout::volume(to))
     })?;
     pool.check_space([&*tree])?;
-    let working_tree = super::init::furnish(&staged, &branch)?;
+    let working_tree = furnish(&staged, &branch)?;
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
     pool.copy_tree(&tree, &kept)?;

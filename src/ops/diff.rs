@@ -170,15 +170,7 @@ pub fn diff_of_commit(
     fold: bool,
     visit: &mut dyn FnMut(DiffEntry) -> ControlFlow<()>,
 ) -> Result<bool, Error> {
-    let tree_of = |id: &CommitId| match pool.commit_tree(volume, id) {
-        Err(
-            Error::Forgotten { .. }
-            | Error::Elsewhere { .. }
-            | Error::Dropped { .. }
-            | Error::UnknownRevision { .. },
-        ) => Ok(None),
-        tree => tree.map(Some),
-    };
+    let tree_of = |id: &CommitId| pool.commit_tree_if_here(volume, id);
     let mut has_data = true;
     repeat_until_told(pool, volume, visit, &mut |visit| {
         // Another process may have deleted it since the caller read the log.

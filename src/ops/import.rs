@@ -9,14 +9,11 @@ use serde::Serialize;
 use super::commit::configured_author;
 use super::export::{FORMAT, MANIFEST, Manifest, make_root};
 use super::import_replace;
-use super::init::{NewVolume, furnish};
+use super::init::{NewVolume, furnish, insert_volume};
 use crate::containers::Container;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName,
-    VolumeRecord,
-};
+use crate::model::{BranchName, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName};
 use crate::pool::{Disruption, Group, Pool, Published, Quiesced};
 use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
@@ -211,22 +208,7 @@ fn make(
             },
         };
         let id = &commit.id;
-        let record = VolumeRecord {
-            name: name.clone(),
-            created,
-            branch: branch.clone(),
-            options: BTreeMap::new(),
-            protected: false,
-        };
-        let head = BranchRecord {
-            volume: name,
-            name: branch.clone(),
-            head: Some(id.clone()),
-            created,
-            protected: false,
-        };
-        draft.change(RowChange::insert(Row::Volume(record)));
-        draft.change(RowChange::insert(Row::Branch(head)));
+        insert_volume(draft, volume, &branch, Some(id.clone()), (created, BTreeMap::new()));
         draft.move_head(Some(id.clone()));
         Ok((draft.bring_in(layout::volume(volume))?, commit))
     })?;

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, BranchRecord, CommitId, Row, RowChange, Verb, VolumeName, VolumeRecord};
-use crate::pool::{Look, MAX_SIZE, Pool};
+use crate::model::{
+    BranchName, BranchRecord, CommitId, Instant, Row, RowChange, Verb, VolumeName, VolumeRecord,
+};
+use crate::pool::{Look, MAX_SIZE, PlanBuilder, Pool};
 use crate::sys::disk;
 use crate::sys::tree::Bounds;
 
@@ -84,17 +86,7 @@ pub(super) fn make(
             return Err(Error::VolumeExists(name.clone()));
         }
         let created = pool.now();
-        let volume =
-            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options, protected: false };
-        let first = BranchRecord {
-            volume: name.clone(),
-            name: branch.clone(),
-            head: None,
-            created,
-            protected: false,
-        };
-        draft.change(RowChange::insert(Row::Volume(volume)));
-        draft.change(RowChange::insert(Row::Branch(first)));
+        insert_volume(draft, name, &branch, None, (created, options));
         settings.into_iter().for_each(|change| draft.change(change));
         if becomes_current {
             let before = rows.current_volume()?.map(Row::CurrentVolume);
@@ -105,6 +97,22 @@ pub(super) fn make(
     furnish(&staged, &branch)?;
     group.publish()?.finish();
     Ok(Created { volume: name.clone(), branch })
+}
+
+/// Inserts the records of a new volume and of its only branch.
+pub(super) fn insert_volume(
+    draft: &mut PlanBuilder<'_>,
+    volume: &VolumeName,
+    branch: &BranchName,
+    head: Option<CommitId>,
+    (created, options): (Instant, BTreeMap<String, String>),
+) {
+    let name = volume.clone();
+    let record = VolumeRecord { name, created, branch: branch.clone(), options, protected: false };
+    let (volume, name) = (volume.clone(), branch.clone());
+    let branch = BranchRecord { volume, name, head, created, protected: false };
+    draft.change(RowChange::insert(Row::Volume(record)));
+    draft.change(RowChange::insert(Row::Branch(branch)));
 }
 
 /// Makes what every volume has in its staged directory. Gives the empty working tree of `branch`.

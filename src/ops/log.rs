@@ -355,16 +355,7 @@ fn tree_of(pool: &Pool, entry: &LogEntry, id: &CommitId) -> Result<Option<PathBu
     if !entry.dropped && kept.exists() {
         return Ok(Some(kept));
     }
-    match pool.commit_tree(&entry.volume, id) {
-        // Another process may have deleted it since the log was read.
-        Err(
-            Error::Forgotten { .. }
-            | Error::Elsewhere { .. }
-            | Error::Dropped { .. }
-            | Error::UnknownRevision { .. },
-        ) => Ok(None),
-        other => other.map(Some),
-    }
+    pool.commit_tree_if_here(&entry.volume, id)
 }
 
 /// Lists what a commit changed; for a first commit, what its root directory holds. `None` if the

@@ -11,10 +11,10 @@ use super::remote::Access;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteRecord,
-    RemoteUrl, Row, RowChange, TagName, TagRecord, UpstreamRecord, Verb, VolumeName, VolumeRecord,
+    BranchName, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteRecord, RemoteUrl, Row,
+    RowChange, TagName, TagRecord, UpstreamRecord, Verb, VolumeName,
 };
-use crate::ops::init::{NewVolume, furnish};
+use crate::ops::init::{NewVolume, furnish, insert_volume};
 use crate::pool::Pool;
 use crate::remotes::{Records, Stored};
 use crate::sys::disk;
@@ -93,19 +93,7 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
         if rows.volume(volume)?.is_some() {
             return Err(Error::VolumeExists(volume.clone()));
         }
-        let (name, created) = (volume.clone(), pool.now());
-        let options = BTreeMap::new();
-        let record =
-            VolumeRecord { name: name.clone(), created, branch: branch.clone(), options, protected: false };
-        let head = BranchRecord {
-            volume: name,
-            name: branch.clone(),
-            head: Some(id.clone()),
-            created,
-            protected: false,
-        };
-        draft.change(RowChange::insert(Row::Volume(record)));
-        draft.change(RowChange::insert(Row::Branch(head)));
+        insert_volume(draft, volume, &branch, Some(id.clone()), (pool.now(), BTreeMap::new()));
         history.into_iter().for_each(|commit| draft.change(RowChange::insert(Row::Commit(commit))));
         tag.into_iter().for_each(|tag| draft.change(RowChange::insert(Row::Tag(tag))));
         draft.move_head(Some(id.clone()));

@@ -74,6 +74,27 @@ impl Pool {
         Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
     }
 
+    /// Returns the full path of a commit's tree; `None` if its data is gone or elsewhere, or if
+    /// another process has deleted the commit since the caller read of it.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub(crate) fn commit_tree_if_here(
+        &self,
+        volume: &VolumeName,
+        id: &CommitId,
+    ) -> Result<Option<PathBuf>, Error> {
+        match self.commit_tree(volume, id) {
+            Err(
+                Error::Forgotten { .. }
+                | Error::Elsewhere { .. }
+                | Error::Dropped { .. }
+                | Error::UnknownRevision { .. },
+            ) => Ok(None),
+            tree => tree.map(Some),
+        }
+    }
+
     /// Refuses a revision that means different commits in these volumes. An id, or a prefix of one,
     /// must name the same commit in all of them: one that was made of all at once.
     ///
