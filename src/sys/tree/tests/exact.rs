@@ -43,14 +43,9 @@ fn everything_that_anybody_can_make() {
     );
 }
 
-#[test]
-fn everything_that_only_root_can_make() {
-    if !root_or_skip() {
-        return;
-    }
-    let pair = Pair::new();
-    fill(&pair.src);
-    let at = |name: &str| pair.src.join(name);
+/// Adds to a filled tree: devices, other owners, and a capability.
+pub(super) fn add_what_only_root_can_make(root: &Path) {
+    let at = |name: &str| root.join(name);
     make_node(&at("null"), FileType::CharacterDevice, makedev(1, 3));
     make_node(&at("loop"), FileType::BlockDevice, makedev(7, 300));
     for name in ["small", "link", "fifo", "socket", "null", "sub", "setuid"] {
@@ -64,12 +59,23 @@ fn everything_that_only_root_can_make() {
         .unwrap();
     }
     set_mode(&at("setuid"), 0o6711);
-    for name in ["small", "link", "fifo", "null", "sub"] {
-        set_xattr(&at(name), "trusted.mark", name.as_bytes());
-    }
     // Version 2 of the format, effective, cap_net_bind_service permitted.
     let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     set_xattr(&at("open-to-all"), "security.capability", &capability);
+}
+
+#[test]
+fn everything_that_only_root_can_make() {
+    if !root_or_skip() {
+        return;
+    }
+    let pair = Pair::new();
+    fill(&pair.src);
+    let at = |name: &str| pair.src.join(name);
+    add_what_only_root_can_make(&pair.src);
+    for name in ["small", "link", "fifo", "null", "sub"] {
+        set_xattr(&at(name), "trusted.mark", name.as_bytes());
+    }
     run("setfacl", &["-m".as_ref(), "u:1234:rwx,g:55:r".as_ref(), at("small").as_os_str()]);
     run("setfacl", &["-d".as_ref(), "-m".as_ref(), "u:1234:rwx".as_ref(), at("empty").as_os_str()]);
     run("setfacl", &["-d".as_ref(), "-m".as_ref(), "u:7:rwx".as_ref(), pair.src.as_os_str()]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use rustix::fs::{chown, makedev};
+use rustix::fs::chown;
 
 use super::*;
 
@@ -102,19 +102,11 @@ fn everything_that_only_root_can_make_is_handed_on() {
     let pair = Pair::new();
     fill(&pair.src);
     let at = |name: &str| pair.src.join(name);
-    make_node(&at("null"), FileType::CharacterDevice, makedev(1, 3));
-    make_node(&at("loop"), FileType::BlockDevice, makedev(7, 300));
-    for name in ["small", "link", "fifo", "socket", "null", "sub", "setuid"] {
-        let (owner, group) = (Some(Uid::from_raw(999)), Some(Gid::from_raw(70_000)));
-        rustix::fs::chownat(CWD, at(name), owner, group, AtFlags::SYMLINK_NOFOLLOW).unwrap();
-    }
-    set_mode(&at("setuid"), 0o6711);
+    super::exact::add_what_only_root_can_make(&pair.src);
     let mark = OsStr::from_bytes(b"trusted.\xff");
     for name in ["small", "link", "fifo", "null", "socket", "sub"] {
         rustix::fs::lsetxattr(at(name), mark, name.as_bytes(), XattrFlags::empty()).unwrap();
     }
-    let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    set_xattr(&at("open-to-all"), "security.capability", &capability);
     for (list, path) in [
         (&["-m", "u:1234:rwx,g:55:r"][..], at("small")),
         (&["-m", "u:1234:r"], at("fifo")),
@@ -295,12 +287,7 @@ fn nothing_is_built_outside_of_the_tree_or_in_place_of_another_entry() {
 #[test]
 fn a_source_follows_no_symlink_that_is_swapped_in() {
     let pair = Pair::new();
-    let home = pair.src.parent().unwrap();
-    make_dir(&home.join("outside"));
-    make_file(&home.join("outside/secret"), b"secret");
-    make_dir(&pair.src.join("door"));
-    symlink(home.join("outside"), home.join("trap")).unwrap();
-    super::hostile::while_swapping(&pair.src.join("door"), &home.join("trap"), || {
+    super::hostile::while_a_trap_is_swapped_in(&pair, || {
         for _ in 0..300 {
             // A look-up that meets the exchange may fail.
             for entry in source(&pair.src).map_while(Result::ok) {

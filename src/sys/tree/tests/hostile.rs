@@ -24,6 +24,17 @@ pub(super) fn while_swapping(left: &Path, right: &Path, work: impl FnOnce()) {
     });
 }
 
+/// Exchanges the directory `door` of the pair's source and a symlink that leads to a secret outside
+/// again and again while `work` runs.
+pub(super) fn while_a_trap_is_swapped_in(pair: &Pair, work: impl FnOnce()) {
+    let home = pair.src.parent().unwrap();
+    make_dir(&home.join("outside"));
+    make_file(&home.join("outside/secret"), b"secret");
+    make_dir(&pair.src.join("door"));
+    symlink(home.join("outside"), home.join("trap")).unwrap();
+    while_swapping(&pair.src.join("door"), &home.join("trap"), work);
+}
+
 /// Sets the flag even if a check fails, so that the test ends.
 struct StopAtEnd<'a>(&'a AtomicBool);
 
@@ -37,11 +48,7 @@ impl Drop for StopAtEnd<'_> {
 fn a_symlink_that_is_swapped_in_is_not_followed() {
     let pair = Pair::new();
     let home = pair.src.parent().unwrap();
-    make_dir(&home.join("outside"));
-    make_file(&home.join("outside/secret"), b"secret");
-    make_dir(&pair.src.join("door"));
-    symlink(home.join("outside"), home.join("trap")).unwrap();
-    while_swapping(&pair.src.join("door"), &home.join("trap"), || {
+    while_a_trap_is_swapped_in(&pair, || {
         for round in 0..150 {
             let dst = home.join(format!("copy-{round}"));
             make_dir(&dst);
