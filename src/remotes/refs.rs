@@ -56,7 +56,7 @@ pub struct Wish {
     pub reference: RefName,
     /// The commit, which the repository has; `None` to delete the ref.
     pub to: Option<CommitId>,
-    /// What it may be moved away from.
+    /// Says which heads the move may replace.
     pub rule: Rule,
     /// What the tag says, if it is one.
     pub tag: Option<TagNote>,
@@ -328,9 +328,12 @@ mod tests {
     /// Returns how many did.
     fn race(url: &RemoteUrl, cache: &std::path::Path, round: u8, announces: bool) -> usize {
         let secret = Secret::new("x".to_owned()).unwrap();
+        // Opening takes each of them another time; what is raced for comes after it.
+        let all_have_read = std::sync::Barrier::new(PUSHERS.into());
         let push = |number: u8| {
             let repository = Repository::open(url, &secret, cache).unwrap();
             let mut records = repository.records().unwrap();
+            all_have_read.wait();
             let to: CommitId = format!("{number:032x}").parse().unwrap();
             let wish = Wish {
                 volume: "db".parse().unwrap(),
@@ -357,6 +360,7 @@ mod tests {
             }
         };
         std::thread::scope(|scope| {
+            let push = &push;
             let pushers: Vec<_> = (0..PUSHERS).map(|number| scope.spawn(move || push(number))).collect();
             pushers.into_iter().map(|pusher| pusher.join().unwrap()).sum()
         })
