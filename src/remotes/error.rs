@@ -13,7 +13,7 @@ pub enum RemoteError {
     Storage {
         /// A verb phrase: "write", "list".
         action: &'static str,
-        /// What it was to be done to.
+        /// The object that the call named.
         what: String,
         /// The address.
         url: String,

@@ -1,7 +1,8 @@
 //! Locks in restic's own form: restic honours ours, and we honour its.
 //!
-//! Who writes data or reads trees holds a shared lock, so that `restic prune` refuses; who deletes
-//! data holds it alone. A lock that was not refreshed for 30 minutes is one of a dead process.
+//! A process that writes data or reads trees holds a shared lock, so that `restic prune` refuses. A
+//! process that deletes data holds the lock alone. A lock that was not refreshed for 30 minutes is
+//! one of a dead process.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -7,7 +7,7 @@ use super::json::json_line;
 /// What to do after a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// What it does, or all of the hint if there is no command.
+    /// Says what the command does; without a command, the whole hint.
     pub text: String,
     /// The command to run; words in capitals stand for values.
     pub command: Option<String>,

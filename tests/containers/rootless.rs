@@ -1,6 +1,6 @@
 //! A rootless Docker: the engine, the driver and the command line run as a user who is not root.
 //!
-//! It needs a Debian that has rootlesskit, so it runs where `DVOL_TEST_ENGINE` names one.
+//! Needs a Debian that has rootlesskit, so these tests run where `DVOL_TEST_ENGINE` names one.
 
 use std::fs;
 

@@ -10,7 +10,7 @@ use crate::cli::signals::catch_interrupts;
 use crate::model::{RemoteUrl, Revision, VolumeName};
 use crate::ops::{self, CloneRequest};
 
-/// Create a volume from a commit of another volume, or from a volume of a remote
+/// Create a volume from a commit of another, here or at a remote
 ///
 /// From a volume of this pool, the new one has a branch master with a copy of that commit; the two
 /// share neither history nor files. From a remote, it has all commits in its log, the data of one

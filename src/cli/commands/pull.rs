@@ -9,7 +9,7 @@ use crate::cli::signals::catch_interrupts;
 use crate::model::{BranchName, Verb};
 use crate::ops::{self, PullRequest};
 
-/// Move the current branch forward to what a remote has, and restart the containers
+/// Move the current branch forward to what a remote has
 ///
 /// Fetches first. The working tree becomes that of the remote's newest commit, as with dvol reset;
 /// dvol undo takes it back. A branch with commits of its own, or with uncommitted changes, is left

@@ -102,7 +102,7 @@ pub(super) fn nothing(text: &str) -> Markup {
 }
 
 /// A place that the script fills from another page, since what it shows takes a while to find out.
-/// It is filled again when `state` changes. Without the script it is a link.
+/// The script fills it again when `state` changes. Without the script it is a link.
 pub(super) fn later(id: &str, label: &str, address: &str, state: &str) -> Markup {
     html! {
         div #(id) data-load=(address) data-state=(state) {

@@ -10,7 +10,7 @@ const PUSHERS: u64 = 16;
 /// Each of 16 pools has a clone with a commit of its own. All push at once, and pull and push again
 /// until theirs is in: no push that was said to have succeeded is lost.
 #[test]
-fn of_sixteen_who_push_at_once_nobody_loses_a_commit() {
+fn sixteen_pushes_at_once_lose_no_commit() {
     let team = Team::new();
     team.here.ok(["push", "-u", "origin", "master"]);
     let pools: Vec<Pool> = (0..PUSHERS).map(|number| Pool::elsewhere(10 + number)).collect();

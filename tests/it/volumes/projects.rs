@@ -239,7 +239,7 @@ fn in_its_directory_a_project_knows_its_volumes_by_short_names() {
     // A volume of just that name wins.
     assert_eq!(json_lines(&inside(&["status", "db", "--format", "json"]).out)[0]["volume"], "db");
     assert_eq!(inside(&["rm", "-f", "db"]).out, "Deleted volume db\n");
-    // And a commit of the current volume, which dvol looks for nowhere else.
+    // dvol looks for a commit of the current volume in that volume alone.
     write(&pool, "shopping", "bread");
     pool.ok(["commit", "-m", "bread", "shopping"]);
     pool.ok(["tag", "cache", "-C", "shopping"]);

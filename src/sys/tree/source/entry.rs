@@ -10,7 +10,7 @@ use crate::sys::tree::entry::values::EntryAttributes;
 pub struct SourceEntry {
     /// Path relative to the root; the root's is empty.
     pub path: PathBuf,
-    /// What it is.
+    /// Type of the entry, with what belongs to that type.
     pub kind: SourceKind,
     /// Owner, mode, times, extended attributes, flags of chattr(1).
     pub attributes: EntryAttributes,
