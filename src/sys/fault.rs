@@ -7,8 +7,9 @@
 //!
 //! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:stop` (SIGSTOP, until another
 //! process sends SIGCONT), or `N:EIO`, `N:ENOSPC`, `N:EACCES` (the call at the N-th point fails
-//! with that error). The many writes that redb makes inside a transaction are counted apart:
-//! `N:kill:redb`.
+//! with that error). `NAME+N:EIO` counts from the first point of that name, which is `NAME+0`: what
+//! a process clears up first after others does not count then. The many writes that redb makes
+//! inside a transaction are counted apart: `N:kill:redb`.
 
 use std::io;
 
@@ -36,7 +37,7 @@ mod armed {
     use std::io::{self, Write as _};
     use std::str::FromStr;
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     use rustix::io::Errno;
     use rustix::process::{Signal, getpid, kill_process};
@@ -50,8 +51,10 @@ mod armed {
     }
 
     /// Chooses a point and its effect.
-    #[derive(Debug, Clone, Copy)]
+    #[derive(Debug, Clone)]
     pub struct FaultSpec {
+        /// The name of the first point that counts; `None` means that all count.
+        from: Option<String>,
         at: u64,
         effect: Effect,
         inside: bool,
@@ -77,8 +80,12 @@ mod armed {
                 "EACCES" => Effect::Fail(Errno::ACCESS),
                 other => return Err(format!("unknown fault effect {other}")),
             };
-            let at = at.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
-            Ok(FaultSpec { at, effect, inside })
+            let (from, number) = match at.split_once('+') {
+                Some((name, number)) => (Some(name.to_owned()), number),
+                None => (None, at),
+            };
+            let at: u64 = number.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
+            Ok(FaultSpec { at: at + u64::from(from.is_some()), from, effect, inside })
         }
     }
 
@@ -90,6 +97,7 @@ mod armed {
     static ARMED: OnceLock<Armed> = OnceLock::new();
     static STEPS: AtomicU64 = AtomicU64::new(0);
     static INSIDE_STEPS: AtomicU64 = AtomicU64::new(0);
+    static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 
     /// Arms one point, and writes the name of every point reached to `trace`, one a line.
     pub fn arm(spec: Option<FaultSpec>, trace: Option<File>) {
@@ -99,20 +107,27 @@ mod armed {
     pub(super) fn point(name: &'static str) -> io::Result<()> {
         let Some(armed) = ARMED.get() else { return Ok(()) };
         let is_inside = name.starts_with(INSIDE);
+        let from = armed.spec.as_ref().and_then(|spec| spec.from.as_deref());
+        if from.is_none_or(|from| from == name) {
+            HAS_BEGUN.store(true, Ordering::SeqCst);
+        }
         let counter = if is_inside { &INSIDE_STEPS } else { &STEPS };
-        let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        let counts = HAS_BEGUN.load(Ordering::SeqCst);
+        let number = counts.then(|| counter.fetch_add(1, Ordering::SeqCst) + 1);
         if let Some(mut trace) = armed.trace.as_ref() {
             writeln!(trace, "{name}")?;
         }
-        match armed.spec {
-            Some(FaultSpec { at, effect, inside }) if at == number && inside == is_inside => match effect {
-                Effect::Kill => {
-                    let _ = kill_process(getpid(), Signal::KILL);
-                    unreachable!("SIGKILL cannot be caught")
+        match &armed.spec {
+            Some(FaultSpec { at, effect, inside, .. }) if Some(*at) == number && *inside == is_inside => {
+                match effect {
+                    Effect::Kill => {
+                        let _ = kill_process(getpid(), Signal::KILL);
+                        unreachable!("SIGKILL cannot be caught")
+                    }
+                    Effect::Stop => Ok(kill_process(getpid(), Signal::STOP)?),
+                    Effect::Fail(errno) => Err((*errno).into()),
                 }
-                Effect::Stop => Ok(kill_process(getpid(), Signal::STOP)?),
-                Effect::Fail(errno) => Err(errno.into()),
-            },
+            }
             _ => Ok(()),
         }
     }
