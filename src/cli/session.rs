@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
+use super::background::SparesToPrepare;
 use super::compose::{self, Compose};
 use super::environment;
 use super::globals::Globals;
 use super::output::{Failure, say};
-use super::{Outcome, background, notices, output, pager, progress};
+use super::{Outcome, notices, output, pager, progress};
 use crate::containers::{ContainerRuntime, NoContainers};
 use crate::error::Error;
 use crate::layout::Layout;
@@ -26,6 +27,13 @@ pub(super) struct Session {
     pub(super) pool: Pool,
     /// The compose project of the current directory, found on first use.
     compose: OnceCell<Option<Compose>>,
+    spares: SparesToPrepare,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.spares.start(self.pool.layout().root());
+    }
 }
 
 impl Session {
@@ -33,10 +41,11 @@ impl Session {
     pub(super) fn open(globals: Globals, names_volume: bool) -> Result<Self, Failure> {
         let is_known = names_volume || globals.format() == Format::Json;
         let tell = if globals.quiet { notices::tell_warnings } else { notices::tell };
-        let root = globals.pool.clone();
+        let spares = SparesToPrepare::default();
+        let later = spares.clone();
         let tell = move |notice: &Notice| {
             if let Notice::LargeFilesLeft { volume } = notice {
-                background::prepare_spares(&root, volume);
+                later.add(volume);
             }
             if !(is_known && matches!(notice, Notice::Meant { .. })) {
                 tell(notice);
@@ -45,7 +54,7 @@ impl Session {
         let pool = open_pool(&globals, Arc::new(tell))?;
         let root = pool.layout().root().to_owned();
         let pool = pool.labelling(Arc::new(move |volume| compose::here(&root)?.own(volume)));
-        Ok(Session { globals, pool, compose: OnceCell::new() })
+        Ok(Session { globals, pool, compose: OnceCell::new(), spares })
     }
 
     /// Returns the volume that `-C` or the last word names; `None` means the current one.
