@@ -318,7 +318,7 @@ pub enum Error {
     #[error("{url} has no {reference} of volume {volume}")]
     NoRemoteRef {
         /// The address.
-        url: RemoteUrl,
+        url: Box<RemoteUrl>,
         /// The volume's name there.
         volume: VolumeName,
         /// The branch, the tag or the commit as it was typed.
@@ -328,7 +328,7 @@ pub enum Error {
     #[error("{url} has no volume {volume}")]
     NoRemoteVolume {
         /// The address.
-        url: RemoteUrl,
+        url: Box<RemoteUrl>,
         /// The volume.
         volume: VolumeName,
     },

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::output::Failure;
 use super::rootless;
 use crate::containers::Docker;
+use crate::remotes::CloudAccess;
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::{IdSource, RandomIds};
 
@@ -39,6 +40,11 @@ pub(super) fn state_directory() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "the one door to the environment")]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns what the environment says about access to stores and other machines.
+pub(super) fn cloud() -> CloudAccess {
+    CloudAccess::new(std::env::vars_os())
 }
 
 /// Iterates over the names of all variables.

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{author, environment, programs};
 use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl, VolumeName};
 use crate::ops::{self, Access};
-use crate::remotes::{Holder, Secret};
+use crate::remotes::{Holder, Repository, Secret};
 
 /// The password of repositories that anybody may read; no secret at all.
 const PUBLIC: &str = "public";
@@ -47,7 +47,7 @@ impl PasswordArgs {
         };
         let empty = || Failure::Failed(format!("the password of {} is empty", remote.url));
         let secret = Secret::new(secret).ok_or_else(empty)?;
-        Ok(Access { remote, secret, holder: holder()? })
+        Ok(Access { remote, cloud: environment::cloud(), secret, holder: holder()? })
     }
 }
 
@@ -97,14 +97,16 @@ fn from_surroundings(remote: &RemoteRecord, new: bool) -> Result<String, Failure
         )));
     }
     let password = typed(&format!("Password of {}: ", remote.url))?;
-    if new && !is_made(remote) && typed("Once more, as the repository is new: ")? != password {
+    if new && !is_made(remote)? && typed("Once more, as the repository is new: ")? != password {
         return Err(Failure::Failed("the two passwords differ".to_owned()));
     }
     Ok(password)
 }
 
-fn is_made(remote: &RemoteRecord) -> bool {
-    remote.url.directory().join("config").exists()
+/// Returns whether the repository of a remote is there.
+pub(super) fn is_made(remote: &RemoteRecord) -> Result<bool, Failure> {
+    Repository::is_at(&remote.url, &environment::cloud())
+        .map_err(|error| crate::error::Error::from(error).into())
 }
 
 /// Reads a line from the terminal without showing it.

@@ -16,6 +16,7 @@ mod protection;
 mod quiesce;
 mod records;
 mod remote;
+mod remote_url;
 mod revision;
 mod words;
 
@@ -35,8 +36,9 @@ pub use records::{
     VolumeRecord,
 };
 pub use remote::{
-    LinkRecord, PasswordSource, RefName, RemoteName, RemoteRecord, RemoteUrl, RemoteWordError,
-    TrackingRecord, UpstreamRecord,
+    LinkRecord, PasswordSource, RefName, RemoteName, RemoteRecord, RemoteWordError, TrackingRecord,
+    UpstreamRecord,
 };
+pub use remote_url::{BucketUrl, RemoteUrl, SshUrl};
 pub use revision::{Base, Range, Revision, RevisionError, Step};
 pub use words::{age, count, format_size, named, one_of};

@@ -1,11 +1,12 @@
 //! Remotes: their names and addresses, and the records of what is known of them.
 
 use std::fmt;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::remote_url::{RemoteUrl, has_password};
 use super::{BranchName, CommitId, Instant, TagName, VolumeName};
 
 /// Says why a text is not a remote.
@@ -17,14 +18,29 @@ pub enum RemoteWordError {
     )]
     Name(String),
     /// The address is of no kind that dvol knows.
-    #[error("'{0}' is not an address of a remote: use the full path of a directory, or file:///PATH")]
+    #[error(
+        "'{0}' is not an address of a remote: use the full path of a directory, s3://BUCKET/PATH, s3:https://HOST/BUCKET/PATH or sftp://USER@HOST/PATH"
+    )]
     Address(String),
+    /// The address has a password, which is not repeated.
+    #[error("an address of a remote has no password: ssh and the AWS tools know where to find one")]
+    Password,
+    /// Plain HTTP to another machine.
+    #[error("'{0}' is not an address of a remote: http:// is for this machine only, use https://")]
+    Plain(String),
     /// The path leads out of itself.
     #[error("'{0}' is not an address of a remote: the path must have neither . nor ..")]
     Path(String),
     /// The text is neither `heads/BRANCH` nor `tags/TAG`.
     #[error("'{0}' is not a ref: a ref is heads/BRANCH or tags/TAG")]
     Ref(String),
+}
+
+impl RemoteWordError {
+    /// Says that a text is no address.
+    pub(super) fn of_address(text: &str) -> Self {
+        if has_password(text) { RemoteWordError::Password } else { RemoteWordError::Address(text.to_owned()) }
+    }
 }
 
 /// The name of a remote, valid by construction; it follows the rule for volumes.
@@ -52,56 +68,6 @@ impl FromStr for RemoteName {
             Ok(_) => Ok(RemoteName(text.to_owned())),
             Err(_) => Err(RemoteWordError::Name(text.to_owned())),
         }
-    }
-}
-
-/// The address of a repository: today the full path of a directory, which may lie on NFS.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RemoteUrl(PathBuf);
-
-impl RemoteUrl {
-    /// Returns the directory.
-    pub fn directory(&self) -> &Path {
-        &self.0
-    }
-
-    /// Splits the address of a volume, `URL/VOLUME`.
-    ///
-    /// # Errors
-    /// When the text is no address, or its last part no volume's name.
-    pub fn split_volume(text: &str) -> Result<(Self, VolumeName), RemoteWordError> {
-        let bad = || RemoteWordError::Address(text.to_owned());
-        let (url, volume) = text.trim_end_matches('/').rsplit_once('/').ok_or_else(bad)?;
-        Ok((url.parse()?, volume.parse().map_err(|_| bad())?))
-    }
-
-    /// Returns whether a word must be an address, as no name has a slash at its start or a scheme.
-    pub fn is_meant(text: &str) -> bool {
-        text.starts_with('/') || text.contains("://")
-    }
-}
-
-impl FromStr for RemoteUrl {
-    type Err = RemoteWordError;
-
-    fn from_str(text: &str) -> Result<Self, RemoteWordError> {
-        let path = Path::new(text.strip_prefix("file://").unwrap_or(text));
-        if !path.is_absolute() || path.components().count() < 2 {
-            return Err(RemoteWordError::Address(text.to_owned()));
-        }
-        let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-        // `components` passes over `.`, which would make two addresses of one place.
-        if !path.components().all(is_plain) || text.contains("/./") || text.contains('\0') {
-            return Err(RemoteWordError::Path(text.to_owned()));
-        }
-        Ok(RemoteUrl(path.components().collect()))
-    }
-}
-
-impl fmt::Display for RemoteUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.to_string_lossy())
     }
 }
 
@@ -163,7 +129,7 @@ macro_rules! text_newtype {
         }
     )*};
 }
-text_newtype!(RemoteName, RemoteUrl, RefName);
+text_newtype!(RemoteName, RefName);
 
 impl fmt::Display for RemoteName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -241,26 +207,6 @@ pub struct UpstreamRecord {
 mod tests {
     use super::*;
     use quickcheck::quickcheck;
-
-    #[test]
-    fn an_address_is_the_full_path_of_a_directory() {
-        let url = |text: &str| text.parse::<RemoteUrl>();
-        assert_eq!(url("/srv/catalog/").unwrap().to_string(), "/srv/catalog");
-        assert_eq!(url("file:///srv/catalog").unwrap(), url("/srv/catalog").unwrap());
-        for text in ["", "/", "catalog", "ftp://host/x", "/srv/../etc", "/srv/./x", "file://catalog", "/a\0b"]
-        {
-            assert!(url(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_part_of_an_address_may_be_a_volume() {
-        let (url, volume) = RemoteUrl::split_volume("/srv/catalog/shop").unwrap();
-        assert_eq!((url.to_string().as_str(), volume.as_str()), ("/srv/catalog", "shop"));
-        for text in ["/shop", "shop", "/srv/catalog/-x"] {
-            assert!(RemoteUrl::split_volume(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_ref_is_a_branch_or_a_tag() {

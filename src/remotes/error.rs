@@ -20,6 +20,14 @@ pub enum RemoteError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The address or what gives access to it cannot be used.
+    #[error("cannot use {url}: {source}")]
+    Place {
+        /// The address.
+        url: String,
+        /// Why.
+        source: io::Error,
+    },
     /// There is no repository.
     #[error("cannot open the repository at {0}: there is none")]
     NoRepository(String),

@@ -15,7 +15,9 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `transport`, `directory`, `storage` | the places: put, get, list, delete |
+//! | `transport`, `storage` | the places: put, get, list, delete |
+//! | `directory`, `bucket`, `ssh` | a directory, a store that speaks S3, another machine |
+//! | `credentials` | finds the keys of a store as the AWS tools do; the environment of children |
 //! | `backend`, `cache`, `panics` | a place as the library wants it |
 //! | `repository` | makes and opens a repository |
 //! | `records` | reads and writes records of commits and moves |
@@ -24,7 +26,9 @@
 //! | `nodes`, `send`, `receive` | trees on their way out and in |
 
 mod backend;
+mod bucket;
 mod cache;
+mod credentials;
 mod directory;
 mod error;
 mod fold;
@@ -36,9 +40,11 @@ mod records;
 mod refs;
 mod repository;
 mod send;
+mod ssh;
 mod storage;
 mod transport;
 
+pub use credentials::CloudAccess;
 pub use error::RemoteError;
 pub use fold::{MoveReason, RefMove, TagNote};
 pub use lock::{Holder, Lock};

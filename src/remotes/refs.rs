@@ -299,7 +299,7 @@ mod tests {
     use super::*;
     use crate::model::{CommitRecord, RemoteUrl, Signature};
     use crate::remotes::storage::jitter;
-    use crate::remotes::{CommitNote, Secret, Sending};
+    use crate::remotes::{CloudAccess, CommitNote, Secret, Sending};
     use crate::sys::clock::SystemClock;
 
     const PUSHERS: u8 = 8;
@@ -331,7 +331,7 @@ mod tests {
         // Opening takes each of them another time; what is raced for comes after it.
         let all_have_read = std::sync::Barrier::new(PUSHERS.into());
         let push = |number: u8| {
-            let repository = Repository::open(url, &secret, cache).unwrap();
+            let repository = Repository::open(url, &CloudAccess::default(), &secret, cache).unwrap();
             let mut records = repository.records().unwrap();
             all_have_read.wait();
             let to: CommitId = format!("{number:032x}").parse().unwrap();
@@ -373,7 +373,7 @@ mod tests {
         let url: RemoteUrl = dir.path().join("repository").to_str().unwrap().parse().unwrap();
         let cache = dir.path().join("cache");
         let secret = Secret::new("x".to_owned()).unwrap();
-        let repository = Repository::open_or_make(&url, &secret, &cache, 0).unwrap();
+        let repository = Repository::open_or_make(&url, &CloudAccess::default(), &secret, &cache, 0).unwrap();
         let mut records = Records::default();
         for number in 0..PUSHERS {
             let note = note(number);

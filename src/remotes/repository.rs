@@ -16,6 +16,7 @@ use rustic_core::{
 
 use super::backend::Backend;
 use super::cache::Cache;
+use super::credentials::CloudAccess;
 use super::error::RemoteError;
 use super::lock::{self, Holder, Lock};
 use super::panics::caught;
@@ -76,12 +77,25 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// Returns whether a repository lies at `url`.
+    ///
+    /// # Errors
+    /// When the place cannot be read.
+    pub fn is_at(url: &RemoteUrl, cloud: &CloudAccess) -> Result<bool, RemoteError> {
+        Ok(Storage::new(url, cloud)?.get("config")?.is_some())
+    }
+
     /// Opens the repository at `url`. Files that were read once are kept in `cache`.
     ///
     /// # Errors
     /// When there is none, the password is wrong, or the place cannot be read.
-    pub fn open(url: &RemoteUrl, secret: &Secret, cache: &Path) -> Result<Self, RemoteError> {
-        let storage = Arc::new(Storage::new(url));
+    pub fn open(
+        url: &RemoteUrl,
+        cloud: &CloudAccess,
+        secret: &Secret,
+        cache: &Path,
+    ) -> Result<Self, RemoteError> {
+        let storage = Arc::new(Storage::new(url, cloud)?);
         // The library says little where there is none.
         if storage.get("config")?.is_none() {
             return Err(RemoteError::NoRepository(url.to_string()));
@@ -96,11 +110,12 @@ impl Repository {
     /// As [`Repository::open`]; and when other files lie there.
     pub fn open_or_make(
         url: &RemoteUrl,
+        cloud: &CloudAccess,
         secret: &Secret,
         cache: &Path,
         volume_bytes: u64,
     ) -> Result<Self, RemoteError> {
-        let storage = Arc::new(Storage::new(url));
+        let storage = Arc::new(Storage::new(url, cloud)?);
         if storage.get("config")?.is_none() {
             make(&storage, secret, volume_bytes)?;
         }

@@ -4,8 +4,11 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::bucket::Bucket;
+use super::credentials::CloudAccess;
 use super::directory::Directory;
 use super::error::RemoteError;
+use super::ssh::RemoteDirectory;
 use super::transport::{Object, Transport};
 use crate::model::RemoteUrl;
 use crate::sys::fault;
@@ -35,9 +38,16 @@ pub(super) struct Storage {
 pub(super) const ANNOUNCEMENTS: &str = "dvol/announce";
 
 impl Storage {
-    pub(super) fn new(url: &RemoteUrl) -> Self {
-        let transport = Box::new(Directory::new(url.directory()));
-        Storage { transport, url: url.to_string(), counts: Counts::default() }
+    pub(super) fn new(url: &RemoteUrl, access: &CloudAccess) -> Result<Self, RemoteError> {
+        let transport = match url {
+            RemoteUrl::Directory(path) => Ok(Box::new(Directory::new(path)) as Box<dyn Transport>),
+            RemoteUrl::Bucket(url) => Bucket::new(url, access).map(|bucket| Box::new(bucket) as _),
+            RemoteUrl::Ssh(url) => {
+                RemoteDirectory::new(url, access).map(|directory| Box::new(directory) as _)
+            }
+        };
+        let transport = transport.map_err(|source| RemoteError::Place { url: url.to_string(), source })?;
+        Ok(Storage { transport, url: url.to_string(), counts: Counts::default() })
     }
 
     pub(super) fn url(&self) -> &str {

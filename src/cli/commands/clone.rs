@@ -45,11 +45,8 @@ pub(in crate::cli) fn run(session: &Session, args: &CloneArgs) -> Outcome {
 }
 
 fn from_remote(session: &Session, args: &CloneArgs) -> Outcome {
-    let (place, revision) = match args.source.rsplit_once(':') {
-        // The colon of a scheme is none of a revision.
-        Some((place, revision)) if !revision.starts_with('/') => (place, Some(revision.to_owned())),
-        _ => (args.source.as_str(), None),
-    };
+    let (place, revision) = RemoteUrl::split_revision(&args.source);
+    let revision = revision.map(str::to_owned);
     let (url, theirs) = RemoteUrl::split_volume(place)?;
     let volume = args.new.clone().unwrap_or_else(|| theirs.clone());
     let mut remote = unnamed(session, url)?;

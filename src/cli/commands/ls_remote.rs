@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
-use crate::cli::remotes::{PasswordArgs, meant, unnamed};
+use crate::cli::remotes::{PasswordArgs, is_made, meant, unnamed};
 use crate::cli::session::Session;
 use crate::model::{RefName, RemoteUrl, VolumeName};
 use crate::ops;
@@ -58,12 +58,14 @@ fn address(
     session: &Session,
     word: &str,
 ) -> Result<(crate::model::RemoteRecord, Option<VolumeName>), crate::cli::output::Failure> {
-    let url: RemoteUrl = word.parse()?;
-    if !url.directory().join("config").exists()
+    let remote = unnamed(session, word.parse()?)?;
+    if !is_made(&remote)?
         && let Ok((above, volume)) = RemoteUrl::split_volume(word)
-        && above.directory().join("config").exists()
     {
-        return Ok((unnamed(session, above)?, Some(volume)));
+        let above = unnamed(session, above)?;
+        if is_made(&above)? {
+            return Ok((above, Some(volume)));
+        }
     }
-    Ok((unnamed(session, url)?, None))
+    Ok((remote, None))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::confirm::confirmed;
 use crate::cli::output::{Failure, say};
-use crate::cli::remotes::{PasswordArgs, meant};
+use crate::cli::remotes::{PasswordArgs, is_made, meant};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, errors};
@@ -69,7 +69,7 @@ pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
         force: force(session, args)?,
         set_upstream: args.set_upstream,
     };
-    let is_new = !args.dry_run && !remote.url.directory().join("config").exists();
+    let is_new = !args.dry_run && !is_made(&remote)?;
     if is_new && !args.yes && !session.globals.quiet {
         let question = format!(
             "Everything in {volume}, personal data too, goes to a new repository at {}. Go on?",

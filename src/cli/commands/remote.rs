@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::Outcome;
+use crate::cli::output::Failure;
 use crate::cli::remotes::PasswordArgs;
 use crate::cli::session::Session;
 use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl};
@@ -11,11 +12,13 @@ use crate::report::RemoteList;
 
 /// List, add and change remotes: repositories to share volumes through
 ///
-/// A remote is a directory, on this machine or on NFS, in restic's format: encrypted, and readable
-/// by restic. The pool knows a remote by its name; with -C, one volume does.
+/// A remote is a directory, a bucket of an S3 store or a directory that ssh reaches, in restic's
+/// format: encrypted, and readable by restic. The pool knows a remote by its name; with -C, one
+/// volume does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol remote add origin /mnt/team/catalog --password-file ~/.catalog-password
+  dvol remote add team s3:https://s3.example.org/team/catalog
   dvol remote -v
   dvol remote set-url origin /mnt/new/catalog
   dvol remote rm origin")]
@@ -36,9 +39,10 @@ enum RemoteVerb {
         public: bool,
         /// Name of the remote
         name: RemoteName,
-        /// Full path of its directory
+        /// Full path of a directory, s3://BUCKET/PATH, s3:https://HOST/BUCKET/PATH or
+        /// sftp://USER@HOST/PATH
         #[arg(value_hint = clap::ValueHint::DirPath)]
-        url: RemoteUrl,
+        url: String,
     },
     /// Forget a remote; the repository stays as it is
     #[command(visible_alias = "remove", after_help = "Example:\n  dvol remote rm origin")]
@@ -62,9 +66,10 @@ enum RemoteVerb {
         /// Remote
         #[arg(add = crate::cli::complete::remotes())]
         name: RemoteName,
-        /// Full path of its directory
+        /// Full path of a directory, s3://BUCKET/PATH, s3:https://HOST/BUCKET/PATH or
+        /// sftp://USER@HOST/PATH
         #[arg(value_hint = clap::ValueHint::DirPath)]
-        url: RemoteUrl,
+        url: String,
     },
     /// Print the address of a remote
     #[command(after_help = "Example:\n  dvol remote get-url origin")]
@@ -82,6 +87,11 @@ enum RemoteVerb {
     },
 }
 
+/// Parses an address. clap would repeat one that is refused, with its password.
+fn address(text: &str) -> Result<RemoteUrl, Failure> {
+    text.parse::<RemoteUrl>().map_err(|error| Failure::Usage(error.to_string()))
+}
+
 pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
     let (pool, volume) = (&session.pool, session.volume(None)?);
     let volume = volume.as_ref();
@@ -92,7 +102,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
         }
         Some(RemoteVerb::Add { password, public, name, url }) => {
             let password = if *public { Some(PasswordSource::Public) } else { password.source()? };
-            let (volume, name, url) = (volume.cloned(), name.clone(), url.clone());
+            let (volume, name, url) = (volume.cloned(), name.clone(), address(url)?);
             session.done(&ops::add_remote(pool, RemoteRecord { volume, name, url, password })?)?;
         }
         Some(RemoteVerb::Rm { name }) => session.done(&ops::remove_remote(pool, volume, name)?)?,
@@ -100,7 +110,7 @@ pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
             session.done(&ops::rename_remote(pool, volume, old, new)?)?;
         }
         Some(RemoteVerb::SetUrl { name, url }) => {
-            session.done(&ops::set_remote_url(pool, volume, name, url)?)?;
+            session.done(&ops::set_remote_url(pool, volume, name, &address(url)?)?)?;
         }
         Some(RemoteVerb::GetUrl { name }) => {
             let remote = ops::find_remote(pool, volume, name)?;

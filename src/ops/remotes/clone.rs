@@ -131,7 +131,10 @@ fn find<'r>(
 ) -> Result<Start<'r>, Error> {
     let leads = records.leads(theirs);
     if leads.is_empty() {
-        return Err(Error::NoRemoteVolume { url: access.remote.url.clone(), volume: theirs.clone() });
+        return Err(Error::NoRemoteVolume {
+            url: Box::new(access.remote.url.clone()),
+            volume: theirs.clone(),
+        });
     }
     let missing = || no_ref(access, theirs, revision.unwrap_or("heads/master").to_owned());
     let head = |name: &BranchName| leads.get(&RefName::Head(name.clone())).map(|(id, _)| id);

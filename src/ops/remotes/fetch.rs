@@ -90,7 +90,7 @@ pub fn fetch(pool: &Pool, access: &Access, request: &FetchRequest) -> Result<Fet
 }
 
 pub(super) fn no_ref(access: &Access, volume: &VolumeName, reference: String) -> Error {
-    Error::NoRemoteRef { url: access.remote.url.clone(), volume: volume.clone(), reference }
+    Error::NoRemoteRef { url: Box::new(access.remote.url.clone()), volume: volume.clone(), reference }
 }
 
 /// Returns what a volume is called in a remote: its own name unless something else is known.

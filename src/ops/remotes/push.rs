@@ -136,10 +136,11 @@ struct Push<'p> {
 impl Push<'_> {
     /// Opens the repository; makes one where there is none, unless nothing is to be changed.
     fn open(&self, dry_run: bool) -> Result<Option<Repository>, Error> {
-        let (url, secret) = (&self.access.remote.url, &self.access.secret);
+        let Access { remote, cloud, secret, .. } = self.access;
+        let url = &remote.url;
         let cache = self.pool.layout().remotes_cache();
         if dry_run {
-            return match Repository::open(url, secret, &cache) {
+            return match Repository::open(url, cloud, secret, &cache) {
                 Err(crate::remotes::RemoteError::NoRepository(_)) => Ok(None),
                 other => Ok(Some(other?)),
             };
@@ -147,7 +148,7 @@ impl Push<'_> {
         let record = self.pool.store().read(|rows| existing(&rows, self.volume))?;
         let tree = self.pool.layout().full(&layout::working_tree(self.volume, &record.branch));
         let bytes = measure_tree(&tree)?.bytes;
-        Ok(Some(Repository::open_or_make(url, secret, &cache, bytes)?))
+        Ok(Some(Repository::open_or_make(url, cloud, secret, &cache, bytes)?))
     }
 
     fn is_known(&self, id: &CommitId) -> bool {

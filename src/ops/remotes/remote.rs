@@ -8,13 +8,15 @@ use crate::model::{
 };
 use crate::ops::reachable::drop_unreachable;
 use crate::pool::{Pool, existing};
-use crate::remotes::{Holder, Repository, Secret};
+use crate::remotes::{CloudAccess, Holder, Repository, Secret};
 use crate::store::Rows;
 
 /// What is needed to use a remote.
 pub struct Access {
     /// The remote.
     pub remote: RemoteRecord,
+    /// What gives access to its place.
+    pub cloud: CloudAccess,
     /// Its password.
     pub secret: Secret,
     /// The person and the host that use it.
@@ -24,7 +26,8 @@ pub struct Access {
 impl Access {
     /// Opens the remote's repository.
     pub(super) fn open(&self, pool: &Pool) -> Result<Repository, Error> {
-        Ok(Repository::open(&self.remote.url, &self.secret, &pool.layout().remotes_cache())?)
+        let cache = pool.layout().remotes_cache();
+        Ok(Repository::open(&self.remote.url, &self.cloud, &self.secret, &cache)?)
     }
 }
 

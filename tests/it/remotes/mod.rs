@@ -3,6 +3,7 @@
 mod killed;
 mod manners;
 mod partial;
+mod places;
 mod several;
 mod shared;
 mod with_restic;
