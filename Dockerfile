@@ -11,6 +11,12 @@
 # The driver asks the engine where the host has the pool. To have it in a directory of the host
 # instead, write -v /var/lib/dvol:/var/lib/dvol in place of --volumes-from.
 #
+# A pool in an image (dvol help space) needs a directory of the host that passes mounts on, and loop
+# devices: -v /var/lib/dvol:/var/lib/dvol:rshared --device-cgroup-rule='c 10:237 rwm'
+# --device-cgroup-rule='b 7:* rwm', and --security-opt apparmor=unconfined where there is AppArmor.
+# The image itself is made on the host: docker cp dvol:/usr/local/bin/dvol . && sudo ./dvol pool
+# create --size 50G
+#
 # A driver in a container starts after the engine: containers of other volumes that the engine
 # restarts by itself at boot may come up late, and those on dvol's volumes not at all until they
 # are started again. Where you can, run `dvol plugin` as a service before docker.service instead.

@@ -15,12 +15,14 @@ use std::path::PathBuf;
 
 use crate::containers::ContainerError;
 use crate::model::{
-    BranchName, CommitId, IdError, Instant, NameError, ProjectName, Protectable, RefName, RemoteName,
-    RemoteUrl, RemoteWordError, RevisionError, TagName, Verb, VolumeName, count, format_size, named,
+    BranchName, CommitId, IdError, ImageKind, Instant, NameError, ProjectName, Protectable, RefName,
+    RemoteName, RemoteUrl, RemoteWordError, RevisionError, TagName, Verb, VolumeName, count, format_size,
+    named,
 };
 use crate::remotes::RemoteError;
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
+use crate::sys::image::ImageError;
 use crate::sys::locks::LockError;
 use crate::sys::tree::ExtractError;
 
@@ -671,6 +673,93 @@ pub enum Error {
         /// The table.
         table: PathBuf,
     },
+    /// The pool is in an image that is not mounted.
+    #[error("the pool {} is missing: its image {} is not mounted", pool.display(), image.display())]
+    ImageNotMounted {
+        /// The pool.
+        pool: PathBuf,
+        /// The image.
+        image: PathBuf,
+    },
+    /// The pool lies in a plain directory.
+    #[error("the pool {} has no image", .0.display())]
+    NoImage(PathBuf),
+    /// The pool has an image already.
+    #[error("the pool has an image already: {}", .0.display())]
+    ImageExists(PathBuf),
+    /// A file system that is no pool image is mounted at the pool.
+    #[error("cannot mount an image at {}: another file system is mounted there", .0.display())]
+    OtherMount(PathBuf),
+    /// A directory that an image would hide is not empty.
+    #[error("cannot mount an image at {}: the directory is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// The place where a move would keep the old pool is taken.
+    #[error("cannot move the pool: {} is still there", .0.display())]
+    OldPool(PathBuf),
+    /// No move kept anything.
+    #[error("no earlier move of the pool {} kept anything", .0.display())]
+    NoOldPool(PathBuf),
+    /// The image would be too small for its file system.
+    #[error("cannot make an image of {}: {kind} needs at least {}", format_size(*bytes), format_size(*least))]
+    ImageTooSmall {
+        /// The file system.
+        kind: ImageKind,
+        /// The size that was asked for.
+        bytes: u64,
+        /// The smallest size that there is.
+        least: u64,
+    },
+    /// The image cannot become smaller.
+    #[error(
+        "cannot shrink the image {} of {}: {}", image.display(), format_size(*bytes),
+        match kind {
+            ImageKind::Xfs => "XFS cannot be made smaller",
+            ImageKind::Btrfs => "data may lie at its end, and an image cut too short is lost",
+        }
+    )]
+    CannotShrink {
+        /// The image.
+        image: PathBuf,
+        /// Its file system.
+        kind: ImageKind,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The file system cannot be checked while it is mounted.
+    #[error("cannot check {} while it is mounted: {program} says: {words}", image.display())]
+    NotOnline {
+        /// The image.
+        image: PathBuf,
+        /// The program that refused.
+        program: &'static str,
+        /// What it said.
+        words: String,
+    },
+    /// The host of the image has too little space.
+    #[error(
+        "not enough space on the host of the pool's image: {} of {} needed in {}",
+        format_size(*free), format_size(*needed), host.display()
+    )]
+    HostFull {
+        /// The directory of the image.
+        host: PathBuf,
+        /// How much is needed, in bytes.
+        needed: u64,
+        /// How much is free, in bytes.
+        free: u64,
+    },
+    /// Containers run that use volumes of the pool.
+    #[error("cannot move the pool while {}: they would keep the old one", used_by(.0))]
+    PoolInUse(Vec<String>),
+    /// The copy of the pool differs from the pool.
+    #[error("cannot move the pool: its copy differs at {}", paths.join(", "))]
+    CopyDiffers {
+        /// Some of the paths.
+        paths: Vec<String>,
+    },
+    /// An image cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The engine has volumes of the pool, and there is no pool.
     #[error("the pool {} is missing, but the engine knows its volume {volume}", pool.display())]
     PoolOfEngine {
@@ -733,6 +822,11 @@ pub enum Error {
     /// A lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
+}
+
+fn used_by(containers: &[String]) -> String {
+    let run = if containers.len() == 1 { "runs" } else { "run" };
+    format!("{} {run} on its volumes", named("container", containers))
 }
 
 fn previous(checkouts: u32) -> String {

@@ -30,6 +30,11 @@
 //! <pool>/.dvol/checksums/<volume>.<id>   checksums of a commit
 //! <pool>/.dvol/started/<volume>%<branch> what the last start of containers wrote
 //! <pool>/.dvol/lost+found/               what fsck found and no record names
+//! <pool>/.dvol/moved-out                 marks a copy that an unfinished move out of an image made
+//! <pool>.img                             image with the pool's file system, mounted at <pool>
+//! <pool>.img.lock                        lock of a process that mounts it or moves the pool
+//! <pool>.img.new, <pool>.new/            what an unfinished create or move has made
+//! <pool>.img.old, <pool>.old/            what a move kept
 //! ```
 //!
 //! Lock files are made once and never deleted. The tree engine (`sys::tree`) gives its own
@@ -246,6 +251,52 @@ impl Layout {
     /// Returns the file that says when to look for expired trash again.
     pub fn trash_next(&self) -> PathBuf {
         self.private().join("trash.next")
+    }
+
+    /// Returns the image whose file system is mounted at the pool, if there is one.
+    pub fn image(&self) -> PathBuf {
+        self.beside(".img")
+    }
+
+    /// Returns the lock of the process that makes or mounts the image, or moves the pool.
+    pub fn image_lock(&self) -> PathBuf {
+        self.beside(".img.lock")
+    }
+
+    /// Returns the place where a new image is made before it gets its name.
+    pub fn image_new(&self) -> PathBuf {
+        self.beside(".img.new")
+    }
+
+    /// Returns the image that a move out of it kept.
+    pub fn image_old(&self) -> PathBuf {
+        self.beside(".img.old")
+    }
+
+    /// Returns the place where a move makes a pool before it gets its name.
+    pub fn pool_new(&self) -> PathBuf {
+        self.beside(".new")
+    }
+
+    /// Returns the directory that a move into an image kept.
+    pub fn pool_old(&self) -> PathBuf {
+        self.beside(".old")
+    }
+
+    /// Returns the path beside the pool's real directory: the pool may be a symlink.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        disk::beside(&self.real_root(), suffix)
+    }
+
+    /// Returns the pool's directory without symlinks, as far as it is there.
+    pub fn real_root(&self) -> PathBuf {
+        let target = || std::fs::read_link(&self.root).ok().map(|to| self.root.with_file_name(to));
+        std::fs::canonicalize(&self.root).ok().or_else(target).unwrap_or_else(|| self.root.clone())
+    }
+
+    /// Returns the mark of a copy that an unfinished move out of an image made.
+    pub fn moved_out(&self) -> PathBuf {
+        self.private().join("moved-out")
     }
 
     /// Lists the directories that every pool has, each after the one that it lies in.

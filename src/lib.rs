@@ -86,6 +86,7 @@
 //! | `pool/containers` | holding and releasing containers, mounts |
 //! | `pool/history` | revisions, commits, compose projects |
 //! | `pool/trees` | stat indexes, checksums, copies, space |
+//! | `ops/image`, `sys/image` | the pool in an image: verbs, and file systems in files |
 //! | `store`, `migrations` | the metadata, its second copy, all file formats |
 //! | `containers` | container engines: Docker, or none |
 //! | `sys`, `sys/tree` | disk, locks, clock, ids; copying, comparing and exchanging trees |
@@ -134,6 +135,8 @@
 //! | first pass | the copy that is made while containers still run |
 //! | stat index | attributes of the entries of a working tree that are known to equal a commit's |
 //! | second copy | the log of all records, from which the metadata can be rebuilt |
+//! | image | a file with a file system in it, which is mounted at the pool |
+//! | host | of an image: the file system that its file lies on |
 //! | older layout | the directories and JSON files of an earlier tool, which dvol imports |
 //!
 //! # Changing dvol

@@ -1,5 +1,7 @@
 //! Hints: what to do next after an error, as an imperative with the command to type.
 
+mod image;
+
 use std::io;
 
 use super::errors::is_interrupt;
@@ -55,7 +57,7 @@ pub(super) fn repair(error: &Error) -> Option<String> {
         Error::Protected { volume, what, .. } => {
             Some(format!("end the protection: dvol unprotect {}", what.operand(volume)))
         }
-        _ => host_path_remedy(error),
+        error => image::repair(error).or_else(|| host_path_remedy(error)),
     }
 }
 
@@ -72,6 +74,7 @@ fn for_pool(pool: &Pool, error: &Error) -> Option<Vec<String>> {
             found.extend(deleted(pool, volume));
             Some(found)
         }
+        error if image::is_of_host(pool, error) => Some(image::host_ways(pool)),
         error if is_no_space(error) => Some(space::ways(pool)),
         // Another program has been at the pool.
         Error::Disk(error) if error.source.kind() == io::ErrorKind::NotFound => {
@@ -309,7 +312,7 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::Disk(error) | Error::Lock(LockError::Disk(error)) | Error::Store(StoreError::Disk(error)) => {
             for_disk(error)
         }
-        error => repair(error).into_iter().collect(),
+        error => repair(error).map_or_else(|| image::hints(error), |hint| vec![hint]),
     }
 }
 

@@ -11,11 +11,12 @@ use crate::plugin;
 /// mounted, or the driver remembers volumes of it.
 pub(super) fn check(session: &Session) -> Result<(), Error> {
     let pool = &session.pool;
+    ops::mount_image_if_root(pool)?;
+    ops::check_mounted(pool)?;
     // Nothing else is read where there is a pool.
     if !ops::is_bare(pool) {
         return Ok(());
     }
-    ops::check_mounted(pool)?;
     let root = pool.layout().root();
     match plugin::list_of(&environment::state_directory(), root) {
         Some(list) => Err(Error::PoolMissing { pool: root.to_owned(), list }),

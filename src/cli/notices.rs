@@ -83,8 +83,11 @@ pub(super) fn tell(notice: &Notice) {
         Notice::CopiedAlike { bytes } => {
             let size = format_size(*bytes);
             let text = format!("copied {size} of large files of which little changed");
-            let cure = "on XFS or btrfs that takes a moment, see 'dvol help space'";
-            say("note", &format!("{text}; {cure}"));
+            say("note", &format!("{text}; where blocks are shared, that takes a moment"));
+            say(
+                "hint",
+                "move the pool to where they are, see 'dvol help space': dvol pool move image --size SIZE",
+            );
         }
         // Work for a process of its own, see `background`.
         Notice::LargeFilesLeft { .. } => {}

@@ -20,6 +20,11 @@ pub(super) fn ways(pool: &Pool) -> Vec<String> {
         found.push(format!("free {size}, after which no earlier operation can be undone: dvol gc --all"));
     }
     found.extend(old_commits(pool));
+    if let Some(image) = ops::pool_info(pool).ok().and_then(|info| info.image) {
+        let larger = format_size(image.size_bytes.saturating_mul(2)).replace(".0 ", "").replace("iB", "");
+        found
+            .push(format!("make the pool's image larger, while all goes on: dvol pool grow --size {larger}"));
+    }
     found.push(format!("{LOOK}; free all of a volume: dvol rm --purge VOLUME"));
     found
 }

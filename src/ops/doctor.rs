@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::host_path::{PoolPath, host_path, host_path_remedy};
+use super::image::{PoolInfo, pool_info};
+use super::missing::check_mounted;
 use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::layout;
@@ -91,6 +93,9 @@ fn user(pool: &Pool) -> Check {
 
 fn storage(pool: &Pool) -> Vec<Check> {
     let root = pool.layout().root();
+    if let Err(error @ Error::ImageNotMounted { .. }) = check_mounted(pool) {
+        return vec![check("pool", Health::Bad, error.to_string(), "sudo dvol pool mount")];
+    }
     if !root.is_dir() {
         let found = format!("{} is not there yet", root.display());
         return vec![check("pool", Health::Poor, found, "dvol init VOLUME makes it")];
@@ -107,10 +112,11 @@ fn storage(pool: &Pool) -> Vec<Check> {
     checks.push(if shared {
         check("file system", Health::Good, format!("{kind}, which shares blocks between copies"), "")
     } else {
-        let remedy =
-            "commits copy every byte here; on XFS or btrfs they would share blocks and take almost no space";
+        let remedy = "commits copy every byte here; in an image they share blocks and take almost no space: \
+                      dvol pool move image --size SIZE (dvol help space)";
         check("file system", Health::Poor, format!("{kind}, which shares no blocks"), remedy)
     });
+    checks.extend(image(pool));
     checks.push(match tree::free_space(root) {
         Ok(free) if free >= MIN_FREE_BYTES => check("space", Health::Good, room(pool, free), ""),
         Ok(free) => {
@@ -119,6 +125,39 @@ fn storage(pool: &Pool) -> Vec<Check> {
             check("space", Health::Poor, room(pool, free), remedy)
         }
         Err(error) => check("space", Health::Bad, error.to_string(), "check the file system"),
+    });
+    checks
+}
+
+/// Whether the pool's image works as it should, and its host has room for what is free in it.
+fn image(pool: &Pool) -> Vec<Check> {
+    let Ok(PoolInfo { image: Some(image), free_bytes, .. }) = pool_info(pool) else { return Vec::new() };
+    let path = image.path.display();
+    let mut checks = vec![match (image.direct_io, image.discard) {
+        (true, true) => check("image", Health::Good, format!("{path}, direct I/O, discard"), ""),
+        (false, _) => {
+            let found = format!("{path} is mounted without direct I/O: its data is kept in memory twice");
+            let host = image.host_file_system.unwrap_or("its file system");
+            let remedy = format!(
+                "dvol pool unmount && dvol pool mount; if it stays so, {host} has none: move the pool to one that has"
+            );
+            check("image", Health::Poor, found, &remedy)
+        }
+        (true, false) => {
+            let found =
+                format!("{path} is mounted without discard: what is deleted stays allocated on the host");
+            check("image", Health::Poor, found, "dvol pool unmount && dvol pool mount")
+        }
+    }];
+    let host = format!("{} free on the host of the image", format_size(image.host_free_bytes));
+    checks.push(if image.host_free_bytes < MIN_FREE_BYTES {
+        let remedy = "free space beside the image; dvol gc --all gives the space of trash back to the host";
+        check("host space", Health::Poor, host, remedy)
+    } else if image.host_free_bytes < free_bytes {
+        let found = format!("{host}, less than the {} free in it", format_size(free_bytes));
+        check("host space", Health::Poor, found, "keep an eye on it: a full host ends all writes to the pool")
+    } else {
+        check("host space", Health::Good, host, "")
     });
     checks
 }

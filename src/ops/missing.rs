@@ -4,14 +4,21 @@
 use super::describe::is_bare;
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::sys::image::is_mount_point;
 use crate::sys::mount_tables::{Unmounted, unmounted_above};
 
-/// Refuses an empty directory that is a mount point, or lies beneath one, where nothing is mounted.
+/// Refuses a pool whose image is not mounted, and an empty directory that is a mount point, or lies
+/// beneath one, where nothing is mounted.
 ///
 /// # Errors
-/// [`Error::PoolNotMounted`].
+/// [`Error::ImageNotMounted`], [`Error::PoolNotMounted`].
 pub fn check_mounted(pool: &Pool) -> Result<(), Error> {
     let root = pool.layout().root();
+    let image = pool.layout().image();
+    // Whatever lies in the directory: an image that is not mounted has the pool.
+    if image.exists() && !is_mount_point(&pool.layout().real_root()) {
+        return Err(Error::ImageNotMounted { pool: root.to_owned(), image });
+    }
     match is_bare(pool).then(|| unmounted_above(root)).flatten() {
         None => Ok(()),
         Some(Unmounted { at, table }) => Err(Error::PoolNotMounted { pool: root.to_owned(), at, table }),

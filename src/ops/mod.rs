@@ -22,6 +22,7 @@ mod export;
 mod forget;
 mod gc;
 mod host_path;
+mod image;
 mod import;
 mod import_replace;
 mod init;
@@ -73,6 +74,11 @@ pub use export::{Exported, MetadataLine, export, metadata};
 pub use forget::{Chosen, ForgetDone, ForgottenCommit, forget};
 pub use gc::{Collected, gc};
 pub use host_path::{PoolPath, host_path, host_path_remedy};
+pub use image::{
+    CheckedImage, Destination, ImageFacts, ImageRequest, KeptPool, MovedPool, PoolInfo, RemovedImage,
+    check_image, create_image, grow_image, mount_image, mount_image_if_root, move_pool, pool_info,
+    remove_image, remove_kept, shrink_image, unmount_image,
+};
 pub use import::{Imported, VolumeUser, import, import_volume};
 pub use init::{Created, init};
 pub use inspect::{Inspection, inspect};

@@ -30,6 +30,10 @@ impl PoolService {
     /// # Errors
     /// When the pool cannot be made, and the driver knows no volume of it.
     pub fn prepare(&self) -> Result<(), Error> {
+        // A service unit may have mounted it; a driver that cannot says so, and goes on without.
+        if let Err(error) = ops::mount_image_if_root(&self.pool) {
+            tracing::error!("{}", self.text_of(&error));
+        }
         if self.is_missing() {
             return Ok(());
         }
@@ -54,6 +58,9 @@ impl PoolService {
     /// Says why the pool is missing: its file system is not mounted, or the driver knows volumes of
     /// it.
     fn why_missing(&self) -> Option<Error> {
+        if let Err(error) = ops::check_mounted(&self.pool) {
+            return Some(error);
+        }
         if !ops::is_bare(&self.pool) {
             return None;
         }
@@ -61,7 +68,7 @@ impl PoolService {
             let (pool, list) = (self.pool.layout().root().to_owned(), self.remembered.path().to_owned());
             self.remembered.expects_volumes().then_some(Error::PoolMissing { pool, list })
         };
-        ops::check_mounted(&self.pool).err().or_else(remembered)
+        remembered()
     }
 
     /// Refuses what needs a pool that is there; logs when that changes.

@@ -188,7 +188,7 @@ pub(super) fn parse_age(text: &str) -> Option<i64> {
 
 /// Parses `20G`, `512M` or `4096`, also in Docker's spelling `20gb` or `512MiB`; returns bytes.
 /// Units are powers of 1024.
-pub(super) fn parse_size(text: &str) -> Option<u64> {
+pub fn parse_size(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     let shift = match &*unit.to_ascii_lowercase() {

@@ -56,6 +56,33 @@ impl Store {
         Ok(self.lock.exclusive(&self.waiting())?)
     }
 
+    /// Takes the lock for a writer, once no process moves the pool. Gives the lock of the move too,
+    /// where there is one: a move waits for this writer then.
+    pub(super) fn exclusive_in_place(&self) -> Result<(LockGuard, Option<LockGuard>), StoreError> {
+        let moving = self.layout.image_lock();
+        loop {
+            let guard = self.exclusive()?;
+            if !moving.exists() {
+                return Ok((guard, None));
+            }
+            let moving = LockFile::new(&moving);
+            if let Some(in_place) = moving.try_shared()? {
+                return Ok((guard, Some(in_place)));
+            }
+            // Readers go on while the pool is moved.
+            drop(guard);
+            let _ = moving.shared(&Wait { what: "the pool", ..self.waiting() })?;
+        }
+    }
+
+    /// Waits until the transactions that have begun are over.
+    ///
+    /// # Errors
+    /// When the wait exceeds its limit.
+    pub fn wait_for_writers(&self) -> Result<(), StoreError> {
+        self.exclusive().map(drop)
+    }
+
     /// Takes the lock for a reader, together with other readers.
     pub(super) fn shared(&self) -> Result<LockGuard, StoreError> {
         Ok(self.lock.shared(&self.waiting())?)

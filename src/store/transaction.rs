@@ -96,7 +96,7 @@ impl Store {
         &self,
         body: impl FnOnce(&Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _guard = self.exclusive()?;
+        let _guards = self.exclusive_in_place()?;
         let state = State::default();
         self.watched(&state, || {
             let database = self.open(&state)?;

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -88,11 +89,27 @@ impl LockFile {
     /// # Errors
     /// When the file cannot be opened or locked.
     pub fn try_exclusive(&self, verb: &str) -> Result<Option<LockGuard>, LockError> {
-        let file = self.open()?;
-        if !try_lock(&file, Mode::Exclusive).at("lock", &self.path)? {
-            return Ok(None);
+        Ok(self.try_mode(Mode::Exclusive)?.map(|file| self.signed(file, verb)))
+    }
+
+    /// Takes the lock together with other shared holders, unless another process holds it alone.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locked.
+    pub fn try_shared(&self) -> Result<Option<LockGuard>, LockError> {
+        Ok(self.try_mode(Mode::Shared)?.map(|file| LockGuard { _file: file }))
+    }
+
+    fn try_mode(&self, mode: Mode) -> Result<Option<File>, LockError> {
+        loop {
+            let file = self.open()?;
+            if !try_lock(&file, mode).at("lock", &self.path)? {
+                return Ok(None);
+            }
+            if self.is_current(&file) {
+                return Ok(Some(file));
+            }
         }
-        Ok(Some(self.signed(file, verb)))
     }
 
     /// Takes the lock for this process alone, and waits for other holders.
@@ -100,9 +117,7 @@ impl LockFile {
     /// # Errors
     /// When the file cannot be opened or locked, or the wait reaches its limit.
     pub fn exclusive(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
-        let file = self.open()?;
-        self.wait(&file, Mode::Exclusive, wait)?;
-        Ok(self.signed(file, wait.verb))
+        Ok(self.signed(self.wait_for(Mode::Exclusive, wait)?, wait.verb))
     }
 
     /// Takes the lock together with other shared holders, and waits for an exclusive one.
@@ -110,9 +125,25 @@ impl LockFile {
     /// # Errors
     /// As [`LockFile::exclusive`].
     pub fn shared(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
-        let file = self.open()?;
-        self.wait(&file, Mode::Shared, wait)?;
-        Ok(LockGuard { _file: file })
+        Ok(LockGuard { _file: self.wait_for(Mode::Shared, wait)? })
+    }
+
+    fn wait_for(&self, mode: Mode, wait: &Wait<'_>) -> Result<File, LockError> {
+        loop {
+            let file = self.open()?;
+            self.wait(&file, mode, wait)?;
+            if self.is_current(&file) {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Returns whether the path still leads to `file`. While this process waited, the pool may have
+    /// moved to another file system, where other processes lock another file.
+    fn is_current(&self, file: &File) -> bool {
+        let (Ok(own), Ok(named)) = (file.metadata(), std::fs::metadata(&self.path)) else { return true };
+        // Where no file can be made, the folder is locked.
+        own.is_dir() || (own.dev(), own.ino()) == (named.dev(), named.ino())
     }
 
     fn open(&self) -> Result<File, LockError> {

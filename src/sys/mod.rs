@@ -8,6 +8,7 @@
 //! | `disk` | single changes on disk |
 //! | `error` | disk errors |
 //! | `fault` | fault points for tests |
+//! | `image` | file systems in files: loop devices, mounts |
 //! | `locks` | kernel file locks |
 //! | `mount_tables` | what should be mounted, read from `/etc` |
 //! | `mounts` | mounts, read from `/proc` |
@@ -25,6 +26,7 @@ pub mod disk;
 pub mod error;
 pub mod fault;
 pub mod ids;
+pub mod image;
 pub mod locks;
 pub mod mount_tables;
 pub mod mounts;

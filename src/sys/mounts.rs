@@ -45,6 +45,12 @@ pub(super) struct Mount {
     pub(super) root: Place,
     pub(super) at: PathBuf,
     writes: bool,
+    /// Whether what is mounted beneath shows in other mount namespaces.
+    pub(super) is_shared: bool,
+    /// The device that the file system is on.
+    pub(super) source: PathBuf,
+    /// The options of the mount and of the file system.
+    pub(super) options: String,
 }
 
 /// Lists the containers in which one of `directories`, or something in it, is mounted: for each
@@ -175,8 +181,15 @@ pub(super) fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').skip(2);
     let device = String::from_utf8(fields.next()?.to_owned()).ok()?;
     let (path, at) = (unescaped(fields.next()?), unescaped(fields.next()?));
-    let writes = fields.next()?.split(|byte| *byte == b',').all(|option| option != b"ro");
-    Some(Mount { root: Place { device, path }, at, writes })
+    let own = fields.next()?;
+    let writes = own.split(|byte| *byte == b',').all(|option| option != b"ro");
+    let optional = fields.by_ref().take_while(|field| *field != b"-");
+    // All of them, to come to what follows.
+    let is_shared = optional.filter(|field| field.starts_with(b"shared:")).count() > 0;
+    // The type of the file system comes before its device.
+    let source = unescaped(fields.nth(1)?);
+    let options = [own, fields.next().unwrap_or_default()].map(String::from_utf8_lossy).join(",");
+    Some(Mount { root: Place { device, path }, at, writes, is_shared, source, options })
 }
 
 /// Undoes the kernel's escapes: `\040` for a space, and the like.
@@ -243,7 +256,8 @@ mod tests {
         let line = br"36 35 98:0 /a\040b/c\134 /mnt rw,ro-not,noatime shared:1 - ext3 /dev/root rw";
         let read = mount(line).unwrap();
         assert_eq!(read.root, Place { device: "98:0".to_owned(), path: "/a b/c\\".into() });
-        assert_eq!((read.at, read.writes), ("/mnt".into(), true));
+        assert_eq!((read.at, read.writes, read.is_shared), ("/mnt".into(), true, true));
+        assert_eq!((&*read.options, read.source), ("rw,ro-not,noatime,rw", "/dev/root".into()));
         assert!(!mount(b"36 35 98:0 / /mnt nosuid,ro - ext3 /dev/root rw").unwrap().writes);
         assert!(mount(b"").is_none());
     }

@@ -19,6 +19,7 @@ mod ensure;
 mod examples;
 mod failure;
 mod gate;
+mod image;
 mod import;
 mod installed;
 mod interrupted;

@@ -11,6 +11,7 @@ mod entries;
 mod forget;
 mod gc;
 mod held;
+mod image;
 mod model;
 mod mount;
 mod power;

@@ -12,6 +12,7 @@ mod engine;
 mod formats;
 mod harness;
 mod history;
+mod image;
 mod page;
 mod recovery;
 mod remotes;

@@ -30,6 +30,7 @@ mod ls_remote;
 mod ls_tree;
 mod man;
 mod plugin;
+mod pool;
 mod prepare_spares;
 mod protect;
 mod pull;
@@ -138,6 +139,7 @@ verbs! {
         Doctor(doctor::DoctorArgs),
         Config(config::ConfigArgs),
         Ui(ui::UiArgs),
+        Pool(pool::PoolArgs),
     }
     "Join dvol with other programs" {
         Plugin(plugin::PluginArgs),
@@ -170,10 +172,10 @@ impl Verb {
         matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_) | Verb::Clone(_) | Verb::Remote(_))
     }
 
-    /// Returns whether the verb works on the pool, so that an older layout is imported first. The
-    /// driver does that for itself.
+    /// Returns whether the verb works on the pool, so that its image is mounted and an older layout
+    /// is imported first. The driver does that for itself, and so does `pool`.
     pub(super) fn needs_pool(&self) -> bool {
-        use Verb::{Completion, Doctor, Help, Man, Plugin};
-        !matches!(self, Completion(_) | Man(_) | Help(_) | Doctor(_) | Plugin(_))
+        use Verb::{Completion, Doctor, Help, Man, Plugin, Pool};
+        !matches!(self, Completion(_) | Man(_) | Help(_) | Doctor(_) | Plugin(_) | Pool(_))
     }
 }

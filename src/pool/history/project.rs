@@ -73,7 +73,8 @@ impl Pool {
         }
     }
 
-    fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
+    /// Lists the names of all volumes, sorted.
+    pub(in crate::pool) fn volume_names(&self) -> Result<Vec<VolumeName>, Error> {
         Ok(self.store().read(|rows| rows.volumes())?.into_iter().map(|record| record.name).collect())
     }
 }

@@ -1,10 +1,14 @@
 //! Checking that copies will fit, before anything is touched.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::sys::{disk, tree};
+
+/// How much of the host's file system an operation leaves alone, in bytes: its own log and metadata
+/// take some megabytes of an image whose blocks are shared, and containers write meanwhile.
+const HOST_RESERVE: u64 = 64 << 20;
 
 impl Pool {
     /// Refuses to copy these trees into the pool if they do not all fit. If the file system shares
@@ -26,7 +30,7 @@ impl Pool {
     pub fn check_space_for(&self, measure: impl FnOnce() -> Result<u64, Error>) -> Result<(), Error> {
         let staging = self.layout.staging();
         if disk::can_clone(&staging) {
-            return Ok(());
+            return self.check_host_space(0);
         }
         let free = tree::free_space(&staging)?;
         // No copy can be larger than all that the file system holds, so measuring is not needed.
@@ -35,6 +39,29 @@ impl Pool {
         }
         let needed = measure()?;
         if needed > free { Err(Error::NoSpace { needed, free }) } else { Ok(()) }
+    }
+
+    /// Returns the directory of the pool's image, and how many bytes are free in its file system;
+    /// `None` for a pool without an image.
+    pub fn host_space(&self) -> Option<(PathBuf, u64)> {
+        let image = self.layout.image();
+        let host = image.exists().then(|| image.parent().map(Path::to_owned))??;
+        let free = tree::free_space(&host).ok()?;
+        Some((host, free))
+    }
+
+    /// Refuses to write `more` bytes into a pool whose image could not grow by that and a reserve:
+    /// the image is sparse, and what its host cannot take is an error of the disk.
+    ///
+    /// # Errors
+    /// [`Error::HostFull`].
+    pub fn check_host_space(&self, more: u64) -> Result<(), Error> {
+        match self.host_space() {
+            Some((host, free)) if free < more.saturating_add(HOST_RESERVE) => {
+                Err(Error::HostFull { host, needed: more.saturating_add(HOST_RESERVE), free })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes sure that as many bytes as `measure` says can be copied into the pool: deletes the

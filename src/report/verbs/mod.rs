@@ -21,6 +21,7 @@ mod list;
 mod log;
 mod ls_remote;
 mod ls_tree;
+mod pool;
 mod protect;
 mod pull;
 mod push;

@@ -37,6 +37,7 @@
 //! | `measure`, `extents` | measures space: of a tree, of a file system, shared between files |
 //! | `mapped_stores` | tests whether stores through mappings show in times |
 //! | `remove` | removes a tree |
+//! | `share` | lets two trees share the blocks of what they have in common |
 //! | `browse` | looks up one entry by its path, reads it, lists what it holds |
 //! | `beside` | names the temporary directories beside a tree |
 
@@ -53,6 +54,7 @@ mod index;
 mod mapped_stores;
 mod measure;
 mod remove;
+mod share;
 mod source;
 mod spare;
 mod sums;
@@ -92,6 +94,7 @@ pub use measure::{
     Usage, free_space, measure_tree, measure_unshared, sync_filesystem, total_space, used_space,
 };
 pub use remove::{LeftBehind, remove_tree, remove_what_goes};
+pub use share::share_blocks;
 pub use source::entry::{InodeNames, SourceEntry, SourceKind};
 pub use source::file::{FileReader, SourceFile};
 pub use source::walk::{OpenTree, TreeSource};

@@ -7,7 +7,9 @@
 mod recorder;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use recorder::{Cuts, Recorder};
 
@@ -63,9 +65,44 @@ fn scribble(tree: &Path, random: &mut Random) {
     }
 }
 
+/// Where a pool lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a directory of the file system whose power is cut.
+    Directory,
+    /// In an image there.
+    Image,
+}
+
+/// Unmounts the image of a pool when it is dropped, so that the file system around it can go.
+struct InImage(Option<PathBuf>);
+
+impl InImage {
+    fn of(pool: &Path, place: Place) -> Self {
+        InImage((place == Place::Image).then(|| pool.to_owned()))
+    }
+}
+
+impl Drop for InImage {
+    fn drop(&mut self) {
+        let Some(pool) = &self.0 else { return };
+        // A process that another thread has just forked may have files open there for a moment.
+        for _ in 0..100 {
+            if Command::new("umount").arg(pool).output().is_ok_and(|said| said.status.success()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 /// Works on a fresh pool on the recorder's file system.
-fn work(recorder: &Recorder, random: &mut Random) -> Vec<Step> {
+fn work(recorder: &Recorder, place: Place, random: &mut Random) -> Vec<Step> {
     let pool = recorder.mounted().join("pool");
+    let _image = InImage::of(&pool, place);
+    if place == Place::Image {
+        Run { pool: &pool, engine: None, ids: 0 }.must(&["pool", "create", "--size", "300M"]);
+    }
     let mut steps: Vec<Step> = Vec::new();
     let running = pool.join("db/running_point");
     for step in 0..OPERATIONS {
@@ -96,8 +133,9 @@ fn work(recorder: &Recorder, random: &mut Random) -> Vec<Step> {
 
 /// After a cut at `position` all that was reported before it is there, and no half of what came
 /// next.
-fn check(mounted: &Path, steps: &[Step], position: usize, about: &str) {
+fn check(mounted: &Path, place: Place, steps: &[Step], position: usize, about: &str) {
     let pool = mounted.join("pool");
+    let _image = InImage::of(&pool, place);
     let Some(last) = steps.iter().rposition(|step| step.reported <= position) else { return };
     let next = steps.get(last + 1);
     let about = format!("{about}, after {:?}, in {:?}", steps[last].words, next.map(|step| &step.words));
@@ -119,10 +157,12 @@ fn check(mounted: &Path, steps: &[Step], position: usize, about: &str) {
     }
 }
 
-fn cut_power(kind: &str, options: &[&str], megabytes: u64) {
+fn cut_power(kind: &str, options: &[&str], megabytes: u64, place: Place) {
     let seed = seed();
     let wanted = amount("DVOL_POWER_CUTS", 12);
-    println!("{kind}: {wanted} power cuts, DVOL_TEST_SEED={seed}");
+    let around = if place == Place::Image { "an image on " } else { "" };
+    let kind_and_place = format!("{around}{kind}");
+    println!("{kind_and_place}: {wanted} power cuts, DVOL_TEST_SEED={seed}");
     let mut random = Random::new(seed);
     let mut done = 0;
     while done < wanted {
@@ -133,7 +173,7 @@ fn cut_power(kind: &str, options: &[&str], megabytes: u64) {
                 return;
             }
         };
-        let steps = work(&recorder, &mut random);
+        let steps = work(&recorder, place, &mut random);
         let end = recorder.position();
         let begin = steps[0].reported;
         let count = CUTS.min(wanted - done);
@@ -149,20 +189,25 @@ fn cut_power(kind: &str, options: &[&str], megabytes: u64) {
         positions.sort_unstable();
         let mut cuts: Cuts = recorder.stop();
         for position in positions {
-            let about = format!("{kind}, DVOL_TEST_SEED={seed}, cut at {position} of {end}");
-            cuts.cut(position, &mut random, |mounted| check(mounted, &steps, position, &about));
+            let about = format!("{kind_and_place}, DVOL_TEST_SEED={seed}, cut at {position} of {end}");
+            cuts.cut(position, &mut random, |mounted| check(mounted, place, &steps, position, &about));
             done += 1;
         }
     }
-    println!("{kind}: {done} power cuts, nothing lost");
+    println!("{kind_and_place}: {done} power cuts, nothing lost");
 }
 
 #[test]
 fn a_power_cut_on_ext4_loses_nothing_that_was_reported() {
-    cut_power("ext4", &["-q", "-F"], 48);
+    cut_power("ext4", &["-q", "-F"], 48, Place::Directory);
 }
 
 #[test]
 fn a_power_cut_on_xfs_loses_nothing_that_was_reported() {
-    cut_power("xfs", &["-q"], 300);
+    cut_power("xfs", &["-q"], 300, Place::Directory);
+}
+
+#[test]
+fn a_power_cut_on_an_image_loses_nothing_that_was_reported() {
+    cut_power("ext4", &["-q", "-F"], 400, Place::Image);
 }

@@ -111,7 +111,8 @@ fn the_units_are_such_as_systemd_takes() {
     if !has_program("systemd-analyze") {
         return;
     }
-    let units = ["dvol.socket", "dvol.service"].map(|name| Path::new(PACKAGE).join("systemd").join(name));
+    let units = ["dvol.socket", "dvol.service", "dvol-pool.service"]
+        .map(|name| Path::new(PACKAGE).join("systemd").join(name));
     let checked = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
     let said = String::from_utf8(checked.stderr).unwrap();
     // The program is not installed here.
@@ -145,7 +146,9 @@ fn the_service_waits_for_the_file_system_of_the_pool_that_is_set() {
         let mut generator = pool.command_of(Path::new(PACKAGE).join("dvol-pool"));
         generator.arg(units.path()).env("DVOL_SETTINGS", &settings);
         assert!(generator.status().unwrap().success());
-        let made = fs::read_to_string(units.path().join("dvol.service.d/pool.conf")).ok();
-        assert_eq!(made, path.map(|path| format!("[Unit]\nRequiresMountsFor=\"{path}\"\n")), "{text}");
+        for service in ["dvol", "dvol-pool"] {
+            let made = fs::read_to_string(units.path().join(format!("{service}.service.d/pool.conf"))).ok();
+            assert_eq!(made, path.map(|path| format!("[Unit]\nRequiresMountsFor=\"{path}\"\n")), "{text}");
+        }
     }
 }

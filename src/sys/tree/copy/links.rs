@@ -26,8 +26,12 @@ pub(in crate::sys::tree) struct Links {
 }
 
 impl Links {
-    /// Prepares for a copy into `dst`; makes nothing yet.
-    pub(in crate::sys::tree) fn beside(dst: &Path) -> Result<Self, DiskError> {
+    /// Prepares for a copy into `dst`, with the private directory at `place` or else beside the
+    /// copy; makes nothing yet.
+    pub(in crate::sys::tree) fn new(dst: &Path, place: Option<&Path>) -> Result<Self, DiskError> {
+        if let Some(place) = place {
+            return Ok(Links { path: place.to_owned(), directory: Mutex::new(None) });
+        }
         dst.file_name().ok_or(io::ErrorKind::InvalidInput).at("create a directory beside", dst)?;
         Ok(Links { path: beside::links(dst), directory: Mutex::new(None) })
     }

@@ -7,7 +7,7 @@ use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, renameat};
 
@@ -29,6 +29,8 @@ pub struct Update<'a> {
     pub except: Option<&'a ListFilter>,
     /// Folders of spares, which are moved into place instead of a copy.
     pub spares: &'a [PathBuf],
+    /// Where hard links are kept while the copy runs, if the file system ends at the destination.
+    pub links: Option<&'a Path>,
 }
 
 /// Says which entries of the destination stay.

@@ -63,7 +63,7 @@ impl<'a> CopyRun<'a> {
             first_pass_into: None,
             options,
             ladder,
-            links: Links::beside(dst)?,
+            links: Links::new(dst, update.links)?,
             queue: Queue::new(QUEUED_BATCHES),
             stopped: AtomicBool::new(false),
             error: Mutex::new(None),

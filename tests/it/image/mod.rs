@@ -1,0 +1,78 @@
+//! The pool image: a file system in a file, mounted at the pool.
+
+mod full_host;
+mod mounts;
+mod moves;
+mod sizes;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::{has_program, is_root, skip};
+
+use crate::harness::{Pool, json};
+
+/// A pool that may have an image, which is unmounted at the end.
+struct Imaged(Pool);
+
+impl std::ops::Deref for Imaged {
+    type Target = Pool;
+
+    fn deref(&self) -> &Pool {
+        &self.0
+    }
+}
+
+impl Imaged {
+    /// A pool that has no image yet. Skips the test where none can be mounted.
+    #[track_caller]
+    fn none_yet() -> Option<Self> {
+        can_have_images().then(|| Imaged(Pool::empty()))
+    }
+
+    /// A pool in a new image.
+    #[track_caller]
+    fn new(kind: &str) -> Option<Self> {
+        let pool = Self::none_yet()?;
+        pool.ok(["pool", "create", "--size", "400M", "--fs", kind]);
+        Some(pool)
+    }
+
+    /// The image.
+    fn image(&self) -> PathBuf {
+        self.dir().join("pool.img")
+    }
+
+    /// What `pool info` says.
+    #[track_caller]
+    fn info(&self) -> Value {
+        json(&self.ok(["pool", "info", "--format", "json"]))
+    }
+}
+
+impl Drop for Imaged {
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            let mounted = Command::new("umount").arg(self.root()).stderr(Stdio::null()).status();
+            if !mounted.is_ok_and(|status| status.success()) && !is_mounted(&self.root()) {
+                return;
+            }
+        }
+        let _ = Command::new("umount").arg("--lazy").arg(self.root()).status();
+    }
+}
+
+#[track_caller]
+fn can_have_images() -> bool {
+    if !is_root() || !Path::new("/dev/loop-control").exists() {
+        skip("it needs root and loop devices");
+        return false;
+    }
+    has_program("mkfs.xfs") && has_program("mkfs.btrfs")
+}
+
+fn is_mounted(place: &Path) -> bool {
+    let status = Command::new("mountpoint").arg("--quiet").arg(place).status();
+    status.is_ok_and(|status| status.success())
+}
