@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::remotes::RemoteError;
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
+use crate::sys::image::ImageError;
 use crate::sys::locks::LockError;
 
 /// The code of a command line that is wrong.
@@ -108,6 +109,19 @@ fn of_error(error: &Error) -> &'static str {
             "pool_missing"
         }
         Error::PoolOnHost { .. } => "pool_on_host",
+        Error::ImageNotMounted { .. } => "image_not_mounted",
+        Error::NoImage(_) => "no_image",
+        Error::ImageExists(_) => "image_exists",
+        Error::OtherMount(_) | Error::NotEmpty(_) => "place_taken",
+        Error::OldPool(_) => "old_pool",
+        Error::NoOldPool(_) => "no_old_pool",
+        Error::ImageTooSmall { .. } => "image_too_small",
+        Error::CannotShrink { .. } => "cannot_shrink",
+        Error::NotOnline { .. } => "not_online",
+        Error::HostFull { .. } => "no_space",
+        Error::PoolInUse(_) => "in_use",
+        Error::CopyDiffers { .. } => "disturbed",
+        Error::Image(error) => of_image(error),
         Error::PreCommit { .. } => "pre_commit",
         Error::NotReleased { .. } => "not_released",
         Error::Container(error) => of_engine(error),
@@ -139,6 +153,18 @@ fn of_remote(error: &RemoteError) -> &'static str {
         RemoteError::Uncertain { .. } => "uncertain",
         RemoteError::Disk(error) => of_disk(error),
         _ => "remote",
+    }
+}
+
+fn of_image(error: &ImageError) -> &'static str {
+    match error {
+        ImageError::NoProgram { .. } => "no_program",
+        ImageError::InUse { .. } | ImageError::Busy(_) => "in_use",
+        ImageError::NoLoopDevice { .. } => "no_loop_device",
+        ImageError::NotAnImage(_) => "no_image",
+        ImageError::Hidden { .. } => "image_hidden",
+        ImageError::Program { .. } => "image",
+        ImageError::Disk(error) => of_disk(error),
     }
 }
 

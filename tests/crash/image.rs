@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 
 use support::scene::{Run, copy, prepare, told, workshop};
-use support::{difference, has_program, is_root, remains, skip, state};
+use support::{difference, has_program, is_root, remains, skip, state, unmount};
 
 /// One of so many points inside of the copy is tried.
 const STRIDE: usize = 60;
@@ -60,7 +60,7 @@ impl Scene {
 
     fn clear(&self) {
         for name in ["pool", "pool.new"] {
-            let _ = Command::new("umount").arg(self.0.join(name)).stderr(Stdio::null()).status();
+            unmount(&self.0.join(name));
         }
         let _ = fs::remove_dir_all(&self.0);
     }

@@ -8,14 +8,12 @@ mod recorder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use recorder::{Cuts, Recorder};
 
 use support::random::{Random, amount, seed};
 use support::scene::{Run, told};
-use support::{difference, lasting, remains, skip, tree_text};
+use support::{difference, lasting, remains, skip, tree_text, unmount};
 
 /// Operations in one recording.
 const OPERATIONS: usize = 30;
@@ -85,13 +83,8 @@ impl InImage {
 
 impl Drop for InImage {
     fn drop(&mut self) {
-        let Some(pool) = &self.0 else { return };
-        // A process that another thread has just forked may have files open there for a moment.
-        for _ in 0..100 {
-            if Command::new("umount").arg(pool).output().is_ok_and(|said| said.status.success()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
+        if let Some(pool) = &self.0 {
+            unmount(pool);
         }
     }
 }

@@ -22,6 +22,7 @@ use tempfile::TempDir;
 
 use support::random::Random;
 use support::scene::workshop;
+use support::unmount;
 
 const IMAGE: INodeNo = INodeNo(2);
 const NAME: &str = "image";
@@ -265,16 +266,8 @@ impl Mounted {
 }
 
 impl Drop for Mounted {
-    /// A process that another thread has just forked may have files open there for a moment.
     fn drop(&mut self) {
-        for _ in 0..100 {
-            if run(Command::new("umount").arg(&self.0)).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let away = run(Command::new("umount").arg("--lazy").arg(&self.0));
-        eprintln!("{} was still in use; unmounted all the same: {away:?}", self.0.display());
+        unmount(&self.0);
     }
 }
 

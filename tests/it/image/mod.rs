@@ -6,10 +6,9 @@ mod moves;
 mod sizes;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{has_program, is_root, skip};
+use support::{has_program, is_root, skip, unmount};
 
 use crate::harness::{Pool, json};
 
@@ -53,13 +52,7 @@ impl Imaged {
 
 impl Drop for Imaged {
     fn drop(&mut self) {
-        for _ in 0..100 {
-            let mounted = Command::new("umount").arg(self.root()).stderr(Stdio::null()).status();
-            if !mounted.is_ok_and(|status| status.success()) && !is_mounted(&self.root()) {
-                return;
-            }
-        }
-        let _ = Command::new("umount").arg("--lazy").arg(self.root()).status();
+        unmount(&self.root());
     }
 }
 
@@ -70,9 +63,4 @@ fn can_have_images() -> bool {
         return false;
     }
     has_program("mkfs.xfs") && has_program("mkfs.btrfs")
-}
-
-fn is_mounted(place: &Path) -> bool {
-    let status = Command::new("mountpoint").arg("--quiet").arg(place).status();
-    status.is_ok_and(|status| status.success())
 }

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
-use support::eventually;
+use support::{eventually, is_mounted};
 
-use super::{Imaged, is_mounted};
+use super::Imaged;
 use crate::harness::{Driver, Said};
 
 #[test]

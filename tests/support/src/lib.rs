@@ -20,7 +20,7 @@ mod skip;
 mod state;
 mod trace;
 
-pub use loop_image::LoopImage;
+pub use loop_image::{LoopImage, is_mounted, unmount};
 pub use process::{Outcome, eventually};
 pub use program::dvol;
 pub use skip::{has_program, is_root, skip};

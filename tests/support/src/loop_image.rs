@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -86,6 +87,26 @@ impl Drop for LoopImage {
         // Not mounted yet, it says so, and that is all.
         let _ = Command::new("umount").arg(self.path()).stderr(Stdio::null()).status();
     }
+}
+
+/// Unmounts everything at `place`. A process that another thread has just forked may have files
+/// open there for a moment.
+pub fn unmount(place: &Path) {
+    for _ in 0..200 {
+        if !is_mounted(place) {
+            return;
+        }
+        if run(Command::new("umount").arg(place)).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    let away = run(Command::new("umount").arg("--lazy").arg(place));
+    eprintln!("{} was still in use; unmounted all the same: {away:?}", place.display());
+}
+
+/// Returns whether something is mounted at `place`.
+pub fn is_mounted(place: &Path) -> bool {
+    run(Command::new("mountpoint").arg("--quiet").arg(place)).is_ok()
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
