@@ -40,8 +40,8 @@ fn a_pool_moves_into_an_image_while_no_container_runs_on_it() {
     engine.sh("docker stop server").ok();
     engine.sh("dvol pool move image --size 400M").ok();
     // What a host's mount propagates to its engine, this one must be given.
-    let device = engine.sh("findmnt -no SOURCE pool").ok();
     let pool = engine.pool().display().to_string();
+    let device = engine.sh(&format!("findmnt -no SOURCE --mountpoint {pool}")).ok();
     engine.sh(&format!("{} mount -o nouuid {} {pool}", inside(&engine), device.trim())).ok();
     engine.sh("docker start server").ok();
     assert_eq!(server.served(), "hello");
