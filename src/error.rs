@@ -103,6 +103,33 @@ pub enum Error {
         /// The branch.
         branch: BranchName,
     },
+    /// Another place has the branch checked out.
+    #[error("branch {branch} of volume {volume} is checked out in {}", place_of(volume, place))]
+    CheckedOut {
+        /// The volume that owns the branch.
+        volume: VolumeName,
+        /// The branch.
+        branch: BranchName,
+        /// The volume itself, or the worktree.
+        place: VolumeName,
+    },
+    /// An operation on another worktree of the volume is in the way.
+    #[error("an operation on another worktree of volume {0} is in the way")]
+    Overlaps(VolumeName),
+    /// The volume has worktrees.
+    #[error("cannot delete volume {volume}: it has {}", worktrees_of(worktrees))]
+    HasWorktrees {
+        /// The volume.
+        volume: VolumeName,
+        /// The worktrees.
+        worktrees: Vec<VolumeName>,
+    },
+    /// The name is that of a volume.
+    #[error("{0} is a volume, not a worktree of one")]
+    NotAWorktree(VolumeName),
+    /// There is no worktree of this name.
+    #[error("worktree '{0}' does not exist")]
+    NoWorktree(VolumeName),
     /// Only this branch reaches some commits.
     #[error(
         "cannot delete branch {branch} of volume {volume}: {} would become unreachable",
@@ -849,6 +876,15 @@ fn after(cut: Option<&(u64, String)>) -> String {
     cut.map_or_else(String::new, |(number, summary)| {
         format!(": operation {number} ({summary}) came after the last undo")
     })
+}
+
+fn place_of(volume: &VolumeName, place: &VolumeName) -> String {
+    if place == volume { "the volume itself".to_owned() } else { format!("worktree {place}") }
+}
+
+fn worktrees_of(worktrees: &[VolumeName]) -> String {
+    let word = if worktrees.len() == 1 { "the worktree" } else { "the worktrees" };
+    format!("{word} {}", names(worktrees))
 }
 
 fn names(volumes: &[VolumeName]) -> String {

@@ -4,13 +4,16 @@
 //! <pool>/<volume>/branches/<branch>/     working tree, a plain directory
 //! <pool>/<volume>/commits/<id>/          a commit's tree, a plain copy
 //! <pool>/<volume>/running_point          symlink, relative: branches/<branch>
+//! <pool>/<worktree>/running_point        symlink, relative: ../<volume>/branches/<branch>
 //! <pool>/.dvol/metadata.redb             all metadata
 //! <pool>/.dvol/metadata.sums             a checksum of each of its blocks
 //! <pool>/.dvol/records.log               second copy of its records, to rebuild it from
 //! <pool>/.dvol/adopted                   marks that an older tool's volumes were imported
 //! <pool>/.dvol/locks/metadata.lock       lock of one metadata transaction
 //! <pool>/.dvol/locks/checksums           lock of the process that takes checksums
-//! <pool>/.dvol/locks/volume/<volume>     lock of an operation on a volume
+//! <pool>/.dvol/locks/volume/<volume>     lock of the operations on a volume and its worktrees
+//! <pool>/.dvol/locks/turn/<volume>       lock of the operation that is next for that
+//! <pool>/.dvol/locks/worktree/<name>     lock of an operation on one volume or worktree
 //! <pool>/.dvol/locks/gate/<volume>       closed while containers must not start on a volume
 //! <pool>/.dvol/locks/ensure/<volume>     lock of an `ensure` on a volume
 //! <pool>/.dvol/locks/seed/<volume>       the process that runs its SEED; empty if there is none
@@ -204,9 +207,19 @@ impl Layout {
         self.locks().join("volume")
     }
 
-    /// Returns the lock of operations on one volume.
+    /// Returns the lock of operations on a volume and its worktrees.
     pub fn volume_lock(&self, volume: &VolumeName) -> PathBuf {
         self.volume_locks().join(volume.as_str())
+    }
+
+    /// Returns the lock of operations on one branch: on the current one of a volume or worktree.
+    pub fn worktree_lock(&self, name: &VolumeName) -> PathBuf {
+        self.locks().join("worktree").join(name.as_str())
+    }
+
+    /// Returns the lock of the operation that is next for the lock of a volume.
+    pub fn turn_lock(&self, volume: &VolumeName) -> PathBuf {
+        self.locks().join("turn").join(volume.as_str())
     }
 
     fn gate_locks(&self) -> PathBuf {
@@ -402,8 +415,12 @@ pub fn running_point(name: &VolumeName) -> PathBuf {
     volume(name).join(RUNNING_POINT)
 }
 
-/// Returns the target of the running point for `branch`: relative, so that it holds in any mount of
-/// the pool.
-pub fn running_point_target(branch: &BranchName) -> PathBuf {
-    Path::new(BRANCHES).join(branch.to_directory())
+/// Returns the target of the running point for `branch` of the volume itself, or of a worktree of
+/// another: relative, so that it holds in any mount of the pool.
+pub fn running_point_target(worktree_of: Option<&VolumeName>, branch: &BranchName) -> PathBuf {
+    let inside = Path::new(BRANCHES).join(branch.to_directory());
+    match worktree_of {
+        Some(owner) => Path::new("..").join(owner.as_str()).join(inside),
+        None => inside,
+    }
 }

@@ -25,6 +25,23 @@ pub(super) fn volumes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| candidates(typed, volume_names))
 }
 
+/// Completes worktrees.
+pub(super) fn worktrees() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        candidates(typed, |pool| {
+            volume_names(pool).into_iter().filter(|(_, kind)| *kind == "worktree").collect()
+        })
+    })
+}
+
+/// Completes branches of the volume; after `VOLUME:`, those of that one.
+pub(super) fn volume_branches() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let own = |pool: &Pool| volume(pool).map(|of| branch_names(pool, &of)).unwrap_or_default();
+        after_volume_or(typed, branch_names, own)
+    })
+}
+
 /// Completes volumes, and deleted ones.
 pub(super) fn past_volumes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
@@ -169,16 +186,17 @@ fn offer(
 
 fn volume_names(pool: &Pool) -> Names {
     let found = pool.store().read(|rows| rows.volumes()).unwrap_or_default();
-    found.into_iter().map(|volume| (volume.name.to_string(), "volume")).collect()
+    let kind = |is_worktree| if is_worktree { "worktree" } else { "volume" };
+    found.into_iter().map(|record| (record.name.to_string(), kind(record.is_worktree()))).collect()
 }
 
 fn branch_names(pool: &Pool, volume: &VolumeName) -> Names {
-    let found = pool.store().read(|rows| rows.branches(volume)).unwrap_or_default();
+    let found = pool.store().read(|rows| rows.branches(&rows.owner(volume)?)).unwrap_or_default();
     found.into_iter().map(|branch| (branch.name.to_string(), "branch")).collect()
 }
 
 fn tag_names(pool: &Pool, volume: &VolumeName) -> Names {
-    let found = pool.store().read(|rows| rows.tags(volume)).unwrap_or_default();
+    let found = pool.store().read(|rows| rows.tags(&rows.owner(volume)?)).unwrap_or_default();
     found.into_iter().map(|tag| (tag.name.to_string(), "tag")).collect()
 }
 
@@ -196,7 +214,7 @@ fn remote_names(pool: &Pool) -> Names {
 }
 
 fn tracked_names(pool: &Pool, volume: &VolumeName) -> Names {
-    let found = pool.store().read(|rows| rows.tracking(volume, None)).unwrap_or_default();
+    let found = pool.store().read(|rows| rows.tracking(&rows.owner(volume)?, None)).unwrap_or_default();
     let named = |one: crate::model::TrackingRecord| format!("{}/{}", one.remote, one.reference.short());
     found.into_iter().map(|one| (named(one), "of a remote")).collect()
 }

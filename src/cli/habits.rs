@@ -23,7 +23,6 @@ const VERBS: &[(&[&str], &str)] = &[
     (&["archive", "bundle", "dump"], "write a commit into an archive: dvol export VOLUME[:REVISION] FILE"),
     (&["load"], "make a volume from an archive: dvol import FILE VOLUME"),
     (&["submodule"], "have several volumes go together: dvol commit --project NAME"),
-    (&["worktree"], "have a second state beside the first: dvol clone VOLUME[:REVISION] NEW"),
     (
         &["blame", "annotate", "bisect", "whatchanged", "shortlog"],
         "list commits and changed paths: dvol log --stat",
@@ -53,6 +52,13 @@ const VERBS: &[(&[&str], &str)] = &[
         &["am", "format-patch", "request-pull"],
         "dvol has no patches; carry whole commits: dvol export, dvol import",
     ),
+];
+
+/// Words after `worktree`, and what does their job.
+const OF_WORKTREE: &[(&[&str], &str)] = &[
+    (&["move", "mv"], "rename a worktree: dvol rename OLD NEW"),
+    (&["lock", "unlock"], "a worktree without --expires stays until dvol worktree remove"),
+    (&["repair"], "repair the pool, its worktrees too: dvol fsck --repair"),
 ];
 
 /// What stands for any verb in [`FLAGS`].
@@ -197,6 +203,12 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
 /// Says what does the job of a verb that dvol does not have.
 pub(super) fn verb(word: &str) -> Option<&'static str> {
     VERBS.iter().find(|(words, _)| words.contains(&word)).map(|(_, hint)| *hint)
+}
+
+/// Says what does the job of a word that dvol does not have after the verb `outer`.
+pub(super) fn inner_verb(outer: &str, word: &str) -> Option<&'static str> {
+    let words = if outer == "worktree" { OF_WORKTREE } else { &[] };
+    words.iter().find(|(words, _)| words.contains(&word)).map(|(_, hint)| *hint)
 }
 
 /// Says what does the job of a flag that a verb does not have.

@@ -239,6 +239,19 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::InUse { containers, .. } => {
             vec![format!("remove the containers first: docker rm {}", containers.join(" "))]
         }
+        Error::CheckedOut { branch, place, volume } if place == volume => {
+            vec![format!("use it where it is: -C {place}; or make another branch: -b NEW {branch}")]
+        }
+        Error::CheckedOut { branch, place, .. } => vec![
+            format!("use it where it is: -C {place}; or make another branch: -b NEW {branch}"),
+            format!("remove that worktree; its branch stays: dvol worktree remove {place}"),
+        ],
+        Error::HasWorktrees { worktrees, .. } => worktrees
+            .iter()
+            .map(|name| format!("remove it first; its branch stays: dvol worktree remove {name}"))
+            .collect(),
+        Error::NoWorktree(_) => vec!["list the worktrees: dvol worktree list".to_owned()],
+        Error::NotAWorktree(volume) => vec![format!("delete the volume: dvol rm {volume}")],
         Error::CurrentBranch { volume, .. } => {
             vec![format!("switch to another branch first: dvol checkout BRANCH {volume}")]
         }

@@ -53,7 +53,7 @@ pub(super) fn is_range(session: &Session, word: &str) -> bool {
     let is_branch = || {
         let branch = word.parse::<BranchName>().ok()?;
         let volume = session.pool.select(session.volume(None).ok()?.as_ref()).ok()?;
-        session.pool.store().read(|rows| rows.branch(&volume, &branch)).ok()?
+        session.pool.store().read(|rows| rows.branch(&rows.owner(&volume)?, &branch)).ok()?
     };
     word.contains("..") && is_branch().is_none()
 }
@@ -79,12 +79,14 @@ fn one(session: &Session, word: &str) -> Result<Operands, Failure> {
     };
     let is_branch = match (&current, word.parse::<BranchName>()) {
         (Some(current), Ok(branch)) => {
-            session.pool.store().read(|rows| rows.branch(current, &branch))?.is_some()
+            session.pool.store().read(|rows| rows.branch(&rows.owner(current)?, &branch))?.is_some()
         }
         _ => false,
     };
     let is_tag = match (&current, word.parse::<TagName>()) {
-        (Some(current), Ok(tag)) => session.pool.store().read(|rows| rows.tag(current, &tag))?.is_some(),
+        (Some(current), Ok(tag)) => {
+            session.pool.store().read(|rows| rows.tag(&rows.owner(current)?, &tag))?.is_some()
+        }
         _ => false,
     };
     match (as_volume, current) {

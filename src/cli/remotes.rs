@@ -147,7 +147,7 @@ fn followed(session: &Session, volume: Option<&VolumeName>) -> Result<Option<Rem
     let Some(volume) = volume else { return Ok(None) };
     let upstream = session.pool.store().read(|rows| {
         let Some(record) = rows.volume(volume)? else { return Ok(None) };
-        rows.upstream(volume, &record.branch)
+        rows.upstream(record.owner(), &record.branch)
     });
     Ok(upstream.map_err(crate::error::Error::from)?.map(|upstream| upstream.remote))
 }

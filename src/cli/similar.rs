@@ -55,7 +55,7 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
         Error::NoVolume(name) => {
             let branch: BranchName = name.as_str().parse().ok()?;
             let current = pool.meant().ok()??.0;
-            pool.store().read(|rows| rows.branch(&current, &branch)).ok()??;
+            pool.store().read(|rows| rows.branch(&rows.owner(&current)?, &branch)).ok()??;
             Some(format!("'{branch}' is a branch of volume {current}; switch to it: dvol checkout {branch}"))
         }
         _ => None,
@@ -81,12 +81,12 @@ fn volumes(pool: &Pool) -> Vec<String> {
 }
 
 fn branches(pool: &Pool, volume: &VolumeName) -> Vec<String> {
-    let found = pool.store().read(|rows| rows.branches(volume)).unwrap_or_default();
+    let found = pool.store().read(|rows| rows.branches(&rows.owner(volume)?)).unwrap_or_default();
     found.into_iter().map(|branch| branch.name.to_string()).collect()
 }
 
 fn tags(pool: &Pool, volume: &VolumeName) -> Vec<String> {
-    let found = pool.store().read(|rows| rows.tags(volume)).unwrap_or_default();
+    let found = pool.store().read(|rows| rows.tags(&rows.owner(volume)?)).unwrap_or_default();
     found.into_iter().map(|tag| tag.name.to_string()).collect()
 }
 

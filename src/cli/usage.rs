@@ -20,7 +20,7 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         && let Some(wanted) = text(ContextKind::InvalidSubcommand)
     {
         let command = help::command();
-        // `hook` has verbs of its own.
+        // `hook` and `worktree` have verbs of their own.
         let outer = typed.as_ref().and_then(|verb| command.find_subcommand(verb));
         let outer = outer.filter(|verb| verb.has_subcommands()).unwrap_or(&command);
         let names = outer.get_subcommands().filter(|verb| !verb.is_hide_set());
@@ -30,7 +30,11 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
             if outer.get_name() == "dvol" { "dvol".to_owned() } else { format!("dvol {}", outer.get_name()) };
         let is_topic = name == "dvol" && TOPICS.iter().any(|topic| topic.name == wanted);
         let topic = is_topic.then(|| format!("read the topic: dvol help {wanted}"));
-        let habit = habits::verb(&wanted).filter(|_| name == "dvol").map(str::to_owned);
+        let habit = match outer.get_name() {
+            "dvol" => habits::verb(&wanted),
+            outer => habits::inner_verb(outer, &wanted),
+        };
+        let habit = habit.map(str::to_owned);
         let meant = topic.or(habit).or(meant);
         let hints = meant.into_iter().chain([format!("list the verbs: {name} --help")]).collect();
         return (format!("'{wanted}' is not a verb of {name}"), hints);

@@ -1,5 +1,7 @@
 //! Checking the contents of commits against their checksums.
 
+use std::collections::BTreeSet;
+
 use super::{Repair, Report, Severity};
 use crate::error::Error;
 use crate::model::VolumeName;
@@ -18,7 +20,7 @@ pub struct Deep {
 }
 
 /// Compares all commits that have checksums, and takes the checksums of the others.
-pub(super) fn check(pool: &Pool, volumes: &[VolumeName], report: &mut Report) -> Result<(), Error> {
+pub(super) fn check(pool: &Pool, volumes: &BTreeSet<VolumeName>, report: &mut Report) -> Result<(), Error> {
     let mut deep = Deep::default();
     for volume in volumes {
         let commits = pool.store().read(|rows| rows.commits(volume))?;

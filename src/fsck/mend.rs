@@ -231,12 +231,9 @@ impl Mender<'_> {
         let pointed = disk::read_symlink(&self.root.join(layout::RUNNING_POINT)).ok().flatten();
         let pointed =
             pointed.and_then(|target| BranchName::from_directory(target.file_name()?.to_str()?).ok());
-        let volume = self.now.volume.take().unwrap_or_else(|| VolumeRecord {
-            name: self.name.clone(),
-            created: since(self.root),
-            branch: pointed.clone().unwrap_or_else(BranchName::master),
-            options: BTreeMap::new(),
-            protected: false,
+        let volume = self.now.volume.take().unwrap_or_else(|| {
+            let branch = pointed.clone().unwrap_or_else(BranchName::master);
+            VolumeRecord::new(self.name.clone(), since(self.root), branch)
         });
         let is_there = |name: &BranchName| self.now.branches.contains_key(name);
         let named = [Some(volume.branch.clone()), pointed].into_iter().flatten().find(is_there);
@@ -268,7 +265,7 @@ impl Mender<'_> {
         }
         let Some(volume) = &self.now.volume else { return Ok(fresh) };
         let (place, target) =
-            (layout::running_point(self.name), layout::running_point_target(&volume.branch));
+            (layout::running_point(self.name), layout::running_point_target(None, &volume.branch));
         let full = self.pool.layout().full(&place);
         if disk::read_symlink(&full)? != Some(target.clone()) {
             if full.is_symlink() {

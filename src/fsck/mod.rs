@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `metadata` | the database and its second copy |
 //! | `records`, `survey` | a volume's records against its directories |
+//! | `worktrees` | a worktree against its volume and its directory |
 //! | `mounts` | recorded mounts against running containers; the stat index |
 //! | `directories` | the pool's own directories: modes, and entries that no record names |
 //! | `deep` | the contents of commits against their checksums |
@@ -22,7 +23,9 @@ mod mounts;
 mod records;
 mod repair;
 mod survey;
+mod worktrees;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -166,11 +169,16 @@ pub fn check(pool: &Pool, volume: Option<&VolumeName>, deep: bool) -> Result<Rep
     })?;
     report.volumes = volumes.len();
     for record in &volumes {
-        records::check(pool, &record.name, adopt, &mut report)?;
+        if record.is_worktree() {
+            worktrees::check(pool, record, &mut report)?;
+        } else {
+            records::check(pool, &record.name, adopt, &mut report)?;
+        }
         mounts::check(pool, &record.name, &mut report)?;
     }
     if deep {
-        let names: Vec<VolumeName> = volumes.iter().map(|record| record.name.clone()).collect();
+        // A worktree has the commits of its volume.
+        let names: BTreeSet<VolumeName> = volumes.iter().map(|record| record.owner().clone()).collect();
         deep::check(pool, &names, &mut report)?;
     }
     if volume.is_none() {

@@ -37,7 +37,7 @@ pub(super) fn check(pool: &Pool, name: &VolumeName, adopt: bool, report: &mut Re
 /// Finds the faults of a volume; none while an operation works on it.
 fn faults(pool: &Pool, name: &VolumeName) -> Result<Vec<Fault>, Error> {
     let (records, busy) = pool.store().read(|rows| {
-        let busy = rows.journal()?.iter().any(|o| o.volume == *name && o.phase != Phase::Settled);
+        let busy = rows.journal()?.iter().any(|o| o.owner() == name && o.phase != Phase::Settled);
         Ok::<_, Error>((VolumeRecords::of(&rows, name)?, busy))
     })?;
     if busy { Ok(Vec::new()) } else { survey(pool, name, &records) }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Report, Severity, mend};
+use super::{Report, Severity, mend, worktrees};
 use crate::error::Error;
 use crate::model::{CommitId, VolumeName, count};
 use crate::pool::Pool;
@@ -25,6 +25,9 @@ pub enum Repair {
         /// Whether to make records for directories that look like commits or branches.
         adopt: bool,
     },
+    /// Make the directory and the running point of a worktree again, or forget the worktree if its
+    /// branch is gone.
+    Worktree(VolumeName),
     /// Give a file or directory of the pool this mode.
     Mode(PathBuf, u32),
     /// Move an entry that no record names to lost+found.
@@ -50,6 +53,7 @@ impl Repair {
             Repair::SetAside(_) => "moves it to .dvol/lost+found".to_owned(),
             Repair::Checksums(..) => "takes them again, from what the commit holds now".to_owned(),
             Repair::Mounts => "records it".to_owned(),
+            Repair::Worktree(_) => "makes it again, or forgets it if its branch is gone".to_owned(),
             Repair::Binding(..) | Repair::Index => "forgets it".to_owned(),
         }
     }
@@ -70,6 +74,7 @@ impl Repair {
                 mend::mend(pool, name, *adopt)?;
                 Ok(format!("done: {about}"))
             }
+            Repair::Worktree(name) => Ok(worktrees::mend(pool, name)?.to_owned()),
             Repair::Mode(path, mode) => {
                 disk::set_mode(path, *mode)?;
                 Ok(format!("has mode {mode:04o} now"))

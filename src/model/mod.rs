@@ -28,7 +28,7 @@ pub use id::{CommitId, IdError, OperationId};
 pub use image::ImageKind;
 pub use keep::{Age, Keep};
 pub use names::{BranchName, NameError, ProjectName, TagName, VolumeName};
-pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Renaming, Verb};
+pub use operation::{HeldContainer, HoldMode, Joint, Move, Operation, Phase, Plan, Reach, Renaming, Verb};
 pub use pattern::matches;
 pub use plain::{escape, is_control, plain, plain_lines};
 pub use protection::Protectable;

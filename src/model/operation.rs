@@ -1,11 +1,12 @@
 //! An operation as the journal stores it: everything that is needed to finish or undo it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Instant, OperationId, ProjectName, RowChange, VolumeName};
+use super::{CommitId, Instant, OperationId, ProjectName, Row, RowChange, VolumeName};
 
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +60,10 @@ pub enum Verb {
     Fetch,
     /// Moves a branch forward to what the branch that it follows has.
     Pull,
+    /// Makes a worktree, and the branch that it shows if need be.
+    AddWorktree,
+    /// Removes a worktree. Its branch stays.
+    RemoveWorktree,
     /// Repairs what fsck found.
     Repair,
 }
@@ -90,9 +95,22 @@ impl fmt::Display for Verb {
             Verb::Protect => "protect",
             Verb::Fetch => "fetch",
             Verb::Pull => "pull",
+            Verb::AddWorktree => "worktree add",
+            Verb::RemoveWorktree => "worktree remove",
             Verb::Repair => "fsck --repair",
         })
     }
+}
+
+/// What an operation may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Every branch of the volume: no other operation on it or on a worktree runs at the same time.
+    #[default]
+    Volume,
+    /// The current branch: operations on other worktrees of the volume run at the same time.
+    Branch,
 }
 
 /// The progress of an operation.
@@ -263,6 +281,12 @@ pub struct Operation {
     pub verb: Verb,
     /// The volume that the operation works on.
     pub volume: VolumeName,
+    /// The volume that owns the branches, if `volume` is a worktree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree_of: Option<VolumeName>,
+    /// What it may change.
+    #[serde(default, skip_serializing_if = "is_of_volume")]
+    pub reach: Reach,
     /// One line for people: "reset: moving to HEAD~1".
     pub summary: String,
     /// Id of the process that runs it.
@@ -293,12 +317,37 @@ pub struct Operation {
     pub line: u64,
 }
 
+fn is_of_volume(reach: &Reach) -> bool {
+    *reach == Reach::Volume
+}
+
 /// Returns whether an operation has no line: those that were logged before there were lines.
 fn is_unknown(line: &u64) -> bool {
     *line == 0
 }
 
 impl Operation {
+    /// Returns the volume whose branches, commits and tags the operation works on.
+    pub fn owner(&self) -> &VolumeName {
+        self.worktree_of.as_ref().unwrap_or(&self.volume)
+    }
+
+    /// Lists the volumes and worktrees that it makes, changes or deletes, sorted.
+    pub fn names(&self) -> BTreeSet<VolumeName> {
+        let rows = self.plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+        let named = rows.filter_map(|row| match row {
+            Row::Volume(record) => Some(record.name.clone()),
+            _ => None,
+        });
+        named.chain([self.volume.clone()]).collect()
+    }
+
+    /// Returns whether it may be about the working tree of this volume or worktree, which has the
+    /// same owner.
+    pub fn touches(&self, name: &VolumeName) -> bool {
+        self.volume == *name || self.reach == Reach::Volume
+    }
+
     /// Returns whether nothing is left to do after the commit point: no tree to move to trash, no
     /// container to release.
     pub fn leaves_nothing(&self) -> bool {

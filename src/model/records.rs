@@ -74,10 +74,11 @@ pub struct CodeState {
     pub dirty: bool,
 }
 
-/// A volume.
+/// A name under which engines find a branch: a volume, or a worktree of one. A worktree has a
+/// current branch and settings of its own; the branches, commits and tags are its volume's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VolumeRecord {
-    /// Name of the volume.
+    /// Name of the volume or worktree.
     pub name: VolumeName,
     /// Time when it was made.
     pub created: Instant,
@@ -89,6 +90,39 @@ pub struct VolumeRecord {
     /// Whether a reset, a forget, an expiry or a deletion needs `--force`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub protected: bool,
+    /// The volume that this is a worktree of; `None` for a volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree_of: Option<VolumeName>,
+    /// When a worktree may be removed without being asked for, if nothing uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
+}
+
+impl VolumeRecord {
+    /// Makes the record of a volume that was made without options.
+    pub fn new(name: VolumeName, created: Instant, branch: BranchName) -> Self {
+        let (worktree_of, expires) = (None, None);
+        VolumeRecord {
+            name,
+            created,
+            branch,
+            options: BTreeMap::new(),
+            protected: false,
+            worktree_of,
+            expires,
+        }
+    }
+
+    /// Returns the volume whose branches, commits and tags these are: this one, or that of a
+    /// worktree.
+    pub fn owner(&self) -> &VolumeName {
+        self.worktree_of.as_ref().unwrap_or(&self.name)
+    }
+
+    /// Returns whether this is a worktree.
+    pub fn is_worktree(&self) -> bool {
+        self.worktree_of.is_some()
+    }
 }
 
 /// A branch of a volume.

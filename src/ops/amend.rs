@@ -7,9 +7,10 @@ use super::reachable::{Excluding, reachable};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, Instant, Row, RowChange, Signature, Verb, VolumeName,
+    BranchName, BranchRecord, CommitId, CommitRecord, Instant, Reach, Row, RowChange, Signature, Verb,
+    VolumeName,
 };
-use crate::pool::{Pool, existing, head_record};
+use crate::pool::{Pool, current_branch, existing, head_record};
 
 /// A request to amend the newest commit.
 #[derive(Debug, Clone)]
@@ -48,16 +49,24 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
     }
     let volume = pool.select(request.volume.as_ref())?;
     pool.store().read(|rows| head_record(&rows, &existing(&rows, &volume)?))?;
-    let session = pool.begin(Verb::Amend, &volume)?;
+    pool.on_branch(|reach| amend_now(pool, reach, &volume, request))
+}
+
+fn amend_now(
+    pool: &Pool,
+    reach: Reach,
+    volume: &VolumeName,
+    request: &AmendRequest,
+) -> Result<Amended, Error> {
+    let session = pool.begin_with(reach, Verb::Amend, volume)?;
     let id = pool.new_commit_id();
-    let old = pool.store().read(|rows| head_record(&rows, &existing(&rows, &volume)?))?;
-    let old_tree = layout::commit_tree(&volume, &old.id);
+    let old = pool.store().read(|rows| head_record(&rows, &existing(&rows, volume)?))?;
+    let old_tree = layout::commit_tree(&old.volume, &old.id);
     let summary = format!("commit (amend): {}", request.message.lines().next().unwrap_or_default());
     let (group, (branch, staged)) = session.intend(summary, |rows, draft| {
-        let record = existing(rows, &volume)?;
+        let record = existing(rows, volume)?;
         let old = head_record(rows, &record)?;
-        let branch = rows.branch(&volume, &record.branch)?;
-        let branch = branch.ok_or_else(|| Error::Damaged("the branch has no record".to_owned()))?;
+        let branch = current_branch(rows, &record)?;
         let amended = CommitRecord {
             id: id.clone(),
             message: request.message.trim_end().to_owned(),
@@ -66,8 +75,8 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
             ..old.clone()
         };
         let excluding = Excluding { branch: Some(&branch.name), tag: None };
-        let tree = layout::commit_tree(&volume, &id);
-        let staged = if reachable(rows, &volume, excluding, None)?.contains(&old.id) {
+        let tree = layout::commit_tree(&old.volume, &id);
+        let staged = if reachable(rows, &old.volume, excluding, None)?.contains(&old.id) {
             Some(draft.bring_in(tree)?)
         } else {
             // Nothing else holds the old commit: its tree becomes the new one's.
@@ -87,5 +96,5 @@ pub fn amend(pool: &Pool, request: &AmendRequest) -> Result<Amended, Error> {
         pool.copy_tree(&source, &staged)?;
     }
     group.publish()?.finish();
-    Ok(Amended { volume, branch, id, was: old.id })
+    Ok(Amended { volume: volume.clone(), branch, id, was: old.id })
 }

@@ -6,7 +6,7 @@ use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 use crate::store::Rows;
 
@@ -23,6 +23,9 @@ pub struct BranchEntry {
     pub current: bool,
     /// Whether it is protected, by itself or with its volume.
     pub protected: bool,
+    /// The worktree, or the volume itself, that has the branch checked out, if that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<VolumeName>,
     /// The first line of its newest commit's message.
     pub subject: Option<String>,
 }
@@ -56,13 +59,18 @@ pub struct DeletedBranch {
 pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
-        let of = existing(&rows, &volume)?;
+        let own = existing(&rows, &volume)?;
+        let owner = existing(&rows, own.owner())?;
+        let places = rows.worktrees(own.owner())?;
         let mut branches = Vec::new();
-        for record in rows.branches(&volume)? {
-            let head = record.head.as_ref().map(|head| rows.commit(&volume, head)).transpose()?.flatten();
+        for record in rows.branches(own.owner())? {
+            let head = record.head.as_ref().map(|head| rows.commit(own.owner(), head));
+            let head = head.transpose()?.flatten();
+            let place = places.iter().find(|place| place.branch == record.name && place.name != volume);
             branches.push(BranchEntry {
-                current: record.name == of.branch,
-                protected: of.protected || record.protected,
+                current: record.name == own.branch,
+                protected: owner.protected || record.protected,
+                place: place.map(|place| place.name.clone()),
                 volume: record.volume,
                 branch: record.name,
                 subject: head.map(|commit| commit.subject().to_owned()),
@@ -90,10 +98,11 @@ pub fn delete_branch(
     let session = pool.begin(Verb::DeleteBranch, &volume)?;
     let (group, deleted) = session.intend(format!("branch: deleting {branch}"), |rows, draft| {
         check(rows, &volume, branch, force)?;
-        let record = rows.branch(&volume, branch)?.ok_or_else(|| missing(&volume, branch))?;
+        let owner = rows.owner(&volume)?;
+        let record = rows.branch(&owner, branch)?.ok_or_else(|| missing(&volume, branch))?;
         let dropped = unreachable(rows, &record, None)?;
         drop_commits(draft, &dropped)?;
-        draft.retire(layout::working_tree(&volume, branch))?;
+        draft.retire(layout::working_tree(&owner, branch))?;
         let head = record.head.clone();
         draft.change(RowChange::delete(Row::Branch(record)));
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
@@ -104,8 +113,10 @@ pub fn delete_branch(
 }
 
 fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool) -> Result<(), Error> {
-    let current = existing(rows, volume)?.branch;
-    let record = rows.branch(volume, branch)?.ok_or_else(|| missing(volume, branch))?;
+    let own = existing(rows, volume)?;
+    let record = rows.branch(own.owner(), branch)?.ok_or_else(|| missing(volume, branch))?;
+    refuse_checked_out(rows, &own, branch)?;
+    let current = own.branch;
     let (volume, branch) = (volume.clone(), branch.clone());
     if current == branch {
         return Err(Error::CurrentBranch { volume, branch });
@@ -119,6 +130,22 @@ fn check(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName, force: bool)
     }
 }
 
+/// Refuses a branch that another place than `own` has checked out.
+pub(super) fn refuse_checked_out(
+    rows: &Rows<'_>,
+    own: &VolumeRecord,
+    branch: &BranchName,
+) -> Result<(), Error> {
+    let places = rows.worktrees(own.owner())?;
+    match places.into_iter().find(|place| place.branch == *branch && place.name != own.name) {
+        Some(place) => {
+            let (volume, branch) = (own.owner().clone(), branch.clone());
+            Err(Error::CheckedOut { volume, branch, place: place.name })
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
     Error::NoBranch { volume: volume.clone(), branch: branch.to_string() }
 }
@@ -126,7 +153,7 @@ pub(super) fn missing(volume: &VolumeName, branch: &BranchName) -> Error {
 /// Refuses a branch name that is the name of a tag: a revision would be ambiguous.
 pub(super) fn check_no_tag(rows: &Rows<'_>, volume: &VolumeName, branch: &BranchName) -> Result<(), Error> {
     match branch.as_str().parse::<TagName>() {
-        Ok(tag) if rows.tag(volume, &tag)?.is_some() => {
+        Ok(tag) if rows.tag(&rows.owner(volume)?, &tag)?.is_some() => {
             Err(Error::NameTaken { volume: volume.clone(), name: branch.to_string(), kind: "tag" })
         }
         _ => Ok(()),

@@ -50,7 +50,7 @@ pub fn create_branch(
         let (branch, found) = new_branch(pool, rows, &volume, name, start)?;
         let mut fills = bring_back(rows, draft, &found)?;
         draft.change(RowChange::insert(Row::Branch(branch)));
-        let staged = draft.bring_in(layout::working_tree(&volume, name))?;
+        let staged = draft.bring_in(layout::working_tree(&rows.owner(&volume)?, name))?;
         fills.push(Fill { source: pool.layout().full(&found.tree), staged });
         Ok((found.commit.id, fills))
     })?;
@@ -59,7 +59,7 @@ pub fn create_branch(
     Ok(CreatedBranch { volume, branch: name.clone(), head })
 }
 
-fn new_branch(
+pub(super) fn new_branch(
     pool: &Pool,
     rows: &Rows<'_>,
     volume: &VolumeName,
@@ -68,9 +68,9 @@ fn new_branch(
 ) -> Result<(BranchRecord, Found), Error> {
     let record = existing(rows, volume)?;
     check_free(rows, volume, name)?;
-    refuse_other(start, volume)?;
+    refuse_other(rows, start, volume)?;
     let found = pool.resolve(rows, &record, start)?;
-    let (volume, head, created) = (volume.clone(), Some(found.commit.id.clone()), pool.now());
+    let (volume, head, created) = (record.owner().clone(), Some(found.commit.id.clone()), pool.now());
     Ok((BranchRecord { volume, name: name.clone(), head, created, protected: false }, found))
 }
 
@@ -89,7 +89,7 @@ pub fn rename_branch(
     let check = |rows: &Rows<'_>| -> Result<(VolumeRecord, BranchRecord), Error> {
         let record = existing(rows, &volume)?;
         let from = from.unwrap_or(&record.branch);
-        let branch = rows.branch(&volume, from)?.ok_or_else(|| missing(&volume, from))?;
+        let branch = rows.branch(record.owner(), from)?.ok_or_else(|| missing(&volume, from))?;
         check_free(rows, &volume, to)?;
         Ok((record, branch))
     };
@@ -97,14 +97,16 @@ pub fn rename_branch(
     let session = pool.begin(Verb::RenameBranch, &volume)?;
     let (group, from) = session.intend(format!("branch: renaming to {to}"), |rows, draft| {
         let (record, branch) = check(rows)?;
-        let from = branch.name.clone();
-        draft.relocate(layout::working_tree(&volume, &from), layout::working_tree(&volume, to))?;
+        let (from, owner) = (branch.name.clone(), record.owner());
+        draft.relocate(layout::working_tree(owner, &from), layout::working_tree(owner, to))?;
         draft.change(RowChange::delete(Row::Branch(branch.clone())));
         draft.change(RowChange::insert(Row::Branch(BranchRecord { name: to.clone(), ..branch })));
-        if record.branch == from {
-            let after = VolumeRecord { branch: to.clone(), ..record.clone() };
-            draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
-            draft.point(layout::running_point(&volume), &layout::running_point_target(to))?;
+        // Also if another worktree has it checked out.
+        for place in rows.worktrees(owner)?.into_iter().filter(|place| place.branch == from) {
+            let after = VolumeRecord { branch: to.clone(), ..place.clone() };
+            let target = layout::running_point_target(place.worktree_of.as_ref(), to);
+            draft.point(layout::running_point(&place.name), &target)?;
+            draft.change(RowChange::update(Row::Volume(place), Row::Volume(after)));
         }
         Ok(from)
     })?;
@@ -115,7 +117,7 @@ pub fn rename_branch(
 }
 
 fn check_free(rows: &Rows<'_>, volume: &VolumeName, name: &BranchName) -> Result<(), Error> {
-    if rows.branch(volume, name)?.is_some() {
+    if rows.branch(&rows.owner(volume)?, name)?.is_some() {
         return Err(Error::BranchExists { volume: volume.clone(), branch: name.clone() });
     }
     check_no_tag(rows, volume, name)

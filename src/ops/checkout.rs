@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::branch::{check_no_tag, missing};
+use super::branch::{check_no_tag, missing, refuse_checked_out};
 use super::excused::{note_starts, note_stop};
 use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
@@ -10,7 +10,7 @@ use super::status::{has_changes, is_dirty};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb,
+    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Reach, Revision, Row, RowChange, Verb,
     VolumeName, VolumeRecord,
 };
 use crate::pool::{
@@ -122,7 +122,7 @@ fn checkout_all(
         })
     };
     plans()?;
-    let mut sessions = pool.begin_all(Verb::Checkout, volumes, project)?;
+    let mut sessions = pool.begin_all(Reach::Volume, Verb::Checkout, volumes, project)?;
     let (stay, work): (Vec<_>, Vec<_>) = plans()?.into_iter().partition(Plan::has_nothing_to_do);
     if !request.force {
         work.iter().try_for_each(|plan| check_clean(pool, plan))?;
@@ -200,7 +200,7 @@ impl Plan {
         let (mut fills, mut dropped) = (Vec::new(), Vec::new());
         if let Some(start) = start {
             fills = bring_back(rows, draft, start)?;
-            let working_tree = layout::working_tree(&record.name, &target.name);
+            let working_tree = layout::working_tree(record.owner(), &target.name);
             let staged = if let Some(old) = replaced {
                 dropped = unreachable(rows, old, target.head.as_ref())?;
                 drop_commits(draft, &dropped)?;
@@ -215,7 +215,8 @@ impl Plan {
         if !self.stays() {
             let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
             draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
-            draft.point(layout::running_point(&record.name), &layout::running_point_target(&target.name))?;
+            let link = layout::running_point_target(record.worktree_of.as_ref(), &target.name);
+            draft.point(layout::running_point(&record.name), &link)?;
         }
         Ok(Checkout { plan: self, fills, dropped })
     }
@@ -243,7 +244,8 @@ fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutReq
         Target::Before(n) => branch_before(rows, volume, *n)?
             .ok_or_else(|| Error::NoBranchBefore { volume: volume.clone(), checkouts: *n })?,
     };
-    let there = rows.branch(volume, &name)?;
+    let there = rows.branch(record.owner(), &name)?;
+    refuse_checked_out(rows, &record, &name)?;
     let Some(start) = &request.create else {
         let target = there.ok_or_else(|| missing(volume, &name))?;
         return Ok(Plan { volume: record, target, start: None, replaced: None });
@@ -255,11 +257,11 @@ fn plan(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName, request: &CheckoutReq
         refuse_branch(rows, branch, &format!("reset branch {name} of volume {volume}"))?;
     }
     check_no_tag(rows, volume, &name)?;
-    refuse_other(start, volume)?;
+    refuse_other(rows, start, volume)?;
     let start = pool.resolve(rows, &record, start)?;
     let created = there.as_ref().map_or_else(|| pool.now(), |branch| branch.created);
     let protected = there.as_ref().is_some_and(|branch| branch.protected);
     let head = Some(start.commit.id.clone());
-    let target = BranchRecord { volume: volume.clone(), name, head, created, protected };
+    let target = BranchRecord { volume: record.owner().clone(), name, head, created, protected };
     Ok(Plan { volume: record, target, start: Some(start), replaced: there })
 }

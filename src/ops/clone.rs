@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::init::{First, NewVolume, furnish, insert_volume};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, CommitRecord, Reach, Revision, Row, RowChange, Verb, VolumeName};
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 
@@ -54,15 +54,11 @@ pub(super) fn clone_as(
     if pool.store().read(|rows| rows.volume(to))?.is_some() {
         return Err(Error::VolumeExists(to.clone()));
     }
-    // The source is locked as well, so that no reset drops the commit meanwhile. Locks are taken in
-    // the order of the names.
-    let (session, _other) = if to < source {
-        let session = pool.begin(Verb::Clone, to)?;
-        (session, pool.begin(Verb::Clone, source)?)
-    } else {
-        let other = pool.begin(Verb::Clone, source)?;
-        (pool.begin(Verb::Clone, to)?, other)
-    };
+    // The source is locked as well, so that no reset drops the commit meanwhile.
+    let mut names = [to.clone(), source.clone()];
+    names.sort();
+    let mut sessions = pool.begin_all(Reach::Volume, Verb::Clone, &names, None)?;
+    let session = sessions.take(to);
     let Found { commit, tree, .. } = find()?;
     let tree = pool.layout().full(&tree);
     pool.check_size(to, max_size.as_deref(), &tree)?;

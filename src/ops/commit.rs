@@ -10,7 +10,7 @@ use super::forget::forget_by_setting;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Row, RowChange,
+    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Instant, ProjectName, Reach, Row, RowChange,
     Signature, Verb, VolumeName,
 };
 use crate::pool::{Disruption, Group, Pool, Setting, current_branch, existing};
@@ -71,7 +71,9 @@ pub fn commit(
     around: impl FnOnce() -> Surroundings,
 ) -> Result<Committed, Error> {
     let volume = pool.select(request.volume.as_ref())?;
-    Ok(commit_all(pool, &[volume], None, request, around)?.swap_remove(0))
+    let (volumes, mut around) = ([volume], Some(around));
+    let done = pool.on_branch(|reach| commit_all(pool, reach, &volumes, None, request, &mut around))?;
+    Ok(done.into_iter().next().expect("a commit of one volume is one commit"))
 }
 
 /// Commits all volumes of a compose project. The new commits have one id.
@@ -84,46 +86,48 @@ pub fn commit_project(
     request: &CommitRequest,
     around: impl FnOnce() -> Surroundings,
 ) -> Result<Vec<Committed>, Error> {
-    commit_all(pool, &pool.volumes_of_project(project)?, Some(project), request, around)
+    let (volumes, mut around) = (pool.volumes_of_project(project)?, Some(around));
+    pool.on_branch(|reach| commit_all(pool, reach, &volumes, Some(project), request, &mut around))
 }
 
 fn commit_all(
     pool: &Pool,
+    reach: Reach,
     volumes: &[VolumeName],
     project: Option<&ProjectName>,
     request: &CommitRequest,
-    around: impl FnOnce() -> Surroundings,
+    around: &mut Option<impl FnOnce() -> Surroundings>,
 ) -> Result<Vec<Committed>, Error> {
     if request.message.trim().is_empty() {
         return Err(Error::NoMessage);
     }
     let begun = pool.sync_and_bound()?;
-    let mut sessions = pool.begin_all(Verb::Commit, volumes, project)?;
+    let mut sessions = pool.begin_all(reach, Verb::Commit, volumes, project)?;
     let id = pool.new_commit_id();
     let date = request.date.unwrap_or_else(|| pool.now());
     let summary = format!("commit: {}", request.message.lines().next().unwrap_or_default());
     let sources = pool.store().read(|rows| {
         volumes.iter().map(|volume| Source::read(pool, &rows, volume)).collect::<Result<Vec<_>, Error>>()
     })?;
-    for Source { branch, tree, .. } in &sources {
-        pool.check_size(&branch.volume, None, tree)?;
+    for Source { volume, tree, .. } in &sources {
+        pool.check_size(volume, None, tree)?;
     }
     pool.check_space(sources.iter().map(|source| source.tree.as_path()))?;
 
     let mut group = Group::new(pool);
-    for Source { branch, tree, author } in sources {
-        let session = sessions.take(&branch.volume);
+    for Source { volume, branch, tree, author } in sources {
+        let session = sessions.take(&volume);
         group.intend(session, summary.clone(), |rows, draft| {
             draft.move_head(Some(id.clone()));
-            forget_by_setting(rows, draft, &branch.volume, branch.head.as_ref(), (&id, date))?;
+            forget_by_setting(rows, draft, &volume, branch.head.as_ref(), (&id, date))?;
             let staged = draft.bring_in(layout::commit_tree(&branch.volume, &id))?;
-            Ok(Capture::new(branch, id.clone(), (tree, staged), author))
+            Ok(Capture::new(branch, id.clone(), (tree, staged), (volume, author)))
         })?;
     }
     let outcome = capture::run(pool, group, begun, |members| {
-        let around = around();
+        let around = around.take().expect("only one run comes this far")();
         for member in members {
-            let (size, Capture { branch, verb: author, .. }) = (member.work.size(), &member.work);
+            let (size, Capture { branch, verb: (_, author), .. }) = (member.work.size(), &member.work);
             let commit = CommitRecord {
                 volume: branch.volume.clone(),
                 id: id.clone(),
@@ -147,7 +151,7 @@ fn commit_all(
         pool.tell_if_elsewhere(volume);
     }
     let done = outcome.volumes.into_iter().map(|capture| Committed {
-        volume: capture.branch.volume,
+        volume: capture.verb.0,
         branch: capture.branch.name,
         id: capture.commit,
         parent: capture.branch.head,
@@ -169,6 +173,7 @@ pub(super) fn take_checksums(pool: &Pool, volume: &VolumeName) -> Result<(), Err
 
 /// A working tree to commit, and its author as far as the settings name one.
 struct Source {
+    volume: VolumeName,
     branch: BranchRecord,
     tree: PathBuf,
     author: ConfiguredAuthor,
@@ -177,8 +182,8 @@ struct Source {
 impl Source {
     fn read(pool: &Pool, rows: &Rows<'_>, volume: &VolumeName) -> Result<Self, Error> {
         let branch = current_branch(rows, &existing(rows, volume)?)?;
-        let tree = pool.layout().full(&layout::working_tree(volume, &branch.name));
-        Ok(Source { branch, tree, author: ConfiguredAuthor::read(rows, volume)? })
+        let tree = pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
+        Ok(Source { volume: volume.clone(), branch, tree, author: ConfiguredAuthor::read(rows, volume)? })
     }
 }
 

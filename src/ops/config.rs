@@ -35,9 +35,16 @@ pub fn setting(pool: &Pool, volume: Option<&VolumeName>, key: &str) -> Result<Se
     let known = Setting::find(key)?;
     pool.store().read(|rows| {
         if let Some(volume) = volume {
-            existing(&rows, volume)?;
-            if let Some(value) = rows.setting(Some(volume), known.key)? {
-                return Ok(SettingEntry { key: known.key, value, set: true, volume: Some(volume.clone()) });
+            let record = existing(&rows, volume)?;
+            for owner in [volume, record.owner()] {
+                if let Some(value) = rows.setting(Some(owner), known.key)? {
+                    return Ok(SettingEntry {
+                        key: known.key,
+                        value,
+                        set: true,
+                        volume: Some(owner.clone()),
+                    });
+                }
             }
         }
         let set = rows.setting(None, known.key)?.is_some();

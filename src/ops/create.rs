@@ -2,17 +2,23 @@
 //!
 //! `from=VOLUME[:REVISION]` clones another volume's commit, `branch=NAME` names the first branch,
 //! and `size=SIZE` sets `volume.max-size`.
+//!
+//! `worktree=VOLUME` makes a worktree of that volume. `branch=NAME` names its branch, by default
+//! that of its own name; `start=REVISION` the commit to make the branch from if it does not exist,
+//! by default HEAD of the volume; `expires=7d` says how long it lives.
 
 use std::collections::BTreeMap;
 
 use super::clone::clone_as;
 use super::init::{First, make};
+use super::worktree::{WorktreeBranch, WorktreeRequest, add_worktree};
 use crate::error::Error;
-use crate::model::{BranchName, Revision, VolumeName};
-use crate::pool::{MAX_SIZE, Pool, Setting};
+use crate::model::{BranchName, Revision, RevisionError, VolumeName};
+use crate::pool::{MAX_SIZE, Pool, Setting, parse_age};
 
 /// The options that the driver takes.
-const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME and size=SIZE";
+const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME, size=SIZE, worktree=VOLUME, start=REVISION and \
+                       expires=AGE";
 
 /// The options in their parsed form.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,6 +26,9 @@ struct Wanted {
     from: Option<(VolumeName, Revision)>,
     branch: Option<BranchName>,
     size: Option<String>,
+    worktree: Option<VolumeName>,
+    start: Option<Revision>,
+    lifetime: Option<i64>,
 }
 
 /// Makes a volume for the driver. Gives `false` if it exists with these options. The current volume
@@ -33,6 +42,9 @@ pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>
         || is_there(pool, name, options),
         || {
             let wanted = read(options)?;
+            if let Some(volume) = wanted.worktree {
+                return add(pool, name, volume, (wanted.branch, wanted.start, wanted.lifetime), options);
+            }
             let first = First {
                 branch: wanted.branch.unwrap_or_else(BranchName::master),
                 options: options.clone(),
@@ -44,6 +56,20 @@ pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>
             }
         },
     )
+}
+
+/// Makes a worktree, and its branch unless it exists: engines make volumes again that were removed.
+fn add(
+    pool: &Pool,
+    name: &VolumeName,
+    volume: VolumeName,
+    (branch, start, lifetime): (Option<BranchName>, Option<Revision>, Option<i64>),
+    options: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let branch = branch.map_or_else(|| name.as_str().parse(), Ok)?;
+    let branch = WorktreeBranch::Either(branch, start.unwrap_or_else(Revision::head));
+    let (name, volume, options) = (name.clone(), Some(volume), options.clone());
+    add_worktree(pool, &WorktreeRequest { name, volume, branch, lifetime, options }).map(drop)
 }
 
 /// Makes what is not found; gives `false` if it was found. Other processes may make and remove it
@@ -102,7 +128,32 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
                 }
                 wanted.size = Some(value.clone());
             }
+            "worktree" => {
+                let volume =
+                    value.parse().map_err(|error: crate::model::NameError| bad(error.to_string()))?;
+                wanted.worktree = Some(volume);
+            }
+            "start" => {
+                let start = value.parse().map_err(|error: RevisionError| bad(error.to_string()))?;
+                wanted.start = Some(start);
+            }
+            "expires" => {
+                let lifetime = parse_age(value).ok_or_else(|| bad("give an age such as 7d".to_owned()))?;
+                wanted.lifetime = Some(lifetime);
+            }
             _ => return Err(bad(format!("there is no such option, only {OPTIONS}"))),
+        }
+    }
+    for (key, excluded) in [("from", wanted.from.is_some()), ("size", wanted.size.is_some())] {
+        if excluded && wanted.worktree.is_some() {
+            let reason = "a worktree shares the data of its volume".to_owned();
+            return Err(Error::BadOption { key: key.to_owned(), value: options[key].clone(), reason });
+        }
+    }
+    for (key, needs) in [("start", wanted.start.is_some()), ("expires", wanted.lifetime.is_some())] {
+        if needs && wanted.worktree.is_none() {
+            let reason = "only a worktree has it: name its volume with worktree=VOLUME".to_owned();
+            return Err(Error::BadOption { key: key.to_owned(), value: options[key].clone(), reason });
         }
     }
     Ok(wanted)

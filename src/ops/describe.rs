@@ -65,7 +65,7 @@ pub fn volumes_on_disk(pool: &Pool) -> Vec<VolumeName> {
 }
 
 fn description(pool: &Pool, rows: &Rows<'_>, record: VolumeRecord) -> Result<Description, Error> {
-    let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
+    let head = rows.branch(record.owner(), &record.branch)?.and_then(|branch| branch.head);
     Ok(Description {
         max_size: max_size(rows, &record.name)?,
         mountpoint: pool.layout().full(&layout::running_point(&record.name)),

@@ -220,7 +220,7 @@ fn compare_all(
             volumes.iter().map(|volume| existing(&rows, volume)).collect::<Result<Vec<_>, Error>>()?;
         let named = [&request.from, &request.to].into_iter().flatten();
         for (revision, record) in named.flat_map(|revision| records.iter().map(move |one| (revision, one))) {
-            refuse_other(revision, &record.name)?;
+            refuse_other(&rows, revision, &record.name)?;
         }
         Sides::of(pool, &rows, records, request)
     })?;
@@ -250,7 +250,7 @@ impl Sides {
         for revision in request.from.iter().chain(&request.to) {
             pool.check_joint(rows, &records, revision)?;
         }
-        let head = |record: &VolumeRecord| match rows.branch(&record.name, &record.branch)? {
+        let head = |record: &VolumeRecord| match rows.branch(record.owner(), &record.branch)? {
             // A volume without a commit is compared with nothing.
             Some(branch) if branch.head.is_none() => Ok(None),
             _ => Ok::<_, Error>(Some(pool.resolve(rows, record, &Revision::head())?)),
@@ -279,11 +279,11 @@ fn compare(
     let old = from.as_ref().map(tree_of);
     let new = match to {
         Some(found) => tree_of(found),
-        None => pool.layout().full(&layout::working_tree(&record.name, &record.branch)),
+        None => pool.layout().full(&layout::working_tree(record.owner(), &record.branch)),
     };
     let index = match (from, to) {
-        (Some(from), None) if from.commit.volume == record.name => {
-            pool.tree_index(&record.name, &record.branch, &from.commit.id)?
+        (Some(from), None) if from.commit.volume == *record.owner() => {
+            pool.tree_index(record.owner(), &record.branch, &from.commit.id)?
         }
         _ => None,
     };
@@ -301,7 +301,7 @@ fn compare(
     let flow = if to.is_some() {
         compare(&mut held_back)?
     } else {
-        pool.read_consistently(&record.name, &record.branch, || compare(&mut held_back))?
+        pool.read_consistently(record.owner(), &record.branch, || compare(&mut held_back))?
     };
     Ok(if flow.is_break() { flow } else { held_back.tell() })
 }

@@ -73,8 +73,9 @@ pub struct DuEntry {
 /// When the volume does not exist, or a tree cannot be read.
 pub fn du(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<DuEntry>, Error> {
     let volume = pool.select(volume)?;
+    let owner = pool.store().read(|rows| rows.owner(&volume))?;
     let mut entries = du_trees(pool, &volume)?;
-    let (operations, bytes) = pool.trash_by_volume()?.remove(&volume).unwrap_or_default();
+    let (operations, bytes) = pool.trash_by_volume()?.remove(&owner).unwrap_or_default();
     if operations > 0 {
         let what = Measured::Trash { operations };
         let sizes = Sizes { entries: 0, logical: bytes, allocated: bytes, unshared: Some(bytes) };
@@ -90,23 +91,26 @@ pub(super) fn du_trees(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>,
 
 fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
     let (record, branches, mut commits) = pool.store().read(|rows| {
-        Ok::<_, Error>((existing(&rows, volume)?, rows.branches(volume)?, rows.commits(volume)?))
+        let record = existing(&rows, volume)?;
+        let (branches, commits) = (rows.branches(record.owner())?, rows.commits(record.owner())?);
+        Ok::<_, Error>((record, branches, commits))
     })?;
+    let owner = record.owner().clone();
     commits.retain(|commit| !commit.forgotten);
     commits.sort_by(CommitRecord::newest_first);
     let branches = branches.into_iter().map(|branch| {
         let current = branch.name == record.branch;
-        let place = layout::working_tree(volume, &branch.name);
+        let place = layout::working_tree(&owner, &branch.name);
         (place, Measured::Branch { branch: branch.name, current })
     });
     let commits = commits.into_iter().map(|commit| {
         let subject = commit.subject().to_owned();
-        (layout::commit_tree(volume, &commit.id), Measured::Commit { id: commit.id, subject })
+        (layout::commit_tree(&owner, &commit.id), Measured::Commit { id: commit.id, subject })
     });
-    let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
+    let extents = disk::may_share_blocks(&pool.layout().full(&layout::volume(&owner)));
     let (mut entries, mut total) = (Vec::new(), Sizes { unshared: Some(0), ..Sizes::default() });
     for (place, what) in branches.chain(commits) {
-        let Some(sizes) = measure(pool, volume, &place, &what, extents)? else { continue };
+        let Some(sizes) = measure(pool, &owner, &place, &what, extents)? else { continue };
         total = Sizes {
             entries: total.entries + sizes.entries,
             logical: total.logical + sizes.logical,
@@ -121,14 +125,14 @@ fn du_now(pool: &Pool, volume: &VolumeName) -> Result<Vec<DuEntry>, Error> {
 
 fn measure(
     pool: &Pool,
-    volume: &VolumeName,
+    owner: &VolumeName,
     place: &Path,
     what: &Measured,
     extents: bool,
 ) -> Result<Option<Sizes>, Error> {
     let read = || Ok(tree::measure_unshared(&pool.layout().full(place), extents, &|| false)?);
     let read = match what {
-        Measured::Branch { branch, .. } => pool.read_consistently(volume, branch, read),
+        Measured::Branch { branch, .. } => pool.read_consistently(owner, branch, read),
         Measured::Commit { .. } | Measured::Total | Measured::Trash { .. } => read(),
     };
     match read {
@@ -139,7 +143,7 @@ fn measure(
             unshared,
         })),
         Err(Error::Disk(error))
-            if error.source.kind() == ErrorKind::NotFound && is_gone(pool, volume, what)? =>
+            if error.source.kind() == ErrorKind::NotFound && is_gone(pool, owner, what)? =>
         {
             Ok(None)
         }

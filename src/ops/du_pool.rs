@@ -36,8 +36,7 @@ pub struct VolumeUsage {
 /// # Errors
 /// When the metadata, a tree or trash cannot be read.
 pub fn du_pool(pool: &Pool) -> Result<Vec<VolumeUsage>, Error> {
-    let names: Vec<VolumeName> =
-        pool.store().read(|rows| rows.volumes())?.into_iter().map(|record| record.name).collect();
+    let names = pool.store().read(|rows| rows.owners())?;
     let mut found = Vec::new();
     for name in names {
         let entries = match du_trees(pool, &name) {

@@ -136,7 +136,7 @@ fn put_back_killed(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
 fn check(pool: &Pool, volume: &VolumeName, request: &EnsureRequest) -> Result<Option<CommitId>, Error> {
     pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
-        if let Some(tag) = rows.tag(volume, &request.tag)? {
+        if let Some(tag) = rows.tag(record.owner(), &request.tag)? {
             return Ok(Some(tag.commit));
         }
         refuse_taken(&rows, volume, &request.tag)?;
@@ -146,7 +146,7 @@ fn check(pool: &Pool, volume: &VolumeName, request: &EnsureRequest) -> Result<Op
             refuse_branch(&rows, &branch, &format!("reset branch {} of volume {volume}", branch.name))?;
         }
         if let Some(from) = &request.from {
-            refuse_other(from, volume)?;
+            refuse_other(&rows, from, volume)?;
             pool.resolve(&rows, &record, from)?;
         }
         Ok(None)
@@ -218,7 +218,7 @@ impl Seeding<'_> {
         let (pool, volume) = (self.pool.without_waiting(), self.volume());
         let tree = pool.store().read(|rows| {
             let branch = current_branch(&rows, &existing(&rows, volume)?)?;
-            Ok::<_, Error>(pool.layout().full(&layout::working_tree(volume, &branch.name)))
+            Ok::<_, Error>(pool.layout().full(&layout::working_tree(&branch.volume, &branch.name)))
         })?;
         pool.check_size(volume, None, &tree)?;
         let name = Name {
@@ -249,7 +249,7 @@ impl Seeding<'_> {
     /// # Errors
     /// Those of [`reset`]. The volume is as it was before then; the tag is there.
     pub fn reset(self) -> Result<Ensured, Error> {
-        let commit = self.pool.store().read(|rows| rows.tag(self.volume(), &self.tag))?;
+        let commit = self.pool.store().read(|rows| rows.tag(&rows.owner(self.volume())?, &self.tag))?;
         let missing = || Error::NoTag { volume: self.volume().clone(), tag: self.tag.to_string() };
         let commit = commit.ok_or_else(missing)?.commit;
         let ensured = at_commit(self.pool, self.volume(), &self.tag, &commit, true)?;

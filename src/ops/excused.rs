@@ -30,7 +30,7 @@ impl Excuses {
         let text = pool.store().read(|rows| setting.value(&rows, Some(&record.name)))?;
         let damaged = || Error::Damaged(format!("setting status.ignore: '{text}'"));
         let globs = Globs::parse(&text).ok_or_else(damaged)?;
-        let marks = head.map(|head| pool.start_marks(&record.name, &record.branch, head));
+        let marks = head.map(|head| pool.start_marks(record.owner(), &record.branch, head));
         Ok(Excuses { marks: marks.unwrap_or_default(), globs })
     }
 
@@ -74,12 +74,12 @@ fn note_start(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
     };
     let before = now()?;
     let record = &before.0;
-    let (head, paths) = pool.read_consistently(volume, &record.branch, || differing(pool, record))?;
+    let (head, paths) = pool.read_consistently(record.owner(), &record.branch, || differing(pool, record))?;
     // Another operation may have changed the tree meanwhile.
     if let Some(head) = head
         && now()? == before
     {
-        pool.mark_started((volume, &record.branch), &head, &paths)?;
+        pool.mark_started((record.owner(), &record.branch), &head, &paths)?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ fn note_start(pool: &Pool, volume: &VolumeName) -> Result<(), Error> {
 pub(super) fn note_stop(pool: &Pool, record: &VolumeRecord) {
     // Without marks, `checkout` and `status` are only stricter.
     if let Ok((Some(head), paths)) = differing(pool, record) {
-        let _ = pool.mark_started((&record.name, &record.branch), &head, &paths);
+        let _ = pool.mark_started((record.owner(), &record.branch), &head, &paths);
     }
 }
 

@@ -184,11 +184,13 @@ pub fn metadata(pool: &Pool) -> Result<Vec<MetadataLine>, Error> {
         };
         lines.extend(rows.settings(None)?.into_iter().map(|pair| setting(None, pair)));
         for volume in rows.volumes()? {
-            let name = volume.name.clone();
+            let (name, has_rows) = (volume.name.clone(), !volume.is_worktree());
             lines.push(MetadataLine::Volume(volume));
-            lines.extend(rows.branches(&name)?.into_iter().map(MetadataLine::Branch));
-            lines.extend(rows.commits(&name)?.into_iter().map(MetadataLine::Commit));
-            lines.extend(rows.tags(&name)?.into_iter().map(MetadataLine::Tag));
+            if has_rows {
+                lines.extend(rows.branches(&name)?.into_iter().map(MetadataLine::Branch));
+                lines.extend(rows.commits(&name)?.into_iter().map(MetadataLine::Commit));
+                lines.extend(rows.tags(&name)?.into_iter().map(MetadataLine::Tag));
+            }
             lines.extend(rows.bindings(&name)?.into_iter().map(MetadataLine::Binding));
             lines.extend(rows.settings(Some(&name))?.into_iter().map(|pair| setting(Some(&name), pair)));
         }

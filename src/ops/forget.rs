@@ -103,14 +103,15 @@ pub(super) fn forget_by_setting(
     if keep.is_empty() {
         return Ok(());
     }
-    let mut held = held(rows, volume, false)?;
-    let branches = rows.branches(volume)?;
+    let owner = &rows.owner(volume)?;
+    let mut held = held(rows, owner, false)?;
+    let branches = rows.branches(owner)?;
     if let Some(head) = head
         && branches.iter().filter(|branch| branch.head.as_ref() == Some(head)).count() == 1
     {
         held.heads.remove(head);
     }
-    let commits = rows.commits(volume)?;
+    let commits = rows.commits(owner)?;
     forget_commits(draft, beyond(&keep, &held, commits, Some(new)))
 }
 
@@ -157,8 +158,8 @@ fn choose(
     force: bool,
 ) -> Result<(Vec<CommitRecord>, usize), Error> {
     let record = existing(rows, volume)?;
-    let held = held(rows, volume, force)?;
-    let all = rows.commits(volume)?;
+    let held = held(rows, record.owner(), force)?;
+    let all = rows.commits(record.owner())?;
     let with_data = all.iter().filter(|commit| !commit.forgotten).count();
     let goes = match chosen {
         Chosen::Beyond(keep) => beyond(keep, &held, all, None),
@@ -166,7 +167,7 @@ fn choose(
             let mut goes = Vec::new();
             let mut seen = BTreeSet::new();
             for revision in revisions {
-                refuse_other(revision, volume)?;
+                refuse_other(rows, revision, volume)?;
                 let commit = pool.resolve_record(rows, &record, revision)?;
                 let cannot = |reason: String| Error::CannotForget {
                     volume: volume.clone(),
@@ -183,7 +184,7 @@ fn choose(
                     let action = format!("forget commit {} of volume {volume}", commit.id.short());
                     return Err(Error::Protected { volume: volume.clone(), action, what: what.clone() });
                 }
-                if rows.commit(volume, &commit.id)?.is_none() {
+                if rows.commit(record.owner(), &commit.id)?.is_none() {
                     return Err(cannot("an operation dropped it already".to_owned()));
                 }
                 if !commit.forgotten && seen.insert(commit.id.clone()) {

@@ -108,7 +108,7 @@ pub(super) fn insert_volume(
     (created, options): (Instant, BTreeMap<String, String>),
 ) {
     let name = volume.clone();
-    let record = VolumeRecord { name, created, branch: branch.clone(), options, protected: false };
+    let record = VolumeRecord { options, ..VolumeRecord::new(name, created, branch.clone()) };
     let (volume, name) = (volume.clone(), branch.clone());
     let branch = BranchRecord { volume, name, head, created, protected: false };
     draft.change(RowChange::insert(Row::Volume(record)));
@@ -122,6 +122,6 @@ pub(super) fn furnish(staged: &Path, branch: &BranchName) -> Result<PathBuf, Err
     disk::make_directory(&staged.join(layout::COMMITS), layout::VOLUME_MODE)?;
     let tree = staged.join(layout::BRANCHES).join(branch.to_directory());
     disk::make_directory(&tree, layout::WORKING_TREE_MODE)?;
-    disk::make_symlink(&layout::running_point_target(branch), &staged.join(layout::RUNNING_POINT))?;
+    disk::make_symlink(&layout::running_point_target(None, branch), &staged.join(layout::RUNNING_POINT))?;
     Ok(tree)
 }

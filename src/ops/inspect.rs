@@ -42,6 +42,14 @@ pub struct Inspection {
     pub protected: Vec<String>,
     /// The options that it was made with.
     pub options: BTreeMap<String, String>,
+    /// The volume that it is a worktree of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree_of: Option<VolumeName>,
+    /// When the worktree expires, by RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The worktrees of the volume, with their branches.
+    pub worktrees: BTreeMap<VolumeName, BranchName>,
     /// The settings that are set for this volume.
     pub settings: BTreeMap<String, String>,
     /// The number of mounts on record.
@@ -66,21 +74,26 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
     let (max_size, allocated) = use_of_limit(pool, &record)?;
     let mut inspection = pool.store().read(|rows| {
         let record = existing(&rows, &volume)?;
+        let owner = record.owner().clone();
+        let worktrees = rows.worktrees(&owner)?.into_iter().filter(|one| one.name != owner);
         let branches: BTreeMap<_, _> =
-            rows.branches(&volume)?.into_iter().map(|branch| (branch.name, branch.head)).collect();
+            rows.branches(&owner)?.into_iter().map(|branch| (branch.name, branch.head)).collect();
         let full = |relative: PathBuf| pool.layout().full(&relative);
         Ok::<_, Error>(Inspection {
             created: record.created,
             mountpoint: full(layout::running_point(&volume)),
-            working_tree: full(layout::working_tree(&volume, &record.branch)),
+            working_tree: full(layout::working_tree(&owner, &record.branch)),
             current: rows.current_volume()?.as_ref() == Some(&volume),
             head: branches.get(&record.branch).cloned().flatten(),
             protected: protected_in(&rows, &record)?.iter().map(|what| what.operand(&volume)).collect(),
             branch: record.branch,
             branches,
-            tags: rows.tags(&volume)?.into_iter().map(|tag| (tag.name, tag.commit)).collect(),
-            commits: rows.commits(&volume)?.len(),
+            tags: rows.tags(&owner)?.into_iter().map(|tag| (tag.name, tag.commit)).collect(),
+            commits: rows.commit_ids(&owner)?.len(),
             options: record.options,
+            worktree_of: record.worktree_of,
+            expires: record.expires.map(Instant::to_rfc3339),
+            worktrees: worktrees.map(|one| (one.name, one.branch)).collect(),
             settings: rows.settings(Some(&volume))?.into_iter().collect(),
             mounts: rows.bindings(&volume)?.len(),
             containers: None,

@@ -12,6 +12,12 @@ use crate::pool::Pool;
 pub struct VolumeEntry {
     /// Its name.
     pub volume: VolumeName,
+    /// The volume that it is a worktree of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree_of: Option<VolumeName>,
+    /// When the worktree expires; an RFC 3339 date in JSON.
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
     /// Its current branch.
     pub branch: BranchName,
     /// The head of that branch.
@@ -34,10 +40,16 @@ pub struct VolumeEntry {
     pub states: Option<Vec<State>>,
 }
 
+impl VolumeEntry {
+    fn owner(&self) -> &VolumeName {
+        self.worktree_of.as_ref().unwrap_or(&self.volume)
+    }
+}
+
 /// All volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Sorted by name; those of the caller's project come first.
+    /// Sorted by name, each with its worktrees after it; those of the caller's project come first.
     pub volumes: Vec<VolumeEntry>,
     /// Why the containers are unknown.
     pub no_containers: Option<String>,
@@ -64,12 +76,15 @@ pub fn list(pool: &Pool, here: Option<&ProjectHere>) -> Result<Listing, Error> {
         let current = rows.current_volume()?;
         let mut entries = Vec::new();
         for record in rows.volumes()? {
-            let head = rows.branch(&record.name, &record.branch)?.and_then(|branch| branch.head);
-            let commit = head.as_ref().map(|head| rows.commit(&record.name, head)).transpose()?.flatten();
+            let owner = record.owner();
+            let head = rows.branch(owner, &record.branch)?.and_then(|branch| branch.head);
+            let commit = head.as_ref().map(|head| rows.commit(owner, head)).transpose()?.flatten();
             let current = current.as_ref() == Some(&record.name);
             entries.push(VolumeEntry {
                 protected: record.protected,
                 volume: record.name,
+                worktree_of: record.worktree_of,
+                expires: record.expires,
                 branch: record.branch,
                 head,
                 date: commit.as_ref().map(|commit| commit.date),
@@ -107,9 +122,23 @@ pub fn list(pool: &Pool, here: Option<&ProjectHere>) -> Result<Listing, Error> {
                 entry.project = Some(here.project.to_string());
             }
         }
-        listing.volumes.sort_by_key(|entry| entry.project.as_deref() != Some(here.project.as_str()));
     }
+    sort(&mut listing.volumes, here);
     Ok(listing)
+}
+
+/// Sorts volumes by name, those of the caller's project first, and puts each worktree after its
+/// volume.
+fn sort(entries: &mut [VolumeEntry], here: Option<&ProjectHere>) {
+    let is_here = |entry: &VolumeEntry| {
+        here.is_some_and(|here| entry.project.as_deref() == Some(here.project.as_str()))
+    };
+    let first: Vec<VolumeName> =
+        entries.iter().filter(|entry| is_here(entry)).map(|entry| entry.owner().clone()).collect();
+    entries.sort_by_cached_key(|entry| {
+        let owner = entry.owner();
+        (!first.contains(owner), owner.clone(), entry.worktree_of.is_some(), entry.volume.clone())
+    });
 }
 
 fn rfc3339_or_null<S: Serializer>(date: &Option<Instant>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -161,13 +161,13 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
         let owner = named_volume(&request.start).unwrap_or(volume);
         let record = if owner == volume { selected } else { existing(&rows, owner)? };
         let names = Names::read(&rows, &record)?;
-        let mut history = History::new(rows, &record.name);
+        let mut history = History::new(rows, record.owner());
         let (starts, hidden) = starts(pool, &rows, &mut history, &record, &names, &request.start)?;
         let mut entries = collect(&mut history, &starts, &hidden, &names, request)?;
         for entry in &mut entries {
             entry.dropped = history.is_dropped(&entry.id);
         }
-        note_remotes(&rows, &record.name, &mut entries)?;
+        note_remotes(&rows, record.owner(), &mut entries)?;
         Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
     })?;
     if request.detailed {
@@ -204,7 +204,7 @@ fn starts(
         LogStart::Revision(revision) => vec![pool.resolve_record(rows, record, revision)?.id],
         LogStart::Range(range) => {
             for side in [&range.from, &range.to] {
-                refuse_other(side, &record.name)?;
+                refuse_other(rows, side, &record.name)?;
             }
             hidden = history.ancestors(&pool.resolve_record(rows, record, &range.from)?.id)?;
             vec![pool.resolve_record(rows, record, &range.to)?.id]
@@ -306,17 +306,17 @@ impl Names {
             tags: BTreeMap::new(),
             remote_refs: BTreeMap::new(),
         };
-        for branch in rows.branches(&volume.name)? {
+        for branch in rows.branches(volume.owner())? {
             let Some(head) = branch.head else { continue };
             if branch.name == volume.branch {
                 names.head = Some(head.clone());
             }
             names.branches.entry(head).or_default().push(branch.name);
         }
-        for tag in rows.tags(&volume.name)? {
+        for tag in rows.tags(volume.owner())? {
             names.tags.entry(tag.commit).or_default().push(tag.name);
         }
-        for TrackingRecord { remote, reference, commit, others, .. } in rows.tracking(&volume.name, None)? {
+        for TrackingRecord { remote, reference, commit, others, .. } in rows.tracking(volume.owner(), None)? {
             for id in others.into_iter().chain([commit]) {
                 names.remote_refs.entry(id).or_default().push(format!("{remote}/{}", reference.short()));
             }

@@ -60,7 +60,7 @@ fn lies_deeper(pool: &Pool, merged: &[Vec<LogEntry>], logs: &[Log], depth: usize
         for id in merged.iter().map(|parts| &parts[0].id) {
             for log in &cut {
                 let is_shown = log.entries.iter().any(|entry| entry.id == *id);
-                if !is_shown && rows.commit(&log.volume, id)?.is_some() {
+                if !is_shown && rows.commit(&rows.owner(&log.volume)?, id)?.is_some() {
                     return Ok(true);
                 }
             }

@@ -53,6 +53,7 @@ mod tag;
 mod undo;
 mod undo_as;
 mod undo_project;
+mod worktree;
 mod would_hold;
 
 pub use amend::{AmendRequest, Amended, amend};
@@ -111,4 +112,8 @@ pub use switch::switch;
 pub use tag::{DeletedTag, TagEntry, TagRequest, Tagged, delete_tag, tag, tags};
 pub use undo::{NextStep, Undone, redo, redo_project, undo, undo_project};
 pub use undo_as::undo_as;
+pub use worktree::{
+    AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeBranch, WorktreeEntry, WorktreeRequest,
+    add_worktree, prune_worktrees, remove_worktree, worktrees,
+};
 pub use would_hold::{WouldHold, would_hold};

@@ -34,7 +34,7 @@ pub fn mount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<PathBuf, Erro
         mounted = bind(true)?;
     }
     match mounted {
-        Mounted::On(branch) => Ok(pool.layout().full(&layout::working_tree(volume, &branch))),
+        Mounted::On(tree) => Ok(pool.layout().full(&tree)),
         Mounted::NoVolume | Mounted::Busy => Err(Error::NoVolume(volume.clone())),
     }
 }
@@ -55,6 +55,6 @@ pub fn unmount(pool: &Pool, volume: &VolumeName, id: &str) -> Result<(), Error> 
 /// # Errors
 /// When the volume does not exist, or the metadata cannot be read.
 pub fn path(pool: &Pool, volume: &VolumeName) -> Result<PathBuf, Error> {
-    let branch = pool.store().read(|rows| existing(&rows, volume))?.branch;
-    Ok(pool.layout().full(&layout::working_tree(volume, &branch)))
+    let record = pool.store().read(|rows| existing(&rows, volume))?;
+    Ok(pool.layout().full(&layout::working_tree(record.owner(), &record.branch)))
 }

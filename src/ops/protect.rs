@@ -142,19 +142,24 @@ fn named(rows: &Rows<'_>, volume: &VolumeName, name: &Revision) -> Result<Named,
     if !name.steps.is_empty() || name.volume.as_ref().is_some_and(|named| named != volume) {
         return Err(missing());
     }
+    let owner = rows.owner(volume)?;
     if let Ok(branch) = word.parse()
-        && let Some(branch) = rows.branch(volume, &branch)?
+        && let Some(branch) = rows.branch(&owner, &branch)?
     {
         return Ok(Named::Branch(branch));
     }
-    let tag = word.parse().ok().map(|tag| rows.tag(volume, &tag)).transpose()?.flatten();
+    let tag = word.parse().ok().map(|tag| rows.tag(&owner, &tag)).transpose()?.flatten();
     tag.map(Named::Tag).ok_or_else(missing)
 }
 
-/// Lists what is protected in a volume.
+/// Lists what is protected in a volume. A worktree has nothing but itself: branches and tags are
+/// its volume's.
 pub(super) fn protected_in(rows: &Rows<'_>, record: &VolumeRecord) -> Result<Vec<Protectable>, Error> {
     let mut found = Vec::new();
     found.extend(record.protected.then_some(Protectable::Volume));
+    if record.is_worktree() {
+        return Ok(found);
+    }
     let branches = rows.branches(&record.name)?.into_iter().filter(|branch| branch.protected);
     found.extend(branches.map(|branch| Protectable::Branch(branch.name)));
     let tags = rows.tags(&record.name)?.into_iter().filter(|tag| tag.protected);
@@ -162,8 +167,14 @@ pub(super) fn protected_in(rows: &Rows<'_>, record: &VolumeRecord) -> Result<Vec
     Ok(found)
 }
 
-/// Refuses `action` on a branch if it or its volume is protected.
+/// Refuses `action` on a branch if it, its volume or the worktree that shows it is protected.
 pub(super) fn refuse_branch(rows: &Rows<'_>, branch: &BranchRecord, action: &str) -> Result<(), Error> {
+    let places = rows.worktrees(&branch.volume)?.into_iter();
+    let mut places = places.filter(|place| place.is_worktree() && place.branch == branch.name);
+    if let Some(place) = places.find(|place| place.protected) {
+        let action = action.to_owned();
+        return Err(Error::Protected { volume: place.name, action, what: Protectable::Volume });
+    }
     let what = || Protectable::Branch(branch.name.clone());
     refuse(rows, &branch.volume, (branch.protected, what), action)
 }
@@ -191,7 +202,9 @@ fn refuse(
 pub(super) fn refuse_volume(rows: &Rows<'_>, record: &VolumeRecord) -> Result<(), Error> {
     match protected_in(rows, record)?.into_iter().next() {
         Some(what) => {
-            let action = format!("delete volume {}", record.name);
+            let (verb, kind) =
+                if record.is_worktree() { ("remove", "worktree") } else { ("delete", "volume") };
+            let action = format!("{verb} {kind} {}", record.name);
             Err(Error::Protected { volume: record.name.clone(), action, what })
         }
         None => Ok(()),

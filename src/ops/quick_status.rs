@@ -108,11 +108,12 @@ pub fn quick_status(
 impl Situation {
     fn read(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<Self>, StoreError> {
         let Some(record) = rows.volume(volume)? else { return Ok(None) };
-        let is_not_done = |one: &Operation| one.volume == *volume && one.phase != Phase::Settled;
+        let owner = record.owner().clone();
+        let is_not_done = |one: &Operation| *one.owner() == owner && one.phase != Phase::Settled;
         Ok(Some(Situation {
             record,
-            commits: rows.commit_ids(volume)?,
-            last: rows.operations(volume, 1)?.first().map(|operation| operation.number),
+            commits: rows.commit_ids(&owner)?,
+            last: rows.last_operation(&owner)?,
             is_under_way: rows.journal()?.iter().any(is_not_done),
         }))
     }
@@ -121,7 +122,7 @@ impl Situation {
 impl VolumeCache {
     fn look(&mut self, pool: &Pool, now: &Situation, time: &Time<'_>) -> Result<QuickStatus, Error> {
         let VolumeCache { commits, unfinished } = self;
-        let volume = &now.record.name;
+        let volume = now.record.owner();
         let shares = disk::may_share_blocks(&pool.layout().full(&layout::volume(volume)));
         let stop: Stop<'_> = &|| time.is_up() || (time.stop)();
         let measure = |tree: &Path| measure(&pool.layout().full(tree), shares, stop);

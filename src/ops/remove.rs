@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::gc::{Collected, collect};
 use super::protect::refuse_volume;
+use super::worktree::remove_worktree;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{OperationId, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, OperationId, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::Pool;
+use crate::store::Rows;
 
 /// Says how it is certain that no container uses the volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +29,20 @@ pub struct Removed {
     pub volume: VolumeName,
     /// Whether trash keeps it for a while.
     pub kept: bool,
+    /// The volume that it was a worktree of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worktree_of: Option<VolumeName>,
+    /// The branch that a worktree showed, which stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
 }
 
 /// Deletes a volume with its branches and commits: moves it to trash. An anonymous volume without a
-/// commit is not kept.
+/// commit is not kept. Of a worktree, the branch stays.
 ///
 /// # Errors
-/// When the volume does not exist, containers use it, or something in it is protected and `force`
-/// is not set.
+/// When the volume does not exist or has worktrees, containers use it, or something in it is
+/// protected and `force` is not set.
 pub fn remove(pool: &Pool, volume: &VolumeName, guard: Guard, force: bool) -> Result<Removed, Error> {
     remove_volume(pool, volume, guard, force, true)
 }
@@ -48,7 +56,14 @@ fn remove_volume(
     keep: bool,
 ) -> Result<Removed, Error> {
     let missing = || Error::NoVolumeToRemove(volume.clone());
+    let record = pool.store().read(|rows| rows.volume(volume))?.ok_or_else(missing)?;
+    if record.is_worktree() {
+        let removed = remove_worktree(pool, volume, guard, force)?;
+        let (worktree_of, branch) = (Some(removed.volume), Some(removed.branch));
+        return Ok(Removed { volume: removed.worktree, kept: true, worktree_of, branch });
+    }
     check_protection(pool, volume, force)?;
+    pool.store().read(|rows| refuse_worktrees(&rows, volume))?;
     if guard == Guard::Ask {
         check_unused(pool, volume)?;
     }
@@ -58,6 +73,7 @@ fn remove_volume(
         if !force {
             refuse_volume(rows, &record)?;
         }
+        refuse_worktrees(rows, volume)?;
         let commits = rows.commits(volume)?;
         let kept = keep && !(volume.is_anonymous() && commits.is_empty());
         if rows.current_volume()?.as_ref() == Some(volume) {
@@ -90,7 +106,17 @@ fn remove_volume(
         check_unused(pool, volume)?;
     }
     group.publish()?.finish();
-    Ok(Removed { volume: volume.clone(), kept })
+    Ok(Removed { volume: volume.clone(), kept, worktree_of: None, branch: None })
+}
+
+/// Refuses a volume that has worktrees: their branches would go with it.
+fn refuse_worktrees(rows: &Rows<'_>, volume: &VolumeName) -> Result<(), Error> {
+    let worktrees = rows.worktrees(volume)?.into_iter().filter(VolumeRecord::is_worktree);
+    let worktrees: Vec<VolumeName> = worktrees.map(|record| record.name).collect();
+    match worktrees.is_empty() {
+        true => Ok(()),
+        false => Err(Error::HasWorktrees { volume: volume.clone(), worktrees }),
+    }
 }
 
 /// Deletes a volume with its branches and commits for good, and the trash of all operations on it.

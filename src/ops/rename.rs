@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::remove::check_unused;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Renaming, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::model::{Reach, Renaming, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
 /// A renamed volume.
@@ -28,15 +28,13 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         return Err(Error::VolumeExists(to.clone()));
     }
     pool.refuse_elsewhere(to)?;
-    check_unused(pool, from)?;
-    // Both names are locked, in the order of their names as everywhere.
-    let (session, _other) = if from < to {
-        let session = pool.begin(Verb::Rename, from)?;
-        (session, pool.begin(Verb::Rename, to)?)
-    } else {
-        let other = pool.begin(Verb::Rename, to)?;
-        (pool.begin(Verb::Rename, from)?, other)
-    };
+    let worktrees = check_all_unused(pool, from)?;
+    let mut names: Vec<VolumeName> = worktrees.iter().map(|record| record.name.clone()).collect();
+    names.extend([from.clone(), to.clone()]);
+    names.sort();
+    names.dedup();
+    let mut sessions = pool.begin_all(Reach::Volume, Verb::Rename, &names, None)?;
+    let session = sessions.take(from);
     let (group, ()) = session.intend(format!("rename: {from} to {to}"), |rows, draft| {
         let record = existing(rows, from)?;
         if rows.volume(to)?.is_some() {
@@ -45,6 +43,12 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         let volume = to.clone();
         draft.change(RowChange::delete(Row::Volume(record.clone())));
         draft.change(RowChange::insert(Row::Volume(VolumeRecord { name: volume, ..record })));
+        for worktree in rows.worktrees(from)?.into_iter().filter(|one| one.name != *from) {
+            let after = VolumeRecord { worktree_of: Some(to.clone()), ..worktree.clone() };
+            let target = layout::running_point_target(Some(to), &worktree.branch);
+            draft.point(layout::running_point(&worktree.name), &target)?;
+            draft.change(RowChange::update(Row::Volume(worktree), Row::Volume(after)));
+        }
         draft.rename_rows(Renaming { from: from.clone(), to: to.clone() });
         if rows.current_volume()?.as_ref() == Some(from) {
             let (before, after) = (Row::CurrentVolume(from.clone()), Row::CurrentVolume(to.clone()));
@@ -53,8 +57,18 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         draft.relocate(layout::volume(from), layout::volume(to))
     })?;
     let group = group.shut_gates()?;
-    // Once the gate is shut, no container can come.
-    check_unused(pool, from)?;
+    // Once the gates are shut, no container can come.
+    check_all_unused(pool, from)?;
     group.publish()?.finish();
     Ok(Renamed { from: from.clone(), volume: to.clone() })
+}
+
+/// Refuses to go on where a container uses the volume or one of its worktrees. Gives all of these.
+fn check_all_unused(pool: &Pool, name: &VolumeName) -> Result<Vec<VolumeRecord>, Error> {
+    let mut found = pool.store().read(|rows| rows.worktrees(name))?;
+    if found.is_empty() {
+        found = vec![pool.store().read(|rows| existing(&rows, name))?];
+    }
+    found.iter().try_for_each(|record| check_unused(pool, &record.name))?;
+    Ok(found)
 }

@@ -8,7 +8,8 @@ use super::reachable::{drop_commits, unreachable};
 use super::restore::{self, Restore};
 use crate::error::Error;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Revision, Row, RowChange, Verb, VolumeName,
+    BranchName, BranchRecord, CommitId, CommitRecord, ProjectName, Reach, Revision, Row, RowChange, Verb,
+    VolumeName,
 };
 use crate::pool::{
     Disruption, Fill, Found, Group, Pool, Purpose, bring_back, current_branch, existing, refuse_other,
@@ -61,7 +62,8 @@ pub struct ResetDone {
 /// a container cannot be held, or the copy fails. Nothing is changed then.
 pub fn reset(pool: &Pool, request: &ResetRequest) -> Result<ResetDone, Error> {
     let volume = pool.select(request.volume.as_ref())?;
-    Ok(reset_all(pool, &[volume], None, request)?.swap_remove(0))
+    let volumes = [volume];
+    Ok(pool.on_branch(|reach| reset_all(pool, reach, &volumes, None, request))?.swap_remove(0))
 }
 
 /// Moves the current branch forward to a commit that descends from its head, as a pull does.
@@ -78,7 +80,8 @@ pub(super) fn forward(
     // Nothing is given up, so a protected branch may move as well.
     let (revision, volumes) = (to.as_str().parse()?, std::slice::from_ref(volume));
     let request = ResetRequest { volume: Some(volume.clone()), revision, hard: true, force: true };
-    Ok(move_all(pool, volumes, None, &request, &manner)?.swap_remove(0))
+    let run = |reach| move_all(pool, reach, volumes, None, &request, &manner);
+    Ok(pool.on_branch(run)?.swap_remove(0))
 }
 
 /// As which verb branches move.
@@ -98,17 +101,20 @@ pub fn reset_project(
     project: &ProjectName,
     request: &ResetRequest,
 ) -> Result<Vec<ResetDone>, Error> {
-    reset_all(pool, &pool.volumes_of_project(project)?, Some(project), request)
+    let volumes = pool.volumes_of_project(project)?;
+    pool.on_branch(|reach| reset_all(pool, reach, &volumes, Some(project), request))
 }
 
 /// A volume's branch and the commit to reset it to.
 struct Destination {
+    volume: VolumeName,
     branch: BranchRecord,
     found: Found,
 }
 
 /// What a reset knows of a volume besides its trees.
 struct Details {
+    volume: VolumeName,
     message: String,
     dropped: Vec<CommitRecord>,
     fills: Vec<Fill>,
@@ -118,6 +124,7 @@ impl restore::Beside for Details {}
 
 fn reset_all(
     pool: &Pool,
+    reach: Reach,
     volumes: &[VolumeName],
     project: Option<&ProjectName>,
     request: &ResetRequest,
@@ -126,11 +133,12 @@ fn reset_all(
         return Err(Error::HardRequired(volumes.to_vec()));
     }
     let manner = Manner { verb: Verb::Reset, summary: format!("reset: moving to {}", request.revision) };
-    move_all(pool, volumes, project, request, &manner)
+    move_all(pool, reach, volumes, project, request, &manner)
 }
 
 fn move_all(
     pool: &Pool,
+    reach: Reach,
     volumes: &[VolumeName],
     project: Option<&ProjectName>,
     request: &ResetRequest,
@@ -140,12 +148,12 @@ fn move_all(
     // A revision that names nothing is refused before anything is locked.
     find()?;
     let begun = pool.sync_and_bound()?;
-    let mut sessions = pool.begin_all(manner.verb, volumes, project)?;
+    let mut sessions = pool.begin_all(reach, manner.verb, volumes, project)?;
     let destinations = find()?;
 
     let mut group = Group::new(pool);
-    for Destination { branch, found } in destinations {
-        let session = sessions.take(&branch.volume);
+    for Destination { volume, branch, found } in destinations {
+        let session = sessions.take(&volume);
         let source = pool.layout().full(&found.tree);
         let index = pool.known_tree(
             &branch.volume,
@@ -161,15 +169,15 @@ fn move_all(
             let dropped = unreachable(rows, &branch, Some(&id))?;
             drop_commits(draft, &dropped)?;
             draft.move_head(Some(id.clone()));
-            let details = Details { message: found.commit.message, dropped, fills };
-            Restore::plan(rows, draft, branch, (id, source), index, details)
+            let details = Details { volume: volume.clone(), message: found.commit.message, dropped, fills };
+            Restore::plan(rows, draft, (&volume, branch), (id, source), index, details)
         })?;
     }
     group.each().try_for_each(|restore| pool.fill(&restore.verb.fills))?;
     let outcome = restore::run(pool, group, begun, Purpose::Discard)?;
     note_starts(pool, volumes, &outcome.disruption);
     let done = outcome.volumes.into_iter().map(|restore| ResetDone {
-        volume: restore.branch.volume,
+        volume: restore.verb.volume,
         branch: restore.branch.name,
         from: restore.branch.head,
         to: restore.commit,
@@ -190,19 +198,16 @@ fn destinations(
 ) -> Result<Vec<Destination>, Error> {
     let revision = &request.revision;
     let records = volumes.iter().map(|volume| existing(rows, volume)).collect::<Result<Vec<_>, _>>()?;
-    volumes.iter().try_for_each(|volume| refuse_other(revision, volume))?;
+    volumes.iter().try_for_each(|volume| refuse_other(rows, revision, volume))?;
     pool.check_joint(rows, &records, revision)?;
     let destination = |record| {
         let found = pool.resolve(rows, record, revision)?;
         let branch = current_branch(rows, record)?;
         if !request.force {
-            refuse_branch(
-                rows,
-                &branch,
-                &format!("reset branch {} of volume {}", branch.name, branch.volume),
-            )?;
+            let action = format!("reset branch {} of volume {}", branch.name, record.name);
+            refuse_branch(rows, &branch, &action)?;
         }
-        Ok(Destination { branch, found })
+        Ok(Destination { volume: record.name.clone(), branch, found })
     };
     records.iter().map(destination).collect()
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchRecord, CommitId};
+use crate::model::{BranchRecord, CommitId, VolumeName};
 use crate::pool::{
     ExchangePaths, Exchanged, Group, Look, Notice, Outcome, PlanBuilder, Pool, Purpose, StoredIndex,
 };
@@ -23,6 +23,8 @@ use crate::sys::tree::{
 pub(super) struct Restore<'p, V> {
     /// The branch before.
     pub(super) branch: BranchRecord,
+    /// The volume or worktree that has the branch checked out.
+    volume: VolumeName,
     pub(super) commit: CommitId,
     /// The commit's tree.
     source: PathBuf,
@@ -128,7 +130,7 @@ impl<'p, V> Restore<'p, V> {
     pub(super) fn plan(
         rows: &Rows<'_>,
         draft: &mut PlanBuilder<'_>,
-        branch: BranchRecord,
+        (volume, branch): (&VolumeName, BranchRecord),
         (commit, source): (CommitId, PathBuf),
         index: Option<StoredIndex<'p>>,
         verb: V,
@@ -140,12 +142,13 @@ impl<'p, V> Restore<'p, V> {
             None => Way::Whole(draft.replace(place.clone())?, Keep::Nothing),
         };
         let earlier = match &way {
-            Way::Entries(..) => draft.earlier_exchanges(rows, &branch.volume, (&place, &commit))?,
+            Way::Entries(..) => draft.earlier_exchanges(rows, volume, (&place, &commit))?,
             Way::Whole(..) => Vec::new(),
         };
         let spares = earlier.iter().map(|left| left.spares.clone()).collect();
         let (copied, quiesced) = Default::default();
-        Ok(Restore { branch, commit, source, earlier, spares, way, copied, quiesced, verb })
+        let volume = volume.clone();
+        Ok(Restore { branch, volume, commit, source, earlier, spares, way, copied, quiesced, verb })
     }
 
     /// Makes the spares that the last exchange with the same commit can give, as far as they are
@@ -161,7 +164,7 @@ impl<'p, V> Restore<'p, V> {
         if let Way::Entries(paths, _) = &self.way
             && tree::may_have_spares(&self.source, &paths.left()).unwrap_or(false)
         {
-            pool.tell(&Notice::LargeFilesLeft { volume: self.branch.volume.clone() });
+            pool.tell(&Notice::LargeFilesLeft { volume: self.volume.clone() });
         }
     }
 

@@ -13,8 +13,8 @@ use super::protect::refuse_branch;
 use super::shown;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{CommitId, Revision, Verb, VolumeName};
-use crate::pool::{Disruption, Group, Pool, Purpose, current_branch, existing, refuse_other};
+use crate::model::{BranchRecord, CommitId, Reach, Revision, Verb, VolumeName};
+use crate::pool::{Disruption, Found, Group, Pool, Purpose, current_branch, existing, refuse_other};
 use crate::sys::disk;
 use crate::sys::tree::{self, PathSet, TreeEntry};
 
@@ -65,7 +65,7 @@ pub fn restore_paths(pool: &Pool, request: &RestoreRequest) -> Result<PathsResto
     };
     let find = || {
         pool.store().read(|rows| {
-            refuse_other(&request.source, &volume)?;
+            refuse_other(&rows, &request.source, &volume)?;
             let record = existing(&rows, &volume)?;
             let branch = current_branch(&rows, &record)?;
             if !request.force {
@@ -77,10 +77,20 @@ pub fn restore_paths(pool: &Pool, request: &RestoreRequest) -> Result<PathsResto
     };
     // A revision that names nothing is refused before anything is locked.
     find()?;
-    let session = pool.begin(Verb::Restore, &volume)?;
+    pool.on_branch(|reach| restore_now(pool, reach, &volume, request, &find))
+}
+
+fn restore_now(
+    pool: &Pool,
+    reach: Reach,
+    volume: &VolumeName,
+    request: &RestoreRequest,
+    find: &dyn Fn() -> Result<(Found, BranchRecord), Error>,
+) -> Result<PathsRestored, Error> {
+    let session = pool.begin_with(reach, Verb::Restore, volume)?;
     let (found, branch) = find()?;
     let source = pool.layout().full(&found.tree);
-    let working_tree = pool.layout().full(&layout::working_tree(&volume, &branch.name));
+    let working_tree = pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
     let mut paths = Vec::new();
     for typed in &request.paths {
         let missing = || Error::NoPathAnywhere {
@@ -100,12 +110,13 @@ pub fn restore_paths(pool: &Pool, request: &RestoreRequest) -> Result<PathsResto
     let summary = format!("restore: {} from {}", named.join(" "), request.source);
     let id = found.commit.id.clone();
     let (group, capture) = session.intend(summary, |_, draft| {
-        let staged = draft.replace(layout::working_tree(&volume, &branch.name))?;
+        draft.made_of(&id);
+        let staged = draft.replace(layout::working_tree(&branch.volume, &branch.name))?;
         Ok(Capture::new(branch, id, (working_tree, staged), ()))
     })?;
     let disruption = exchange_paths(pool, group.with(capture), &source, &only, || Ok(()))?;
     let subject = found.commit.subject().to_owned();
-    Ok(PathsRestored { volume, source: found.commit.id, subject, paths, disruption })
+    Ok(PathsRestored { volume: volume.clone(), source: found.commit.id, subject, paths, disruption })
 }
 
 /// Puts a copy of the working tree in its place in which the paths `only` are those of `source`,

@@ -18,7 +18,7 @@ use crate::containers::State;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Operation, Row, RowChange, Signature,
+    BranchName, BranchRecord, CodeState, CommitId, CommitRecord, Operation, Reach, Row, RowChange, Signature,
     TagName, TagRecord, Verb, VolumeName, VolumeRecord,
 };
 use crate::pool::{
@@ -108,8 +108,18 @@ pub(super) fn keep(
     name: &Name,
     (author, code): (&Signature, Option<CodeState>),
 ) -> Result<Kept, Error> {
+    pool.on_branch(|reach| keep_now(pool, (reach, verb), volume, name, (author, code.clone())))
+}
+
+fn keep_now(
+    pool: &Pool,
+    (reach, verb): (Reach, Verb),
+    volume: &VolumeName,
+    name: &Name,
+    (author, code): (&Signature, Option<CodeState>),
+) -> Result<Kept, Error> {
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(verb, volume)?;
+    let session = pool.begin_with(reach, verb, volume)?;
     let (record, branch) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
         let branch = current_branch(&rows, &record)?;
@@ -119,7 +129,8 @@ pub(super) fn keep(
         Some(head) if !is_unknown(pool, &record)? => Some(head.clone()),
         _ => None,
     };
-    let working_tree = pool.layout().full(&layout::working_tree(volume, &branch.name));
+    let owner = record.owner();
+    let working_tree = pool.layout().full(&layout::working_tree(owner, &branch.name));
     if clean.is_none() {
         pool.check_space([working_tree.as_path()])?;
     }
@@ -128,7 +139,7 @@ pub(super) fn keep(
         let author = configured_author(rows, volume, author)?;
         let now = pool.now();
         let made = CommitRecord {
-            volume: volume.clone(),
+            volume: owner.clone(),
             id: commit.clone(),
             parent: branch.head.clone(),
             message: name.message.clone(),
@@ -139,19 +150,23 @@ pub(super) fn keep(
             forgotten: false,
         };
         let tag = TagRecord {
-            volume: volume.clone(),
+            volume: owner.clone(),
             name: name.tag.clone(),
             commit: commit.clone(),
             created: now,
             tagger: author,
-            message: if name.is_snapshot { note(&name.message, &branch) } else { name.message.clone() },
+            message: if name.is_snapshot {
+                note(&name.message, &record, &branch)
+            } else {
+                name.message.clone()
+            },
             protected: false,
         };
         draft.change(RowChange::insert(Row::Tag(tag)));
         if clean.is_some() {
             return Ok(None);
         }
-        Ok(Some((draft.bring_in(layout::commit_tree(volume, &commit))?, made)))
+        Ok(Some((draft.bring_in(layout::commit_tree(owner, &commit))?, made)))
     })?;
     let disruption = match staged {
         Some((staged, made)) => {
@@ -172,26 +187,35 @@ pub(super) fn keep(
 /// What the message of a snapshot's tag has besides words: lines as git's trailers.
 const BRANCH: &str = "Branch: ";
 const HEAD: &str = "Head: ";
+const WORKTREE: &str = "Worktree: ";
 
-/// Adds to a message which branch with which head a snapshot is of.
-fn note(message: &str, branch: &BranchRecord) -> String {
+/// Adds to a message which branch with which head a snapshot is of, and of which worktree.
+fn note(message: &str, record: &VolumeRecord, branch: &BranchRecord) -> String {
     let head = branch.head.as_ref().map(|head| format!("\n{HEAD}{head}"));
-    format!("{message}\n\n{BRANCH}{}{}", branch.name, head.unwrap_or_default())
+    let worktree = record.is_worktree().then(|| format!("\n{WORKTREE}{}", record.name));
+    let (head, worktree) = (head.unwrap_or_default(), worktree.unwrap_or_default());
+    format!("{message}\n\n{BRANCH}{}{head}{worktree}", branch.name)
 }
 
-/// Finds the snapshots that an `ensure` took before it was killed, newest first.
+/// Finds the snapshots that an `ensure` on this volume or worktree took before it was killed,
+/// newest first.
 pub(super) fn left_by_ensure(rows: &Rows<'_>, volume: &VolumeName) -> Result<Vec<Snapshot>, Error> {
-    let mut tags = rows.tags(volume)?;
+    let record = existing(rows, volume)?;
+    let worktree = record.worktree_of.as_ref().map(|_| record.name.as_str());
+    let mut tags = rows.tags(record.owner())?;
     tags.retain(|tag| tag.name.as_str().starts_with(tag_prefix(Verb::Ensure)));
     tags.sort_by_key(|tag| std::cmp::Reverse(tag.created.micros));
     let read = |tag: TagRecord| {
         let value = |key| tag.message.lines().find_map(|line| line.strip_prefix(key));
         let before = format!("dvol {}: before ", word(Verb::Ensure));
+        if value(WORKTREE) != worktree {
+            return None;
+        }
         Some(Snapshot {
             branch: value(BRANCH)?.parse().ok()?,
             head: value(HEAD).map(str::parse).transpose().ok()?,
             next: value(&before)?.to_owned(),
-            volume: tag.volume,
+            volume: volume.clone(),
             commit: tag.commit,
             tag: tag.name,
             verb: Verb::Ensure,
@@ -239,17 +263,22 @@ enum ComesBack<'p> {
 /// When a step fails. Nothing is changed then; the tag still names the snapshot, for `reset
 /// --hard`.
 pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
+    pool.on_branch(|reach| rollback_now(pool, reach, snapshot))
+}
+
+fn rollback_now(pool: &Pool, reach: Reach, snapshot: &Snapshot) -> Result<Disruption, Error> {
     let volume = &snapshot.volume;
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(snapshot.verb, volume)?;
-    let (found, head) = pool.store().read(|rows| {
+    let session = pool.begin_with(reach, snapshot.verb, volume)?;
+    let (owner, found, head) = pool.store().read(|rows| {
         let record = existing(&rows, volume)?;
         let find = |id: &CommitId| pool.resolve(&rows, &record, &id.as_str().parse()?);
-        Ok::<_, Error>((find(&snapshot.commit)?, snapshot.head.as_ref().map(find).transpose()?))
+        let head = snapshot.head.as_ref().map(find).transpose()?;
+        Ok::<_, Error>((record.owner().clone(), find(&snapshot.commit)?, head))
     })?;
     let source = pool.layout().full(&found.tree);
     let swap = (Purpose::Swap, std::slice::from_ref(volume));
-    let index = pool.known_tree(volume, &snapshot.branch, (&snapshot.commit, &source), swap)?;
+    let index = pool.known_tree(&owner, &snapshot.branch, (&snapshot.commit, &source), swap)?;
     let summary = format!("{}: back to before {}", word(snapshot.verb), snapshot.next);
     let (group, (comes_back, fills, purpose)) = session.intend(summary, |rows, draft| {
         let record = existing(rows, volume)?;
@@ -261,7 +290,7 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
         draft.move_head(snapshot.head.clone());
         draft.made_of(&snapshot.commit);
         drop_what_came(rows, draft, snapshot)?;
-        if let Some(tag) = rows.tag(volume, &snapshot.tag)? {
+        if let Some(tag) = rows.tag(&owner, &snapshot.tag)? {
             draft.change(RowChange::delete(Row::Tag(tag)));
         }
         let comes_back = change_branch(pool, rows, draft, (snapshot, &source), index)?;
@@ -269,9 +298,10 @@ pub fn rollback(pool: &Pool, snapshot: &Snapshot) -> Result<Disruption, Error> {
         let is_current = record.branch == snapshot.branch;
         let purpose = if is_current { Purpose::Discard } else { Purpose::Swap };
         if !is_current {
+            let link = layout::running_point_target(record.worktree_of.as_ref(), &snapshot.branch);
             let after = VolumeRecord { branch: snapshot.branch.clone(), ..record.clone() };
             draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
-            draft.point(layout::running_point(volume), &layout::running_point_target(&snapshot.branch))?;
+            draft.point(layout::running_point(volume), &link)?;
         }
         Ok((comes_back, fills, purpose))
     })?;
@@ -301,7 +331,7 @@ fn change_branch<'p>(
     (snapshot, source): (&Snapshot, &Path),
     index: Option<StoredIndex<'p>>,
 ) -> Result<ComesBack<'p>, Error> {
-    let (volume, name) = (&snapshot.volume, &snapshot.branch);
+    let (volume, name) = (&rows.owner(&snapshot.volume)?, &snapshot.branch);
     let head = snapshot.head.clone();
     let Some(before) = rows.branch(volume, name)? else {
         let made = BranchRecord {
@@ -319,14 +349,14 @@ fn change_branch<'p>(
         draft.change(RowChange::update(Row::Branch(before.clone()), Row::Branch(after)));
     }
     let commit = (snapshot.commit.clone(), source.to_owned());
-    let restore = Restore::plan(rows, draft, before, commit, index, ())?;
+    let restore = Restore::plan(rows, draft, (&snapshot.volume, before), commit, index, ())?;
     Ok(ComesBack::InPlace(Box::new(restore)))
 }
 
 /// Plans to drop the commits that came to the branch, and the commit of the snapshot, if they
 /// become unreachable.
 fn drop_what_came(rows: &Rows<'_>, draft: &mut PlanBuilder<'_>, snapshot: &Snapshot) -> Result<(), Error> {
-    let volume = &snapshot.volume;
+    let volume = &rows.owner(&snapshot.volume)?;
     let excluding = Excluding { branch: Some(&snapshot.branch), tag: Some(&snapshot.tag) };
     let now = rows.branch(volume, &snapshot.branch)?.and_then(|branch| branch.head);
     let mut dropped: Vec<CommitRecord> = Vec::new();

@@ -21,8 +21,8 @@ use super::status::has_changes;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchRecord, CommitId, CommitRecord, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord,
-    Verb, VolumeName,
+    BranchRecord, CommitId, CommitRecord, Instant, Reach, Revision, Row, RowChange, Signature, TagName,
+    TagRecord, Verb, VolumeName,
 };
 use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, current_branch, existing, head_record};
 use crate::store::Rows;
@@ -98,11 +98,12 @@ pub fn stash(pool: &Pool, volume: Option<&VolumeName>, number: usize) -> Result<
 }
 
 fn all(rows: &Rows<'_>, volume: &VolumeName) -> Result<Vec<Kept>, Error> {
-    let mut tags = rows.tags(volume)?;
+    let owner = rows.owner(volume)?;
+    let mut tags = rows.tags(&owner)?;
     tags.retain(|tag| tag.name.as_str().starts_with(STASHES));
     tags.sort_by(|one, other| other.name.cmp(&one.name));
     let entry = |(number, tag): (usize, TagRecord)| {
-        let base = rows.commit(volume, &tag.commit)?.and_then(|commit| commit.parent);
+        let base = rows.commit(&owner, &tag.commit)?.and_then(|commit| commit.parent);
         let (commit, message, date) = (tag.commit.clone(), tag.message.clone(), tag.created);
         let entry = StashEntry { volume: volume.clone(), number, commit, base, message, date };
         Ok(Kept { entry, tag })
@@ -141,10 +142,20 @@ pub fn stash_push(
     author: &Signature,
 ) -> Result<Option<Stashed>, Error> {
     let volume = pool.select(volume)?;
+    pool.on_branch(|reach| push_now(pool, reach, &volume, message, author))
+}
+
+fn push_now(
+    pool: &Pool,
+    reach: Reach,
+    volume: &VolumeName,
+    message: Option<&str>,
+    author: &Signature,
+) -> Result<Option<Stashed>, Error> {
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(Verb::Stash, &volume)?;
+    let session = pool.begin_with(reach, Verb::Stash, volume)?;
     let (record, branch, head, found) = pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
+        let record = existing(&rows, volume)?;
         let head = head_record(&rows, &record)?;
         let found = pool.resolve(&rows, &record, &Revision::head())?;
         Ok::<_, Error>((record.clone(), current_branch(&rows, &record)?, head, found))
@@ -153,10 +164,10 @@ pub fn stash_push(
         return Ok(None);
     }
     let source = pool.layout().full(&found.tree);
-    let working_tree = pool.layout().full(&layout::working_tree(&volume, &branch.name));
+    let working_tree = pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
     pool.find_space_for(|| Ok(tree::measure_tree(&working_tree)?.blocks), &[&source])?;
-    let swap = (Purpose::Swap, std::slice::from_ref(&volume));
-    let index = pool.known_tree(&volume, &branch.name, (&head.id, &source), swap)?;
+    let swap = (Purpose::Swap, std::slice::from_ref(volume));
+    let index = pool.known_tree(&branch.volume, &branch.name, (&head.id, &source), swap)?;
     let text = match message {
         Some(message) => format!("On {}: {message}", branch.name),
         None => format!("WIP on {}: {} {}", branch.name, head.id.short(), head.subject()),
@@ -165,7 +176,7 @@ pub fn stash_push(
     let mut made = None;
     let mut group = Group::new(pool);
     group.intend(session, format!("stash: {text}"), |rows, draft| {
-        let tag = put_aside(pool, rows, draft, (&branch, &id), (&text, author))?;
+        let tag = put_aside(pool, rows, draft, volume, (&branch, &id), (&text, author))?;
         made = Some(StashEntry {
             volume: volume.clone(),
             number: 0,
@@ -174,12 +185,12 @@ pub fn stash_push(
             message: text.clone(),
             date: tag.created,
         });
-        let staged = draft.bring_in(layout::commit_tree(&volume, &id))?;
+        let staged = draft.bring_in(layout::commit_tree(&branch.volume, &id))?;
         let beside = Stashing(Capture::new(branch.clone(), id.clone(), (working_tree, staged), ()));
-        Restore::plan(rows, draft, branch.clone(), (head.id.clone(), source.clone()), index, beside)
+        Restore::plan(rows, draft, (volume, branch.clone()), (head.id.clone(), source.clone()), index, beside)
     })?;
     let disruption = restore::run(pool, group, begun, Purpose::Swap)?.disruption;
-    note_starts(pool, [&volume], &disruption);
+    note_starts(pool, [volume], &disruption);
     Ok(made.map(|stash| Stashed { action: "push", stash, disruption }))
 }
 
@@ -188,6 +199,7 @@ fn put_aside(
     pool: &Pool,
     rows: &Rows<'_>,
     draft: &mut PlanBuilder<'_>,
+    place: &VolumeName,
     (branch, id): (&BranchRecord, &CommitId),
     (text, author): (&str, &Signature),
 ) -> Result<TagRecord, Error> {
@@ -195,7 +207,7 @@ fn put_aside(
     let newest = all(rows, volume)?.into_iter().next();
     let number = newest.and_then(|kept| kept.tag.name.as_str()[STASHES.len()..].parse::<u32>().ok());
     let name: TagName = format!("{STASHES}{:06}", number.map_or(0, |number| number + 1)).parse()?;
-    let (author, now) = (configured_author(rows, volume, author)?, pool.now());
+    let (author, now) = (configured_author(rows, place, author)?, pool.now());
     draft.change(RowChange::insert(Row::Commit(CommitRecord {
         volume: volume.clone(),
         id: id.clone(),
@@ -234,11 +246,21 @@ pub fn stash_apply(
     pops: bool,
 ) -> Result<Stashed, Error> {
     let volume = pool.select(volume)?;
+    pool.on_branch(|reach| apply_now(pool, reach, &volume, number, pops))
+}
+
+fn apply_now(
+    pool: &Pool,
+    reach: Reach,
+    volume: &VolumeName,
+    number: usize,
+    pops: bool,
+) -> Result<Stashed, Error> {
     let begun = pool.sync_and_bound()?;
-    let session = pool.begin(Verb::Stash, &volume)?;
+    let session = pool.begin_with(reach, Verb::Stash, volume)?;
     let (record, branch, kept, found, base) = pool.store().read(|rows| {
-        let record = existing(&rows, &volume)?;
-        let kept = one(&rows, &volume, number)?;
+        let record = existing(&rows, volume)?;
+        let kept = one(&rows, volume, number)?;
         let find = |id: &CommitId| pool.resolve(&rows, &record, &id.as_str().parse()?);
         let found = find(&kept.entry.commit)?;
         let base = kept.entry.base.as_ref().map(find).transpose()?;
@@ -252,24 +274,31 @@ pub fn stash_apply(
         if pops { draft_drop(rows, draft, &kept) } else { Ok(()) }
     };
     let disruption = if branch.head == kept.entry.base && !has_changes(pool, &record)? {
-        let swap = (Purpose::Swap, std::slice::from_ref(&volume));
-        let index = pool.known_tree(&volume, &branch.name, (&kept.entry.commit, &source), swap)?;
+        let swap = (Purpose::Swap, std::slice::from_ref(volume));
+        let index = pool.known_tree(&branch.volume, &branch.name, (&kept.entry.commit, &source), swap)?;
         let mut group = Group::new(pool);
         group.intend(session, summary, |rows, draft| {
             take(rows, draft)?;
-            Restore::plan(rows, draft, branch, (kept.entry.commit.clone(), source.clone()), index, ())
+            Restore::plan(
+                rows,
+                draft,
+                (volume, branch),
+                (kept.entry.commit.clone(), source.clone()),
+                index,
+                (),
+            )
         })?;
         restore::run(pool, group, begun, Purpose::Discard)?.disruption
     } else {
         let base = base.map(|found| pool.layout().full(&found.tree));
-        let working_tree = pool.layout().full(&layout::working_tree(&volume, &branch.name));
+        let working_tree = pool.layout().full(&layout::working_tree(&branch.volume, &branch.name));
         let wanted = changes(base.as_deref(), &source)?;
         let check = || check_conflicts(&kept.entry, &wanted, &changes(base.as_deref(), &working_tree)?);
         check()?;
         let only = PathSet::new(wanted.keys().cloned());
         let (group, staged) = session.intend(summary, |rows, draft| {
             take(rows, draft)?;
-            draft.replace(layout::working_tree(&volume, &branch.name))
+            draft.replace(layout::working_tree(&branch.volume, &branch.name))
         })?;
         let commit = kept.entry.commit.clone();
         let capture = Capture::new(branch, commit, (working_tree.clone(), staged), ());
@@ -300,7 +329,7 @@ fn draft_drop(rows: &Rows<'_>, draft: &mut PlanBuilder<'_>, kept: &Kept) -> Resu
     let Kept { entry, tag } = kept;
     draft.change(RowChange::delete(Row::Tag(tag.clone())));
     let excluding = Excluding { branch: None, tag: Some(&tag.name) };
-    let dropped = unreachable_from(rows, &entry.volume, Some(entry.commit.clone()), excluding, None)?;
+    let dropped = unreachable_from(rows, &tag.volume, Some(entry.commit.clone()), excluding, None)?;
     drop_commits(draft, &dropped)
 }
 

@@ -71,7 +71,7 @@ pub fn status(pool: &Pool, volume: Option<&VolumeName>) -> Result<Status, Error>
 
 fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
     let record = pool.store().read(|rows| existing(&rows, volume))?;
-    let (head, counted) = pool.read_consistently(volume, &record.branch, || {
+    let (head, counted) = pool.read_consistently(record.owner(), &record.branch, || {
         let mut counted = Counted::default();
         let head = compare_counted(pool, &record, &mut counted, &mut |_| ControlFlow::Continue(()))?;
         Ok((head, counted))
@@ -96,10 +96,10 @@ fn status_now(pool: &Pool, volume: &VolumeName) -> Result<Status, Error> {
 /// Gives the limit of the working tree and, if there is one, how many bytes the tree takes.
 pub(super) fn use_of_limit(pool: &Pool, record: &VolumeRecord) -> Result<(Option<u64>, Option<u64>), Error> {
     let most = pool.store().read(|rows| max_size(&rows, &record.name))?;
-    let tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
+    let tree = pool.layout().full(&layout::working_tree(record.owner(), &record.branch));
     let measure = || Ok(tree::measure_tree(&tree)?);
     let allocated =
-        most.map(|_| pool.read_consistently(&record.name, &record.branch, measure)).transpose()?;
+        most.map(|_| pool.read_consistently(record.owner(), &record.branch, measure)).transpose()?;
     Ok((most, allocated.map(|usage| usage.blocks)))
 }
 
@@ -127,7 +127,7 @@ fn compare_counted(
     counted: &mut Counted,
     visit: &mut dyn FnMut(&StatusChange) -> ControlFlow<()>,
 ) -> Result<Option<CommitId>, Error> {
-    let head = pool.store().read(|rows| rows.branch(&record.name, &record.branch))?;
+    let head = pool.store().read(|rows| rows.branch(record.owner(), &record.branch))?;
     let head = head.and_then(|branch| branch.head);
     let excuses = Excuses::of(pool, record, head.as_ref())?;
     let fold = excuses.is_empty();
@@ -187,12 +187,12 @@ pub(super) fn compare(
     stop: Option<Stop<'_>>,
     visit: &mut dyn FnMut(Change) -> ControlFlow<()>,
 ) -> Result<Option<CommitId>, Error> {
-    let branch = pool.store().read(|rows| rows.branch(&record.name, &record.branch))?;
+    let branch = pool.store().read(|rows| rows.branch(record.owner(), &record.branch))?;
     let head = branch.and_then(|branch| branch.head);
-    let working_tree = pool.layout().full(&layout::working_tree(&record.name, &record.branch));
-    let tree = head.as_ref().map(|id| pool.layout().full(&layout::commit_tree(&record.name, id)));
+    let working_tree = pool.layout().full(&layout::working_tree(record.owner(), &record.branch));
+    let tree = head.as_ref().map(|id| pool.layout().full(&layout::commit_tree(record.owner(), id)));
     let index = match &head {
-        Some(id) => pool.tree_index(&record.name, &record.branch, id)?,
+        Some(id) => pool.tree_index(record.owner(), &record.branch, id)?,
         None => None,
     };
     let how = Compare { index: index.as_ref().map(|index| index as &dyn Index), fold, stop };

@@ -9,7 +9,8 @@ use super::reachable::{Excluding, drop_commits, unreachable_from};
 use super::stash::STASHES;
 use crate::error::Error;
 use crate::model::{
-    CommitId, Instant, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName, matches,
+    CommitId, Instant, Reach, Revision, Row, RowChange, Signature, TagName, TagRecord, Verb, VolumeName,
+    matches,
 };
 use crate::pool::{Pool, bring_back, existing, refuse_other};
 use crate::store::Rows;
@@ -88,16 +89,18 @@ pub struct DeletedTag {
 pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> Result<Vec<TagEntry>, Error> {
     let volume = pool.select(volume)?;
     pool.store().read(|rows| {
-        let of = existing(&rows, &volume)?;
+        let own = existing(&rows, &volume)?;
+        let of = existing(&rows, own.owner())?;
+        let owner = of.name.clone();
         let mut found = Vec::new();
-        for record in rows.tags(&volume)? {
+        for record in rows.tags(&owner)? {
             // Stashes have a list of their own.
             if record.name.as_str().starts_with(STASHES)
                 || pattern.is_some_and(|pattern| !matches(pattern, record.name.as_str()))
             {
                 continue;
             }
-            let commit = rows.commit(&volume, &record.commit)?;
+            let commit = rows.commit(&owner, &record.commit)?;
             let subject = commit.map(|commit| commit.subject().to_owned());
             found.push(TagEntry {
                 volume: record.volume,
@@ -121,13 +124,18 @@ pub fn tags(pool: &Pool, volume: Option<&VolumeName>, pattern: Option<&str>) -> 
 /// `force`, by a tag.
 pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
     let volume = pool.select(request.volume.as_ref())?;
+    pool.on_branch(|reach| tag_now(pool, reach, &volume, request))
+}
+
+fn tag_now(pool: &Pool, reach: Reach, volume: &VolumeName, request: &TagRequest) -> Result<Tagged, Error> {
     let name = &request.name;
-    let session = pool.begin(Verb::Tag, &volume)?;
+    let session = pool.begin_with(reach, Verb::Tag, volume)?;
     let (group, (tagged, fills)) = session.intend(format!("tag: {name}"), |rows, draft| {
-        let record = existing(rows, &volume)?;
-        refuse_other(&request.revision, &volume)?;
-        refuse_taken(rows, &volume, name)?;
-        let before = rows.tag(&volume, name)?;
+        let record = existing(rows, volume)?;
+        refuse_other(rows, &request.revision, volume)?;
+        refuse_taken(rows, volume, name)?;
+        let owner = record.owner();
+        let before = rows.tag(owner, name)?;
         if before.is_some() && !request.force {
             return Err(Error::TagExists { volume: volume.clone(), tag: name.clone() });
         }
@@ -135,17 +143,17 @@ pub fn tag(pool: &Pool, request: &TagRequest) -> Result<Tagged, Error> {
         let fills = bring_back(rows, draft, &found)?;
         let commit = found.commit.id;
         let after = TagRecord {
-            volume: volume.clone(),
+            volume: owner.clone(),
             name: name.clone(),
             commit: commit.clone(),
             created: pool.now(),
-            tagger: configured_author(rows, &volume, &request.fallback)?,
+            tagger: configured_author(rows, volume, &request.fallback)?,
             message: request.message.trim_end().to_owned(),
             protected: before.as_ref().is_some_and(|before| before.protected),
         };
         let was = before.as_ref().map(|before| before.commit.clone());
         let excluding = Excluding { branch: None, tag: Some(name) };
-        let dropped = unreachable_from(rows, &volume, was.clone(), excluding, Some(&commit))?;
+        let dropped = unreachable_from(rows, owner, was.clone(), excluding, Some(&commit))?;
         drop_commits(draft, &dropped)?;
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange { before: before.map(Row::Tag), after: Some(Row::Tag(after)) });
@@ -170,14 +178,14 @@ pub fn delete_tag(
     let missing = || Error::NoTag { volume: volume.clone(), tag: name.to_string() };
     let session = pool.begin(Verb::Tag, &volume)?;
     let (group, deleted) = session.intend(format!("tag: deleting {name}"), |rows, draft| {
-        existing(rows, &volume)?;
-        let record = rows.tag(&volume, name)?.ok_or_else(missing)?;
+        let owner = existing(rows, &volume)?.owner().clone();
+        let record = rows.tag(&owner, name)?.ok_or_else(missing)?;
         if !force {
             refuse_tag(rows, &record, &format!("delete tag {name} of volume {volume}"))?;
         }
         let commit = record.commit.clone();
         let excluding = Excluding { branch: None, tag: Some(name) };
-        let dropped = unreachable_from(rows, &volume, Some(commit.clone()), excluding, None)?;
+        let dropped = unreachable_from(rows, &owner, Some(commit.clone()), excluding, None)?;
         drop_commits(draft, &dropped)?;
         let dropped = dropped.into_iter().map(|commit| commit.id).collect();
         draft.change(RowChange::delete(Row::Tag(record)));
@@ -189,7 +197,7 @@ pub fn delete_tag(
 
 /// Refuses the name of a tag that a branch has.
 pub(super) fn refuse_taken(rows: &Rows<'_>, volume: &VolumeName, name: &TagName) -> Result<(), Error> {
-    if rows.branches(volume)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
+    if rows.branches(&rows.owner(volume)?)?.iter().any(|branch| branch.name.as_str() == name.as_str()) {
         return Err(Error::NameTaken { volume: volume.clone(), name: name.to_string(), kind: "branch" });
     }
     Ok(())

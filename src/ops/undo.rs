@@ -9,10 +9,8 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use super::undo_project::{joint_redo, joint_undo};
 use crate::error::Error;
-use crate::model::{BranchName, CommitId, Operation, ProjectName, Row, RowChange, Verb, VolumeName};
-use crate::pool::{
-    Disruption, Group, PlanBuilder, Pool, Purpose, Step, UndoPlan, UndoStack, plan_undo, volumes_of,
-};
+use crate::model::{BranchName, CommitId, Operation, ProjectName, Reach, Row, RowChange, Verb, VolumeName};
+use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, Step, UndoPlan, UndoStack, plan_undo};
 use crate::store::Rows;
 
 /// An operation that was undone or redone.
@@ -147,9 +145,9 @@ fn reverse_all(
     choose: &Choice<'_>,
 ) -> Result<Option<Vec<Undone>>, Error> {
     // All volumes that the operations touch are locked, in the order of their names as everywhere.
-    let names: BTreeSet<VolumeName> = chosen.iter().flat_map(|step| volumes_of(&step.operation)).collect();
+    let names: BTreeSet<VolumeName> = chosen.iter().flat_map(|step| touched(&step.operation)).collect();
     let names: Vec<VolumeName> = names.into_iter().collect();
-    let mut sessions = pool.begin_all(verb, &names, project)?;
+    let mut sessions = pool.begin_all(Reach::Volume, verb, &names, project)?;
     if pool.store().read(|rows| choose(&rows))? != chosen {
         return Ok(None);
     }
@@ -184,6 +182,14 @@ fn reverse_all(
     Ok(Some(done.collect()))
 }
 
+/// Lists the volumes and worktrees that undoing an operation touches: also the volume of a worktree
+/// that does not exist any more.
+fn touched(operation: &Operation) -> BTreeSet<VolumeName> {
+    let mut names = operation.names();
+    names.insert(operation.owner().clone());
+    names
+}
+
 /// Tells of a step that was taken, and of the next one.
 fn told(pool: &Pool, verb: Verb, step: &Step, disruption: &Disruption) -> Undone {
     let Step { operation, number, summary, .. } = step;
@@ -192,9 +198,11 @@ fn told(pool: &Pool, verb: Verb, step: &Step, disruption: &Disruption) -> Undone
         let stack = UndoStack::read(&rows, &volume)?;
         let next = if verb == Verb::Redo { stack.next_redo() } else { stack.next_undo() };
         let next = next.map(|step| NextStep { operation: step.number, summary: step.summary.clone() });
-        let branch = rows.volume(&volume)?.map(|record| record.branch);
+        let record = rows.volume(&volume)?;
+        let owner = record.as_ref().map_or(&volume, |record| record.owner());
         let head = operation.head_before.as_ref();
-        let commit = head.map(|id| rows.commit(&volume, id)).transpose()?.flatten();
+        let commit = head.map(|id| rows.commit(owner, id)).transpose()?.flatten();
+        let branch = record.map(|record| record.branch);
         let subject = commit.map(|commit| commit.subject().to_owned());
         Ok::<_, Error>((next, branch, subject))
     });
@@ -248,7 +256,7 @@ fn draft_undo(
         return Err(Error::StillTagged { volume, number: wanted.number, summary, tag });
     }
     let undo_plan = plan_undo(pool, rows, draft, wanted)?;
-    match dangling(rows, &volumes_of(wanted), draft.changes())? {
+    match dangling(rows, &owners_of(wanted), draft.changes())? {
         Some(reason) => Err(cannot(reason)),
         None => Ok(undo_plan),
     }
@@ -268,9 +276,23 @@ fn check_all_unused(pool: &Pool, group: &Group<'_, Undoing<'_>>) -> Result<(), E
     })
 }
 
+/// Lists the volumes whose branches, commits and tags an operation may have changed.
+fn owners_of(operation: &Operation) -> BTreeSet<VolumeName> {
+    let rows = operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+    let owners = rows.filter_map(|row| match row {
+        Row::Volume(record) => Some(record.owner().clone()),
+        _ => None,
+    });
+    owners.chain([operation.owner().clone()]).collect()
+}
+
 /// Returns a branch, tag or commit that these changes would leave with a commit that does not
 /// exist.
-fn dangling(rows: &Rows<'_>, volumes: &[VolumeName], changes: &[RowChange]) -> Result<Option<String>, Error> {
+fn dangling(
+    rows: &Rows<'_>,
+    volumes: &BTreeSet<VolumeName>,
+    changes: &[RowChange],
+) -> Result<Option<String>, Error> {
     for volume in volumes {
         let commits = rows.commits(volume)?.into_iter().map(Row::Commit);
         let branches = rows.branches(volume)?.into_iter().map(Row::Branch);

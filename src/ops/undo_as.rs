@@ -4,7 +4,7 @@ use super::deleted::find_deleted;
 use super::undo::Undone;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Row, RowChange, Verb, VolumeName};
+use crate::model::{Reach, Row, RowChange, Verb, VolumeName};
 use crate::pool::{Disruption, Pool};
 
 /// Brings the volume `name` that was deleted last, or by the operation of that number, back as
@@ -30,7 +30,7 @@ pub fn undo_as(
     let mut names = vec![name.clone(), other.clone()];
     names.sort();
     names.dedup();
-    let mut sessions = pool.begin_all(Verb::Undo, &names, None)?;
+    let mut sessions = pool.begin_all(Reach::Volume, Verb::Undo, &names, None)?;
     check()?;
     let session = sessions.take(other);
     let (group, (operation, subject, branch)) =

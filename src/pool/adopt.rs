@@ -81,7 +81,7 @@ impl Pool {
             }
         }
         let point = directory.join(layout::RUNNING_POINT);
-        let target = layout::running_point_target(&volume.branch);
+        let target = layout::running_point_target(None, &volume.branch);
         if disk::read_symlink(&point)? == Some(target.clone()) {
             return Ok(());
         }
@@ -144,13 +144,7 @@ impl Pool {
 
 fn rows_of(volume: &LegacyVolume, author: &Signature) -> Vec<Row> {
     let (name, created): (&VolumeName, Instant) = (&volume.name, volume.created);
-    let mut rows = vec![Row::Volume(VolumeRecord {
-        name: name.clone(),
-        created,
-        branch: volume.branch.clone(),
-        options: std::collections::BTreeMap::new(),
-        protected: false,
-    })];
+    let mut rows = vec![Row::Volume(VolumeRecord::new(name.clone(), created, volume.branch.clone()))];
     rows.extend(volume.branches.iter().map(|(branch, head)| {
         Row::Branch(BranchRecord {
             volume: name.clone(),

@@ -8,7 +8,7 @@
 
 use super::Pool;
 use crate::error::Error;
-use crate::model::VolumeName;
+use crate::model::{Reach, VolumeName};
 use crate::sys::locks::LockGuard;
 
 /// A pool that is held still until this is dropped.
@@ -57,8 +57,7 @@ impl Pool {
         let mut inside = Vec::new();
         let cancel = Some(self.options.interrupted.as_ref());
         for volume in &volumes {
-            let file = self.layout.volume_lock(volume);
-            inside.push(self.lock_exclusively(file, &format!("volume {volume}"), verb, cancel)?);
+            inside.push(self.lock_volume(Reach::Volume, verb, volume, cancel)?);
             inside.push(self.shut_gate(volume, verb)?);
         }
         for (file, what) in

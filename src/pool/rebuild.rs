@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::Pool;
+use super::operation::locks::Locks;
 use super::operation::moves;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Operation, Phase, Renaming, VolumeName};
+use crate::model::{Operation, Phase, Reach, Renaming, VolumeName};
 use crate::store::Rebuildable;
 use crate::sys::disk;
-use crate::sys::locks::{LockFile, LockGuard};
+
+/// Keeps operations off a volume and its worktrees.
+#[must_use = "dropping it lets operations go on"]
+#[derive(Debug)]
+pub struct FreeVolume(#[expect(dead_code, reason = "it is held, not read")] Locks);
 
 impl Pool {
     /// Rebuilds the metadata from its second copy. Commits whose records are missing there are
@@ -33,13 +38,13 @@ impl Pool {
         Ok(rebuilt)
     }
 
-    /// Takes the lock of a volume, unless an operation holds it.
+    /// Takes the locks of a volume and its worktrees, unless an operation holds one.
     ///
     /// # Errors
-    /// When the lock file cannot be opened.
-    pub fn try_lock(&self, volume: &VolumeName) -> Result<Option<LockGuard>, Error> {
+    /// When a lock file cannot be opened.
+    pub fn try_lock(&self, volume: &VolumeName) -> Result<Option<FreeVolume>, Error> {
         self.prepare_directories()?;
-        Ok(LockFile::new(self.layout.volume_lock(volume)).try_exclusive("fsck")?)
+        Ok(self.try_lock_all(Reach::Volume, "fsck", volume)?.map(FreeVolume))
     }
 
     /// Moves `path`, which lies in the pool and which no record names, to lost+found. Returns its

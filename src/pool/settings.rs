@@ -175,7 +175,7 @@ fn is_size(text: &str) -> bool {
 }
 
 /// Parses `7d`, `36h` or `90m`; returns microseconds.
-pub(super) fn parse_age(text: &str) -> Option<i64> {
+pub fn parse_age(text: &str) -> Option<i64> {
     let unit = match text.chars().last()? {
         'd' => 86_400,
         'h' => 3_600,
@@ -263,16 +263,22 @@ impl Setting {
         Err(Error::BadSetting { key: self.key, value: value.to_owned(), rule: self.rule() })
     }
 
-    /// Returns the value that holds for `volume`: its own, else the pool's, else the default.
+    /// Returns the value that holds for `volume`: its own, else that of the volume whose worktree
+    /// it is, else the pool's, else the default.
     ///
     /// # Errors
     /// When the metadata cannot be read.
     pub fn value(&self, rows: &Rows<'_>, volume: Option<&VolumeName>) -> Result<String, Error> {
-        let own = volume.map(|volume| rows.setting(Some(volume), self.key)).transpose()?.flatten();
-        let value = match own {
-            Some(value) => Some(value),
-            None => rows.setting(None, self.key)?,
-        };
+        let mut value = volume.map(|volume| rows.setting(Some(volume), self.key)).transpose()?.flatten();
+        if value.is_none()
+            && let Some(volume) = volume
+            && let Some(owner) = rows.volume(volume)?.and_then(|record| record.worktree_of)
+        {
+            value = rows.setting(Some(&owner), self.key)?;
+        }
+        if value.is_none() {
+            value = rows.setting(None, self.key)?;
+        }
         Ok(value.unwrap_or_else(|| self.default.to_owned()))
     }
 }

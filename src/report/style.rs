@@ -31,6 +31,7 @@ pub(super) const GREEN: Style = color(OLIVE);
 /// Deletions.
 pub(super) const RED: Style = color(CRIMSON);
 /// The header of a hunk.
+pub(super) const PLACE: Style = color(CYAN);
 pub(super) const HUNK: Style = color(CYAN);
 
 /// Returns the colour of a label on standard error.

@@ -24,13 +24,7 @@ fn volume(number: u32) -> (VolumeRecord, BranchRecord, CommitRecord) {
     let id: crate::model::CommitId = format!("{number:032x}").parse().unwrap();
     let created = Instant { micros: i64::from(number), offset: 0 };
     let branch = BranchName::master();
-    let volume = VolumeRecord {
-        name: name.clone(),
-        created,
-        branch: branch.clone(),
-        options: Default::default(),
-        protected: false,
-    };
+    let volume = VolumeRecord::new(name.clone(), created, branch.clone());
     let branch = BranchRecord {
         volume: name.clone(),
         name: branch,

@@ -49,6 +49,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::remote`].
     pub fn link(&self, volume: &VolumeName, remote: &RemoteName) -> Result<Option<LinkRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(LINKS, (volume.as_str(), remote.as_str()))
     }
 
@@ -57,6 +58,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::remote`].
     pub fn links(&self, volume: &VolumeName) -> Result<Vec<LinkRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_owner(LINKS, volume.as_str(), "")
     }
 
@@ -69,6 +71,7 @@ impl Rows<'_> {
         volume: &VolumeName,
         remote: Option<&RemoteName>,
     ) -> Result<Vec<TrackingRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         let prefix = remote.map(|remote| format!("{remote}/")).unwrap_or_default();
         self.of_owner(TRACKING, volume.as_str(), &prefix)
     }
@@ -83,6 +86,7 @@ impl Rows<'_> {
         remote: &RemoteName,
         reference: &RefName,
     ) -> Result<Option<TrackingRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(TRACKING, (volume.as_str(), tracking_key(remote, reference).as_str()))
     }
 
@@ -95,6 +99,7 @@ impl Rows<'_> {
         volume: &VolumeName,
         branch: &BranchName,
     ) -> Result<Option<UpstreamRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(UPSTREAMS, (volume.as_str(), branch.as_str()))
     }
 
@@ -103,6 +108,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::remote`].
     pub fn upstreams(&self, volume: &VolumeName) -> Result<Vec<UpstreamRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_owner(UPSTREAMS, volume.as_str(), "")
     }
 }

@@ -119,7 +119,7 @@ impl Rows<'_> {
         })
     }
 
-    /// Returns the record of a volume.
+    /// Returns the record of a volume or worktree.
     ///
     /// # Errors
     /// When the database or the record cannot be read; so for all methods here.
@@ -127,7 +127,44 @@ impl Rows<'_> {
         self.get(VOLUMES, name.as_str())
     }
 
-    /// Lists all volumes, sorted by name.
+    /// Lists the names of all volumes, without worktrees, sorted.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn owners(&self) -> Result<Vec<VolumeName>, StoreError> {
+        let volumes = self.volumes()?.into_iter().filter(|record| !record.is_worktree());
+        Ok(volumes.map(|record| record.name).collect())
+    }
+
+    /// Lists a volume and its worktrees, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn worktrees(&self, owner: &VolumeName) -> Result<Vec<VolumeRecord>, StoreError> {
+        let mut found = self.volumes()?;
+        found.retain(|record| record.owner() == owner);
+        Ok(found)
+    }
+
+    /// Returns the volume that owns the branches, commits and tags of `name`: the volume that a
+    /// worktree belongs to, else `name` itself.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn owner(&self, name: &VolumeName) -> Result<VolumeName, StoreError> {
+        Ok(self.volume(name)?.and_then(|record| record.worktree_of).unwrap_or_else(|| name.clone()))
+    }
+
+    /// Checks in tests that `volume` is no worktree: that has no branches, commits and tags of its
+    /// own.
+    pub(super) fn debug_assert_owner(&self, volume: &VolumeName) {
+        debug_assert!(
+            !matches!(self.volume(volume), Ok(Some(record)) if record.is_worktree()),
+            "worktree {volume} has no rows of its own: ask for those of its owner"
+        );
+    }
+
+    /// Lists all volumes and worktrees, sorted by name.
     ///
     /// # Errors
     /// As [`Rows::volume`].
@@ -169,6 +206,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn branch(&self, volume: &VolumeName, name: &BranchName) -> Result<Option<BranchRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(BRANCHES, (volume.as_str(), name.as_str()))
     }
 
@@ -177,6 +215,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn branches(&self, volume: &VolumeName) -> Result<Vec<BranchRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_volume(BRANCHES, volume, "", usize::MAX)
     }
 
@@ -185,6 +224,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn commit(&self, volume: &VolumeName, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(COMMITS, (volume.as_str(), id.as_str()))
     }
 
@@ -193,6 +233,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn commits(&self, volume: &VolumeName) -> Result<Vec<CommitRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_volume(COMMITS, volume, "", usize::MAX)
     }
 
@@ -201,6 +242,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn commit_ids(&self, volume: &VolumeName) -> Result<Vec<CommitId>, StoreError> {
+        self.debug_assert_owner(volume);
         with_table!(self, COMMITS, |table| {
             let mut found = Vec::new();
             let rows = table.range::<(&str, &str)>((volume.as_str(), "")..).map_err(|e| self.failed(e))?;
@@ -226,6 +268,7 @@ impl Rows<'_> {
         prefix: &str,
         most: usize,
     ) -> Result<Vec<CommitRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_volume(COMMITS, volume, prefix, most)
     }
 
@@ -234,6 +277,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn tag(&self, volume: &VolumeName, name: &TagName) -> Result<Option<TagRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.get(TAGS, (volume.as_str(), name.as_str()))
     }
 
@@ -242,6 +286,7 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Rows::volume`].
     pub fn tags(&self, volume: &VolumeName) -> Result<Vec<TagRecord>, StoreError> {
+        self.debug_assert_owner(volume);
         self.of_volume(TAGS, volume, "", usize::MAX)
     }
 
@@ -323,6 +368,41 @@ impl Rows<'_> {
             }
             Ok(found)
         })
+    }
+
+    /// Lists the newest `most` operations on a volume and on each worktree that it has or had,
+    /// newest first.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn operations_of_worktrees(
+        &self,
+        owner: &VolumeName,
+        most: usize,
+    ) -> Result<Vec<Operation>, StoreError> {
+        let mut found = self.operations(owner, most)?;
+        for name in self.logged_volumes()?.into_iter().filter(|name| name != owner) {
+            let is_of_owner = |last: &Operation| last.owner() == owner;
+            if self.operations(&name, 1)?.first().is_some_and(is_of_owner) {
+                found.extend(self.operations(&name, most)?);
+            }
+        }
+        found.sort_by_key(|operation| std::cmp::Reverse(operation.number));
+        Ok(found)
+    }
+
+    /// Returns the number of the last operation that is done on a volume or on one of its
+    /// worktrees.
+    ///
+    /// # Errors
+    /// As [`Rows::volume`].
+    pub fn last_operation(&self, owner: &VolumeName) -> Result<Option<u64>, StoreError> {
+        let mut last = None;
+        for record in self.worktrees(owner)? {
+            let own = self.operations(&record.name, 1)?;
+            last = last.max(own.first().map(|operation| operation.number));
+        }
+        Ok(last)
     }
 
     /// Returns an operation on a volume that is done.

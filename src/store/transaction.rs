@@ -164,13 +164,8 @@ mod tests {
     }
 
     fn volume(name: &str) -> VolumeRecord {
-        VolumeRecord {
-            name: name.parse().unwrap(),
-            created: Instant { micros: 0, offset: 0 },
-            branch: crate::model::BranchName::master(),
-            options: std::collections::BTreeMap::new(),
-            protected: false,
-        }
+        let created = Instant { micros: 0, offset: 0 };
+        VolumeRecord::new(name.parse().unwrap(), created, crate::model::BranchName::master())
     }
 
     fn put(store: &Store, name: &str) -> Result<(), StoreError> {

@@ -239,10 +239,7 @@ impl<'t> Writer<'t> {
     /// # Errors
     /// As [`Writer::set_current_volume`].
     pub fn log_operation(&self, operation: &Operation) -> Result<(), StoreError> {
-        let renamed = operation.plan.changes.iter().find_map(|change| match &change.after {
-            Some(Row::Volume(after)) if after.name != operation.volume => Some(after.name.clone()),
-            _ => None,
-        });
+        let renamed = operation.plan.renames.as_ref().map(|renaming| renaming.to.clone());
         let leaves = operation.plan.changes.iter().any(|change| match (&change.before, &change.after) {
             (Some(Row::Volume(before)), None) => before.name == operation.volume,
             _ => false,

@@ -128,6 +128,15 @@ impl LockFile {
         Ok(LockGuard { _file: self.wait_for(Mode::Shared, wait)? })
     }
 
+    /// Takes the lock as [`LockFile::shared`] does, and writes the holder into the file. Of several
+    /// holders, a waiter reads the one that came last.
+    ///
+    /// # Errors
+    /// As [`LockFile::exclusive`].
+    pub fn shared_signed(&self, wait: &Wait<'_>) -> Result<LockGuard, LockError> {
+        Ok(self.signed(self.wait_for(Mode::Shared, wait)?, wait.verb))
+    }
+
     fn wait_for(&self, mode: Mode, wait: &Wait<'_>) -> Result<File, LockError> {
         loop {
             let file = self.open()?;
@@ -269,6 +278,12 @@ mod tests {
         let second = lock.shared(&wait(10)).unwrap();
         assert!(lock.try_exclusive("commit").unwrap().is_none());
         drop((first, second));
-        assert!(lock.try_exclusive("commit").unwrap().is_some());
+        let alone = lock.try_exclusive("commit").unwrap().unwrap();
+        assert!(lock.try_shared().unwrap().is_none());
+        drop(alone);
+        let _together = lock.shared_signed(&wait(10)).unwrap();
+        assert!(lock.try_shared().unwrap().is_some());
+        let error = lock.exclusive(&wait(30)).unwrap_err().to_string();
+        assert!(error.contains("(reset)"), "{error}");
     }
 }

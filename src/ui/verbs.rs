@@ -200,7 +200,8 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "rm",
         title: "Delete the volume",
-        about: "Deletes the volume with all its branches and commits. Trash keeps it for undo.",
+        about: "Deletes the volume with all its branches and commits; of a worktree, the branch stays. Trash \
+                keeps it for undo.",
         button: "Delete",
         takes: true,
         fields: &[

@@ -43,3 +43,4 @@ mod unquiesced;
 mod user_namespaces;
 mod volumes;
 mod walkthrough;
+mod worktrees;

@@ -23,4 +23,5 @@ mod sweep;
 mod undo;
 mod verbs;
 mod workshop;
+mod worktrees;
 mod written;

@@ -18,3 +18,4 @@ mod recovery;
 mod remotes;
 mod sources;
 mod volumes;
+mod worktrees;

@@ -52,6 +52,7 @@ mod tag;
 mod ui;
 mod undo;
 mod unprotect;
+mod worktree;
 
 use clap::Subcommand;
 
@@ -111,12 +112,13 @@ verbs! {
         Reflog(reflog::ReflogArgs),
         RevParse(rev_parse::RevParseArgs),
     }
-    "Branches and tags" {
+    "Branches, tags and worktrees" {
         Branch(branch::BranchArgs),
         Checkout(checkout::CheckoutArgs),
         Tag(tag::TagArgs),
         Protect(protect::ProtectArgs),
         Unprotect(unprotect::UnprotectArgs),
+        Worktree(worktree::WorktreeArgs),
     }
     "Move data in and out" {
         Export(export::ExportArgs),

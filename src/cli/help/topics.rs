@@ -20,6 +20,7 @@ macro_rules! topics {
 pub(in crate::cli) const TOPICS: &[Topic] = topics! {
     "install": "Install dvol and its driver; upgrade them",
     "volumes": "Docker volumes: compose files, driver options, size limits",
+    "worktrees": "Several branches of a volume at the same time",
     "compose": "Work on all volumes of a compose project at once",
     "containers": "How dvol stops, pauses and restarts containers",
     "databases": "Settings for PostgreSQL, MariaDB, MySQL, Redis, SQLite",

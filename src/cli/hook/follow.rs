@@ -50,7 +50,7 @@ pub(in crate::cli) fn follow(
         force: true,
     };
     let mut start = None;
-    if pool.store().read(|rows| rows.branch(&volume, &branch))?.is_none() {
+    if pool.store().read(|rows| rows.branch(&rows.owner(&volume)?, &branch))?.is_none() {
         if let ([from, to, ..], Ok(code)) = (words, code.parse::<BranchName>()) {
             start = start::find(pool, (&git, &repository), &volume, &Move { from, to, branch: &code })?;
         }

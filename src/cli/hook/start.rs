@@ -53,8 +53,8 @@ pub(super) fn find(
         return Ok(None);
     }
     let mut chain = pool.store().read(|rows| {
-        let head = current_branch(&rows, &existing(&rows, volume)?)?.head;
-        Ok::<_, Error>(ancestry(&rows, volume, head, usize::MAX)?)
+        let branch = current_branch(&rows, &existing(&rows, volume)?)?;
+        Ok::<_, Error>(ancestry(&rows, &branch.volume, branch.head, usize::MAX)?)
     })?;
     chain.retain(|commit| !commit.forgotten);
     let own: BTreeSet<String> = code::history(git, moved.to).unwrap_or_default().into_iter().collect();

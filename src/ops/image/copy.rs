@@ -77,10 +77,13 @@ impl Run<'_> {
     }
 
     fn volume(&mut self, volume: &VolumeName) -> Result<(), Error> {
-        let (commits, branches) = self
-            .pool
-            .store()
-            .read(|rows| Ok::<_, Error>((in_order(rows.commits(volume)?), rows.branches(volume)?)))?;
+        let (commits, branches) = self.pool.store().read(|rows| {
+            if rows.owner(volume)? != *volume {
+                // The trees of a worktree are its volume's.
+                return Ok::<_, Error>(Default::default());
+            }
+            Ok((in_order(rows.commits(volume)?), rows.branches(volume)?))
+        })?;
         let mut last = None;
         for commit in &commits {
             let parent = commit.parent.as_ref().map(|id| layout::commit_tree(volume, id));

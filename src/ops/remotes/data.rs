@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{CommitId, CommitRecord, Row, RowChange, Verb, VolumeName};
+use crate::model::{CommitId, CommitRecord, Reach, Row, RowChange, Verb, VolumeRecord};
 use crate::pool::{Pool, ancestry};
 use crate::remotes::{Received, Receiving, Repository, Stored};
 use crate::store::Rows;
@@ -24,27 +24,38 @@ pub struct DataReceived {
     pub here: u64,
 }
 
-/// Brings the data of a commit of `volume` in, if it is not here.
+/// Brings the data of a commit in, if it is not here. `record` is of the volume or the worktree
+/// that wants it.
 pub(super) fn bring_in(
     pool: &Pool,
     repository: &Repository,
-    volume: &VolumeName,
+    record: &VolumeRecord,
     stored: &Stored,
 ) -> Result<Option<DataReceived>, Error> {
-    let id = &stored.note.record.id;
-    let session = pool.begin(Verb::Fetch, volume)?;
+    pool.on_branch(|reach| bring_in_beside(pool, reach, repository, record, stored))
+}
+
+fn bring_in_beside(
+    pool: &Pool,
+    reach: Reach,
+    repository: &Repository,
+    record: &VolumeRecord,
+    stored: &Stored,
+) -> Result<Option<DataReceived>, Error> {
+    let (owner, id) = (record.owner(), &stored.note.record.id);
+    let session = pool.begin_with(reach, Verb::Fetch, &record.name)?;
     let is_missing = |rows: &Rows<'_>| -> Result<Option<CommitRecord>, Error> {
-        Ok(rows.commit(volume, id)?.filter(|commit| commit.forgotten))
+        Ok(rows.commit(owner, id)?.filter(|commit| commit.forgotten))
     };
     if pool.store().read(|rows| is_missing(&rows))?.is_none() {
         return Ok(None);
     }
-    let similar = pool.store().read(|rows| similar(pool, &rows, volume, id))?;
+    let similar = pool.store().read(|rows| similar(pool, &rows, record, id))?;
     let (group, staged) = session.intend(format!("fetch: {}", id.short()), |rows, draft| {
         let missing = is_missing(rows)?.ok_or_else(|| Error::Damaged(format!("commit {id} is gone")))?;
         let whole = CommitRecord { forgotten: false, ..missing.clone() };
         draft.change(RowChange::update(Row::Commit(missing), Row::Commit(whole)));
-        draft.bring_in(layout::commit_tree(volume, id))
+        draft.bring_in(layout::commit_tree(owner, id))
     })?;
     let received = receive(pool, repository, stored, &staged, similar.as_deref())?;
     group.publish()?.finish();
@@ -81,13 +92,13 @@ pub(super) fn receive(
 fn similar(
     pool: &Pool,
     rows: &Rows<'_>,
-    volume: &VolumeName,
+    record: &VolumeRecord,
     id: &CommitId,
 ) -> Result<Option<PathBuf>, Error> {
-    let mut nearest = ancestry(rows, volume, Some(id.clone()), usize::MAX)?;
-    let branch =
-        rows.volume(volume)?.map(|record| rows.branch(volume, &record.branch)).transpose()?.flatten();
-    nearest.extend(ancestry(rows, volume, branch.and_then(|branch| branch.head), 1)?);
+    let owner = record.owner();
+    let mut nearest = ancestry(rows, owner, Some(id.clone()), usize::MAX)?;
+    let branch = rows.branch(owner, &record.branch)?;
+    nearest.extend(ancestry(rows, owner, branch.and_then(|branch| branch.head), 1)?);
     let with_data = nearest.into_iter().find(|commit| !commit.forgotten);
-    Ok(with_data.map(|commit| pool.layout().full(&layout::commit_tree(volume, &commit.id))))
+    Ok(with_data.map(|commit| pool.layout().full(&layout::commit_tree(owner, &commit.id))))
 }

@@ -73,13 +73,13 @@ pub fn fetch(pool: &Pool, access: &Access, request: &FetchRequest) -> Result<Fet
     let volume = pool.select(request.volume.as_ref())?;
     let repository = access.open(pool)?;
     let records = repository.records()?;
-    let link = link(pool, &volume, &access.remote.name)?;
-    let mut fetched = record(pool, access, &volume, &link.volume, &records, request.prune)?;
+    let volume = pool.store().read(|rows| existing(&rows, &volume))?;
+    let link = link(pool, volume.owner(), &access.remote.name)?;
+    let mut fetched = record(pool, access, volume.owner(), &link.volume, &records, request.prune)?;
     if !request.revisions.is_empty() {
         let _lock = repository.lock(&access.holder, false)?;
         for revision in &request.revisions {
-            let record =
-                pool.store().read(|rows| pool.resolve_record(&rows, &existing(&rows, &volume)?, revision))?;
+            let record = pool.store().read(|rows| pool.resolve_record(&rows, &volume, revision))?;
             let stored = records.commit(&link.volume, &record.id).filter(|stored| !stored.note.without_data);
             let stored = stored.ok_or_else(|| no_ref(access, &link.volume, revision.to_string()))?;
             fetched.data.extend(bring_in(pool, &repository, &volume, stored)?);
@@ -100,7 +100,8 @@ pub(super) fn link(pool: &Pool, volume: &VolumeName, remote: &RemoteName) -> Res
     Ok(known.unwrap_or_else(own))
 }
 
-/// Takes over the records of a volume in one transaction, under the volume's lock.
+/// Takes over the records of a volume in one transaction, under the volume's lock; takes none if
+/// nothing changed. `volume` owns its branches.
 pub(super) fn record(
     pool: &Pool,
     access: &Access,
@@ -113,7 +114,6 @@ pub(super) fn record(
     let mut refs = Vec::new();
     let mut commits = 0;
     let remote = &access.remote.name;
-    let session = pool.begin(Verb::Fetch, volume)?;
     let changes = |rows: &Rows<'_>| -> Result<_, Error> {
         let tracked = rows.tracking(volume, Some(remote))?;
         let is_same = tracked.len() == heads.len()
@@ -125,6 +125,8 @@ pub(super) fn record(
         Ok(!is_same)
     };
     if pool.store().read(|rows| changes(&rows))? {
+        // An operation on any worktree may be about to drop what comes in.
+        let _session = pool.begin(Verb::Fetch, volume)?;
         pool.store().write(|writer| {
             existing(writer, volume)?;
             for (reference, (to, others)) in &heads {
@@ -171,7 +173,6 @@ pub(super) fn record(
             Ok::<_, Error>(())
         })?;
     }
-    drop(session);
     if refs.iter().any(|one| one.to.is_none() || one.forced) {
         drop_unreachable(pool, volume, &format!("fetch: what {remote} gave up"))?;
     }

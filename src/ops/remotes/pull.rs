@@ -54,17 +54,18 @@ pub struct Pulled {
 pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulled, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     let volume_record = pool.store().read(|rows| existing(&rows, &volume))?;
+    let owner = volume_record.owner();
     let (branch, remote) = (volume_record.branch.clone(), access.remote.name.clone());
-    let upstream = pool.store().read(|rows| rows.upstream(&volume, &branch))?;
+    let upstream = pool.store().read(|rows| rows.upstream(owner, &branch))?;
     let follows =
         request.branch.clone().or(upstream.filter(|one| one.remote == remote).map(|one| one.follows));
     let none = || Error::NoUpstream { volume: volume.clone(), branch: branch.clone() };
     let follows = follows.ok_or_else(none)?;
     let (repository, records) = read(pool, access)?;
-    let theirs = link(pool, &volume, &remote)?.volume;
-    let fetched = record(pool, access, &volume, &theirs, &records, false)?;
+    let theirs = link(pool, owner, &remote)?.volume;
+    let fetched = record(pool, access, owner, &theirs, &records, false)?;
     let reference = RefName::Head(follows.clone());
-    let tracked = pool.store().read(|rows| rows.tracked(&volume, &remote, &reference))?;
+    let tracked = pool.store().read(|rows| rows.tracked(owner, &remote, &reference))?;
     let tracked = tracked.ok_or_else(|| no_ref(access, &theirs, reference.to_string()))?;
     if !tracked.others.is_empty() {
         let heads = tracked.others.len() + 1;
@@ -72,9 +73,9 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
     }
     let to = tracked.commit;
     let (from, is_there, is_forward) = pool.store().read(|rows| {
-        let head = rows.branch(&volume, &branch)?.and_then(|branch| branch.head);
+        let head = rows.branch(owner, &branch)?.and_then(|branch| branch.head);
         let has = |start: Option<CommitId>, id: &CommitId| {
-            Ok::<_, Error>(ancestry(&rows, &volume, start, usize::MAX)?.iter().any(|commit| commit.id == *id))
+            Ok::<_, Error>(ancestry(&rows, owner, start, usize::MAX)?.iter().any(|commit| commit.id == *id))
         };
         let is_there = has(head.clone(), &to)?;
         let is_forward = match &head {
@@ -98,7 +99,7 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
     if !is_there {
         let upstream = format!("{remote}/{follows}");
         if !is_forward {
-            let (ahead, behind) = pool.store().read(|rows| apart(&rows, &volume, from, Some(to)))?;
+            let (ahead, behind) = pool.store().read(|rows| apart(&rows, owner, from, Some(to)))?;
             return Err(Error::Diverged { volume, branch, upstream, ahead, behind });
         }
         if has_changes(pool, &volume_record)? {
@@ -107,7 +108,7 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
         let _lock = repository.lock(&access.holder, false)?;
         let stored = records.commit(&theirs, &to).filter(|stored| !stored.note.without_data);
         let stored = stored.ok_or_else(|| no_ref(access, &theirs, to.to_string()))?;
-        pulled.data = bring_in(pool, &repository, &volume, stored)?;
+        pulled.data = bring_in(pool, &repository, &volume_record, stored)?;
         pulled.moved = Some(forward(pool, &volume, &to, &upstream)?);
     }
     pulled.received = repository.traffic().received;

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::layout;
 use crate::model::{
     BranchName, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteUrl, UpstreamRecord,
-    VolumeName,
+    VolumeName, VolumeRecord,
 };
 use crate::ops::export::manifest_of;
 use crate::pool::{Pool, ancestry, existing};
@@ -81,11 +81,12 @@ impl Pushed {
 pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushed, Error> {
     let volume = pool.select(request.volume.as_ref())?;
     let remote = &access.remote.name;
-    let _one = pool.lock_push(&volume, remote)?;
-    let link = link(pool, &volume, remote)?;
-    let plan = Plan { pool, volume: &volume, theirs: &link.volume, remote, force: &request.force };
+    let record = pool.store().read(|rows| existing(&rows, &volume))?;
+    let _one = pool.lock_push(record.owner(), remote)?;
+    let link = link(pool, record.owner(), remote)?;
+    let plan = Plan { pool, record: &record, theirs: &link.volume, remote, force: &request.force };
     let planned = pool.store().read(|rows| plan.refs(&rows, &request.specs, request.tags))?;
-    let push = Push { pool, access, volume: &volume, link };
+    let push = Push { pool, access, record: &record, link };
     let repository = push.open(request.dry_run)?;
     let mut records = match &repository {
         Some(repository) => repository.records()?,
@@ -129,11 +130,16 @@ pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushe
 struct Push<'p> {
     pool: &'p Pool,
     access: &'p Access,
-    volume: &'p VolumeName,
+    /// The volume or the worktree that is pushed from.
+    record: &'p VolumeRecord,
     link: LinkRecord,
 }
 
 impl Push<'_> {
+    fn owner(&self) -> &VolumeName {
+        self.record.owner()
+    }
+
     /// Opens the repository; makes one where there is none, unless nothing is to be changed.
     fn open(&self, dry_run: bool) -> Result<Option<Repository>, Error> {
         let Access { remote, cloud, secret, .. } = self.access;
@@ -145,14 +151,13 @@ impl Push<'_> {
                 other => Ok(Some(other?)),
             };
         }
-        let record = self.pool.store().read(|rows| existing(&rows, self.volume))?;
-        let tree = self.pool.layout().full(&layout::working_tree(self.volume, &record.branch));
+        let tree = self.pool.layout().full(&layout::working_tree(self.owner(), &self.record.branch));
         let bytes = measure_tree(&tree)?.bytes;
         Ok(Some(Repository::open_or_make(url, cloud, secret, &cache, bytes)?))
     }
 
     fn is_known(&self, id: &CommitId) -> bool {
-        self.pool.store().read(|rows| rows.commit(self.volume, id)).is_ok_and(|found| found.is_some())
+        self.pool.store().read(|rows| rows.commit(self.owner(), id)).is_ok_and(|found| found.is_some())
     }
 
     /// Returns what becomes of a ref that is not moved; `None` if it may be.
@@ -194,7 +199,7 @@ impl Push<'_> {
         let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
         for one in wanted {
             let mut chain = Vec::new();
-            for commit in ancestry(rows, self.volume, one.wish.to.clone(), usize::MAX)? {
+            for commit in ancestry(rows, self.owner(), one.wish.to.clone(), usize::MAX)? {
                 let there = records.commit(&self.link.volume, &commit.id);
                 let is_there = there.is_some_and(|there| commit.forgotten || !there.note.without_data);
                 if !is_there && seen.insert(commit.id.clone()) {
@@ -210,8 +215,8 @@ impl Push<'_> {
     fn note(&self, sending: Vec<CommitId>) -> Result<(), Error> {
         let link = LinkRecord { sending, ..self.link.clone() };
         self.pool.store().write(|writer| {
-            existing(writer, self.volume)?;
-            Ok(writer.set_link(self.volume, &link)?)
+            existing(writer, self.owner())?;
+            Ok(writer.set_link(self.owner(), &link)?)
         })
     }
 
@@ -274,7 +279,7 @@ impl Push<'_> {
             };
             (None, note, 0)
         } else {
-            let tree = self.pool.layout().full(&layout::commit_tree(self.volume, &commit.id));
+            let tree = self.pool.layout().full(&layout::commit_tree(self.owner(), &commit.id));
             let sums = self.pool.sum_of_tree(&tree)?;
             let TreeCount { entries, bytes, read } = count_tree(&tree, self.pool.interrupted())?;
             let architecture = Some(std::env::consts::ARCH.to_owned());
@@ -308,7 +313,7 @@ impl Push<'_> {
         // The records were read for the push anyway, so a fetch comes with it.
         let is_moved = |one: &PushedRef| !matches!(one.outcome, RefOutcome::Rejected(_));
         if pushed.refs.iter().any(is_moved) {
-            record(self.pool, self.access, self.volume, &self.link.volume, records, true)?;
+            record(self.pool, self.access, self.owner(), &self.link.volume, records, true)?;
         }
         for one in pushed.refs.iter().filter(|one| set_upstream && is_moved(one)) {
             let (Some(source), RefName::Head(follows)) = (&one.source, &one.reference) else { continue };
@@ -316,8 +321,8 @@ impl Push<'_> {
             let remote = self.access.remote.name.clone();
             let upstream = UpstreamRecord { branch: branch.clone(), remote, follows: follows.clone() };
             self.pool.store().write(|writer| {
-                if writer.branch(self.volume, &branch)?.is_some() {
-                    writer.set_upstream(self.volume, &upstream)?;
+                if writer.branch(self.owner(), &branch)?.is_some() {
+                    writer.set_upstream(self.owner(), &upstream)?;
                     pushed.followers.push(branch.clone());
                 }
                 Ok::<_, Error>(())

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::model::{BranchName, CommitId, RefName, RemoteName, Revision, TagName, VolumeName, VolumeRecord};
 use crate::ops::stash::STASHES;
-use crate::pool::{Pool, ancestry, existing};
+use crate::pool::{Pool, ancestry};
 use crate::remotes::{Rejection, Rule, TagNote, Wish};
 use crate::store::Rows;
 
@@ -79,13 +79,18 @@ pub(super) struct Planned {
 /// Says what a push is about.
 pub(super) struct Plan<'p> {
     pub(super) pool: &'p Pool,
-    pub(super) volume: &'p VolumeName,
+    /// The volume or the worktree that is pushed from.
+    pub(super) record: &'p VolumeRecord,
     pub(super) theirs: &'p VolumeName,
     pub(super) remote: &'p RemoteName,
     pub(super) force: &'p Force,
 }
 
 impl Plan<'_> {
+    fn owner(&self) -> &VolumeName {
+        self.record.owner()
+    }
+
     /// Makes the list of refs to move: tags first.
     pub(super) fn refs(
         &self,
@@ -93,17 +98,16 @@ impl Plan<'_> {
         specs: &[PushSpec],
         tags: bool,
     ) -> Result<Vec<Planned>, Error> {
-        let record = existing(rows, self.volume)?;
         let mut planned = Vec::new();
         if specs.is_empty() && !tags {
-            planned.push(self.current(rows, &record)?);
+            planned.push(self.current(rows)?);
         }
         for spec in specs {
-            planned.push(self.one(rows, &record, spec)?);
+            planned.push(self.one(rows, spec)?);
         }
         if tags {
             for tag in
-                rows.tags(self.volume)?.into_iter().filter(|tag| !tag.name.as_str().starts_with(STASHES))
+                rows.tags(self.owner())?.into_iter().filter(|tag| !tag.name.as_str().starts_with(STASHES))
             {
                 let (name, reference) = (tag.name.to_string(), RefName::Tag(tag.name));
                 planned.push(self.planned(rows, Some(name), reference, Some(tag.commit))?);
@@ -114,36 +118,36 @@ impl Plan<'_> {
     }
 
     /// Plans to push the current branch to the one that it follows, else to one of its name.
-    fn current(&self, rows: &Rows<'_>, record: &VolumeRecord) -> Result<Planned, Error> {
-        let branch = &record.branch;
-        let upstream = rows.upstream(self.volume, branch)?.filter(|one| one.remote == *self.remote);
+    fn current(&self, rows: &Rows<'_>) -> Result<Planned, Error> {
+        let branch = &self.record.branch;
+        let upstream = rows.upstream(self.owner(), branch)?.filter(|one| one.remote == *self.remote);
         let follows = upstream.map_or_else(|| branch.clone(), |one| one.follows);
         let head = self.head(rows, branch)?;
         self.planned(rows, Some(branch.to_string()), RefName::Head(follows), Some(head))
     }
 
     fn head(&self, rows: &Rows<'_>, branch: &BranchName) -> Result<CommitId, Error> {
-        let none = || Error::NoCommits { volume: self.volume.clone(), branch: branch.clone() };
-        rows.branch(self.volume, branch)?.and_then(|branch| branch.head).ok_or_else(none)
+        let none = || Error::NoCommits { volume: self.owner().clone(), branch: branch.clone() };
+        rows.branch(self.owner(), branch)?.and_then(|branch| branch.head).ok_or_else(none)
     }
 
-    fn one(&self, rows: &Rows<'_>, record: &VolumeRecord, spec: &PushSpec) -> Result<Planned, Error> {
+    fn one(&self, rows: &Rows<'_>, spec: &PushSpec) -> Result<Planned, Error> {
         let Some(source) = &spec.source else {
             let name = spec.destination.clone().unwrap_or_default();
             let reference = self.destination(rows, &name)?;
             return self.planned(rows, None, reference, None);
         };
         let branch = source.parse::<BranchName>().ok();
-        let branch = branch.filter(|branch| matches!(rows.branch(self.volume, branch), Ok(Some(_))));
+        let branch = branch.filter(|branch| matches!(rows.branch(self.owner(), branch), Ok(Some(_))));
         let tag =
-            source.parse::<TagName>().ok().map(|tag| rows.tag(self.volume, &tag)).transpose()?.flatten();
+            source.parse::<TagName>().ok().map(|tag| rows.tag(self.owner(), &tag)).transpose()?.flatten();
         let (own, commit) = match (branch, tag) {
             (Some(branch), _) => (Some(RefName::Head(branch.clone())), self.head(rows, &branch)?),
             (None, Some(tag)) => (Some(RefName::Tag(tag.name)), tag.commit),
             (None, None) => {
                 let revision: Revision = source.parse()?;
-                let own = (source == "HEAD").then(|| RefName::Head(record.branch.clone()));
-                (own, self.pool.resolve_record(rows, record, &revision)?.id)
+                let own = (source == "HEAD").then(|| RefName::Head(self.record.branch.clone()));
+                (own, self.pool.resolve_record(rows, self.record, &revision)?.id)
             }
         };
         let reference = match (&spec.destination, own) {
@@ -162,7 +166,7 @@ impl Plan<'_> {
             return Ok(reference);
         }
         let is_tracked = |reference: &RefName| {
-            Ok::<_, Error>(rows.tracked(self.volume, self.remote, reference)?.is_some())
+            Ok::<_, Error>(rows.tracked(self.owner(), self.remote, reference)?.is_some())
         };
         let branch: BranchName = name.parse()?;
         let (branch, tag) = (RefName::Head(branch), name.parse().ok().map(RefName::Tag));
@@ -181,12 +185,12 @@ impl Plan<'_> {
     ) -> Result<Planned, Error> {
         let tag = match (&reference, &to) {
             (RefName::Tag(name), Some(to)) => {
-                let tag = rows.tag(self.volume, name)?.filter(|tag| tag.commit == *to);
+                let tag = rows.tag(self.owner(), name)?.filter(|tag| tag.commit == *to);
                 tag.map(|tag| TagNote { message: tag.message, tagger: tag.tagger, created: tag.created })
             }
             _ => None,
         };
-        let chain: BTreeSet<CommitId> = ancestry(rows, self.volume, to.clone(), usize::MAX)?
+        let chain: BTreeSet<CommitId> = ancestry(rows, self.owner(), to.clone(), usize::MAX)?
             .into_iter()
             .map(|commit| commit.id)
             .collect();
@@ -194,12 +198,11 @@ impl Plan<'_> {
             Force::No => Rule::FastForward,
             Force::Yes => Rule::Any,
             Force::Lease => {
-                let tracked = rows.tracked(self.volume, self.remote, &reference)?;
+                let tracked = rows.tracked(self.owner(), self.remote, &reference)?;
                 Rule::Exactly(tracked.map(|tracked| tracked.commit))
             }
             Force::LeaseOf(name, expected) if reference.short() == name || reference.to_string() == *name => {
-                let record = existing(rows, self.volume)?;
-                Rule::Exactly(Some(self.pool.resolve_record(rows, &record, expected)?.id))
+                Rule::Exactly(Some(self.pool.resolve_record(rows, self.record, expected)?.id))
             }
             Force::LeaseOf(..) => Rule::FastForward,
         };

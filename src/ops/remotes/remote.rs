@@ -83,7 +83,8 @@ pub fn find_remote(
 }
 
 fn found(rows: &Rows<'_>, volume: Option<&VolumeName>, name: &RemoteName) -> Result<RemoteRecord, Error> {
-    rows.remote(volume, name)?.ok_or_else(|| Error::NoRemote(name.clone()))
+    let owner = volume.map(|volume| rows.owner(volume)).transpose()?;
+    rows.remote(owner.as_ref(), name)?.ok_or_else(|| Error::NoRemote(name.clone()))
 }
 
 /// Lists the pool's remotes and, with `volume`, those that the volume alone knows.
@@ -94,7 +95,7 @@ pub fn remotes(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<RemoteEnt
     pool.store().read(|rows| {
         let mut all = rows.remotes(None)?;
         if let Some(volume) = volume {
-            let own = rows.remotes(Some(volume))?;
+            let own = rows.remotes(Some(&rows.owner(volume)?))?;
             all.retain(|one| own.iter().all(|other| other.name != one.name));
             all.extend(own);
         }
@@ -107,11 +108,11 @@ pub fn remotes(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<RemoteEnt
 ///
 /// # Errors
 /// When there is one of its name, or its volume does not exist.
-pub fn add_remote(pool: &Pool, record: RemoteRecord) -> Result<RemoteAdded, Error> {
+pub fn add_remote(pool: &Pool, mut record: RemoteRecord) -> Result<RemoteAdded, Error> {
     pool.prepare_directories()?;
     pool.store().write(|writer| {
-        if let Some(volume) = &record.volume {
-            existing(writer, volume)?;
+        if let Some(volume) = &mut record.volume {
+            *volume = existing(writer, volume)?.owner().clone();
         }
         if same(writer, &record)?.is_some() {
             return Err(Error::RemoteExists(record.name.clone()));
@@ -152,10 +153,10 @@ fn changed(change: &'static str, before: RemoteRecord, after: Option<RemoteRecor
 /// Lists the volumes for which a remote has its meaning.
 fn users(rows: &Rows<'_>, remote: &RemoteRecord) -> Result<Vec<VolumeName>, Error> {
     let mut users = Vec::new();
-    for volume in rows.volumes()? {
-        let meant = rows.remote(Some(&volume.name), &remote.name)?;
+    for volume in rows.owners()? {
+        let meant = rows.remote(Some(&volume), &remote.name)?;
         if meant.is_some_and(|meant| meant.volume == remote.volume) {
-            users.push(volume.name);
+            users.push(volume);
         }
     }
     Ok(users)

@@ -33,6 +33,7 @@ pub fn upstream_state(
     volume: &VolumeName,
     branch: &BranchName,
 ) -> Result<Option<UpstreamState>, Error> {
+    let volume = &rows.owner(volume)?;
     let Some(UpstreamRecord { remote, follows, .. }) = rows.upstream(volume, branch)? else {
         return Ok(None);
     };
@@ -68,7 +69,8 @@ pub fn set_upstream(
     follows: Option<(RemoteName, BranchName)>,
 ) -> Result<(), Error> {
     pool.store().write(|writer| {
-        existing(writer, volume)?;
+        let volume = existing(writer, volume)?.owner().clone();
+        let volume = &volume;
         if writer.branch(volume, branch)?.is_none() {
             return Err(Error::NoBranch { volume: volume.clone(), branch: branch.to_string() });
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::model::VolumeName;
+use crate::model::{Operation, VolumeName};
 use crate::pool::Pool;
 use crate::sys::locks::{LockFile, LockGuard, Wait};
 
@@ -27,14 +27,25 @@ impl Gates {
         Ok(())
     }
 
+    /// Shuts the gates of every volume and worktree whose record or trees the operation changes,
+    /// unless they are shut already.
+    pub(in crate::pool) fn shut_all(
+        &mut self,
+        pool: &Pool,
+        operation: &Operation,
+        verb: &str,
+    ) -> Result<(), Error> {
+        operation.names().iter().try_for_each(|name| self.shut(pool, name, verb))
+    }
+
+    /// Opens the gates of an operation.
+    pub(in crate::pool) fn open_all(&mut self, operation: &Operation) {
+        self.0.retain(|name, _| !operation.names().contains(name));
+    }
+
     /// Opens all gates.
     pub(in crate::pool) fn open(&mut self) {
         self.0.clear();
-    }
-
-    /// Hands over the gate of a volume, if it is shut.
-    pub(in crate::pool) fn take(&mut self, volume: &VolumeName) -> Option<LockGuard> {
-        self.0.remove(volume)
     }
 }
 

@@ -5,10 +5,12 @@
 //! durable. If a shared transaction fails, each of its changes gets a transaction of its own, and
 //! its own error.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
-use crate::model::{Binding, BranchName, Phase, VolumeName};
+use crate::layout;
+use crate::model::{Binding, Phase, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 use crate::store::Writer;
 
@@ -22,8 +24,8 @@ enum Change {
 /// The result of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mounted {
-    /// The mount is recorded; the volume's current branch is this one.
-    On(BranchName),
+    /// The mount is recorded. The current branch has this working tree, relative to the pool.
+    On(PathBuf),
     /// The volume does not exist, or the mount was forgotten.
     NoVolume,
     /// Nothing is recorded: an operation is in the journal, and may be dead.
@@ -150,7 +152,9 @@ impl Pool {
         self.store.write(|writer| {
             let mut under_way = writer.journal()?;
             under_way.retain(|operation| operation.phase != Phase::Settled);
-            let is_busy = |volume: &VolumeName| under_way.iter().any(|one| one.volume == *volume);
+            let is_busy = |record: &VolumeRecord| {
+                under_way.iter().any(|one| one.owner() == record.owner() && one.touches(&record.name))
+            };
             changes.iter().map(|change| write_one(writer, change, is_busy)).collect()
         })
     }
@@ -159,7 +163,7 @@ impl Pool {
 fn write_one(
     writer: &Writer<'_>,
     change: &Change,
-    is_busy: impl Fn(&VolumeName) -> bool,
+    is_busy: impl Fn(&VolumeRecord) -> bool,
 ) -> Result<Mounted, Error> {
     match change {
         Change::Bind { binding, ignore_journal } => {
@@ -167,11 +171,11 @@ fn write_one(
                 Err(Error::NoVolume(_)) => return Ok(Mounted::NoVolume),
                 found => found?,
             };
-            if !ignore_journal && is_busy(&binding.volume) {
+            if !ignore_journal && is_busy(&record) {
                 return Ok(Mounted::Busy);
             }
             writer.bind(binding)?;
-            Ok(Mounted::On(record.branch))
+            Ok(Mounted::On(layout::working_tree(record.owner(), &record.branch)))
         }
         Change::Unbind { volume, id } => {
             writer.unbind(volume, id)?;
@@ -190,10 +194,10 @@ mod tests {
         Change::Unbind { volume: "db".parse().unwrap(), id: id.to_string() }
     }
 
-    /// Answers with the id as a branch, so that a mixed-up answer shows.
+    /// Answers with the id as a tree, so that a mixed-up answer shows.
     fn answers(changes: &[&Change]) -> Vec<Mounted> {
         let name = |change: &&Change| match change {
-            Change::Unbind { id, .. } => Mounted::On(format!("b{id}").parse().unwrap()),
+            Change::Unbind { id, .. } => Mounted::On(PathBuf::from(id)),
             Change::Bind { .. } => unreachable!("none is made here"),
         };
         changes.iter().map(name).collect()
@@ -223,7 +227,7 @@ mod tests {
             Ok(answers(changes))
         });
         for (n, mounted) in answered.into_iter().enumerate() {
-            assert_eq!(mounted.unwrap(), Mounted::On(format!("b{n}").parse().unwrap()));
+            assert_eq!(mounted.unwrap(), Mounted::On(PathBuf::from(n.to_string())));
         }
         assert!(transactions.load(Ordering::SeqCst) < 32, "{transactions:?}");
     }

@@ -268,7 +268,7 @@ impl<'p, T> Quiesced<'p, T> {
     fn shut_gates(&mut self) -> Result<(), Error> {
         let Quiesced { group, gates, .. } = self;
         for member in &group.members {
-            gates.shut(group.pool, &member.operation.volume, &member.operation.verb.to_string())?;
+            gates.shut_all(group.pool, &member.operation, &member.operation.verb.to_string())?;
         }
         Ok(())
     }

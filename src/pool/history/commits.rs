@@ -171,7 +171,7 @@ impl<'r> Commits<'r> {
         if let Some(dropped) = self.dropped.get() {
             return Ok(dropped);
         }
-        let log = self.rows.operations(&self.volume, MAX_PAST_OPERATIONS)?;
+        let log = self.rows.operations_of_worktrees(&self.volume, MAX_PAST_OPERATIONS)?;
         let mut found = HashMap::new();
         for operation in &log {
             let after = operation.plan.changes.iter().filter_map(|change| match &change.after {

@@ -28,6 +28,7 @@ impl Pool {
         volume: &VolumeRecord,
         revision: &Revision,
     ) -> Result<Found, Error> {
+        // HEAD of a worktree is not that of its volume.
         let other = revision.volume.as_ref().filter(|name| **name != volume.name);
         let other =
             other.map(|name| rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))).transpose()?;
@@ -61,7 +62,7 @@ impl Pool {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn commit_record(&self, volume: &VolumeName, id: &CommitId) -> Result<Option<CommitRecord>, Error> {
-        Ok(self.store.read(|rows| Commits::new(rows, volume).record(id))?)
+        Ok(self.store.read(|rows| Commits::new(rows, &rows.owner(volume)?).record(id))?)
     }
 
     /// Returns the full path of a commit's tree.
@@ -69,7 +70,8 @@ impl Pool {
     /// # Errors
     /// When there is no such commit, or its tree is not in trash any more.
     pub(crate) fn commit_tree(&self, volume: &VolumeName, id: &CommitId) -> Result<PathBuf, Error> {
-        let found = self.store.read(|rows| Commits::new(rows, volume).find(&self.layout, id, id))?;
+        let found =
+            self.store.read(|rows| Commits::new(rows, &rows.owner(volume)?).find(&self.layout, id, id))?;
         let unknown = || Error::UnknownRevision { revision: id.to_string(), volume: volume.clone() };
         Ok(self.layout.full(&found.ok_or_else(unknown)?.tree))
     }
@@ -128,10 +130,11 @@ impl Pool {
     }
 }
 
-/// Refuses a revision that names a commit of another volume.
-pub(crate) fn refuse_other(revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
+/// Refuses a revision that names a commit of another volume. A volume and its worktrees have the
+/// same commits.
+pub(crate) fn refuse_other(rows: &Rows<'_>, revision: &Revision, volume: &VolumeName) -> Result<(), Error> {
     match &revision.volume {
-        Some(other) if other != volume => {
+        Some(other) if other != volume && rows.owner(other)? != rows.owner(volume)? => {
             Err(Error::OtherVolume { revision: revision.to_string(), volume: volume.clone() })
         }
         _ => Ok(()),
@@ -148,7 +151,7 @@ struct Lookup<'l> {
 
 impl Lookup<'_> {
     fn commits(&self) -> Commits<'_> {
-        Commits::new(*self.rows, &self.volume.name)
+        Commits::new(*self.rows, self.volume.owner())
     }
 
     fn unknown(&self) -> Error {
@@ -202,14 +205,14 @@ impl Lookup<'_> {
             }
             Base::BranchBefore(n) => {
                 let branch = branch_before(rows, &volume.name, *n)?.ok_or_else(past)?;
-                Ok(kept(head_of(rows, &volume.name, &branch)?))
+                Ok(kept(head_of(rows, volume.owner(), &branch)?))
             }
             Base::Upstream => {
                 let none =
                     || Error::NoUpstream { volume: volume.name.clone(), branch: volume.branch.clone() };
-                let upstream = rows.upstream(&volume.name, &volume.branch)?.ok_or_else(none)?;
+                let upstream = rows.upstream(volume.owner(), &volume.branch)?.ok_or_else(none)?;
                 let name = format!("{}/{}", upstream.remote, upstream.follows);
-                let tracked = tracked_called(rows, &volume.name, &name)?.ok_or_else(|| self.unknown())?;
+                let tracked = tracked_called(rows, volume.owner(), &name)?.ok_or_else(|| self.unknown())?;
                 self.find(&tracked.commit)
             }
             Base::Name(name) => match self.by_name(name)? {
@@ -227,15 +230,16 @@ impl Lookup<'_> {
     fn by_name(&self, name: &str) -> Result<Option<Found>, Error> {
         let Lookup { rows, volume, .. } = *self;
         if let Ok(branch) = name.parse::<BranchName>()
-            && rows.branch(&volume.name, &branch)?.is_some()
+            && rows.branch(volume.owner(), &branch)?.is_some()
         {
-            return Ok(Some(kept(head_of(rows, &volume.name, &branch)?)));
+            return Ok(Some(kept(head_of(rows, volume.owner(), &branch)?)));
         }
-        let tag = name.parse::<TagName>().ok().map(|tag| rows.tag(&volume.name, &tag)).transpose()?.flatten();
+        let owner = volume.owner();
+        let tag = name.parse::<TagName>().ok().map(|tag| rows.tag(owner, &tag)).transpose()?.flatten();
         if let Some(tag) = tag {
             return self.find(&tag.commit).map(Some);
         }
-        let tracked = tracked_called(rows, &volume.name, name)?;
+        let tracked = tracked_called(rows, owner, name)?;
         tracked.map(|tracked| self.find(&tracked.commit)).transpose()
     }
 
@@ -245,7 +249,7 @@ impl Lookup<'_> {
         if !Revision::is_prefix(text) {
             return Ok(None);
         }
-        let volume = &self.volume.name;
+        let volume = self.volume.owner();
         let found = self.rows.commits_like(volume, text, MAX_CANDIDATES)?;
         let mut ids: Vec<CommitId> = found.into_iter().map(|commit| commit.id).collect();
         if ids.is_empty() {
@@ -265,7 +269,7 @@ impl Lookup<'_> {
 
 /// Returns the head of a volume's current branch.
 pub(crate) fn head_record(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<CommitRecord, Error> {
-    head_of(rows, &volume.name, &volume.branch)
+    head_of(rows, volume.owner(), &volume.branch)
 }
 
 /// Returns the head of a branch.

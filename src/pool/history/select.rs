@@ -85,13 +85,13 @@ fn meant(rows: &Rows<'_>, candidates: VolumeCandidates) -> Result<Option<(Volume
     Ok(rows.current_volume()?.map(|name| (name, Meant::Current)))
 }
 
-/// Returns the record of a volume that must exist.
+/// Returns the record of a volume or worktree that must exist.
 pub(crate) fn existing(rows: &Rows<'_>, name: &VolumeName) -> Result<VolumeRecord, Error> {
     rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))
 }
 
 /// Returns the record of a volume's current branch.
 pub(crate) fn current_branch(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<BranchRecord, Error> {
-    let branch = rows.branch(&volume.name, &volume.branch)?;
+    let branch = rows.branch(volume.owner(), &volume.branch)?;
     branch.ok_or_else(|| Error::Damaged(format!("branch {} has no record", volume.branch)))
 }

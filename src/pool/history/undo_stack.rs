@@ -155,7 +155,7 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Instant, Phase, Plan};
+    use crate::model::{Instant, Phase, Plan, Reach};
 
     fn operation(number: u64, undoes: Option<u64>) -> Operation {
         Operation {
@@ -163,6 +163,8 @@ mod tests {
             id: format!("{number:032x}").parse().unwrap(),
             verb: Verb::Tag,
             volume: "db".parse().unwrap(),
+            worktree_of: None,
+            reach: Reach::Volume,
             summary: format!("s{number}"),
             pid: 1,
             started: Instant { micros: 0, offset: 0 },

@@ -133,7 +133,7 @@ impl<'p, T> Group<'p, T> {
     pub(in crate::pool) fn roll_back(&mut self, gates: &mut Gates) {
         while let Some(member) = self.members.pop() {
             let Operation { number, volume, .. } = &member.operation;
-            if let Err(error) = self.pool.roll_back(*number, gates.take(volume)) {
+            if let Err(error) = self.pool.roll_back(*number, gates) {
                 let (volume, reason) = (volume.to_string(), error.to_string());
                 self.pool.tell(&Notice::NotRecovered { volume, reason });
             }

@@ -3,7 +3,9 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `session` | the lock of a volume, and writing a plan into the journal |
+//! | `locks` | the locks of a volume and its worktrees |
+//! | `session` | taking them, and writing a plan into the journal |
+//! | `worktrees` | what a plan may not do to other worktrees of its volume |
 //! | `plan` | the plan: what moves on disk, which rows change |
 //! | `group` | operations in the journal that are published together, one a volume |
 //! | `publish` | the commit point, and what follows it |
@@ -17,6 +19,7 @@
 pub(super) mod exchanged;
 pub(super) mod group;
 pub(super) mod in_place;
+pub(super) mod locks;
 pub(super) mod moves;
 pub(super) mod plan;
 pub(super) mod publish;
@@ -25,3 +28,4 @@ pub(super) mod session;
 pub(super) mod spares;
 pub(super) mod trash;
 pub(super) mod undo_plan;
+pub(super) mod worktrees;

@@ -235,7 +235,7 @@ impl<T> Member<'_, T> {
 
     /// Deletes the indexes of working trees that others have replaced: they know no entry of these.
     fn forget_indexes(&self, writer: &Writer<'_>) -> Result<(), StoreError> {
-        let volume = &self.operation.volume;
+        let volume = self.operation.owner();
         let is_replaced = |place: &Path| {
             self.operation
                 .plan

@@ -1,7 +1,7 @@
 //! Finishing or undoing what dead operations left: back before the commit point, forward from there
 //! on.
 //!
-//! A dead operation is one in the journal whose volume's lock is free. Each step can be repeated,
+//! A dead operation is one in the journal whose locks are free. Each step can be repeated,
 //! so a recovery that dies is itself recovered. Containers are let go last. While their engine does
 //! not answer, the entry stays in the journal as settled, for the next recovery.
 
@@ -9,14 +9,15 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::locks::Locks;
 use super::moves;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Operation, OperationId, Phase, Verb, VolumeName};
+use crate::model::{Operation, OperationId, Phase, Reach, Verb, VolumeName};
+use crate::pool::containers::gate::Gates;
 use crate::pool::containers::release::{await_stops, release_left};
 use crate::pool::{Notice, Pool};
 use crate::sys::disk;
-use crate::sys::locks::{LockFile, LockGuard};
 use crate::sys::tree::{self, LeftBehind};
 
 /// How many times recovery tries to start a container before it leaves it to its owner.
@@ -59,9 +60,8 @@ impl Pool {
             return Ok(sweep);
         }
         for volume in self.volumes_in_journal()? {
-            let lock = LockFile::new(self.layout.volume_lock(&volume));
-            let Some(guard) = lock.try_exclusive("recovery")? else { continue };
-            match self.recover_locked(&volume, &guard) {
+            let Some(locks) = self.try_lock_pending(&volume)? else { continue };
+            match self.recover_locked(&volume, &locks) {
                 Ok(recovered) => sweep.recovered.extend(recovered),
                 Err(error) => sweep.failed.push((volume, error.to_string())),
             }
@@ -95,30 +95,46 @@ impl Pool {
     /// # Errors
     /// When the journal cannot be read or a step fails.
     pub fn recover_trees(&self, volume: &VolumeName) -> Result<(), Error> {
-        let pending = self.pending(volume)?;
-        if pending.iter().all(|operation| operation.phase == Phase::Settled) {
-            return Ok(());
-        }
-        let lock = LockFile::new(self.layout.volume_lock(volume));
-        let Some(_guard) = lock.try_exclusive("recovery")? else { return Ok(()) };
-        for mut operation in self.pending(volume)? {
-            self.settle_operation(&mut operation, None)?;
+        let owner = self.owners(std::slice::from_ref(volume))?.swap_remove(0);
+        for name in self.blocking(volume, &owner)? {
+            let Some(locks) = self.try_lock_pending(&name)? else { continue };
+            for mut operation in self.pending(&name, &locks)? {
+                self.settle_operation(&mut operation, &mut Gates::default())?;
+            }
         }
         Ok(())
     }
 
-    /// Recovers one volume whose lock the caller holds.
+    /// Lists the volumes and worktrees with an operation that is not settled and may be about the
+    /// working tree of `volume`.
+    fn blocking(&self, volume: &VolumeName, owner: &VolumeName) -> Result<BTreeSet<VolumeName>, Error> {
+        let mut pending = self.pending_of(owner)?;
+        pending.retain(|operation| operation.phase != Phase::Settled && operation.touches(volume));
+        Ok(pending.into_iter().map(|operation| operation.volume).collect())
+    }
+
+    /// Takes the locks that recovering what is pending on one volume or worktree needs, unless
+    /// another process holds one.
+    fn try_lock_pending(&self, volume: &VolumeName) -> Result<Option<Locks>, Error> {
+        let journal = self.store.read(|rows| rows.journal())?;
+        let is_of_volume = |one: &Operation| one.volume == *volume && one.reach == Reach::Volume;
+        let reach = if journal.iter().any(is_of_volume) { Reach::Volume } else { Reach::Branch };
+        self.try_lock_all(reach, "recovery", volume)
+    }
+
+    /// Recovers one volume or worktree whose locks the caller holds, and with the lock of the whole
+    /// volume also the others of it.
     pub(in crate::pool) fn recover_locked(
         &self,
         volume: &VolumeName,
-        _lock: &LockGuard,
+        locks: &Locks,
     ) -> Result<Vec<Recovered>, Error> {
         let mut recovered = Vec::new();
-        for mut operation in self.pending(volume)? {
+        for mut operation in self.pending(volume, locks)? {
             let finished = operation.phase == Phase::Published;
             let settled = operation.phase == Phase::Settled;
             let may_be_stopping = operation.phase == Phase::Intended;
-            self.settle_operation(&mut operation, None)?;
+            self.settle_operation(&mut operation, &mut Gates::default())?;
             self.recover_others(&operation)?;
             if may_be_stopping {
                 await_stops(self, &operation.held);
@@ -126,13 +142,14 @@ impl Pool {
             self.let_go(&mut operation)?;
             if !settled {
                 let verb = operation.verb;
+                let volume = operation.volume.clone();
                 let name = volume.to_string();
                 self.tell(&if finished {
                     Notice::Finished { verb, volume: name }
                 } else {
                     Notice::Undone { verb, volume: name }
                 });
-                recovered.push(Recovered { verb, volume: volume.clone(), finished });
+                recovered.push(Recovered { verb, volume, finished });
             }
         }
         Ok(recovered)
@@ -148,41 +165,46 @@ impl Pool {
             .try_for_each(|other| self.recover_trees(other))
     }
 
-    fn pending(&self, volume: &VolumeName) -> Result<Vec<Operation>, Error> {
+    /// Lists the operations in the journal that these locks allow to recover.
+    fn pending(&self, volume: &VolumeName, locks: &Locks) -> Result<Vec<Operation>, Error> {
         let mut journal = self.store.read(|rows| rows.journal())?;
-        journal.retain(|operation| operation.volume == *volume);
+        journal.retain(|operation| match locks.reach {
+            Reach::Volume => operation.volume == *volume || *operation.owner() == locks.owner,
+            // What was of the whole volume and is settled has only containers left to start.
+            Reach::Branch => {
+                operation.volume == *volume
+                    && (operation.reach == Reach::Branch || operation.phase == Phase::Settled)
+            }
+        });
         Ok(journal)
     }
 
-    /// Undoes an unpublished operation of this process, which may hold the gate already.
-    pub(in crate::pool) fn roll_back(&self, number: u64, gate: Option<LockGuard>) -> Result<(), Error> {
+    /// Undoes an unpublished operation of this process, which may hold its gates already.
+    pub(in crate::pool) fn roll_back(&self, number: u64, gates: &mut Gates) -> Result<(), Error> {
         // The database knows whether the commit point was reached, not this process's memory. What
         // is no longer in the journal was published and left nothing to do.
         let Some(mut operation) = self.store.read(|rows| rows.journalled(number))? else { return Ok(()) };
-        self.settle_operation(&mut operation, gate)?;
+        self.settle_operation(&mut operation, gates)?;
         self.let_go(&mut operation)
     }
 
     /// Brings trees and metadata to the state before or after the operation, and records that in
     /// the journal.
-    fn settle_operation(&self, operation: &mut Operation, gate: Option<LockGuard>) -> Result<(), Error> {
+    fn settle_operation(&self, operation: &mut Operation, gates: &mut Gates) -> Result<(), Error> {
         match operation.phase {
             Phase::Intended => {
-                let gate = match gate {
-                    Some(gate) => gate,
-                    None => self.shut_gate(&operation.volume, "recovery")?,
-                };
+                gates.shut_all(self, operation, "recovery")?;
                 let lost = self.layout.full(&layout::lost_and_found_of(&operation.id));
                 let mut entries = moves::revert(&self.layout, &operation.plan.install, &lost)?;
                 entries += self.keep_written(operation, &lost)?;
                 self.tell_set_aside(operation, entries, lost);
                 self.forget_staged(operation)?;
                 tree::remove_what_goes(&self.layout.full(&layout::staging_of(&operation.id)))?;
-                drop(gate);
+                gates.open_all(operation);
                 self.settled(operation, false)
             }
             Phase::Published => {
-                drop(gate);
+                gates.open_all(operation);
                 self.clear(operation)?;
                 self.settled(operation, true)
             }

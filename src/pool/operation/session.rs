@@ -1,23 +1,26 @@
 //! The first half of an operation: lock the volume, then write the plan into the journal.
 
 use super::group::{Group, Member};
+use super::locks::Locks;
 use super::plan::PlanBuilder;
+use super::worktrees::{check_overlaps, check_worktrees};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{CommitId, Joint, Operation, Phase, Plan, ProjectName, Row, RowChange, Verb, VolumeName};
+use crate::model::{
+    CommitId, Joint, Operation, Phase, Plan, ProjectName, Reach, Row, RowChange, Verb, VolumeName,
+};
 use crate::pool::Pool;
 use crate::store::Rows;
-use crate::sys::locks::LockGuard;
 use crate::sys::tree;
 
-/// The right to operate on one volume: its lock, held until the operation is over.
-#[must_use = "dropping a session releases its lock"]
+/// The right to operate on one volume or worktree: its locks, held until the operation is over.
+#[must_use = "dropping a session releases its locks"]
 pub struct Session<'p> {
     pool: &'p Pool,
     volume: VolumeName,
     verb: Verb,
     joint: Option<Joint>,
-    _lock: LockGuard,
+    locks: Locks,
 }
 
 /// The sessions of several volumes that one command operates on.
@@ -36,40 +39,74 @@ impl<'p> Sessions<'p> {
 }
 
 impl Pool {
-    /// Locks a volume, which need not exist, and finishes or undoes what a dead operation left on
-    /// it.
+    /// Locks a volume and all its worktrees; or the volume of a worktree, and all other worktrees
+    /// of that. The volume need not exist. Finishes or undoes what dead operations left.
     ///
     /// # Errors
-    /// When the wait for the lock exceeds its limit, or recovery fails.
+    /// When the wait for a lock exceeds its limit, or recovery fails.
     pub fn begin(&self, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
-        self.prepare_directories()?;
-        let file = self.layout.volume_lock(volume);
-        let cancel = Some(self.options.interrupted.as_ref());
-        let lock = self.lock_exclusively(file, &format!("volume {volume}"), &verb.to_string(), cancel)?;
-        self.recover_locked(volume, &lock)?;
-        self.clear_staging();
-        Ok(Session { pool: self, volume: volume.clone(), verb, joint: None, _lock: lock })
+        self.begin_with(Reach::Volume, verb, volume)
     }
 
-    /// Locks several volumes in the order of their names, so that no two commands wait for each
-    /// other. With `project`, their operations are recorded as one of that compose project.
+    /// Locks what an operation of that reach on one volume or worktree needs.
+    ///
+    /// # Errors
+    /// As [`Pool::begin`].
+    pub fn begin_with(&self, reach: Reach, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
+        Ok(self.begin_all(reach, verb, std::slice::from_ref(volume), None)?.take(volume))
+    }
+
+    /// Locks several volumes or worktrees in the order of their names, so that no two commands wait
+    /// for each other. With `project`, their operations are recorded as one of that compose
+    /// project.
     ///
     /// # Errors
     /// As [`Pool::begin`].
     pub fn begin_all(
         &self,
+        reach: Reach,
         verb: Verb,
         volumes: &[VolumeName],
         project: Option<&ProjectName>,
     ) -> Result<Sessions<'_>, Error> {
         debug_assert!(volumes.is_sorted(), "volumes are locked in the order of their names");
+        self.prepare_directories()?;
+        let mut locks = self.lock_all(reach, &verb.to_string(), volumes)?;
+        if reach == Reach::Branch && self.are_blocked(&locks)? {
+            drop(locks);
+            locks = self.lock_all(Reach::Volume, &verb.to_string(), volumes)?;
+        }
+        for (volume, locks) in volumes.iter().zip(&locks) {
+            self.recover_locked(volume, locks)?;
+        }
+        self.clear_staging();
         let joint = project.map(|project| Joint {
             id: self.new_operation_id(),
             project: project.clone(),
             volumes: volumes.to_vec(),
         });
-        let begin = |volume| Ok(Session { joint: joint.clone(), ..self.begin(verb, volume)? });
-        Ok(Sessions(volumes.iter().map(begin).collect::<Result<_, Error>>()?))
+        let session = |(volume, locks): (&VolumeName, Locks)| Session {
+            pool: self,
+            volume: volume.clone(),
+            verb,
+            joint: joint.clone(),
+            locks,
+        };
+        Ok(Sessions(volumes.iter().zip(locks).map(session).collect()))
+    }
+
+    /// Returns whether one of the volumes has a dead operation that only the lock of the whole
+    /// volume allows to recover. With any lock of the volume, no live one holds that.
+    fn are_blocked(&self, locks: &[Locks]) -> Result<bool, Error> {
+        if !self.store.is_there()? {
+            return Ok(false);
+        }
+        let journal = self.store.read(|rows| rows.journal())?;
+        Ok(journal.iter().any(|operation| {
+            operation.reach == Reach::Volume
+                && operation.phase != Phase::Settled
+                && locks.iter().any(|locks| locks.owner == *operation.owner())
+        }))
     }
 }
 
@@ -108,6 +145,12 @@ impl<'p> Session<'p> {
             let mut plan = PlanBuilder::new(&self.pool.layout, &id)?;
             // Inside the transaction, so that no other process sees a directory without an owner.
             let value = draft(writer, &mut plan).inspect_err(|_| clear())?;
+            let worktree_of = worktree_of(writer, &self.volume, &plan.plan)?;
+            let owner = worktree_of.as_ref().unwrap_or(&self.volume);
+            check_worktrees(writer, (owner, &self.volume), self.verb, &plan.plan)?;
+            if self.locks.reach == Reach::Branch {
+                check_overlaps(writer, (owner, &self.volume), &plan)?;
+            }
             let number = writer.next_operation()?;
             let line = match plan.line {
                 Some(line) => line,
@@ -118,6 +161,8 @@ impl<'p> Session<'p> {
                 id: id.clone(),
                 verb: self.verb,
                 volume: self.volume.clone(),
+                worktree_of,
+                reach: self.locks.reach,
                 summary,
                 pid: std::process::id(),
                 started: self.pool.now(),
@@ -165,7 +210,20 @@ fn line_of(rows: &Rows<'_>, volume: &VolumeName, plan: &Plan, number: u64) -> Re
     Ok(rows.operations(volume, 1)?.first().map_or(number, |last| last.line))
 }
 
+/// Returns the volume whose worktree an operation makes, removes or works on.
+fn worktree_of(rows: &Rows<'_>, volume: &VolumeName, plan: &Plan) -> Result<Option<VolumeName>, Error> {
+    let sides = plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
+    let mut own = sides.filter_map(|row| match row {
+        Row::Volume(record) if record.name == *volume => Some(record.worktree_of.clone()),
+        _ => None,
+    });
+    match own.next() {
+        Some(planned) => Ok(planned),
+        None => Ok(rows.volume(volume)?.and_then(|record| record.worktree_of)),
+    }
+}
+
 fn head(rows: &Rows<'_>, volume: &VolumeName) -> Result<Option<CommitId>, Error> {
     let Some(record) = rows.volume(volume)? else { return Ok(None) };
-    Ok(rows.branch(volume, &record.branch)?.and_then(|branch| branch.head))
+    Ok(rows.branch(record.owner(), &record.branch)?.and_then(|branch| branch.head))
 }

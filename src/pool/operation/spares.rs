@@ -13,11 +13,10 @@ use super::plan::PlanBuilder;
 use super::trash::measure_again;
 use crate::error::Error;
 use crate::layout::{self, Layout};
-use crate::model::{CommitId, Move, VolumeName};
+use crate::model::{CommitId, Move, Reach, VolumeName};
 use crate::pool::{Pool, current_branch, existing};
 use crate::store::Rows;
 use crate::sys::disk;
-use crate::sys::locks::LockFile;
 use crate::sys::tree::{self, LeftTree, Making};
 
 /// How many operations of a volume are looked at, the last first.
@@ -94,18 +93,18 @@ impl Pool {
         let found = self.store().read(|rows| {
             let branch = current_branch(&rows, &existing(&rows, volume)?)?;
             let Some(head) = branch.head else { return Ok(None) };
-            let place = layout::working_tree(volume, &branch.name);
+            let owner = &branch.volume;
+            let place = layout::working_tree(owner, &branch.name);
             let earlier = earlier_exchanges(&self.layout, &rows, volume, (&place, &head))?;
-            let source = self.layout.full(&layout::commit_tree(volume, &head));
+            let source = self.layout.full(&layout::commit_tree(owner, &head));
             Ok::<_, Error>(earlier.into_iter().next().map(|left| (source, left)))
         })?;
         let Some((source, left)) = found else { return Ok(0) };
-        let lock = LockFile::new(self.layout.volume_lock(volume));
         let enter = || {
             // A reader has the lock for moments only, an operation for longer.
             for _ in 0..LOCK_ATTEMPTS {
-                if let Some(guard) = lock.try_exclusive("reset").ok()? {
-                    return Some(Box::new(guard) as Box<dyn Any>);
+                if let Some(locks) = self.try_lock_all(Reach::Branch, "reset", volume).ok()? {
+                    return Some(Box::new(locks) as Box<dyn Any>);
                 }
                 std::thread::sleep(LOCK_PAUSE);
             }

@@ -186,7 +186,8 @@ impl Pool {
         Ok(self.trash(true)?.into_iter().map(|entry| (entry.operation, entry.bytes)).collect())
     }
 
-    /// Sums up trash by the volume of the operations: how many they are, and their bytes of disk.
+    /// Sums up trash by the volume of the operations, those on worktrees included: how many they
+    /// are, and their bytes of disk.
     ///
     /// # Errors
     /// When trash or the metadata cannot be read.
@@ -199,7 +200,7 @@ impl Pool {
         self.store.read(|rows| {
             rows.each_operation(&mut |operation| {
                 if let Some(bytes) = sizes.get(&operation.id) {
-                    let (count, sum) = found.entry(operation.volume).or_default();
+                    let (count, sum) = found.entry(operation.owner().clone()).or_default();
                     *count += 1;
                     *sum += bytes;
                 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Move, Operation, Row, RowChange, VolumeName};
+use crate::model::{Move, Operation, Row, RowChange};
 use crate::pool::{PlanBuilder, Pool, TreeUndo, taken_from_trash};
 use crate::store::Rows;
 use crate::sys::disk;
@@ -97,7 +97,7 @@ pub fn plan_undo(
     };
     let mut exchanged: Vec<&PathBuf> = Vec::new();
     let current =
-        rows.volume(&operation.volume)?.map(|volume| layout::working_tree(&volume.name, &volume.branch));
+        rows.volume(&operation.volume)?.map(|volume| layout::working_tree(volume.owner(), &volume.branch));
     touched.discards = true;
     for step in operation.plan.install.iter().rev() {
         match step {
@@ -185,28 +185,16 @@ fn point_back(
     cannot: &dyn Fn(String) -> Error,
 ) -> Result<(), Error> {
     let before = operation.plan.changes.iter().find_map(|change| match &change.before {
-        Some(Row::Volume(before)) if layout::running_point(&before.name) == place => Some(&before.branch),
+        Some(Row::Volume(before)) if layout::running_point(&before.name) == place => Some(before),
         _ => None,
     });
-    let branch = before.ok_or_else(|| cannot("what it replaced was not kept".to_owned()))?;
-    draft.point(place.to_path_buf(), &layout::running_point_target(branch))
+    let before = before.ok_or_else(|| cannot("what it replaced was not kept".to_owned()))?;
+    let target = layout::running_point_target(before.worktree_of.as_ref(), &before.branch);
+    draft.point(place.to_path_buf(), &target)
 }
 
 fn is_private(path: &Path) -> bool {
     path.starts_with(layout::PRIVATE)
-}
-
-/// Lists the volumes that an operation made, changed or deleted.
-pub fn volumes_of(operation: &Operation) -> Vec<VolumeName> {
-    let rows = operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]);
-    let named = rows.filter_map(|row| match row {
-        Some(Row::Volume(volume)) => Some(volume.name.clone()),
-        _ => None,
-    });
-    let mut names: Vec<VolumeName> = named.chain([operation.volume.clone()]).collect();
-    names.sort();
-    names.dedup();
-    names
 }
 
 fn describe(row: &Row) -> String {

@@ -100,8 +100,8 @@ impl Checksums<'_> {
         let Some(_guard) = lock.try_exclusive("checksums")? else { return Ok(0) };
         let commits = self.pool.store.read(|rows| {
             let volumes = match volume {
-                Some(volume) => vec![volume.clone()],
-                None => rows.volumes()?.into_iter().map(|volume| volume.name).collect(),
+                Some(volume) => vec![rows.owner(volume)?],
+                None => rows.owners()?,
             };
             let mut commits = Vec::new();
             for volume in volumes {
@@ -267,8 +267,8 @@ impl Checksums<'_> {
         let trash = self.pool.layout.trash();
         let known = self.pool.store.read(|rows| {
             let mut known = BTreeSet::new();
-            for volume in rows.volumes()? {
-                known.extend(rows.commits(&volume.name)?.iter().map(file));
+            for volume in rows.owners()? {
+                known.extend(rows.commits(&volume)?.iter().map(file));
             }
             if names.iter().all(|name| is_known(&known, name)) {
                 return Ok::<_, Error>(known);
@@ -303,9 +303,9 @@ impl Checksums<'_> {
         let setting = Setting::find("checksums")?;
         let volumes = self.pool.store.read(|rows| {
             let mut wanted = Vec::new();
-            for volume in rows.volumes()? {
-                if setting.value(&rows, Some(&volume.name))? != "off" {
-                    wanted.push(volume.name);
+            for volume in rows.owners()? {
+                if setting.value(&rows, Some(&volume))? != "off" {
+                    wanted.push(volume);
                 }
             }
             Ok::<_, Error>(wanted)

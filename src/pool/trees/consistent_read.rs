@@ -116,8 +116,9 @@ impl Pool {
 
     fn operations_on(&self, volume: &VolumeName) -> Result<Operations, Error> {
         self.store.read(|rows| {
-            let last = rows.operations(volume, 1)?.first().map(|operation| operation.number);
-            let is_under_way = |one: &Operation| one.volume == *volume && one.phase != Phase::Settled;
+            let owner = rows.owner(volume)?;
+            let last = rows.last_operation(&owner)?;
+            let is_under_way = |one: &Operation| *one.owner() == owner && one.phase != Phase::Settled;
             let under_way = rows.journal()?.into_iter().filter(is_under_way);
             Ok((last, under_way.map(|operation| operation.number).collect()))
         })

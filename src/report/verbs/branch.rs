@@ -7,7 +7,7 @@ use tabwriter::TabWriter;
 use crate::model::plain;
 use crate::ops::{BranchList, CreatedBranch, DeletedBranch, RenamedBranch};
 use crate::report::json::{json_line, lines};
-use crate::report::style::GREEN;
+use crate::report::style::{GREEN, PLACE};
 use crate::report::text::Text;
 use crate::report::{Lines, Wrap};
 
@@ -47,9 +47,11 @@ impl Text for BranchView {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).ansi(true).padding(1);
         for entry in &self.list.branches {
-            let name = match entry.current {
-                true => format!("* {GREEN}{}{GREEN:#}", entry.branch),
-                false => format!("  {}", entry.branch),
+            // As git does, + marks a branch that another place has checked out.
+            let name = match (entry.current, &entry.place) {
+                (true, _) => format!("* {GREEN}{}{GREEN:#}", entry.branch),
+                (false, Some(_)) => format!("+ {PLACE}{}{PLACE:#}", entry.branch),
+                (false, None) => format!("  {}", entry.branch),
             };
             match (self.style, &entry.head) {
                 (BranchStyle::Current, _) if entry.current => writeln!(table, "{}", entry.branch)?,
@@ -58,8 +60,9 @@ impl Text for BranchView {
                 (BranchStyle::Heads, None) => writeln!(table, "{name}\tno commits yet")?,
                 (BranchStyle::Heads, Some(head)) => {
                     let subject = plain(entry.subject.as_deref().unwrap_or_default());
+                    let place = entry.place.as_ref().map(|place| format!("({place}) ")).unwrap_or_default();
                     let protected = if entry.protected { "[protected] " } else { "" };
-                    writeln!(table, "{name}\t{} {protected}{subject}", head.short())?;
+                    writeln!(table, "{name}\t{} {place}{protected}{subject}", head.short())?;
                 }
             }
         }

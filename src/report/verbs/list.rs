@@ -23,7 +23,8 @@ impl Text for Listing {
         writeln!(table, "  VOLUME\tBRANCH\tHEAD\tAGE\tSIZE\t{project}CONTAINERS")?;
         for entry in &self.volumes {
             let mark = if entry.current { '*' } else { ' ' };
-            write!(table, "{mark} {}\t{}\t", entry.volume, entry.branch)?;
+            let indent = if entry.worktree_of.is_some() { "  " } else { "" };
+            write!(table, "{mark} {indent}{}\t{}\t", entry.volume, entry.branch)?;
             let head = entry.head.as_ref().map_or("-", |head| head.short());
             let age = entry.date.map(|date| age(date, self.now)).unwrap_or_default();
             write!(table, "{head}\t{age}\t{}\t", entry.size.map(format_size).unwrap_or_default())?;

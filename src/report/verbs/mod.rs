@@ -37,6 +37,7 @@ mod status;
 mod tag;
 mod ui;
 mod undo;
+mod worktree;
 
 pub use branch::{BranchStyle, BranchView};
 pub use config::ConfigView;

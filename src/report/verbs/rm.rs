@@ -8,7 +8,12 @@ use crate::report::text::Text;
 
 impl Text for Removed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Deleted volume {}", self.volume)
+        match (&self.worktree_of, &self.branch) {
+            (Some(owner), Some(branch)) => {
+                writeln!(out, "Removed worktree {}; branch {owner}/{branch} stays", self.volume)
+            }
+            _ => writeln!(out, "Deleted volume {}", self.volume),
+        }
     }
 }
 

@@ -109,7 +109,8 @@ fn input(app: &App, field: &Field, fields: &Fields, is_ticked: bool) -> Markup {
 
 fn branches(app: &App, fields: &Fields) -> Markup {
     let volume = fields.text("volume").parse::<VolumeName>().ok();
-    let found = volume.and_then(|volume| app.pool.store().read(|rows| rows.branches(&volume)).ok());
+    let found =
+        volume.and_then(|volume| app.pool.store().read(|rows| rows.branches(&rows.owner(&volume)?)).ok());
     let names: Vec<BranchName> = found.unwrap_or_default().into_iter().map(|branch| branch.name).collect();
     html! { datalist #branches { @for name in &names { option value=(name) {} } } }
 }

@@ -90,14 +90,14 @@ fn picture(app: &App, sizes: &Sizes) -> Result<Markup, Trouble> {
             bars.collect()
         }
         None => {
-            let volumes = app.pool.store().read(|rows| rows.volumes())?;
+            let volumes = app.pool.store().read(|rows| rows.owners())?;
             let mut bars = Vec::new();
-            for record in volumes {
-                let commits = app.pool.store().read(|rows| rows.commits(&record.name))?;
+            for volume in volumes {
+                let commits = app.pool.store().read(|rows| rows.commits(&volume))?;
                 let kept = commits.iter().filter(|commit| !commit.forgotten);
                 let bytes = kept.filter_map(|commit| commit.size).sum();
-                let trash = sizes.trash.get(&record.name).map_or(0, |(_, bytes)| *bytes);
-                bars.push(Bar { volume: Some(record.name), parts: [0, bytes, trash] });
+                let trash = sizes.trash.get(&volume).map_or(0, |(_, bytes)| *bytes);
+                bars.push(Bar { volume: Some(volume), parts: [0, bytes, trash] });
             }
             bars
         }

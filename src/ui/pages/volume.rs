@@ -38,7 +38,8 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
     let name = volume.as_str();
     let number = fields.number("page").unwrap_or(1).max(1);
     let (history, cells, is_more) = history(pool, volume, fields, number)?;
-    let branches = pool.store().read(|rows| rows.branches(volume))?;
+    let branches = pool.store().read(|rows| rows.branches(record.owner()))?;
+    let places = pool.store().read(|rows| rows.worktrees(record.owner()))?;
     let tags = ops::tags(pool, Some(volume), None)?;
     let steps = ops::next_steps(pool, volume)?;
     let head =
@@ -57,6 +58,9 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
             p.about {
                 span.ref.branch.now { (record.branch) }
                 @if current.as_ref() == Some(volume) { " " span.mark { "current volume" } }
+                @if let Some(owner) = &record.worktree_of {
+                    " " span.mark { "worktree of " a href=(format!("/v/{owner}")) { (owner) } }
+                }
             }
             div.actions {
                 (act("Commit", "commit", &[("volume", name)]))
@@ -72,7 +76,8 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
                         li { a href=(address("/operations", &[("volume", name)])) { "Operations" } }
                         li { (act_link("Forget old data …", "forget", &[("volume", name)])) }
                         li { (act_link("Empty its trash …", "gc", &[("volume", name)])) }
-                        li { (act_link("Delete the volume …", "rm", &[("volume", name)])) }
+                        @let what = if record.is_worktree() { "Remove the worktree …" } else { "Delete the volume …" };
+                        li { (act_link(what, "rm", &[("volume", name)])) }
                     }
                 }
             }
@@ -105,7 +110,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
                     }
                 }
                 (users(app, volume))
-                (branch_list(&record, &branches, fields))
+                (branch_list(&record, &branches, &places, fields))
                 (tag_list(name, &tags))
                 (facts(app, &record))
             }
@@ -246,7 +251,12 @@ fn users(app: &App, volume: &VolumeName) -> Markup {
     }
 }
 
-fn branch_list(record: &VolumeRecord, branches: &[BranchRecord], fields: &Fields) -> Markup {
+fn branch_list(
+    record: &VolumeRecord,
+    branches: &[BranchRecord],
+    places: &[VolumeRecord],
+    fields: &Fields,
+) -> Markup {
     let volume = record.name.as_str();
     html! {
         section {
@@ -255,12 +265,15 @@ fn branch_list(record: &VolumeRecord, branches: &[BranchRecord], fields: &Fields
                 @for branch in branches {
                     @let name = branch.name.as_str();
                     @let is_current = branch.name == record.branch;
+                    @let place = places.iter().find(|place| place.branch == branch.name);
                     li {
                         a.ref.branch.now[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
                             aria-current=[(fields.get("branch") == Some(name)).then_some("true")] { (name) }
                         @if branch.head.is_none() { span.dim { "no commit" } }
                         @if is_current {
                             span.dim.end { "current" }
+                        } @else if let Some(VolumeRecord { name: place, .. }) = place {
+                            span.dim.end { "in " a href=(format!("/v/{place}")) { (place) } }
                         } @else {
                             span.end {
                                 (act_link("Check out", "checkout", &[("volume", volume), ("branch", name)]))
@@ -317,7 +330,7 @@ fn facts(app: &App, record: &VolumeRecord) -> Markup {
                 @if let Some((operations, bytes)) = sizes.trash.get(volume) {
                     dt { "Trash" } dd { (size(*bytes)) " of " (count(*operations, "operation")) }
                 }
-                dt { "Working tree" } dd { code { (full(layout::working_tree(volume, &record.branch))) } }
+                dt { "Working tree" } dd { code { (full(layout::working_tree(record.owner(), &record.branch))) } }
                 dt { "In compose" } dd { code { (volume) ": {external: true}" } }
             }
         }

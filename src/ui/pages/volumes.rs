@@ -98,7 +98,9 @@ pub(super) fn measure(app: &App, sizes: &Sizes) -> Markup {
 }
 
 fn has_words(entry: &VolumeEntry, filter: &str) -> bool {
-    let names = [entry.volume.as_str(), entry.branch.as_str(), entry.project.as_deref().unwrap_or_default()];
+    let owner = entry.worktree_of.as_ref().map_or("", |owner| owner.as_str());
+    let project = entry.project.as_deref().unwrap_or_default();
+    let names = [entry.volume.as_str(), owner, entry.branch.as_str(), project];
     let containers = entry.containers.iter().flatten().map(String::as_str);
     let states = entry.states.iter().flatten().map(|state| match state {
         State::Running => "running",
@@ -158,10 +160,13 @@ fn row(app: &App, entry: &VolumeEntry, sizes: &Sizes) -> Markup {
     let volume = &entry.volume;
     let measured = sizes.measured.as_ref().and_then(|measured| measured.of(volume));
     html! {
-        tr {
+        tr.worktree[entry.worktree_of.is_some()] {
             th.volume scope="row" {
                 a href=(format!("/v/{volume}")) { (volume) }
                 @if entry.current { " " span.mark title="The current volume: commands mean it if they name none" { "current" } }
+                @if let Some(owner) = &entry.worktree_of {
+                    " " span.mark title=(format!("Shows a branch of volume {owner}")) { "worktree of " (owner) }
+                }
             }
             td.branch { span.ref.branch { (entry.branch) } }
             td.age {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use dvol::layout::{self, Layout};
 use dvol::model::{
     Binding, BranchRecord, CodeState, CommitId, CommitRecord, HeldContainer, HoldMode, Instant, Joint, Move,
-    Operation, Phase, Plan, Row, RowChange, Signature, TagRecord, TreeIndexRecord, Verb, VolumeName,
+    Operation, Phase, Plan, Reach, Row, RowChange, Signature, TagRecord, TreeIndexRecord, Verb, VolumeName,
     VolumeRecord,
 };
 use dvol::store::{Rows, Store, StoreError, Writer, piece_key};
@@ -82,19 +82,14 @@ fn ada() -> Signature {
 fn volumes() -> [VolumeRecord; 2] {
     let options = BTreeMap::from([("from".to_owned(), "db:v1".to_owned())]);
     [
+        VolumeRecord::new(db(), at(1_714_557_600_000_001, 7200), "master".parse().unwrap()),
         VolumeRecord {
-            name: db(),
-            created: at(1_714_557_600_000_001, 7200),
-            branch: "master".parse().unwrap(),
-            options: BTreeMap::new(),
-            protected: false,
-        },
-        VolumeRecord {
-            name: "worker.1".parse().unwrap(),
-            created: at(1_714_557_600_000_002, -12_600),
-            branch: "tests/one".parse().unwrap(),
             options,
-            protected: false,
+            ..VolumeRecord::new(
+                "worker.1".parse().unwrap(),
+                at(1_714_557_600_000_002, -12_600),
+                "tests/one".parse().unwrap(),
+            )
         },
     ]
 }
@@ -186,6 +181,8 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
         id: operation,
         verb,
         volume: db(),
+        worktree_of: None,
+        reach: Reach::Volume,
         summary: format!("{verb}: as {number}"),
         pid: 4711,
         started: at(6, 0),

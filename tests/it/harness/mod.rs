@@ -10,6 +10,6 @@ mod said;
 mod snapshot;
 
 pub(crate) use driver::Driver;
-pub(crate) use pool::{Pool, commit_trees};
+pub(crate) use pool::{Pool, commit_trees, hold};
 pub(crate) use said::{Said, json, json_lines};
 pub(crate) use snapshot::snapshot;

@@ -197,3 +197,12 @@ impl Pool {
 pub(crate) fn commit_trees(pool: &Pool, volume: &str) -> usize {
     fs::read_dir(pool.root().join(volume).join("commits")).unwrap().count()
 }
+
+/// Locks a file of the pool until this is dropped, as an operation of another process would.
+pub(crate) fn hold(pool: &Pool, lock: &str) -> fs::File {
+    let path = pool.root().join(".dvol/locks").join(lock);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = fs::File::options().create(true).truncate(false).write(true).open(path).unwrap();
+    file.lock().unwrap();
+    file
+}

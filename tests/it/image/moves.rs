@@ -45,6 +45,7 @@ fn fill(pool: &Imaged) {
     }
     pool.ok(["tag", "-C", "db", "here"]);
     pool.ok(["clone", "db", "copy"]);
+    pool.ok(["worktree", "add", "feat", "-b", "side", "db:HEAD~3"]);
     pool.ok(["init", "gone"]);
     pool.ok(["rm", "-f", "gone"]);
     pool.write("db", "state", "uncommitted");

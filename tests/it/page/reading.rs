@@ -47,6 +47,24 @@ fn volumes_are_listed_filtered_and_sorted_without_a_script() {
 }
 
 #[test]
+fn a_worktree_stands_under_its_volume() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["init", "eve"]);
+    pool.ok(["worktree", "add", "aside", "-b", "side", "db:HEAD"]);
+    let page = open(&pool);
+    let said = text(page.get("/").body.split("<tbody>").nth(1).unwrap());
+    let (db, aside, eve) = (said.find("db"), said.find("worktree of db"), said.find("eve"));
+    assert!(db.is_some() && db < aside && aside < eve, "{said}");
+    let said = text(&page.get("/v/aside").body);
+    assert!(said.contains("worktree of db") && said.contains("Remove the worktree"), "{said}");
+    let said = text(&page.get("/v/db").body);
+    assert!(said.contains("in aside"), "a branch says where it is checked out: {said}");
+    for path in ["/v/aside/status", "/v/aside/changes", "/pool", "/operations?volume=aside"] {
+        assert_eq!(page.get(path).status, 200, "{path}");
+    }
+}
+
+#[test]
 fn a_history_shows_branches_tags_and_its_pages() {
     let pool = Pool::with_commits(&["one", "two"]);
     pool.ok(["checkout", "-C", "db", "-b", "side", "HEAD~1"]);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Team;
 use crate::archives::tree_state::{differences, take_down};
-use crate::harness::{Pool, json_lines};
+use crate::harness::{Pool, hold, json_lines};
 
 #[test]
 fn a_volume_goes_to_another_pool_and_back() {
@@ -43,6 +43,37 @@ fn a_volume_goes_to_another_pool_and_back() {
     for pool in [here, there] {
         assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n");
     }
+}
+
+#[test]
+fn a_worktree_is_pushed_and_pulled_as_a_branch_of_its_volume() {
+    let team = Team::with_clone();
+    let (here, there) = (&team.here, &team.there);
+    here.ok(["worktree", "add", "feat", "-b", "side"]);
+    here.write("feat", "state", "three");
+    here.ok(["commit", "-m", "three", "-C", "feat"]);
+    let said = here.ok(["push", "-u", "origin", "side", "-C", "feat"]);
+    assert!(said.contains("* [new branch]       side -> side"), "{said}");
+    assert_eq!(here.ok(["push", "-C", "feat"]), "Everything up-to-date\n");
+    assert!(here.ok(["status", "feat"]).contains("up to date with 'origin/side'"));
+    assert!(here.ok(["log", "--decorate", "--oneline", "feat"]).contains("origin/side"));
+    assert_eq!(here.ok(["remote", "-v", "-C", "feat"]), format!("origin\t{}\n", team.url()));
+    here.ok(["fetch", "-C", "feat"]);
+
+    there.ok(["clone", &format!("{}:side", team.volume("db")), "other"]);
+    there.write("other", "state", "four");
+    there.ok(["commit", "-m", "four", "other"]);
+    there.ok(["push", "-C", "other"]);
+    here.ok(["fetch", "-C", "feat"]);
+    // The volume's own branch may be busy meanwhile.
+    let _busy = hold(here, "worktree/db");
+    let said = here.ok(["pull", "-C", "feat", "--lock-timeout", "1"]);
+    assert!(said.contains("Fast-forward"), "{said}");
+    assert_eq!((here.read("feat", "state"), here.read("db", "state")), ("four".into(), "two".into()));
+    here.ok(["reset", "--hard", "@{u}~1", "-C", "feat", "--lock-timeout", "1"]);
+    assert_eq!(here.read("feat", "state"), "three");
+    assert!(here.ok(["status", "feat"]).contains("is behind 'origin/side' by 1 commit"));
+    here.ok(["fsck", "--deep"]);
 }
 
 #[test]

@@ -66,7 +66,17 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
     for volume in rows.volumes()? {
         let guard = |protected| if protected { " (protected)" } else { "" };
         let own = guard(volume.protected);
-        writeln!(text, "volume {} on {}{own}", volume.name, volume.branch).unwrap();
+        let of = volume.worktree_of.as_ref().map_or_else(String::new, |owner| format!(" of {owner}"));
+        writeln!(text, "volume {}{of} on {}{own}", volume.name, volume.branch).unwrap();
+        for (key, value) in rows.settings(Some(&volume.name))? {
+            writeln!(text, "  setting {key}={value}").unwrap();
+        }
+        for mount in rows.bindings(&volume.name)? {
+            writeln!(text, "  mount {}", mount.id).unwrap();
+        }
+        if volume.is_worktree() {
+            continue;
+        }
         for branch in rows.branches(&volume.name)? {
             let own = guard(branch.protected);
             writeln!(text, "  branch {} at {:?}{own}", branch.name, branch.head).unwrap();
@@ -76,12 +86,6 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
         }
         for tag in rows.tags(&volume.name)? {
             writeln!(text, "  tag {} at {}{}", tag.name, tag.commit, guard(tag.protected)).unwrap();
-        }
-        for mount in rows.bindings(&volume.name)? {
-            writeln!(text, "  mount {}", mount.id).unwrap();
-        }
-        for (key, value) in rows.settings(Some(&volume.name))? {
-            writeln!(text, "  setting {key}={value}").unwrap();
         }
     }
     Ok(())

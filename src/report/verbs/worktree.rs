@@ -1,0 +1,80 @@
+//! Reports of `worktree`.
+
+use std::io::{self, Write};
+
+use tabwriter::TabWriter;
+
+use crate::ops::{AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeEntry};
+use crate::report::json::{json_line, lines};
+use crate::report::text::Text;
+use crate::report::{Lines, Wrap};
+
+impl Text for AddedWorktree {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let AddedWorktree { worktree, volume, branch, .. } = self;
+        let new = if self.created { "new branch" } else { "branch" };
+        let head = self.head.as_ref().map_or_else(String::new, |head| format!(" at {}", head.short()));
+        let expires = self.expires.as_ref().map_or_else(String::new, |when| format!(", until {when}"));
+        writeln!(out, "Added worktree {worktree} on {new} {volume}/{branch}{head}{expires}")
+    }
+}
+
+impl Text for RemovedWorktree {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let RemovedWorktree { worktree, volume, branch } = self;
+        writeln!(out, "Removed worktree {worktree}; branch {volume}/{branch} stays")
+    }
+}
+
+impl Text for Vec<WorktreeEntry> {
+    fn wrap(&self) -> Wrap {
+        Wrap::Table
+    }
+
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let mut table = TabWriter::new(out).padding(3);
+        let expires = self.iter().any(|entry| entry.expires.is_some());
+        writeln!(table, "WORKTREE\tBRANCH\tHEAD\t{}CONTAINERS", if expires { "EXPIRES\t" } else { "" })?;
+        for entry in self {
+            let indent = if entry.worktree == entry.volume { "" } else { "  " };
+            let head = entry.head.as_ref().map_or("-", |head| head.short());
+            write!(table, "{indent}{}\t{}\t{head}\t", entry.worktree, entry.branch)?;
+            if expires {
+                let over = if entry.expired { " (over)" } else { "" };
+                write!(table, "{}{over}\t", entry.expires.as_deref().unwrap_or_default())?;
+            }
+            let containers = entry.containers.as_ref().map(|names| names.join(","));
+            writeln!(table, "{}", containers.as_deref().unwrap_or("?"))?;
+        }
+        table.flush()
+    }
+}
+
+impl Lines for Vec<WorktreeEntry> {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, self)
+    }
+}
+
+impl Text for PrunedWorktrees {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for removed in &self.removed {
+            match self.dry_run {
+                true => writeln!(out, "Would remove worktree {}", removed.worktree)?,
+                false => removed.text(out)?,
+            }
+        }
+        for name in &self.in_use {
+            writeln!(out, "Kept expired worktree {name}: a container uses it")?;
+        }
+        for name in &self.protected {
+            writeln!(out, "Kept expired worktree {name}: it is protected")?;
+        }
+        Ok(())
+    }
+}
+
+json_line!(AddedWorktree, PrunedWorktrees, RemovedWorktree);
