@@ -32,6 +32,8 @@ pub(super) struct Compose {
     named: BTreeMap<String, String>,
     /// What the compose file calls its other volumes.
     keys: BTreeSet<String>,
+    /// The services with each port that they publish, as the compose file has it.
+    pub(super) ports: Vec<(String, String)>,
     /// What the compose file calls volumes that the project does not make.
     external: BTreeSet<String>,
 }
@@ -60,11 +62,47 @@ impl Compose {
         })
     }
 
+    /// What the compose file calls the volumes that the project makes.
+    pub(super) fn volume_keys(&self) -> impl Iterator<Item = &str> {
+        let named = self.named.keys().filter(|key| !self.external.contains(*key));
+        named.chain(&self.keys).map(String::as_str)
+    }
+
+    /// The whole name of the volume that the compose file calls so.
+    pub(super) fn full_name(&self, key: &str) -> Option<VolumeName> {
+        match self.named.get(key) {
+            Some(name) => name.parse().ok(),
+            None => self.keys.contains(key).then(|| self.prefixed(key)).flatten(),
+        }
+    }
+
     /// The whole names of all volumes of the compose file.
     pub(super) fn volumes(&self) -> Vec<VolumeName> {
         let named = self.named.values().filter_map(|name| name.parse().ok());
         named.chain(self.keys.iter().filter_map(|key| self.prefixed(key))).collect()
     }
+}
+
+/// How a project gets its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Naming<'n> {
+    /// As compose decides it in the directory.
+    Here,
+    /// By the directory and its files alone: the environment speaks of another directory.
+    Files,
+    /// By this name.
+    As(&'n str),
+}
+
+/// The project of a directory; as [`here`] otherwise.
+pub(super) fn at(directory: &Path, pool: &Path, naming: Naming<'_>) -> Option<Compose> {
+    let is_safe = |directory: &Path| !pools::holds(directory, pool);
+    let environment = |name: &str| match (name, naming) {
+        ("COMPOSE_PROJECT_NAME", Naming::Files) => None,
+        ("COMPOSE_PROJECT_NAME", Naming::As(project)) => Some(project.to_owned()),
+        _ => environment::variable(name),
+    };
+    project_of(directory, &environment, &is_safe)
 }
 
 /// The project of the current directory; none where there is no compose file, or one that compose
@@ -105,6 +143,7 @@ fn project_of(
             named: BTreeMap::new(),
             keys: BTreeSet::new(),
             external: BTreeSet::new(),
+            ports: Vec::new(),
         });
     };
     // As compose does, before it looks at the name: `..` in a path is gone.
@@ -124,10 +163,12 @@ fn project_of(
         (None, Some(name)) => variables.interpolate(name)?.parse().ok()?,
         (None, None) => ProjectName::normalized(home.file_name()?.to_str()?)?,
     };
+    // As compose has it: the name of the project is a variable, too.
+    variables.files.push(HashMap::from([("COMPOSE_PROJECT_NAME".to_owned(), project.to_string())]));
     let named =
         contents.volumes.into_iter().filter_map(|(key, name)| Some((key, variables.interpolate(&name)?)));
     let named = named.collect();
-    Some(Compose { project, named, keys: contents.keys, external: contents.external })
+    Some(Compose { project, named, keys: contents.keys, external: contents.external, ports: contents.ports })
 }
 
 /// What is of interest in compose files; a later one wins.
@@ -140,6 +181,8 @@ struct Contents {
     keys: BTreeSet<String>,
     /// The keys of those that the project does not make.
     external: BTreeSet<String>,
+    /// The services, each with a port that it publishes.
+    ports: Vec<(String, String)>,
 }
 
 impl Contents {
@@ -151,6 +194,16 @@ impl Contents {
         let text_of = |value: &Yaml| value.as_str().map(str::to_owned);
         if !top["name"].is_badvalue() {
             self.name = Some(text_of(&top["name"])?);
+        }
+        for (service, definition) in top["services"].as_hash().into_iter().flatten() {
+            let Some(service) = text_of(service) else { continue };
+            for port in definition["ports"].as_vec().into_iter().flatten() {
+                let published = &port["published"];
+                let number = published.as_i64().map(|number| number.to_string());
+                // The long form, as the short one has it.
+                let long = text_of(published).or(number).map(|published| format!("{published}:0"));
+                self.ports.extend(text_of(port).or(long).map(|port| (service.clone(), port)));
+            }
         }
         for (key, volume) in top["volumes"].as_hash().into_iter().flatten() {
             let external = &volume["external"];

@@ -175,6 +175,11 @@ pub(super) struct Repository {
 }
 
 impl Repository {
+    /// Returns the git directory of this work tree.
+    pub(super) fn own(&self) -> &Path {
+        &self.own
+    }
+
     /// Returns the git directory of all its work trees.
     pub(super) fn common(&self) -> &Path {
         &self.common

@@ -10,6 +10,7 @@ mod author;
 mod background;
 mod child;
 mod code;
+mod code_worktree;
 mod commands;
 mod complete;
 mod compose;

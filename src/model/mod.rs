@@ -34,8 +34,8 @@ pub use plain::{escape, is_control, plain, plain_lines};
 pub use protection::Protectable;
 pub use quiesce::{Quiesce, QuiesceError};
 pub use records::{
-    Binding, BranchRecord, CodeState, CommitRecord, Instant, Signature, TagRecord, TreeIndexRecord,
-    VolumeRecord,
+    Binding, BranchRecord, CodePlace, CodeState, CommitRecord, Instant, Signature, TagRecord,
+    TreeIndexRecord, VolumeRecord,
 };
 pub use remote::{
     LinkRecord, PasswordSource, RefName, RemoteName, RemoteRecord, RemoteWordError, TrackingRecord,

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::tz::Offset;
 use jiff::{Timestamp, Zoned};
@@ -96,12 +97,27 @@ pub struct VolumeRecord {
     /// When a worktree may be removed without being asked for, if nothing uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Instant>,
+    /// The worktree of git that a worktree was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CodePlace>,
+}
+
+/// A linked worktree of git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodePlace {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// git's own directory for it, which goes with it.
+    pub git_dir: PathBuf,
+    /// The file that has variables for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<PathBuf>,
 }
 
 impl VolumeRecord {
     /// Makes the record of a volume that was made without options.
     pub fn new(name: VolumeName, created: Instant, branch: BranchName) -> Self {
-        let (worktree_of, expires) = (None, None);
+        let (worktree_of, expires, code) = (None, None, None);
         VolumeRecord {
             name,
             created,
@@ -110,6 +126,7 @@ impl VolumeRecord {
             protected: false,
             worktree_of,
             expires,
+            code,
         }
     }
 

@@ -69,7 +69,7 @@ fn add(
     let branch = branch.map_or_else(|| name.as_str().parse(), Ok)?;
     let branch = WorktreeBranch::Either(branch, start.unwrap_or_else(Revision::head));
     let (name, volume, options) = (name.clone(), Some(volume), options.clone());
-    add_worktree(pool, &WorktreeRequest { name, volume, branch, lifetime, options }).map(drop)
+    add_worktree(pool, &WorktreeRequest { name, volume, branch, lifetime, options, code: None }).map(drop)
 }
 
 /// Makes what is not found; gives `false` if it was found. Other processes may make and remove it

@@ -85,7 +85,10 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
             working_tree: full(layout::working_tree(&owner, &record.branch)),
             current: rows.current_volume()?.as_ref() == Some(&volume),
             head: branches.get(&record.branch).cloned().flatten(),
-            protected: protected_in(&rows, &record)?.iter().map(|what| what.operand(&volume)).collect(),
+            protected: protected_in(&rows, &existing(&rows, &owner)?)?
+                .iter()
+                .map(|what| what.operand(&owner))
+                .collect(),
             branch: record.branch,
             branches,
             tags: rows.tags(&owner)?.into_iter().map(|tag| (tag.name, tag.commit)).collect(),

@@ -20,9 +20,9 @@ pub use json::Lines;
 pub use style::label as label_style;
 pub use text::Text;
 pub use verbs::{
-    BranchStyle, BranchView, ConfigView, DiffStat, LogStyle, LogView, LogWriter, Parsed, RemoteAddress,
-    RemoteList, Served, StatusView, Template, diff_json, diff_name, diff_name_status, diff_patch, list_entry,
-    list_json, list_name, log_json,
+    BranchStyle, BranchView, ConfigView, DiffStat, LogStyle, LogView, LogWriter, Parsed, ProjectWorktrees,
+    RemoteAddress, RemoteList, Served, StatusView, Template, diff_json, diff_name, diff_name_status,
+    diff_patch, list_entry, list_json, list_name, log_json,
 };
 pub use wrap::{Wrap, wrap};
 

@@ -19,6 +19,7 @@ mod ensure;
 mod examples;
 mod failure;
 mod gate;
+mod git_worktrees;
 mod image;
 mod import;
 mod installed;

@@ -25,11 +25,15 @@ const USUAL: [&str; 3] = [".husky", ".husky/_", ".githooks"];
 
 /// What the hook is to do.
 pub(in crate::cli) struct Wanted<'a> {
-    pub(in crate::cli) volume: &'a VolumeName,
+    pub(in crate::cli) volume: VolumeName,
     /// Whether to run dvol with `sudo -n`.
     pub(in crate::cli) sudo: bool,
     /// What the code's current branch stands for.
     pub(in crate::cli) bound: Option<Bound>,
+    /// Whether each linked worktree of git has data of its own.
+    pub(in crate::cli) worktrees: bool,
+    /// The file for the variables of these.
+    pub(in crate::cli) env: Option<&'a Path>,
 }
 
 /// Where the hooks of the repository of the current directory lie.
@@ -143,7 +147,7 @@ impl Places {
                 exit: 1,
             });
         }
-        let volume = wanted.volume;
+        let volume = &wanted.volume;
         let text = format!(
             "#!/bin/sh\n{MARK}\n# Keeps volume {volume} on the branch of the code.\n\
              # To disable: dvol config hook.enabled off. To delete: dvol hook uninstall.\n\
@@ -239,8 +243,10 @@ fn line(session: &Session, repository: &Repository, wanted: &Wanted<'_>) -> Stri
     let bound = wanted.bound.as_ref().map(|bound| {
         format!(" --bind {} {}", quoted(OsStr::new(&bound.code)), quoted(OsStr::new(&bound.data)))
     });
-    let more = [linked, bound].into_iter().flatten().collect::<String>();
-    let volume = wanted.volume;
+    let worktrees = wanted.worktrees.then(|| " --worktrees".to_owned());
+    let env = wanted.env.map(|file| format!(" --env {}", quoted(file.as_os_str())));
+    let more = [linked, bound, worktrees, env].into_iter().flatten().collect::<String>();
+    let volume = &wanted.volume;
     format!(
         "{sudo}dvol --pool {root} -C {volume} --lock-timeout 10{alone}{RUNS}{more} -- \"$@\" </dev/null || :"
     )

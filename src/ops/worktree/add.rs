@@ -9,8 +9,8 @@ use super::super::branch_change::new_branch;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CommitId, Instant, Reach, Revision, Row, RowChange, Verb, VolumeName,
-    VolumeRecord,
+    BranchName, BranchRecord, CodePlace, CommitId, Instant, Reach, Revision, Row, RowChange, Verb,
+    VolumeName, VolumeRecord,
 };
 use crate::pool::{Fill, Found, Look, Pool, bring_back, existing};
 use crate::store::Rows;
@@ -30,6 +30,8 @@ pub struct WorktreeRequest {
     pub lifetime: Option<i64>,
     /// The options that the engine gave the driver.
     pub options: BTreeMap<String, String>,
+    /// The worktree of git that it is for.
+    pub code: Option<CodePlace>,
 }
 
 /// The branch that a new worktree shows.
@@ -148,6 +150,7 @@ fn plan(pool: &Pool, rows: &Rows<'_>, chosen: &VolumeName, request: &WorktreeReq
     let now = pool.now();
     let record = VolumeRecord {
         options: request.options.clone(),
+        code: request.code.clone(),
         worktree_of: Some(volume.owner().clone()),
         expires: request.lifetime.map(|micros| Instant { micros: now.micros.saturating_add(micros), ..now }),
         ..VolumeRecord::new(request.name.clone(), now, branch.name.clone())

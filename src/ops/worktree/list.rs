@@ -1,5 +1,7 @@
 //! `worktree list`: list the worktrees of a volume, or all of the pool.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::super::list::names_of;
@@ -20,6 +22,8 @@ pub struct WorktreeEntry {
     pub head: Option<CommitId>,
     /// When it expires, by RFC 3339.
     pub expires: Option<String>,
+    /// The directory of the worktree of git that it was made for.
+    pub directory: Option<PathBuf>,
     /// Whether that time has come.
     pub expired: bool,
     /// The names of the containers that use it, running or not, sorted; `None` if the engine does
@@ -55,6 +59,7 @@ pub fn worktrees(pool: &Pool, volume: Option<&VolumeName>) -> Result<Vec<Worktre
                     branch: record.branch.clone(),
                     head,
                     expires: record.expires.map(Instant::to_rfc3339),
+                    directory: record.code.as_ref().map(|code| code.directory.clone()),
                     expired: record.expires.is_some_and(|expires| expires.micros <= now.micros),
                     containers: None,
                 });

@@ -1,11 +1,14 @@
-//! `worktree prune`: remove the worktrees whose time is over and that no container uses.
+//! `worktree prune`: remove the worktrees whose time is over, or whose worktree of git is gone, and
+//! that no container uses.
+
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::super::remove::Guard;
 use super::remove::{RemovedWorktree, remove_worktree};
 use crate::error::Error;
-use crate::model::{VolumeName, VolumeRecord};
+use crate::model::{CodePlace, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
 /// What was removed, or would be.
@@ -13,15 +16,16 @@ use crate::pool::{Pool, existing};
 pub struct PrunedWorktrees {
     /// The worktrees that were removed.
     pub removed: Vec<RemovedWorktree>,
-    /// Those that are expired, but in use.
+    /// Those that are over, but in use.
     pub in_use: Vec<VolumeName>,
-    /// Those that are expired, but protected.
+    /// Those that are over, but protected.
     pub protected: Vec<VolumeName>,
     /// Whether nothing was changed.
     pub dry_run: bool,
 }
 
-/// Removes the expired worktrees of a volume, or of the whole pool, that no container uses.
+/// Removes the worktrees of a volume, or of the whole pool, that are expired or whose worktree of
+/// git is gone, and that no container uses. A protected one stays.
 ///
 /// # Errors
 /// When the volume does not exist, the engine does not answer, or a worktree cannot be removed.
@@ -31,12 +35,15 @@ pub fn prune_worktrees(
     dry_run: bool,
 ) -> Result<PrunedWorktrees, Error> {
     let now = pool.now().micros;
-    let is_expired = |record: &VolumeRecord| record.expires.is_some_and(|expires| expires.micros <= now);
+    let is_over = |record: &VolumeRecord| {
+        record.expires.is_some_and(|expires| expires.micros <= now)
+            || record.code.as_ref().is_some_and(is_gone)
+    };
     let mut expired = pool.store().read(|rows| match volume {
         Some(volume) => Ok(rows.worktrees(existing(&rows, volume)?.owner())?),
         None => Ok::<_, Error>(rows.volumes()?),
     })?;
-    expired.retain(|record| record.is_worktree() && is_expired(record));
+    expired.retain(|record| record.is_worktree() && is_over(record));
     let mut pruned = PrunedWorktrees { dry_run, ..PrunedWorktrees::default() };
     for record in expired {
         let (worktree, volume) = (record.name.clone(), record.owner().clone());
@@ -48,7 +55,12 @@ pub fn prune_worktrees(
             let is_used = !pool.containers().users_of(&worktree)?.is_empty();
             match is_used {
                 true => pruned.in_use.push(worktree),
-                false => pruned.removed.push(RemovedWorktree { worktree, volume, branch: record.branch }),
+                false => pruned.removed.push(RemovedWorktree {
+                    worktree,
+                    volume,
+                    branch: record.branch,
+                    code: record.code,
+                }),
             }
             continue;
         }
@@ -61,4 +73,12 @@ pub fn prune_worktrees(
         }
     }
     Ok(pruned)
+}
+
+/// Returns whether git has removed a worktree. Where its repository cannot be seen, as in the
+/// container of a driver, nothing is known to be gone.
+fn is_gone(code: &CodePlace) -> bool {
+    // <repository>/worktrees/<name>; git deletes `worktrees` with the last of them.
+    let repository = code.git_dir.parent().and_then(Path::parent);
+    repository.is_some_and(|repository| repository.join("HEAD").exists()) && !code.git_dir.exists()
 }

@@ -6,7 +6,7 @@ use super::super::protect::refuse_volume;
 use super::super::remove::{Guard, check_unused};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::model::{BranchName, CodePlace, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::{PlanBuilder, Pool};
 use crate::store::Rows;
 
@@ -19,6 +19,8 @@ pub struct RemovedWorktree {
     pub volume: VolumeName,
     /// The branch that it showed, which stays.
     pub branch: BranchName,
+    /// The worktree of git that it was made for.
+    pub code: Option<CodePlace>,
 }
 
 /// Removes a worktree.
@@ -49,6 +51,7 @@ pub fn remove_worktree(
             worktree: name.clone(),
             volume: record.owner().clone(),
             branch: record.branch.clone(),
+            code: record.code.clone(),
         };
         draft_removal(rows, draft, record)?;
         Ok(removed)

@@ -48,3 +48,4 @@ pub use remote::{RemoteAddress, RemoteList};
 pub use rev_parse::Parsed;
 pub use status::StatusView;
 pub use ui::Served;
+pub use worktree::ProjectWorktrees;

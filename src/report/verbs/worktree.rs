@@ -1,9 +1,13 @@
 //! Reports of `worktree`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
+use serde::Serialize;
 use tabwriter::TabWriter;
 
+use crate::model::ProjectName;
 use crate::ops::{AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeEntry};
 use crate::report::json::{json_line, lines};
 use crate::report::text::Text;
@@ -21,7 +25,7 @@ impl Text for AddedWorktree {
 
 impl Text for RemovedWorktree {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let RemovedWorktree { worktree, volume, branch } = self;
+        let RemovedWorktree { worktree, volume, branch, .. } = self;
         writeln!(out, "Removed worktree {worktree}; branch {volume}/{branch} stays")
     }
 }
@@ -78,3 +82,35 @@ impl Text for PrunedWorktrees {
 }
 
 json_line!(AddedWorktree, PrunedWorktrees, RemovedWorktree);
+
+/// The worktrees of a compose project in a worktree of git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProjectWorktrees {
+    /// The project.
+    pub project: ProjectName,
+    /// The worktrees that were made; those that were there are not among them.
+    pub worktrees: Vec<AddedWorktree>,
+    /// The file with the variables.
+    pub env: Option<PathBuf>,
+    /// The variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Text for ProjectWorktrees {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.worktrees.iter().try_for_each(|added| added.text(out))?;
+        match &self.env {
+            Some(file) => writeln!(out, "Project {}: variables are in {}", self.project, file.display()),
+            None if self.worktrees.is_empty() => {
+                writeln!(out, "Project {} has all its volumes already", self.project)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Lines for ProjectWorktrees {
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        lines(out, std::slice::from_ref(self))
+    }
+}

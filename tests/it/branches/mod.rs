@@ -2,6 +2,7 @@
 
 mod branch;
 mod checkout;
+mod git_worktrees;
 mod hook;
 mod protect;
 mod tag;
