@@ -120,7 +120,7 @@ fn install<'a>(
     let places = Places::need(&git)?;
     let wanted = Wanted { bound: binding(session, &git, &volume)?, ..wanted(volume.clone()) };
     let path = places.install(session, &wanted)?;
-    if session.is_text() {
+    if session.wants_remarks() {
         let bound = wanted.bound.map_or_else(String::new, |Bound { code, data }| {
             format!("; the code's branch {code} stands for its branch {data}")
         });
