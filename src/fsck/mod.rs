@@ -12,6 +12,7 @@
 //! | `worktrees` | a worktree against its volume and its directory |
 //! | `mounts` | recorded mounts against running containers; the stat index |
 //! | `directories` | the pool's own directories: modes, and entries that no record names |
+//! | `remote` | the repository of a remote, which `remote fsck` asks for |
 //! | `deep` | the contents of commits against their checksums |
 //! | `repair`, `mend` | carrying out the plan; repairing a volume in one operation |
 
@@ -21,6 +22,7 @@ mod mend;
 mod metadata;
 mod mounts;
 mod records;
+mod remote;
 mod repair;
 mod survey;
 mod worktrees;
@@ -38,6 +40,7 @@ use crate::sys::obstacle::Obstacle;
 use survey::freeing;
 
 pub use deep::Deep;
+pub use remote::check_remote;
 pub use repair::{Repair, repair};
 
 /// The severity of a finding.

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::model::{CommitId, RefName, RemoteName, TrackingRecord, VolumeName};
 use crate::pool::Pool;
 use crate::pool::history::resolve::ancestry;
+use crate::remotes::Waiting;
 use crate::store::Rows;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockGuard;
@@ -52,6 +53,11 @@ impl Pool {
     /// watcher.
     pub fn watched_transfer<T>(&self, entries: u64, bytes: u64, transfer: impl FnOnce() -> T) -> T {
         self.watched_as(|| Some(Usage { entries, bytes, blocks: bytes }), transfer)
+    }
+
+    /// Returns how long to wait for the lock of a repository.
+    pub fn waiting(&self) -> Waiting {
+        Waiting { limit: self.lock_timeout(), cancel: self.interrupted() }
     }
 
     /// Returns how long to wait for others.

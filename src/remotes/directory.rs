@@ -5,10 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::transport::{Object, Transport};
+use super::transport::{NAME_LENGTH, Object, Transport, UNFINISHED};
 
-/// The beginning of the names of files that are being written.
-const UNFINISHED: &str = ".dvol-";
 /// Mode of the files, less what the umask takes: a group may share a repository.
 const FILE_MODE: u32 = 0o640;
 
@@ -23,21 +21,17 @@ impl Directory {
         Directory { root: root.to_owned() }
     }
 
-    /// Writes a file under a name of its own beside its later place.
+    /// Writes a file under a name of its own, and makes the folder of its later place.
     fn write(&self, key: &str, parts: &[&[u8]]) -> io::Result<(tempfile::TempPath, PathBuf)> {
         let path = self.root.join(key);
-        let folder = path.parent().unwrap_or(&self.root);
-        let make = || {
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(UNFINISHED).permissions(fs::Permissions::from_mode(FILE_MODE)).tempfile_in(folder)
-        };
-        let mut file = match make() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folders(folder)?;
-                make()?
-            }
-            other => other?,
-        };
+        let unfinished = self.root.join(UNFINISHED);
+        for folder in [path.parent().unwrap_or(&self.root), &unfinished] {
+            make_folders(folder)?;
+        }
+        let mut builder = tempfile::Builder::new();
+        let mode = fs::Permissions::from_mode(FILE_MODE);
+        let mut file =
+            builder.prefix("").rand_bytes(NAME_LENGTH).permissions(mode).tempfile_in(&unfinished)?;
         parts.iter().try_for_each(|part| file.write_all(part))?;
         file.as_file().sync_all()?;
         Ok((file.into_temp_path(), path))
@@ -118,7 +112,7 @@ impl Transport for Directory {
                 let Some(stat) = found(entry.metadata())? else { continue };
                 if stat.is_dir() {
                     folders.push(entry.path());
-                } else if !name.starts_with(UNFINISHED) {
+                } else {
                     let modified = stat.mtime() * 1000 + stat.mtime_nsec() / 1_000_000;
                     objects.push(Object { name, size: stat.size(), modified });
                 }

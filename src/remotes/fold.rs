@@ -64,12 +64,8 @@ pub(super) type Refs = BTreeMap<RefName, Vec<RefMove>>;
 /// Folds the moves of one volume. A ref that was deleted, and not moved since, is not in the
 /// result.
 pub(super) fn fold<'m>(moves: impl IntoIterator<Item = &'m RefMove>) -> Refs {
-    let mut by_ref: BTreeMap<&RefName, BTreeMap<&str, &RefMove>> = BTreeMap::new();
-    for one in moves {
-        by_ref.entry(&one.reference).or_default().insert(&one.id, one);
-    }
     let mut refs = Refs::new();
-    for (reference, moves) in by_ref {
+    for (reference, moves) in by_ref(moves) {
         let heads = heads(&moves);
         if heads.iter().any(|head| head.to.is_some()) {
             refs.insert(reference.clone(), heads.into_iter().cloned().collect());
@@ -81,22 +77,46 @@ pub(super) fn fold<'m>(moves: impl IntoIterator<Item = &'m RefMove>) -> Refs {
 /// Returns the moves that no other replaces. Moves that replace each other in a ring, which no
 /// honest process writes, are all heads.
 pub(super) fn heads<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
+    let mut heads = unreplaced(moves);
+    let ring = in_ring(moves, &heads);
+    heads.extend(ring);
+    heads.sort_by(|a, b| a.id.cmp(&b.id));
+    heads
+}
+
+/// Returns the moves that no other replaces.
+pub(super) fn unreplaced<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
     let replaced: BTreeSet<&str> = moves
         .values()
         .flat_map(|one| one.replaces.iter().filter(|id| **id != one.id).map(String::as_str))
         .collect();
-    let mut heads: Vec<&RefMove> =
-        moves.iter().filter(|(id, _)| !replaced.contains(*id)).map(|(_, one)| *one).collect();
+    moves.iter().filter(|(id, _)| !replaced.contains(*id)).map(|(_, one)| *one).collect()
+}
+
+/// Returns the moves that cannot be reached from those that no other replaces.
+pub(super) fn in_ring<'m>(
+    moves: &BTreeMap<&str, &'m RefMove>,
+    unreplaced: &[&'m RefMove],
+) -> Vec<&'m RefMove> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut next = heads.clone();
+    let mut next = unreplaced.to_vec();
     while let Some(one) = next.pop() {
         if seen.insert(&one.id) {
             next.extend(one.replaces.iter().filter_map(|id| moves.get(id.as_str())));
         }
     }
-    heads.extend(moves.iter().filter(|(id, _)| !seen.contains(*id)).map(|(_, one)| *one));
-    heads.sort_by(|a, b| a.id.cmp(&b.id));
-    heads
+    moves.iter().filter(|(id, _)| !seen.contains(*id)).map(|(_, one)| *one).collect()
+}
+
+/// Groups moves by their refs.
+pub(super) fn by_ref<'m>(
+    moves: impl IntoIterator<Item = &'m RefMove>,
+) -> BTreeMap<&'m RefName, BTreeMap<&'m str, &'m RefMove>> {
+    let mut by_ref: BTreeMap<&RefName, BTreeMap<&str, &RefMove>> = BTreeMap::new();
+    for one in moves {
+        by_ref.entry(&one.reference).or_default().insert(&one.id, one);
+    }
+    by_ref
 }
 
 /// The refs of all volumes of a repository.

@@ -4,7 +4,9 @@
 //! process that deletes data holds the lock alone. A lock that was not refreshed for 30 minutes is
 //! one of a dead process.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use crate::sys::clock::Clock;
 const FOLDER: &str = "locks";
 /// The bytes before the ciphertext.
 const NONCE_BYTES: usize = 16;
+/// The mean time between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_secs(5 * 60);
 /// After this time a lock counts no more, in milliseconds of the place's clock.
 const STALE_MS: i64 = 30 * 60 * 1000;
@@ -67,10 +71,21 @@ impl Holder {
     }
 }
 
+/// How long to wait for others.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// At most so long.
+    pub limit: Duration,
+    /// Ends the waiting when it is set.
+    pub cancel: Arc<AtomicBool>,
+}
+
 /// A lock on a repository, refreshed until it is dropped.
 #[derive(Debug)]
 #[must_use = "a lock that is not kept is given back at once"]
 pub struct Lock {
+    /// When it was taken, by the place's clock: milliseconds since 1970.
+    taken: i64,
     end: Option<mpsc::Sender<()>>,
     refresher: Option<JoinHandle<()>>,
 }
@@ -125,21 +140,68 @@ pub(super) fn uuid_bytes() -> [u8; NONCE_BYTES] {
     uuid::Uuid::new_v4().into_bytes()
 }
 
-/// Takes a lock on the repository.
+/// Takes a lock on the repository. Waits while another process has it alone, or, if `exclusive`, at
+/// all.
 ///
 /// # Errors
-/// [`RemoteError::Locked`] when another process has it alone, or, if `exclusive`, at all.
+/// [`RemoteError::Locked`] when the other process goes on having it.
 pub(super) fn take(
+    storage: &Arc<Storage>,
+    key: &MasterKey,
+    holder: &Holder,
+    exclusive: bool,
+    waiting: &Waiting,
+) -> Result<Lock, RemoteError> {
+    waiting.until(|| try_to_take(storage, key, holder, exclusive))
+}
+
+/// Takes a lock to read trees. Where this machine may not write, it only waits for those that have
+/// the repository alone.
+pub(super) fn take_to_read(
+    storage: &Arc<Storage>,
+    key: &MasterKey,
+    holder: &Holder,
+    waiting: &Waiting,
+) -> Result<Option<Lock>, RemoteError> {
+    match take(storage, key, holder, false, waiting) {
+        Err(RemoteError::Storage { source, .. })
+            if matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            waiting.until(|| refuse_others(storage, key, None, false, holder)).map(|_| None)
+        }
+        taken => taken.map(Some),
+    }
+}
+
+impl Waiting {
+    /// Tries until no other process is in the way.
+    fn until<T>(&self, mut attempt: impl FnMut() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
+        let begun = std::time::Instant::now();
+        loop {
+            match attempt() {
+                Err(RemoteError::Locked { .. })
+                    if begun.elapsed() < self.limit && !self.cancel.load(Ordering::Relaxed) => {}
+                other => return other,
+            }
+            // Two that step back for each other must not meet again.
+            thread::sleep(PAUSE.mul_f64(0.5 + f64::from(uuid_bytes()[0]) / 512.0));
+        }
+    }
+}
+
+fn try_to_take(
     storage: &Arc<Storage>,
     key: &MasterKey,
     holder: &Holder,
     exclusive: bool,
 ) -> Result<Lock, RemoteError> {
     let mut name = put(storage, key, &text_of(holder, exclusive))?;
-    if let Err(error) = refuse_others(storage, key, &name, exclusive) {
+    let taken = refuse_others(storage, key, Some(&name), exclusive, holder).inspect_err(|_| {
         let _ = storage.delete(&name);
-        return Err(error);
-    }
+    })?;
     let (end, ended) = mpsc::channel();
     let (storage, key, holder) = (Arc::clone(storage), key.clone(), holder.clone());
     let refresher = thread::spawn(move || {
@@ -151,13 +213,21 @@ pub(super) fn take(
         }
         let _ = storage.delete(&name);
     });
-    Ok(Lock { end: Some(end), refresher: Some(refresher) })
+    Ok(Lock { taken, end: Some(end), refresher: Some(refresher) })
 }
 
-fn refuse_others(storage: &Storage, key: &MasterKey, own: &str, exclusive: bool) -> Result<(), RemoteError> {
+/// Returns the time of the own lock by the place's clock, unless another lock excludes it.
+fn refuse_others(
+    storage: &Storage,
+    key: &MasterKey,
+    own: Option<&str>,
+    exclusive: bool,
+    holder: &Holder,
+) -> Result<i64, RemoteError> {
     let locks = storage.list(FOLDER)?;
-    let is_own = |name: &str| own.ends_with(name);
-    let now = locks.iter().find(|lock| is_own(&lock.name)).map_or(0, |lock| lock.modified);
+    let is_own = |name: &str| own.is_some_and(|own| own.ends_with(name));
+    let own_clock = holder.now().micros / 1000;
+    let now = locks.iter().find(|lock| is_own(&lock.name)).map_or(own_clock, |lock| lock.modified);
     for lock in locks.iter().filter(|lock| !is_own(&lock.name) && now - lock.modified < STALE_MS) {
         let Some(bytes) = storage.get(&format!("{FOLDER}/{}", lock.name))? else { continue };
         let note = unseal(key, &bytes).and_then(|text| serde_json::from_slice::<Note>(&text).ok());
@@ -172,7 +242,22 @@ fn refuse_others(storage: &Storage, key: &MasterKey, own: &str, exclusive: bool)
             since: since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         });
     }
+    Ok(now)
+}
+
+/// Deletes the locks of dead processes.
+pub(super) fn sweep_locks(storage: &Storage, now: i64) -> Result<(), RemoteError> {
+    for lock in storage.list(FOLDER)?.iter().filter(|lock| now - lock.modified >= STALE_MS) {
+        storage.delete(&format!("{FOLDER}/{}", lock.name))?;
+    }
     Ok(())
+}
+
+impl Lock {
+    /// Returns when the lock was taken, by the place's clock.
+    pub(super) fn taken(&self) -> i64 {
+        self.taken
+    }
 }
 
 impl Drop for Lock {

@@ -23,11 +23,13 @@
 //! | `records` | reads and writes records of commits and moves |
 //! | `fold`, `refs` | what refs are, and how one is moved by several machines at once |
 //! | `lock` | restic's locks |
+//! | `sweep`, `check` | deletes what nothing needs; finds what is wrong |
 //! | `nodes`, `send`, `receive` | trees on their way out and in |
 
 mod backend;
 mod bucket;
 mod cache;
+mod check;
 mod credentials;
 mod directory;
 mod error;
@@ -42,14 +44,17 @@ mod repository;
 mod send;
 mod ssh;
 mod storage;
+mod sweep;
 mod transport;
 
+pub use check::{RemoteCheck, RemoteFault};
 pub use credentials::CloudAccess;
 pub use error::RemoteError;
 pub use fold::{MoveReason, RefMove, TagNote};
-pub use lock::{Holder, Lock};
+pub use lock::{Holder, Lock, Waiting};
 pub use receive::{Received, Receiving};
 pub use records::{CommitNote, Records, Stored};
 pub use refs::{Moved, Rejection, Rule, Wish, judge};
 pub use repository::{Repository, Secret, Traffic};
 pub use send::{Sending, TreeCount, count_tree};
+pub use sweep::{Swept, SweptCommit};

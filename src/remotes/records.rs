@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustic_core::repofile::{SnapshotFile, SnapshotId};
-use rustic_core::{SnapshotOptions, StringList};
+use rustic_core::{SnapshotOptions, StringList, TreeId};
 use serde::{Deserialize, Serialize};
 
 use super::error::RemoteError;
@@ -57,6 +57,16 @@ pub struct Stored {
     pub note: CommitNote,
     /// The snapshot's file.
     pub(super) snapshot: SnapshotFile,
+    /// The name of that file.
+    pub(super) id: SnapshotId,
+}
+
+/// A move with the snapshot that carries it.
+#[derive(Debug, Clone)]
+struct Carried {
+    one: RefMove,
+    snapshot: SnapshotId,
+    tree: TreeId,
 }
 
 /// All that a repository has of volumes, without trees.
@@ -67,7 +77,13 @@ pub struct Records {
     /// The commits, by volume.
     commits: BTreeMap<VolumeName, BTreeMap<CommitId, Stored>>,
     /// The moves, by volume, with the snapshots that carry them.
-    moves: BTreeMap<VolumeName, BTreeMap<String, RefMove>>,
+    moves: BTreeMap<VolumeName, BTreeMap<String, Carried>>,
+    /// Snapshots of commits that another snapshot has as well.
+    spare: BTreeSet<SnapshotId>,
+    /// Snapshots of dvol whose records cannot be read.
+    unread: BTreeSet<SnapshotId>,
+    /// Trees of snapshots that dvol did not make.
+    foreign: Vec<TreeId>,
 }
 
 impl Records {
@@ -83,14 +99,14 @@ impl Records {
 
     /// Folds the moves of one volume.
     pub(super) fn refs(&self, volume: &VolumeName) -> super::fold::Refs {
-        self.moves.get(volume).map(|moves| fold(moves.values())).unwrap_or_default()
+        let moves = self.moves.get(volume).into_iter().flat_map(BTreeMap::values);
+        fold(moves.map(|carried| &carried.one))
     }
 
     /// Returns the moves of a ref that no other replaces, deletions included.
     pub fn heads(&self, volume: &VolumeName, reference: &RefName) -> Vec<RefMove> {
-        let moves = self.moves.get(volume).into_iter().flat_map(BTreeMap::values);
-        let moves =
-            moves.filter(|one| one.reference == *reference).map(|one| (one.id.as_str(), one)).collect();
+        let moves = self.moves(volume).into_iter().filter(|(_, (one, _))| one.reference == *reference);
+        let moves = moves.map(|(id, (one, _))| (id, one)).collect();
         super::fold::heads(&moves).into_iter().cloned().collect()
     }
 
@@ -129,9 +145,44 @@ impl Records {
         chain
     }
 
+    /// Lists the volumes.
+    pub(super) fn volumes(&self) -> BTreeSet<VolumeName> {
+        self.commits.keys().chain(self.moves.keys()).cloned().collect()
+    }
+
+    /// Returns the moves of a volume by their ids, with the snapshots that carry them.
+    pub(super) fn moves(&self, volume: &VolumeName) -> BTreeMap<&str, (&RefMove, SnapshotId)> {
+        let moves = self.moves.get(volume).into_iter().flatten();
+        moves.map(|(id, carried)| (id.as_str(), (&carried.one, carried.snapshot))).collect()
+    }
+
+    /// Iterates over the snapshots of commits that another snapshot has as well.
+    pub(super) fn spare(&self) -> impl Iterator<Item = SnapshotId> {
+        self.spare.iter().copied()
+    }
+
+    /// Iterates over the snapshots of dvol whose records cannot be read.
+    pub(super) fn unread(&self) -> impl Iterator<Item = SnapshotId> {
+        self.unread.iter().copied()
+    }
+
+    /// Iterates over the trees of all snapshots, also of those that dvol did not make.
+    pub(super) fn trees(&self) -> impl Iterator<Item = TreeId> {
+        let commits = self.commits.values().flat_map(BTreeMap::values).map(|one| one.snapshot.tree);
+        let moves = self.moves.values().flat_map(BTreeMap::values).map(|carried| carried.tree);
+        commits.chain(moves).chain(self.foreign.iter().copied())
+    }
+
+    /// Forgets a move whose snapshot has gone.
+    pub(super) fn drop_move(&mut self, volume: &VolumeName, id: &str) {
+        if let Some(moves) = self.moves.get_mut(volume) {
+            moves.remove(id);
+        }
+    }
+
     /// Adds a commit that was just written.
-    pub(super) fn add_commit(&mut self, id: SnapshotId, stored: Stored) {
-        self.seen.insert(id);
+    pub(super) fn add_commit(&mut self, stored: Stored) {
+        self.seen.insert(stored.id);
         let record = &stored.note.record;
         self.commits.entry(record.volume.clone()).or_default().insert(record.id.clone(), stored);
     }
@@ -139,6 +190,7 @@ impl Records {
     fn add(&mut self, id: SnapshotId, snapshot: SnapshotFile) {
         self.seen.insert(id);
         if !snapshot.tags.contains(OURS) {
+            self.foreign.push(snapshot.tree);
             return;
         }
         // Names and ids pass the model's rules here, whoever wrote them.
@@ -149,16 +201,24 @@ impl Records {
             (Some(volume), Some(Description { dvol: FORMAT, commit: Some(mut note), .. })) => {
                 note.record.volume = volume.clone();
                 note.record.forgotten = false;
-                let id = note.record.id.clone();
+                let commit = note.record.id.clone();
                 let commits = self.commits.entry(volume).or_default();
-                if commits.get(&id).is_none_or(|known| known.note.without_data) {
-                    commits.insert(id, Stored { note, snapshot });
+                let is_better = |known: &Stored| known.note.without_data && !note.without_data;
+                if commits.get(&commit).is_none_or(is_better) {
+                    let known = commits.insert(commit, Stored { note, snapshot, id });
+                    self.spare.extend(known.map(|known| known.id));
+                } else {
+                    self.spare.insert(id);
                 }
             }
             (Some(volume), Some(Description { dvol: FORMAT, r#move: Some(one), .. })) => {
-                self.moves.entry(volume).or_default().insert(one.id.clone(), one);
+                let carried = Carried { snapshot: id, tree: snapshot.tree, one };
+                self.moves.entry(volume).or_default().insert(carried.one.id.clone(), carried);
             }
-            _ => tracing::warn!("snapshot {} has no record that this dvol reads", id.to_hex().as_str()),
+            _ => {
+                self.unread.insert(id);
+                tracing::warn!("snapshot {} has no record that this dvol reads", id.to_hex().as_str());
+            }
         }
     }
 }
@@ -175,8 +235,28 @@ impl Repository {
             *records = Records::default();
         }
         let new: Vec<SnapshotId> = listed.difference(&records.seen).copied().collect();
+        let mut damaged: BTreeSet<SnapshotId> = new.iter().copied().collect();
         for (id, snapshot) in self.snapshots(&new)? {
+            damaged.remove(&id);
             records.add(id, snapshot);
+        }
+        records.unread.extend(damaged);
+        self.doubt_crossed(records)
+    }
+
+    /// Looks again for each head that is one of several, past the cache. Some stores go on listing
+    /// files that were deleted, and a move that was deleted because others replaced it would be a
+    /// head again.
+    fn doubt_crossed(&self, records: &mut Records) -> Result<(), RemoteError> {
+        for (volume, refs) in records.all_refs() {
+            for head in refs.into_values().filter(|heads| heads.len() > 1).flatten() {
+                let Some((_, snapshot)) = records.moves(&volume).get(head.id.as_str()).copied() else {
+                    continue;
+                };
+                if self.storage.get(&format!("snapshots/{}", snapshot.to_hex().as_str()))?.is_none() {
+                    records.drop_move(&volume, &head.id);
+                }
+            }
         }
         Ok(())
     }

@@ -163,6 +163,14 @@ impl Repository {
         mover.run(records, limit)
     }
 
+    /// Deletes the announcements of dead processes.
+    pub(super) fn sweep_announcements(&self, now: i64) -> Result<(), RemoteError> {
+        for one in self.storage.list(ANNOUNCEMENTS)?.iter().filter(|one| now - one.modified > STALE_MS) {
+            self.storage.delete(&format!("{ANNOUNCEMENTS}/{}", one.name))?;
+        }
+        Ok(())
+    }
+
     /// Returns the beginning of the names of announcements for a ref: without the key it does not
     /// say which ref it is.
     fn announcement_prefix(&self, volume: &VolumeName, reference: &RefName) -> String {
@@ -292,7 +300,7 @@ impl Mover<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
@@ -304,11 +312,11 @@ mod tests {
 
     const PUSHERS: u8 = 8;
 
-    fn holder() -> Holder {
+    pub(in crate::remotes) fn holder() -> Holder {
         Holder { host: "here".to_owned(), user: "test".to_owned(), clock: Arc::new(SystemClock) }
     }
 
-    fn note(number: u8) -> CommitNote {
+    pub(in crate::remotes) fn note(number: u8) -> CommitNote {
         let record = CommitRecord {
             volume: "db".parse().unwrap(),
             id: format!("{number:032x}").parse().unwrap(),

@@ -18,9 +18,10 @@ use super::backend::Backend;
 use super::cache::Cache;
 use super::credentials::CloudAccess;
 use super::error::RemoteError;
-use super::lock::{self, Holder, Lock};
+use super::lock::{self, Holder, Lock, Waiting};
 use super::panics::caught;
 use super::storage::Storage;
+use super::transport::NAME_LENGTH;
 use crate::model::RemoteUrl;
 
 /// Size of the pieces that files are cut into: what a push of a database sends is the pieces that
@@ -192,9 +193,17 @@ impl Repository {
     /// Takes a lock that other processes may have too; or, if `exclusive`, one that none may.
     ///
     /// # Errors
-    /// [`RemoteError::Locked`] when another process has one that excludes it.
-    pub fn lock(&self, holder: &Holder, exclusive: bool) -> Result<Lock, RemoteError> {
-        lock::take(&self.storage, &self.key, holder, exclusive)
+    /// [`RemoteError::Locked`] when another process goes on having one that excludes it.
+    pub fn lock(&self, holder: &Holder, exclusive: bool, waiting: &Waiting) -> Result<Lock, RemoteError> {
+        lock::take(&self.storage, &self.key, holder, exclusive, waiting)
+    }
+
+    /// Takes a lock that other processes may have too; `None` where this machine may only read.
+    ///
+    /// # Errors
+    /// As [`Repository::lock`].
+    pub fn lock_to_read(&self, holder: &Holder, waiting: &Waiting) -> Result<Option<Lock>, RemoteError> {
+        lock::take_to_read(&self.storage, &self.key, holder, waiting)
     }
 
     /// Lists the snapshot files.
@@ -274,7 +283,7 @@ fn failure(backend: &Backend, action: &'static str, url: &str, error: &RusticErr
 /// the others use its repository.
 fn make(storage: &Arc<Storage>, secret: &Secret, volume_bytes: u64) -> Result<(), RemoteError> {
     // A process that died while it made one may have left a key, which opens nothing.
-    let others = storage.list("")?.into_iter().find(|object| object.name.len() != 64);
+    let others = storage.list("")?.into_iter().find(|object| object.name.len() != NAME_LENGTH);
     if let Some(other) = others {
         return Err(RemoteError::NotEmpty { url: storage.url().to_owned(), found: other.name });
     }

@@ -257,7 +257,7 @@ impl Repository {
             return Err(RemoteError::Unread { id: note.record.id.clone(), reasons });
         }
         let id = snapshot.id;
-        records.add_commit(id, Stored { note: note.clone(), snapshot });
+        records.add_commit(Stored { note: note.clone(), snapshot, id });
         Ok(())
     }
 

@@ -22,11 +22,9 @@ use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 
 use super::credentials::CloudAccess;
-use super::transport::{Object, Transport};
+use super::transport::{Object, Transport, UNFINISHED};
 use crate::model::SshUrl;
 
-/// The beginning of the names of files that are being written.
-const UNFINISHED: &str = ".dvol-";
 /// How often a connection is tried, and the first pause after a try, which doubles each time.
 const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -144,11 +142,10 @@ impl RemoteDirectory {
         }
     }
 
-    /// Writes a file under a name of its own beside its later place.
+    /// Writes a file under a name of its own.
     #[expect(clippy::disallowed_methods, reason = "the name must differ each time, in tests too")]
-    async fn write(sftp: &Sftp, path: &Path, parts: &[&[u8]]) -> Result<PathBuf, Error> {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let unfinished = folder.join(format!("{UNFINISHED}{}", uuid::Uuid::new_v4().simple()));
+    async fn write(sftp: &Sftp, folder: &Path, parts: &[&[u8]]) -> Result<PathBuf, Error> {
+        let unfinished = folder.join([(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string()).concat());
         let mut options = sftp.options();
         let options = options.write(true).create_new(true);
         let mut file = match options.open(&unfinished).await {
@@ -171,22 +168,30 @@ impl RemoteDirectory {
 
 impl Transport for RemoteDirectory {
     fn put(&self, key: &str, parts: &[&[u8]]) -> io::Result<()> {
-        let path = self.path(key);
+        let (path, folder) = (self.path(key), self.path(UNFINISHED));
         self.call(async |sftp| {
-            let unfinished = Self::write(sftp, &path, parts).await?;
+            let unfinished = Self::write(sftp, &folder, parts).await?;
             let mut fs = sftp.fs();
             if !sftp.support_posix_rename() {
                 // A plain rename does not replace.
                 present(fs.remove_file(&path).await)?;
             }
-            fs.rename(&unfinished, &path).await
+            // Most folders are there: they are only made when one is missing.
+            match fs.rename(&unfinished, &path).await {
+                Err(error) if is_missing(&error) => {
+                    make_folders(sftp, path.parent().unwrap_or(Path::new("/"))).await?;
+                    fs.rename(&unfinished, &path).await
+                }
+                renamed => renamed,
+            }
         })
     }
 
     fn put_new(&self, key: &str, bytes: &[u8]) -> io::Result<bool> {
-        let path = self.path(key);
+        let (path, folder) = (self.path(key), self.path(UNFINISHED));
         self.call(async |sftp| {
-            let unfinished = Self::write(sftp, &path, &[bytes]).await?;
+            let unfinished = Self::write(sftp, &folder, &[bytes]).await?;
+            make_folders(sftp, path.parent().unwrap_or(Path::new("/"))).await?;
             let mut fs = sftp.fs();
             // Servers say no more than "failure" where there is one already.
             let linked = fs.hard_link(&unfinished, &path).await;
@@ -231,7 +236,7 @@ impl Transport for RemoteDirectory {
                         if name != "." && name != ".." {
                             folders.push(folder.join(name));
                         }
-                    } else if !name.starts_with(UNFINISHED) {
+                    } else {
                         let modified = stat.modified().map_or(0, |time| time.as_duration().as_millis());
                         objects.push(Object {
                             name,

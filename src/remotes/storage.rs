@@ -9,7 +9,7 @@ use super::credentials::CloudAccess;
 use super::directory::Directory;
 use super::error::RemoteError;
 use super::ssh::RemoteDirectory;
-use super::transport::{Object, Transport};
+use super::transport::{Object, Transport, UNFINISHED};
 use crate::model::RemoteUrl;
 use crate::sys::fault;
 
@@ -101,6 +101,14 @@ impl Storage {
     pub(super) fn list(&self, folder: &str) -> Result<Vec<Object>, RemoteError> {
         let what = if folder.is_empty() { "what lies" } else { folder };
         self.call("remote.list", "list", what, || self.transport.list(folder))
+    }
+
+    /// Deletes files that a dead process was writing before `time`, by the place's clock.
+    pub(super) fn delete_unfinished(&self, time: i64) -> Result<(), RemoteError> {
+        for file in self.list(UNFINISHED)?.into_iter().filter(|file| file.modified < time) {
+            self.delete(&format!("{UNFINISHED}/{}", file.name))?;
+        }
+        Ok(())
     }
 
     pub(super) fn delete(&self, key: &str) -> Result<(), RemoteError> {

@@ -17,6 +17,16 @@ pub(crate) struct Object {
     pub(crate) modified: i64,
 }
 
+/// The folder of files that are being written, where a place cannot write one as a whole. They are
+/// moved from there.
+///
+/// Their names have [`NAME_LENGTH`] characters, as those of keys: neither keeps a repository from
+/// being made, when a process died while it made one.
+pub(super) const UNFINISHED: &str = "dvol/unfinished";
+
+/// The length of the names of most files.
+pub(super) const NAME_LENGTH: usize = 64;
+
 /// A place of a repository. Keys are paths with `/`, relative to the repository.
 pub(crate) trait Transport: fmt::Debug + Send + Sync {
     /// Writes a file as a whole or not at all, durably, in place of an earlier one.

@@ -52,6 +52,11 @@ pub(in crate::cli) fn run(session: &Session, args: &FsckArgs) -> Outcome {
         Ok(()) if args.repair => repair(session, args, volume)?,
         Ok(()) => fsck::check(&session.pool, volume, args.deep),
     };
+    outcome(session, found)
+}
+
+/// Prints what was found, or why nothing could be checked.
+pub(super) fn outcome(session: &Session, found: Result<Report, Error>) -> Outcome {
     match found {
         Ok(report) => {
             session.print(&report)?;

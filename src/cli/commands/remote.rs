@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
+use super::fsck::outcome as fsck_outcome;
 use crate::cli::Outcome;
 use crate::cli::output::Failure;
 use crate::cli::remotes::PasswordArgs;
 use crate::cli::session::Session;
-use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl};
+use crate::cli::signals::catch_interrupts;
+use crate::fsck;
+use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl, VolumeName};
 use crate::ops;
 use crate::report::RemoteList;
 
@@ -21,7 +24,8 @@ use crate::report::RemoteList;
   dvol remote add team s3:https://s3.example.org/team/catalog
   dvol remote -v
   dvol remote set-url origin /mnt/new/catalog
-  dvol remote rm origin")]
+  dvol remote rm origin
+  dvol remote gc origin")]
 pub(in crate::cli) struct RemoteArgs {
     #[command(subcommand)]
     verb: Option<RemoteVerb>,
@@ -85,11 +89,54 @@ enum RemoteVerb {
         #[arg(add = crate::cli::complete::remotes())]
         name: RemoteName,
     },
+    /// Delete what no branch and no tag of a remote needs any more
+    ///
+    /// Deletes commits that were given up, after 14 days, and old moves of branches and tags, after
+    /// 30 days. Their data is marked, and deleted by a run a day later. Pushes and pulls wait
+    /// meanwhile.
+    #[command(after_help = "Example:\n  dvol remote gc -n origin\n  dvol remote gc origin")]
+    Gc {
+        /// Only report what would be deleted
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+    },
+    /// Check the repository of a remote for errors
+    ///
+    /// Checks that all data of all commits is there, and that branches and tags lead to commits.
+    /// Changes nothing. Exits like fsck(8): 0 clean, 4 errors found, 8 could not check.
+    #[command(after_help = "Example:\n  dvol remote fsck origin\n  dvol remote fsck --deep origin")]
+    Fsck {
+        /// Read all data as well, and compare it with its checksums
+        #[arg(long)]
+        deep: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+        /// Remote
+        #[arg(add = crate::cli::complete::remotes())]
+        name: RemoteName,
+    },
 }
 
 /// Parses an address. clap would repeat one that is refused, with its password.
 fn address(text: &str) -> Result<RemoteUrl, Failure> {
     text.parse::<RemoteUrl>().map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn check(
+    session: &Session,
+    volume: Option<&VolumeName>,
+    name: &RemoteName,
+    password: &PasswordArgs,
+    deep: bool,
+) -> Outcome {
+    let access = password.access(ops::find_remote(&session.pool, volume, name)?, false)?;
+    catch_interrupts(&session.pool)?;
+    fsck_outcome(session, fsck::check_remote(&session.pool, &access, deep))
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
@@ -117,6 +164,14 @@ pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
             session.print(&crate::report::RemoteAddress { remote: remote.name, url: remote.url })?;
         }
         Some(RemoteVerb::Show { name }) => session.print(&ops::show_remote(pool, volume, name)?)?,
+        Some(RemoteVerb::Gc { dry_run, password, name }) => {
+            let access = password.access(ops::find_remote(pool, volume, name)?, false)?;
+            catch_interrupts(pool)?;
+            session.done(&ops::sweep_remote(pool, &access, *dry_run)?)?;
+        }
+        Some(RemoteVerb::Fsck { deep, password, name }) => {
+            return check(session, volume, name, password, *deep);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

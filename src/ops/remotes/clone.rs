@@ -84,7 +84,7 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
     let start = find(access, &records, theirs, request.revision.as_deref())?;
     let id = start.stored.note.record.id.clone();
     let branch = start.branch.clone();
-    let _lock = repository.lock(&access.holder, false)?;
+    let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
     let session = pool.begin(Verb::Clone, volume)?;
     let history = history(&records, theirs, &start, volume);
     let tag = tag(&records, theirs, &start, volume);

@@ -77,7 +77,7 @@ pub fn fetch(pool: &Pool, access: &Access, request: &FetchRequest) -> Result<Fet
     let link = link(pool, volume.owner(), &access.remote.name)?;
     let mut fetched = record(pool, access, volume.owner(), &link.volume, &records, request.prune)?;
     if !request.revisions.is_empty() {
-        let _lock = repository.lock(&access.holder, false)?;
+        let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
         for revision in &request.revisions {
             let record = pool.store().read(|rows| pool.resolve_record(&rows, &volume, revision))?;
             let stored = records.commit(&link.volume, &record.id).filter(|stored| !stored.note.without_data);

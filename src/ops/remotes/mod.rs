@@ -8,6 +8,7 @@ mod pull;
 mod push;
 mod push_refs;
 mod remote;
+mod sweep;
 mod track;
 
 pub use clone::{CloneRequest, ClonedFrom, clone_from};
@@ -21,4 +22,5 @@ pub use remote::{
     Access, RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteUse, add_remote, find_remote, remotes,
     remove_remote, rename_remote, set_remote_url, show_remote,
 };
+pub use sweep::{RemoteSwept, sweep_remote};
 pub use track::{UpstreamState, set_upstream, upstream_state};

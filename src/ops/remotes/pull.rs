@@ -105,7 +105,7 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
         if has_changes(pool, &volume_record)? {
             return Err(Error::DirtyPull { volume, branch });
         }
-        let _lock = repository.lock(&access.holder, false)?;
+        let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
         let stored = records.commit(&theirs, &to).filter(|stored| !stored.note.without_data);
         let stored = stored.ok_or_else(|| no_ref(access, &theirs, to.to_string()))?;
         pulled.data = bring_in(pool, &repository, &volume_record, stored)?;

@@ -112,14 +112,14 @@ pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushe
             None => wanted.push(one),
         }
     }
-    let missing = pool.store().read(|rows| push.missing(&rows, &records, &wanted))?;
     match repository {
         Some(repository) if !request.dry_run => {
-            push.run(&repository, &mut records, &missing, wanted, &mut pushed)?;
+            push.run(&repository, &mut records, wanted, &mut pushed)?;
             push.finish(&repository, &records, request.set_upstream, &mut pushed)?;
         }
         _ => {
             pushed.refs.extend(wanted.iter().map(|one| push.foreseen(&records, one)));
+            let missing = pool.store().read(|rows| push.missing(&rows, &records, &wanted))?;
             pushed.commits = missing.iter().map(|commit| commit.id.clone()).collect();
         }
     }
@@ -224,21 +224,23 @@ impl Push<'_> {
         &self,
         repository: &Repository,
         records: &mut Records,
-        missing: &[CommitRecord],
         wanted: Vec<Planned>,
         pushed: &mut Pushed,
     ) -> Result<(), Error> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let _lock = repository.lock(&self.access.holder, false)?;
+        let _lock = repository.lock(&self.access.holder, false, &self.pool.waiting())?;
+        // Before the lock, another process may have deleted what no ref needed.
+        repository.refresh(records)?;
+        let missing = self.pool.store().read(|rows| self.missing(&rows, records, &wanted))?;
         if !missing.is_empty() {
             if !self.link.sending.is_empty() {
                 repository.take_up()?;
             }
             self.note(missing.iter().map(|commit| commit.id.clone()).collect())?;
         }
-        for commit in missing {
+        for commit in &missing {
             pushed.bytes += self.send(repository, records, commit)?;
             pushed.commits.push(commit.id.clone());
         }

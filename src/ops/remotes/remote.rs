@@ -25,7 +25,10 @@ pub struct Access {
 
 impl Access {
     /// Opens the remote's repository.
-    pub(super) fn open(&self, pool: &Pool) -> Result<Repository, Error> {
+    ///
+    /// # Errors
+    /// When there is none, the password is wrong, or the place cannot be used.
+    pub fn open(&self, pool: &Pool) -> Result<Repository, Error> {
         let cache = pool.layout().remotes_cache();
         Ok(Repository::open(&self.remote.url, &self.cloud, &self.secret, &cache)?)
     }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::model::{PasswordSource, RemoteName, RemoteUrl, count};
-use crate::ops::{RemoteAdded, RemoteChange, RemoteEntry, RemoteShown};
+use crate::model::{PasswordSource, RemoteName, RemoteUrl, count, format_size};
+use crate::ops::{RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteSwept};
 use crate::report::Lines;
 use crate::report::json::{json_line, lines};
 use crate::report::text::Text;
@@ -102,4 +102,30 @@ impl Text for RemoteShown {
     }
 }
 
-json_line!(RemoteAddress, RemoteAdded, RemoteChange, RemoteShown);
+impl Text for RemoteSwept {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let swept = &self.swept;
+        let (deleted, marked) = match self.dry_run {
+            true => ("Would delete", "Would mark"),
+            false => ("Deleted", "Marked"),
+        };
+        for one in &swept.commits {
+            writeln!(out, "{deleted} commit {} of {}", one.commit.short(), one.volume)?;
+        }
+        if swept.moves > 0 {
+            writeln!(out, "{deleted} {} of branches and tags", count(swept.moves, "old move"))?;
+        }
+        if swept.deleted > 0 {
+            writeln!(out, "{deleted} {} that an earlier run marked", format_size(swept.deleted))?;
+        }
+        if swept.marked > 0 {
+            writeln!(out, "{marked} {}; a run a day later deletes it", format_size(swept.marked))?;
+        }
+        if swept.commits.is_empty() && swept.moves == 0 && swept.deleted == 0 && swept.marked == 0 {
+            writeln!(out, "Nothing to delete")?;
+        }
+        writeln!(out, "In use: {}", format_size(swept.used))
+    }
+}
+
+json_line!(RemoteAddress, RemoteAdded, RemoteChange, RemoteShown, RemoteSwept);

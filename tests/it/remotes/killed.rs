@@ -50,6 +50,25 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_gc_that_dies_at_any_step_takes_nothing_that_is_needed() {
+    let team = Team::with_clone();
+    team.here.write("db", "large", &"given up ".repeat(50_000));
+    team.here.commit("three");
+    team.here.ok(["push"]);
+    team.here.ok(["reset", "--hard", "HEAD~1"]);
+    team.here.commit("other");
+    team.here.ok(["push", "--force"]);
+    super::upkeep::age(&team, "snapshots", 40 * super::upkeep::DAY);
+    kill_at_each_step(&team.here, &["remote", "gc", "origin"], |_| {
+        super::upkeep::age(&team, "locks", super::upkeep::DAY);
+    });
+    assert_eq!(team.here.ok(["remote", "fsck", "--deep", "origin"]), "1 volume: clean\n");
+    assert_eq!(head_at(&team.there), Some(team.here.ids("db")[0].clone()));
+    team.there.ok(["clone", &team.volume("db"), "again"]);
+    assert_eq!(team.there.read("again", "state"), "other");
+}
+
+#[test]
 fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
     let team = Team::new();
     team.here.ok(["push", "-u", "origin", "master"]);

@@ -6,6 +6,7 @@ mod partial;
 mod places;
 mod several;
 mod shared;
+mod upkeep;
 mod with_restic;
 
 use std::fs;
