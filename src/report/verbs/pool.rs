@@ -9,6 +9,7 @@ use crate::ops::{CheckedImage, ImageFacts, MovedPool, PoolInfo, RemovedImage};
 use crate::report::Wrap;
 use crate::report::json::json_line;
 use crate::report::text::Text;
+use crate::report::words::entries;
 
 impl Text for PoolInfo {
     fn wrap(&self) -> Wrap {
@@ -79,8 +80,7 @@ impl Text for MovedPool {
             None => format!("to the directory {}", self.now.pool.display()),
         };
         let volumes = count(self.volumes, "volume");
-        let entries =
-            count(usize::try_from(self.entries).unwrap_or(usize::MAX), "entry").replace("entrys", "entries");
+        let entries = entries(self.entries);
         writeln!(out, "Moved {volumes} {to}: {entries}, {}, each compared", format_size(self.bytes))?;
         writeln!(out, "Kept the old pool in {}", self.kept.display())
     }

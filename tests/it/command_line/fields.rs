@@ -47,6 +47,10 @@ const FIELDS: &[(&[&str], &[&str])] = &[
     (&["rev-parse", "HEAD"], &["name", "commit"]),
     (&["config"], &["key", "value", "set", "volume"]),
     (&["doctor"], &["subject", "health", "found", "remedy"]),
+    (
+        &["pool", "info"],
+        &["pool", "file_system", "shares_blocks", "size_bytes", "free_bytes", "image", "kept"],
+    ),
     (&["export", "--metadata"], &["record"]),
 ];
 

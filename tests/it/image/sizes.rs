@@ -7,6 +7,7 @@ use std::process::Command;
 use support::eventually;
 
 use super::Imaged;
+use crate::harness::json;
 
 fn allocated(pool: &Imaged) -> u64 {
     fs::metadata(pool.image()).unwrap().blocks() * 512
@@ -35,6 +36,43 @@ fn commits_in_an_image_share_blocks_and_what_is_deleted_goes_back_to_the_host() 
         let doctor = pool.run(["doctor"]).out;
         assert!(doctor.contains("shares blocks") && doctor.contains("host space"), "{doctor}");
     }
+}
+
+#[test]
+fn no_field_of_the_json_of_an_image_goes_away() {
+    let Some(pool) = Imaged::none_yet() else { return };
+    let look = |words: &[&str], place: &[&str], fields: &[&str]| {
+        let said = json(&pool.ok([words, &["--format", "json"]].concat()));
+        let object = place.iter().fold(&said, |object, name| &object[name]);
+        for field in fields {
+            assert!(object.get(field).is_some(), "{words:?} has no {field}: {said}");
+        }
+    };
+    let image = [
+        "path",
+        "kind",
+        "size_bytes",
+        "allocated_bytes",
+        "is_mounted",
+        "device",
+        "direct_io",
+        "discard",
+        "host_file_system",
+        "host_free_bytes",
+    ];
+    look(&["pool", "create", "--size", "400M"], &["image"], &image);
+    pool.ok(["init", "db"]);
+    look(&["pool", "grow", "--size", "500M"], &["image"], &image);
+    look(
+        &["pool", "check", "--offline"],
+        &[],
+        &["image", "kind", "is_online", "is_clean", "program", "output"],
+    );
+    look(&["pool", "unmount"], &["image"], &image);
+    look(&["pool", "mount"], &["image"], &image);
+    let moved = ["volumes", "entries", "bytes", "shared_bytes", "kept", "now"];
+    look(&["pool", "move", "directory"], &[], &moved);
+    look(&["pool", "remove", "--old"], &[], &["removed"]);
 }
 
 #[test]
