@@ -10,10 +10,10 @@ use support::eventually;
 
 use crate::installed::{make_image, static_dvol};
 
-/// The engine's mount namespace: it has mounts of its own, and sees none that are made outside.
+/// The prefix of a command that runs where the engine runs: it has mounts of its own, and sees none
+/// that are made outside.
 fn inside(engine: &Engine) -> String {
-    let holder = fs::read_to_string(engine.dir().join("holder")).expect("the engine runs");
-    format!("nsenter --mount=/proc/{}/ns/mnt", holder.split(' ').next().expect("a number"))
+    format!("{}/tools/engine enter {}", env!("CARGO_MANIFEST_DIR"), engine.dir().display())
 }
 
 /// Unmounts a pool outside of the engine's namespace when a test ends.
@@ -65,7 +65,7 @@ fn a_driver_in_a_container_mounts_the_image_for_the_engine() {
     make_image(&engine, &dvol);
     let inside = inside(&engine);
     // As on a host of systemd: mounts beneath are shared with those who ask.
-    engine.sh(&format!("mkdir dvol && {inside} sh -c 'mount --bind {dir}/dvol {dir}/dvol && mount --make-shared {dir}/dvol'")).ok();
+    engine.sh(&format!("mkdir {dir}/dvol && {inside} sh -c 'mount --bind {dir}/dvol {dir}/dvol && mount --make-shared {dir}/dvol'")).ok();
     let host = |line: &str| engine.sh(&format!("export DVOL_POOL={dir}/dvol/volumes; {inside} {line}"));
     host(&format!("{} pool create --size 400M", dvol.display())).ok();
     host(&format!("{} init shop", dvol.display())).ok();
@@ -105,7 +105,7 @@ fn a_managed_plugin_mounts_the_image_for_the_engine() {
     let (Some(dvol), Some(engine)) = (static_dvol(), Engine::without_driver()) else { return };
     let dir = engine.dir().display();
     let inside = inside(&engine);
-    engine.sh(&format!("mkdir dvol && {inside} sh -c 'mount --bind {dir}/dvol {dir}/dvol && mount --make-shared {dir}/dvol'")).ok();
+    engine.sh(&format!("mkdir {dir}/dvol && {inside} sh -c 'mount --bind {dir}/dvol {dir}/dvol && mount --make-shared {dir}/dvol'")).ok();
     let host = |line: &str| engine.sh(&format!("export DVOL_POOL={dir}/dvol/volumes; {inside} {line}"));
     let dvol = dvol.display();
     host(&format!("{dvol} pool create --size 400M")).ok();

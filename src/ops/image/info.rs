@@ -21,7 +21,8 @@ const BLOCK_BYTES: u64 = 512;
 pub struct PoolInfo {
     /// Its directory.
     pub pool: PathBuf,
-    /// The file system in that directory; `None` if its type is unknown or it is not there.
+    /// The file system in that directory, or the one that a pool there would be on; `None` if its
+    /// type is unknown.
     pub file_system: Option<&'static str>,
     /// Whether it shares blocks between copies.
     pub shares_blocks: bool,
@@ -69,19 +70,20 @@ pub struct KeptPool {
     pub bytes: u64,
 }
 
-/// Describes where the pool lies. A pool that is not there has no space.
+/// Describes where the pool lies, or would lie.
 ///
 /// # Errors
 /// When the image cannot be looked at.
 pub fn pool_info(pool: &Pool) -> Result<PoolInfo, Error> {
     let layout = pool.layout();
     let root = layout.root();
+    let place = root.ancestors().find(|path| path.exists()).unwrap_or(root);
     Ok(PoolInfo {
         pool: root.to_owned(),
-        file_system: disk::file_system(root),
-        shares_blocks: disk::can_clone(root),
-        size_bytes: tree::total_space(root).unwrap_or_default(),
-        free_bytes: tree::free_space(root).unwrap_or_default(),
+        file_system: disk::file_system(place),
+        shares_blocks: disk::can_clone(place),
+        size_bytes: tree::total_space(place).unwrap_or_default(),
+        free_bytes: tree::free_space(place).unwrap_or_default(),
         image: layout.image().exists().then(|| facts(pool)).transpose()?,
         kept: kept(pool)?,
     })

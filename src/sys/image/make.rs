@@ -115,5 +115,11 @@ fn look<'w>(program: Program, words: impl IntoIterator<Item = &'w OsStr>) -> Res
     let output = program.output("check the image", words)?;
     // xfs_scrub(8): 1 and 2 are findings, 4 and more mean that it could not look.
     let could_check = output.status.code().is_some_and(|code| code < 4);
-    Ok(Check { program: program.name, could_check, is_clean: output.status.success(), words: said(&output) })
+    let mut words = said(&output);
+    // xfs_scrub says more beside the reason.
+    if let Some(reason) = words.lines().find_map(|line| line.strip_prefix("Error: ")).filter(|_| !could_check)
+    {
+        words = reason.to_owned();
+    }
+    Ok(Check { program: program.name, could_check, is_clean: output.status.success(), words })
 }
