@@ -88,9 +88,10 @@ fn attach(file: &File, image: &Path) -> Result<(LoopDevice, PathBuf), ImageError
             control.next_free()
         });
         let device = device.map_err(|error| none("/dev/loopN", error))?;
+        let path = device.path().ok_or_else(|| none("/dev/loopN", io::ErrorKind::NotFound.into()))?;
         fault::point("image.attach").at("attach", image)?;
         match device.with().attach_fd(file.as_raw_fd()) {
-            Ok(()) => return Ok(self_detaching(&device).at("attach", image)?),
+            Ok(()) => return Ok((self_detaching(&device, &path).at("attach", image)?, path)),
             Err(error) if tries < MAX_TRIES && error.raw_os_error() == Some(Errno::BUSY.raw_os_error()) => {}
             Err(error) => return Err(DiskError::new("attach", image, error).into()),
         }
@@ -129,17 +130,16 @@ fn make_node(error: &io::Error, node: &Path, class: &str, kind: FileType) -> io:
 /// while it is open elsewhere. krata-loopdev 0.0.21 cannot ask for that when it attaches: it gives
 /// the kernel a structure whose fields the compiler may have put in another order. With the values
 /// that it has here, that sets nothing, which the kernel's own words must confirm.
-fn self_detaching(device: &LoopDevice) -> io::Result<(LoopDevice, PathBuf)> {
-    let path = device.path().ok_or(io::ErrorKind::NotFound)?;
+fn self_detaching(device: &LoopDevice, path: &Path) -> io::Result<LoopDevice> {
     let folder = Path::new("/sys/block").join(path.file_name().unwrap_or_default()).join("loop");
     let is_zero = |name| fs::read_to_string(folder.join(name)).is_ok_and(|text| text.trim() == "0");
     if !["offset", "sizelimit", "partscan"].into_iter().all(is_zero) {
         device.detach()?;
         return Err(io::Error::other("the kernel has another view of the loop device"));
     }
-    let kept = LoopDevice::open(&path);
+    let kept = LoopDevice::open(path);
     device.detach()?;
-    Ok((kept?, path))
+    kept
 }
 
 /// Unmounts what is mounted at the directory `at`.
