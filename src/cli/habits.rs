@@ -87,22 +87,13 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
         &["-i", "--include", "-o", "--only", "--interactive"],
         "a commit takes the whole working tree",
     ),
-    (
-        "branch",
-        &["-r", "--remotes"],
-        "list what is known of the branches of a remote: dvol remote show REMOTE",
-    ),
     ("branch", &["-c", "--copy"], "create a branch from another: dvol branch NEW OLD"),
     (
         "branch",
         &["--contains", "--merged", "--no-merged", "--no-contains", "--points-at"],
         "see which branches lead to a commit: dvol log --all --graph --oneline",
     ),
-    (
-        "branch",
-        &["-u", "--set-upstream-to", "--track", "-t"],
-        "a branch of data follows nothing; bind it to the code: dvol hook install",
-    ),
+    ("branch", &["--track", "-t"], "let a branch follow one of a remote: dvol branch -u REMOTE/BRANCH"),
     ("branch", &["-f", "--force"], "move a branch: dvol checkout -B NAME REVISION"),
     (
         "tag",

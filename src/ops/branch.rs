@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::protect::refuse_branch;
 use super::reachable::{drop_commits, unreachable};
+use super::remotes::{UpstreamState, upstream_state};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CommitId, Row, RowChange, TagName, Verb, VolumeName, VolumeRecord};
@@ -28,6 +29,9 @@ pub struct BranchEntry {
     pub place: Option<VolumeName>,
     /// The first line of its newest commit's message.
     pub subject: Option<String>,
+    /// The branch of a remote that it follows, and how the two stand to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamState>,
 }
 
 /// The branches of a volume, sorted by name.
@@ -71,10 +75,11 @@ pub fn branches(pool: &Pool, volume: Option<&VolumeName>) -> Result<BranchList, 
                 current: record.name == own.branch,
                 protected: owner.protected || record.protected,
                 place: place.map(|place| place.name.clone()),
+                subject: head.map(|commit| commit.subject().to_owned()),
+                upstream: upstream_state(&rows, own.owner(), &record.name)?,
+                head: record.head,
                 volume: record.volume,
                 branch: record.name,
-                subject: head.map(|commit| commit.subject().to_owned()),
-                head: record.head,
             });
         }
         Ok(BranchList { volume: volume.clone(), branches })

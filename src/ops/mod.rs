@@ -96,10 +96,11 @@ pub use quick_status::{Bytes, QuickStatus, StatusCache, quick_status};
 pub use reflog::{ReflogEntry, reflog};
 pub use remotes::{
     Access, CloneRequest, ClonedFrom, DataReceived, FetchRequest, Fetched, FetchedRef, Force, PullRequest,
-    Pulled, PushRequest, PushSpec, Pushed, PushedRef, RefOutcome, RemoteAdded, RemoteChange, RemoteEntry,
-    RemoteRef, RemoteRefs, RemoteShown, RemoteSwept, RemoteUse, UpstreamState, add_remote, clone_from, fetch,
-    find_remote, ls_remote, pull, push, remotes, remove_remote, rename_remote, set_remote_url, set_upstream,
-    show_remote, sweep_remote, upstream_state,
+    Pulled, PushRequest, PushSpec, Pushed, PushedRef, RefOutcome, RemoteAdded, RemoteBranch, RemoteChange,
+    RemoteEntry, RemoteRef, RemoteRefs, RemoteShown, RemoteSwept, RemoteUse, Tags, UpstreamSet,
+    UpstreamState, add_remote, clone_from, fetch, find_remote, ls_remote, pull, push, remote_branches,
+    remotes, remove_remote, rename_remote, set_remote_url, set_upstream, show_remote, sweep_remote,
+    upstream_state,
 };
 pub use remove::{Guard, Removed, check_removable, check_unused, purge, remove};
 pub use rename::{Renamed, rename};

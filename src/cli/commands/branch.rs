@@ -22,6 +22,7 @@ use crate::report::{BranchStyle, BranchView};
   dvol branch experiment HEAD~2
   dvol branch -m experiment bugfix
   dvol branch -d bugfix
+  dvol branch -u origin/master
 
 To create a branch and switch to it, use dvol checkout -b NAME.")]
 pub(in crate::cli) struct BranchArgs {
@@ -36,9 +37,21 @@ pub(in crate::cli) struct BranchArgs {
     /// Rename a branch: -m [OLD] NEW [VOLUME]; OLD defaults to the current branch
     #[arg(short = 'm', short_alias = 'M', long = "move", conflicts_with = "show_current")]
     rename: bool,
-    /// List the branches, as without operands
-    #[arg(short = 'a', long, visible_alias = "list", conflicts_with_all = ["delete", "force_delete", "rename"])]
+    /// List the branches of remotes as well, as dvol last saw them
+    #[arg(short = 'a', long, conflicts_with_all = ["delete", "force_delete", "rename"])]
     all: bool,
+    /// List the branches of remotes, as dvol last saw them
+    #[arg(short = 'r', long, conflicts_with_all = ["all", "delete", "force_delete", "rename", "show_current"])]
+    remotes: bool,
+    /// List the branches, as without operands
+    #[arg(long, conflicts_with_all = ["delete", "force_delete", "rename"])]
+    list: bool,
+    /// Let the current branch, or the one that is named, follow a branch of a remote
+    #[arg(short = 'u', long, value_name = "REMOTE/BRANCH", conflicts_with_all = ["delete", "force_delete", "rename", "all", "remotes", "list", "show_current"])]
+    set_upstream_to: Option<String>,
+    /// Let the current branch, or the one that is named, follow none
+    #[arg(long, conflicts_with_all = ["delete", "force_delete", "rename", "all", "remotes", "list", "show_current", "set_upstream_to"])]
+    unset_upstream: bool,
     /// Print the name of the current branch
     #[arg(long)]
     show_current: bool,
@@ -60,9 +73,12 @@ pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
     if args.rename {
         return rename(session, &args.operands);
     }
+    if args.set_upstream_to.is_some() || args.unset_upstream {
+        return follow(session, args);
+    }
     let listed = match args.operands.as_slice() {
         [] => Some(session.volume(None)?),
-        words if args.all => Some(operands::only_volume(session, words)?),
+        words if args.all || args.remotes || args.list => Some(operands::only_volume(session, words)?),
         [word] if args.show_current => Some(session.volume(Some(&word.parse()?))?),
         [word] if session.globals.volume.is_none() => match word.parse::<VolumeName>() {
             Ok(name) if pool.store().read(|rows| rows.volume(&name))?.is_some() => Some(Some(name)),
@@ -74,13 +90,18 @@ pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
         _ => None,
     };
     if let Some(volume) = listed {
-        let list = ops::branches(pool, volume.as_ref())?;
+        let list = (!args.remotes).then(|| ops::branches(pool, volume.as_ref())).transpose()?;
+        let remotes = match args.all || args.remotes {
+            true => ops::remote_branches(pool, volume.as_ref())?,
+            false => Vec::new(),
+        };
         let style = match (args.show_current, session.globals.verbose) {
             (true, _) => BranchStyle::Current,
             (false, 0) => BranchStyle::Names,
-            (false, _) => BranchStyle::Heads,
+            (false, 1) => BranchStyle::Heads,
+            (false, _) => BranchStyle::Upstreams,
         };
-        session.print(&BranchView { list, style })?;
+        session.print(&BranchView { list, remotes, style })?;
         return Ok(ExitCode::SUCCESS);
     }
     let (name, rest) = args.operands.split_first().expect("the branches are listed when no operand is given");
@@ -89,6 +110,28 @@ pub(in crate::cli) fn run(session: &Session, args: &BranchArgs) -> Outcome {
     let start = operands.revision.unwrap_or_else(Revision::head);
     catch_interrupts(pool)?;
     session.done(&ops::create_branch(pool, operands.volume.as_ref(), &name, &start)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a branch follow one of a remote, or none.
+fn follow(session: &Session, args: &BranchArgs) -> Outcome {
+    let follows = match &args.set_upstream_to {
+        Some(text) => {
+            let bad = || Failure::Usage(format!("'{text}' is not REMOTE/BRANCH, such as origin/master"));
+            let (remote, branch) = text.split_once('/').ok_or_else(bad)?;
+            Some((remote.parse()?, branch.parse()?))
+        }
+        None => None,
+    };
+    let (branch, volume) = match args.operands.as_slice() {
+        [] => (None, None),
+        [branch] => (Some(branch.parse()?), None),
+        [branch, volume] => (Some(branch.parse()?), Some(volume.parse()?)),
+        _ => return Err(Failure::Usage("-u takes [BRANCH [VOLUME]]".to_owned())),
+    };
+    let volume = session.volume(volume.as_ref())?;
+    let branch: Option<BranchName> = branch;
+    session.done(&ops::set_upstream(&session.pool, volume.as_ref(), branch.as_ref(), follows)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

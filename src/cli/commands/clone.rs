@@ -22,6 +22,12 @@ use crate::ops::{self, CloneRequest};
   dvol clone /mnt/team/catalog/shop
   dvol clone /mnt/team/catalog/shop:small shop_test")]
 pub(in crate::cli) struct CloneArgs {
+    /// From a remote, bring the data of this many commits, the newest first [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
+    depth: Option<u32>,
+    /// From a remote, bring the data of all commits
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     password: PasswordArgs,
     /// Volume to copy, or URL/VOLUME, optionally with a commit [default: HEAD]
@@ -34,6 +40,9 @@ pub(in crate::cli) struct CloneArgs {
 pub(in crate::cli) fn run(session: &Session, args: &CloneArgs) -> Outcome {
     if RemoteUrl::is_meant(&args.source) {
         return from_remote(session, args);
+    }
+    if args.all || args.depth.is_some() {
+        return Err(Failure::Usage("--all and --depth are for a clone from a remote".to_owned()));
     }
     let Some(new) = &args.new else {
         return Err(Failure::Usage("name the new volume: dvol clone SRC NEW".to_owned()));
@@ -53,7 +62,8 @@ fn from_remote(session: &Session, args: &CloneArgs) -> Outcome {
     remote.password = args.password.source()?.or(remote.password);
     let access = args.password.access(remote, false)?;
     catch_interrupts(&session.pool)?;
-    let request = CloneRequest { theirs, revision, volume };
+    let depth = if args.all { usize::MAX } else { args.depth.unwrap_or(1) as usize };
+    let request = CloneRequest { theirs, revision, volume, depth };
     session.done(&ops::clone_from(&session.pool, &access, &request)?)?;
     Ok(ExitCode::SUCCESS)
 }

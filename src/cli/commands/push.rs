@@ -9,7 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, errors};
 use crate::model::{count, format_size};
-use crate::ops::{self, Force, PushRequest, PushSpec, Pushed, RefOutcome};
+use crate::ops::{self, Force, PushRequest, PushSpec, Pushed, RefOutcome, Tags};
 use crate::remotes::Rejection;
 
 /// Send commits to a remote, and move its branches and tags
@@ -42,10 +42,14 @@ pub(in crate::cli) struct PushArgs {
     /// Push all tags as well
     #[arg(long)]
     tags: bool,
+    /// Push tags with a message as well, if they are on a commit that is pushed and the remote does
+    /// not have them
+    #[arg(long, conflicts_with = "tags")]
+    follow_tags: bool,
     /// Delete these branches and tags of the remote
-    #[arg(short, long, requires = "refs", conflicts_with_all = ["tags", "set_upstream"])]
+    #[arg(short, long, requires = "refs", conflicts_with_all = ["tags", "follow_tags", "set_upstream"])]
     delete: bool,
-    /// Make a repository without a question
+    /// Make a repository without a question; needed where there is no terminal to ask on
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
@@ -58,27 +62,39 @@ pub(in crate::cli) struct PushArgs {
     refs: Vec<String>,
 }
 
+/// What a push to a new repository means.
+const NEW: &str = "everything in the volume goes there, personal data too";
+
 pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
     let volume = session.pool.select(session.volume(None)?.as_ref())?;
     let remote = meant(session, Some(&volume), args.remote.as_deref())?;
     let request = PushRequest {
         volume: Some(volume.clone()),
         specs: args.refs.iter().map(|text| spec(text, args.delete)).collect::<Result<_, _>>()?,
-        tags: args.tags,
+        tags: if args.tags {
+            Tags::All
+        } else if args.follow_tags {
+            Tags::Follow
+        } else {
+            Tags::Named
+        },
         dry_run: args.dry_run,
         force: force(session, args)?,
         set_upstream: args.set_upstream,
     };
     let is_new = !args.dry_run && !is_made(&remote)?;
-    if is_new && !args.yes && !session.globals.quiet {
+    if is_new && !args.yes {
         let question = format!(
             "Everything in {volume}, personal data too, goes to a new repository at {}. Go on?",
             remote.url
         );
         match confirmed("push to a new repository", &question) {
-            // Elsewhere than on a terminal the command itself is the answer.
-            Ok(true) | Err(Failure::NotConfirmed { .. }) => {}
+            Ok(true) => {}
             Ok(false) => return Ok(ExitCode::FAILURE),
+            Err(Failure::NotConfirmed { .. }) => {
+                let text = format!("cannot make a repository at {} without -y: {NEW}", remote.url);
+                return Err(Failure::Failed(text));
+            }
             Err(other) => return Err(other),
         }
     }

@@ -1,7 +1,7 @@
 //! `clone URL/VOLUME`: make a volume of one in a repository: all its records, and the data of one
 //! commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub struct CloneRequest {
     pub revision: Option<String>,
     /// The name of the new volume.
     pub volume: VolumeName,
+    /// How many commits come with their data, the newest first; those that the remote has without
+    /// data are not counted.
+    pub depth: usize,
 }
 
 /// A volume that was cloned from a repository.
@@ -86,7 +89,10 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
     let branch = start.branch.clone();
     let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
     let session = pool.begin(Verb::Clone, volume)?;
-    let history = history(&records, theirs, &start, volume);
+    let chain = records.ancestry(theirs, &id);
+    let wanted: Vec<&Stored> =
+        chain.into_iter().filter(|stored| !stored.note.without_data).take(request.depth).collect();
+    let history = history(&records, theirs, &wanted, &id, volume);
     let tag = tag(&records, theirs, &start, volume);
     let summary = format!("clone: {}/{theirs} to {volume}", access.remote.url);
     let (group, staged) = session.intend(summary, |rows, draft| {
@@ -104,6 +110,14 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
     let received = receive(pool, &repository, start.stored, &kept, None)?;
     pool.check_size(volume, None, &kept)?;
+    let mut similar = kept.clone();
+    for older in wanted.iter().skip(1) {
+        let tree = staged.join(layout::COMMITS).join(older.note.record.id.as_str());
+        disk::make_directory(&tree, layout::PRIVATE_MODE)?;
+        receive(pool, &repository, older, &tree, Some(&similar))?;
+        pool.check_size(volume, None, &tree)?;
+        similar = tree;
+    }
     let bounds = pool.copy_known(&kept, &working_tree)?;
     let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
     group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish();
@@ -171,19 +185,25 @@ fn find<'r>(
     Ok(Start { stored: stored.ok_or_else(missing)?, branch, tag })
 }
 
-/// Makes the records of the commits from the start on: only the first has its data here.
+/// Makes the records of the commits from `id` on: those that are wanted have their data here.
 fn history(
     records: &Records,
     theirs: &VolumeName,
-    start: &Start<'_>,
+    wanted: &[&Stored],
+    id: &CommitId,
     volume: &VolumeName,
 ) -> Vec<CommitRecord> {
-    let id = &start.stored.note.record.id;
+    let wanted: BTreeSet<&CommitId> = wanted.iter().map(|stored| &stored.note.record.id).collect();
     let chain = records.ancestry(theirs, id);
     let made = chain.into_iter().map(|stored| {
         let record = &stored.note.record;
         let parent = record.parent.clone().filter(|parent| records.commit(theirs, parent).is_some());
-        CommitRecord { volume: volume.clone(), parent, forgotten: record.id != *id, ..record.clone() }
+        CommitRecord {
+            volume: volume.clone(),
+            parent,
+            forgotten: !wanted.contains(&record.id),
+            ..record.clone()
+        }
     });
     made.collect()
 }

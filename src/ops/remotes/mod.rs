@@ -17,10 +17,10 @@ pub use fetch::{FetchRequest, Fetched, FetchedRef, fetch};
 pub use ls_remote::{RemoteRef, RemoteRefs, ls_remote};
 pub use pull::{PullRequest, Pulled, pull};
 pub use push::{PushRequest, Pushed, push};
-pub use push_refs::{Force, PushSpec, PushedRef, RefOutcome};
+pub use push_refs::{Force, PushSpec, PushedRef, RefOutcome, Tags};
 pub use remote::{
     Access, RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteUse, add_remote, find_remote, remotes,
     remove_remote, rename_remote, set_remote_url, show_remote,
 };
 pub use sweep::{RemoteSwept, sweep_remote};
-pub use track::{UpstreamState, set_upstream, upstream_state};
+pub use track::{RemoteBranch, UpstreamSet, UpstreamState, remote_branches, set_upstream, upstream_state};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::fetch::{link, record};
-use super::push_refs::{Force, Plan, Planned, PushSpec, PushedRef, RefOutcome};
+use super::push_refs::{Force, Plan, Planned, PushSpec, PushedRef, RefOutcome, Tags};
 use super::remote::Access;
 use crate::error::Error;
 use crate::layout;
@@ -29,8 +29,8 @@ pub struct PushRequest {
     pub volume: Option<VolumeName>,
     /// What to push; nothing means the current branch.
     pub specs: Vec<PushSpec>,
-    /// Whether to push all tags too.
-    pub tags: bool,
+    /// Which tags to push too.
+    pub tags: Tags,
     /// Only tell what would be done.
     pub dry_run: bool,
     /// How far the push may give up what the remote has.
@@ -108,6 +108,8 @@ pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushe
     let mut wanted = Vec::new();
     for one in planned {
         match push.judge(&records, &one)? {
+            // A tag that only follows is not asked for.
+            Some(_) if one.follows => {}
             Some(outcome) => pushed.refs.push(push.told(&records, &one, outcome)),
             None => wanted.push(one),
         }

@@ -25,6 +25,18 @@ pub enum Force {
     Yes,
 }
 
+/// Which tags a push sends beside what it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tags {
+    /// None.
+    #[default]
+    Named,
+    /// Those with a message, on commits that are pushed, that the remote does not have.
+    Follow,
+    /// All.
+    All,
+}
+
 /// One `SRC:DST` of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushSpec {
@@ -74,6 +86,8 @@ pub struct PushedRef {
 pub(super) struct Planned {
     pub(super) source: Option<String>,
     pub(super) wish: Wish,
+    /// Whether it is a tag that nothing names.
+    pub(super) follows: bool,
 }
 
 /// Says what a push is about.
@@ -96,21 +110,28 @@ impl Plan<'_> {
         &self,
         rows: &Rows<'_>,
         specs: &[PushSpec],
-        tags: bool,
+        tags: Tags,
     ) -> Result<Vec<Planned>, Error> {
         let mut planned = Vec::new();
-        if specs.is_empty() && !tags {
+        if specs.is_empty() && tags != Tags::All {
             planned.push(self.current(rows)?);
         }
         for spec in specs {
             planned.push(self.one(rows, spec)?);
         }
-        if tags {
+        if tags != Tags::Named {
+            let pushed: BTreeSet<CommitId> =
+                planned.iter().flat_map(|one| one.wish.chain.iter().cloned()).collect();
             for tag in
                 rows.tags(self.owner())?.into_iter().filter(|tag| !tag.name.as_str().starts_with(STASHES))
             {
+                let follows = tags == Tags::Follow;
+                if follows && (tag.message.is_empty() || !pushed.contains(&tag.commit)) {
+                    continue;
+                }
                 let (name, reference) = (tag.name.to_string(), RefName::Tag(tag.name));
-                planned.push(self.planned(rows, Some(name), reference, Some(tag.commit))?);
+                let one = self.planned(rows, Some(name), reference, Some(tag.commit))?;
+                planned.push(Planned { follows, ..one });
             }
         }
         planned.sort_by_key(|one| matches!(one.wish.reference, RefName::Head(_)));
@@ -207,6 +228,6 @@ impl Plan<'_> {
             Force::LeaseOf(..) => Rule::FastForward,
         };
         let wish = Wish { volume: self.theirs.clone(), reference, to, rule, tag, chain };
-        Ok(Planned { source, wish })
+        Ok(Planned { source, wish, follows: false })
     }
 }

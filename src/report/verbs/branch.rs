@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use tabwriter::TabWriter;
 
 use crate::model::plain;
-use crate::ops::{BranchList, CreatedBranch, DeletedBranch, RenamedBranch};
+use crate::ops::{
+    BranchList, CreatedBranch, DeletedBranch, RemoteBranch, RenamedBranch, UpstreamSet, UpstreamState,
+};
 use crate::report::json::{json_line, lines};
 use crate::report::style::{GREEN, PLACE};
 use crate::report::text::Text;
@@ -18,6 +20,8 @@ pub enum BranchStyle {
     Names,
     /// Its name and its newest commit.
     Heads,
+    /// Its name, its newest commit, and the branch of a remote that it follows.
+    Upstreams,
     /// Only the name of the current branch.
     Current,
 }
@@ -25,8 +29,10 @@ pub enum BranchStyle {
 /// Branches and how to show them as text; JSON has one branch a line.
 #[derive(Debug, Clone)]
 pub struct BranchView {
-    /// The branches.
-    pub list: BranchList,
+    /// The branches; `None` if only those of remotes are shown.
+    pub list: Option<BranchList>,
+    /// The branches of remotes.
+    pub remotes: Vec<RemoteBranch>,
     /// What to show of each.
     pub style: BranchStyle,
 }
@@ -34,8 +40,9 @@ pub struct BranchView {
 impl Lines for BranchView {
     fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         let only = self.style == BranchStyle::Current;
-        let shown: Vec<_> = self.list.branches.iter().filter(|branch| branch.current || !only).collect();
-        lines(out, &shown)
+        let own = self.list.iter().flat_map(|list| &list.branches);
+        lines(out, &own.filter(|branch| branch.current || !only).collect::<Vec<_>>())?;
+        lines(out, &self.remotes)
     }
 }
 
@@ -46,7 +53,7 @@ impl Text for BranchView {
 
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut table = TabWriter::new(out).ansi(true).padding(1);
-        for entry in &self.list.branches {
+        for entry in self.list.iter().flat_map(|list| &list.branches) {
             // As git does, + marks a branch that another place has checked out.
             let name = match (entry.current, &entry.place) {
                 (true, _) => format!("* {GREEN}{}{GREEN:#}", entry.branch),
@@ -57,16 +64,57 @@ impl Text for BranchView {
                 (BranchStyle::Current, _) if entry.current => writeln!(table, "{}", entry.branch)?,
                 (BranchStyle::Current, _) => {}
                 (BranchStyle::Names, _) => writeln!(table, "{name}")?,
-                (BranchStyle::Heads, None) => writeln!(table, "{name}\tno commits yet")?,
-                (BranchStyle::Heads, Some(head)) => {
+                (BranchStyle::Heads | BranchStyle::Upstreams, None) => {
+                    writeln!(table, "{name}\tno commits yet")?;
+                }
+                (BranchStyle::Heads | BranchStyle::Upstreams, Some(head)) => {
                     let subject = plain(entry.subject.as_deref().unwrap_or_default());
                     let place = entry.place.as_ref().map(|place| format!("({place}) ")).unwrap_or_default();
                     let protected = if entry.protected { "[protected] " } else { "" };
-                    writeln!(table, "{name}\t{} {place}{protected}{subject}", head.short())?;
+                    let upstream = match (self.style, &entry.upstream) {
+                        (BranchStyle::Upstreams, Some(state)) => format!("[{}] ", stands(state)),
+                        _ => String::new(),
+                    };
+                    writeln!(table, "{name}\t{} {place}{upstream}{protected}{subject}", head.short())?;
+                }
+            }
+        }
+        // As git does: beside own branches, those of remotes say that they are.
+        let above = if self.list.is_some() { "remotes/" } else { "" };
+        for one in &self.remotes {
+            let name = format!("  {above}{}/{}", one.remote, one.branch);
+            match self.style {
+                BranchStyle::Names | BranchStyle::Current => writeln!(table, "{name}")?,
+                BranchStyle::Heads | BranchStyle::Upstreams => {
+                    let subject = plain(one.subject.as_deref().unwrap_or_default());
+                    writeln!(table, "{name}\t{} {subject}", one.head.short())?;
                 }
             }
         }
         table.flush()
+    }
+}
+
+/// Says which branch another follows, and how it stands to it, in git's words.
+fn stands(state: &UpstreamState) -> String {
+    let name = format!("{}/{}", state.remote, state.branch);
+    match (&state.commit, state.ahead, state.behind) {
+        (None, ..) => format!("{name}: gone"),
+        (_, 0, 0) => name,
+        (_, ahead, 0) => format!("{name}: ahead {ahead}"),
+        (_, 0, behind) => format!("{name}: behind {behind}"),
+        (_, ahead, behind) => format!("{name}: ahead {ahead}, behind {behind}"),
+    }
+}
+
+impl Text for UpstreamSet {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match (&self.remote, &self.follows) {
+            (Some(remote), Some(follows)) => {
+                writeln!(out, "Branch {}/{} follows {remote}/{follows}", self.volume, self.branch)
+            }
+            _ => writeln!(out, "Branch {}/{} follows no branch of a remote", self.volume, self.branch),
+        }
     }
 }
 
@@ -92,4 +140,4 @@ impl Text for DeletedBranch {
     }
 }
 
-json_line!(CreatedBranch, DeletedBranch, RenamedBranch);
+json_line!(CreatedBranch, DeletedBranch, RenamedBranch, UpstreamSet);

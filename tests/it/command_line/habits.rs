@@ -88,7 +88,6 @@ fn other_words_of_git_and_docker_get_a_sentence() {
         (&["version"], 2, "dvol --version"),
         (&["create", "x"], 2, "dvol init"),
         (&["commit", "--dry-run"], 2, "dvol status"),
-        (&["branch", "-r"], 2, "dvol remote show"),
         (&["branch", "--contains", "HEAD"], 2, "dvol log --all"),
         (&["log", "--name-only"], 2, "dvol log --stat"),
         (&["diff", "--cached"], 2, "there is no index"),

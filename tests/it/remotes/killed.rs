@@ -71,7 +71,7 @@ fn a_gc_that_dies_at_any_step_takes_nothing_that_is_needed() {
 #[test]
 fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
     let team = Team::new();
-    team.here.ok(["push", "-u", "origin", "master"]);
+    team.here.ok(["push", "-y", "-u", "origin", "master"]);
     let from = team.volume("db");
     for step in (1..).step_by(STRIDE) {
         let mut command = team.there.command(["clone", &from]);

@@ -58,7 +58,7 @@ fn tags_stay_where_they_are_and_refs_can_be_deleted() {
     let dry = pool.ok(["push", "-n", "--tags", "origin", "master"]);
     assert!(dry.contains("[new tag]") && dry.contains("[new branch]"), "{dry}");
     assert!(!team.repository().exists(), "a dry run makes nothing");
-    pool.ok(["push", "--tags", "origin", "master", "master:copy"]);
+    pool.ok(["push", "-y", "--tags", "origin", "master", "master:copy"]);
     pool.ok(["tag", "-f", "v1", "HEAD"]);
     let said = pool.run(["push", "origin", "v1"]);
     assert!(said.code == 1 && said.out.contains("v1 -> v1 (already exists)"), "{said:?}");
@@ -90,8 +90,8 @@ fn a_pull_leaves_changes_alone_and_a_wrong_password_opens_nothing() {
     std::fs::create_dir(&other).unwrap();
     std::fs::write(other.join("a file"), "").unwrap();
     let full = other.to_str().unwrap();
-    let words = ["push", full, "--password-command", "echo a password"];
+    let words = ["push", "-y", full, "--password-command", "echo a password"];
     team.there.fails(1, words, "a file lies there already");
-    team.there.fails(1, ["push", full], "no password for");
+    team.there.fails(1, ["push", "-y", full], "no password for");
     team.there.fails(1, ["pull", "origin", "none"], "has no heads/none of volume db");
 }

@@ -1,5 +1,6 @@
 //! Remotes: pools that share volumes through a directory.
 
+mod follow;
 mod killed;
 mod manners;
 mod partial;
@@ -40,7 +41,7 @@ impl Team {
     /// A team whose `db` was pushed by one and cloned by the other.
     pub(crate) fn with_clone() -> Self {
         let team = Team::new();
-        team.here.ok(["push", "-u", "origin", "master"]);
+        team.here.ok(["push", "-y", "-u", "origin", "master"]);
         team.there.ok(["clone", &team.volume("db")]);
         team.there.ok(["switch", "db"]);
         team

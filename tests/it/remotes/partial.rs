@@ -52,7 +52,7 @@ fn a_clone_of_a_part_pushes_to_another_remote_and_loses_no_record() {
     let words = ["remote", "add", "second", second.to_str().unwrap(), "--password-file", &team.password()];
     team.there.ok(words);
     team.there.commit("three");
-    team.there.ok(["push", "second", "master"]);
+    team.there.ok(["push", "-y", "second", "master"]);
     let third = crate::harness::Pool::elsewhere(7);
     let password = team.password();
     let from = format!("{}/db", second.display());

@@ -48,7 +48,7 @@ impl Pair {
     fn share(&self, url: &str) {
         let volume = format!("{url}/db");
         self.ok(&self.here, &["remote", "add", "origin", url]);
-        let said = self.ok(&self.here, &["push", "-u", "origin", "master"]);
+        let said = self.ok(&self.here, &["push", "-y", "-u", "origin", "master"]);
         assert!(said.contains("* [new branch]       master -> master"), "{said}");
         assert_eq!(self.ok(&self.here, &["push"]), "Everything up-to-date\n");
         assert!(self.ok(&self.here, &["ls-remote", &volume]).contains("master"));
@@ -124,7 +124,7 @@ fn a_volume_is_shared_through_a_bucket() {
     // The bucket must be there: dvol makes none.
     let nosuch = format!("s3:http://127.0.0.1:{}/nosuch/catalog", moto.port);
     pair.ok(&pair.here, &["remote", "add", "nosuch", &nosuch]);
-    let said = pair.run(&pair.here, &["push", "nosuch", "master"]);
+    let said = pair.run(&pair.here, &["push", "-y", "nosuch", "master"]);
     assert!(said.code == 1 && said.err.contains("The specified bucket does not exist"), "{said:?}");
 }
 

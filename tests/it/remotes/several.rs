@@ -12,7 +12,7 @@ const PUSHERS: u64 = 16;
 #[test]
 fn sixteen_pushes_at_once_lose_no_commit() {
     let team = Team::new();
-    team.here.ok(["push", "-u", "origin", "master"]);
+    team.here.ok(["push", "-y", "-u", "origin", "master"]);
     let pools: Vec<Pool> = (0..PUSHERS).map(|number| Pool::elsewhere(10 + number)).collect();
     let from = team.volume("db");
     let password = team.password();

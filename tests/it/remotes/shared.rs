@@ -15,7 +15,7 @@ use crate::harness::{Pool, hold, json_lines};
 fn a_volume_goes_to_another_pool_and_back() {
     let team = Team::new();
     let (here, there) = (&team.here, &team.there);
-    let said = here.ok(["push", "-u", "origin", "master"]);
+    let said = here.ok(["push", "-y", "-u", "origin", "master"]);
     assert!(said.contains("* [new branch]       master -> master"), "{said}");
     assert!(said.contains("branch 'master' set up to track 'origin/master'."), "{said}");
     assert_eq!(here.ok(["push"]), "Everything up-to-date\n");
@@ -108,7 +108,7 @@ fn a_remote_is_listed_renamed_and_forgotten() {
 fn a_catalogue_lists_its_tags_and_gives_each_to_whoever_asks() {
     let team = Team::new();
     team.here.ok(["tag", "-m", "1,000 orders\n\nno personal data", "small", "HEAD~1"]);
-    team.here.ok(["push", "origin", "master", "small"]);
+    team.here.ok(["push", "-y", "origin", "master", "small"]);
     let listed = team.there.ok(["ls-remote"]);
     let lines: Vec<&str> = listed.lines().collect();
     assert!(lines[0].starts_with("VOLUME   REF "), "{listed}");
@@ -156,7 +156,7 @@ fn every_kind_of_entry_comes_back_as_it_was() {
     let team = Team::new();
     fill(&team.here.root().join("db/branches/master"));
     team.here.ok(["commit", "-m", "all kinds"]);
-    team.here.ok(["push", "-u", "origin", "master"]);
+    team.here.ok(["push", "-y", "-u", "origin", "master"]);
     team.there.ok(["clone", &team.volume("db")]);
     let (ours, theirs) =
         (take_down(&commit_tree(&team.here, "db")), take_down(&commit_tree(&team.there, "db")));
