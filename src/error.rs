@@ -609,6 +609,16 @@ pub enum Error {
         /// Which values are allowed.
         rule: String,
     },
+    /// A commit was pushed from a machine of another architecture.
+    #[error("commit {} is of a machine with {theirs}, and this one has {own}", id.short())]
+    OtherArchitecture {
+        /// The commit.
+        id: CommitId,
+        /// That machine's architecture.
+        theirs: String,
+        /// This machine's.
+        own: String,
+    },
     /// The driver does not support this option.
     #[error("unsupported option {key}={value}: {reason}")]
     BadOption {

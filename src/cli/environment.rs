@@ -47,6 +47,12 @@ pub(super) fn cloud() -> CloudAccess {
     CloudAccess::new(std::env::vars_os())
 }
 
+/// Returns this machine's processor architecture; in a debug build `DVOL_TEST_ARCHITECTURE` is it.
+pub(super) fn architecture() -> String {
+    let given = if cfg!(debug_assertions) { variable("DVOL_TEST_ARCHITECTURE") } else { None };
+    given.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+}
+
 /// Iterates over the names of all variables.
 pub(super) fn names() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::vars_os().map(|(name, _)| name)

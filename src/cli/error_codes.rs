@@ -76,6 +76,7 @@ fn of_error(error: &Error) -> &'static str {
         Error::NoRemoteRef { .. } => "no_remote_ref",
         Error::NoRemoteVolume { .. } => "no_remote_volume",
         Error::Diverged { .. } => "diverged",
+        Error::OtherArchitecture { .. } => "other_architecture",
         Error::CrossedRef { .. } => "crossed_ref",
         Error::OtherSums(_) => "other_sums",
         Error::Remote(error) => of_remote(error),

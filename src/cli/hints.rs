@@ -184,6 +184,9 @@ fn for_error(error: &Error) -> Vec<String> {
             ),
             format!("or give up theirs: dvol push --force-with-lease -C {volume}"),
         ],
+        Error::OtherArchitecture { .. } => {
+            vec!["a database may not start on these files; if it does not matter, add --force".to_owned()]
+        }
         Error::CrossedRef { volume, remote, .. } => vec![
             format!("see the commits: dvol log --all {volume}"),
             format!("choose one of them: dvol push --force {remote} COMMIT:BRANCH -C {volume}"),

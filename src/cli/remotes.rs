@@ -38,17 +38,46 @@ impl PasswordArgs {
     /// Joins a remote with its password. A repository that may be `new` gets a password that is
     /// typed twice.
     pub(super) fn access(&self, remote: RemoteRecord, new: bool) -> Result<Access, Failure> {
+        self.access_or(remote, &|remote| from_terminal(remote, new))
+    }
+
+    fn access_or(
+        &self,
+        remote: RemoteRecord,
+        ask: &dyn Fn(&RemoteRecord) -> Result<String, Failure>,
+    ) -> Result<Access, Failure> {
         let source = self.source()?.or_else(|| remote.password.clone());
         let secret = match source {
             Some(PasswordSource::File(file)) => from_file(&file)?,
             Some(PasswordSource::Command(command)) => from_command(&command)?,
             Some(PasswordSource::Public) => PUBLIC.to_owned(),
-            None => from_surroundings(&remote, new)?,
+            None => match from_environment()? {
+                Some(password) => password,
+                None => ask(&remote)?,
+            },
         };
         let empty = || Failure::Failed(format!("the password of {} is empty", remote.url));
         let secret = Secret::new(secret).ok_or_else(empty)?;
-        Ok(Access { remote, cloud: environment::cloud(), secret, holder: holder()? })
+        let (cloud, architecture) = (environment::cloud(), environment::architecture());
+        Ok(Access { remote, cloud, secret, holder: holder()?, architecture })
     }
+}
+
+/// Joins a remote with its password for a program without a person, who could type it.
+pub(super) fn unattended(remote: RemoteRecord) -> Result<Access, String> {
+    let access = PasswordArgs::default().access_or(remote, &|remote| Err(no_password(remote)));
+    access.map_err(|failure| match failure {
+        Failure::Failed(text) | Failure::Usage(text) => text,
+        Failure::Pool(error) => error.to_string(),
+        _ => "its password cannot be found".to_owned(),
+    })
+}
+
+fn no_password(remote: &RemoteRecord) -> Failure {
+    Failure::Failed(format!(
+        "no password for {}: give --password-file, or set DVOL_REMOTE_PASSWORD_FILE",
+        remote.url
+    ))
 }
 
 fn holder() -> Result<Holder, Failure> {
@@ -83,18 +112,16 @@ fn from_command(command: &str) -> Result<String, Failure> {
     Ok(first_line(&output.stdout))
 }
 
-fn from_surroundings(remote: &RemoteRecord, new: bool) -> Result<String, Failure> {
+fn from_environment() -> Result<Option<String>, Failure> {
     if let Some(file) = environment::variable("DVOL_REMOTE_PASSWORD_FILE") {
-        return from_file(Path::new(&file));
+        return from_file(Path::new(&file)).map(Some);
     }
-    if let Some(password) = environment::variable("DVOL_REMOTE_PASSWORD") {
-        return Ok(password);
-    }
+    Ok(environment::variable("DVOL_REMOTE_PASSWORD"))
+}
+
+fn from_terminal(remote: &RemoteRecord, new: bool) -> Result<String, Failure> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Failed(format!(
-            "no password for {}: give --password-file, or set DVOL_REMOTE_PASSWORD_FILE",
-            remote.url
-        )));
+        return Err(no_password(remote));
     }
     let password = typed(&format!("Password of {}: ", remote.url))?;
     if new && !is_made(remote)? && typed("Once more, as the repository is new: ")? != password {

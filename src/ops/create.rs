@@ -1,7 +1,7 @@
 //! `docker volume create`: make a volume for the driver, with options.
 //!
-//! `from=VOLUME[:REVISION]` clones another volume's commit, `branch=NAME` names the first branch,
-//! and `size=SIZE` sets `volume.max-size`.
+//! `from=VOLUME[:REVISION]` clones another volume's commit, `from=REMOTE/VOLUME[:REVISION]` one of
+//! a remote. `branch=NAME` names the first branch, and `size=SIZE` sets `volume.max-size`.
 //!
 //! `worktree=VOLUME` makes a worktree of that volume. `branch=NAME` names its branch, by default
 //! that of its own name; `start=REVISION` the commit to make the branch from if it does not exist,
@@ -11,19 +11,22 @@ use std::collections::BTreeMap;
 
 use super::clone::clone_as;
 use super::init::{First, make};
+use super::remotes::{Access, CloneRequest, clone_with, find_remote};
 use super::worktree::{WorktreeBranch, WorktreeRequest, add_worktree};
 use crate::error::Error;
-use crate::model::{BranchName, Revision, RevisionError, VolumeName};
+use crate::model::{
+    BranchName, RemoteName, RemoteRecord, RemoteWordError, Revision, RevisionError, VolumeName,
+};
 use crate::pool::{MAX_SIZE, Pool, Setting, parse_age};
 
 /// The options that the driver takes.
-const OPTIONS: &str = "from=VOLUME[:REVISION], branch=NAME, size=SIZE, worktree=VOLUME, start=REVISION and \
+const OPTIONS: &str = "from=[REMOTE/]VOLUME[:REVISION], branch=NAME, size=SIZE, worktree=VOLUME, start=REVISION and \
                        expires=AGE";
 
 /// The options in their parsed form.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
-    from: Option<(VolumeName, Revision)>,
+    from: Option<Origin>,
     branch: Option<BranchName>,
     size: Option<String>,
     worktree: Option<VolumeName>,
@@ -31,13 +34,30 @@ struct Wanted {
     lifetime: Option<i64>,
 }
 
+/// What a new volume is cloned from.
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
+    /// A commit of a volume of this pool.
+    Here(VolumeName, Revision),
+    /// A branch, a tag or a commit of a volume of a remote.
+    There(RemoteName, VolumeName, Option<String>),
+}
+
+/// Joins a remote with its password, or says why not.
+pub type AccessOf = fn(RemoteRecord) -> Result<Access, String>;
+
 /// Makes a volume for the driver. Gives `false` if it exists with these options. The current volume
 /// stays.
 ///
 /// # Errors
 /// When an option is unknown, what it names does not exist, the volume exists with other options,
 /// or the pool cannot be written. Nothing is left then.
-pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) -> Result<bool, Error> {
+pub fn create(
+    pool: &Pool,
+    name: &VolumeName,
+    options: &BTreeMap<String, String>,
+    access: AccessOf,
+) -> Result<bool, Error> {
     found_or_made(
         || is_there(pool, name, options),
         || {
@@ -51,7 +71,21 @@ pub fn create(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>
                 max_size: wanted.size,
             };
             match &wanted.from {
-                Some((source, revision)) => clone_as(pool, source, revision, name, first).map(drop),
+                Some(Origin::There(remote, theirs, revision)) => {
+                    let bad = |reason| bad_from(options, reason);
+                    let access = access(find_remote(pool, None, remote)?).map_err(bad)?;
+                    let request = CloneRequest {
+                        theirs: theirs.clone(),
+                        revision: revision.clone(),
+                        volume: name.clone(),
+                        depth: 1,
+                        force: false,
+                    };
+                    clone_with(pool, &access, &request, first.options, first.max_size.as_deref()).map(drop)
+                }
+                Some(Origin::Here(source, revision)) => {
+                    clone_as(pool, source, revision, name, first).map(drop)
+                }
                 None => make(pool, name, first, false).map(drop),
             }
         },
@@ -101,6 +135,11 @@ fn is_there(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) 
     Err(Error::OtherOptions { volume: name.clone(), with })
 }
 
+fn bad_from(options: &BTreeMap<String, String>, reason: String) -> Error {
+    let (key, value) = ("from".to_owned(), options.get("from").cloned().unwrap_or_default());
+    Error::BadOption { key, value, reason }
+}
+
 fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
     let mut wanted = Wanted::default();
     for (key, value) in options {
@@ -108,12 +147,26 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
         match key.as_str() {
             "from" => {
                 let (volume, revision) = match value.split_once(':') {
-                    Some((volume, revision)) => (volume, revision.parse()),
-                    None => (value.as_str(), Ok(Revision::head())),
+                    Some((volume, revision)) => (volume, Some(revision)),
+                    None => (value.as_str(), None),
+                };
+                let (remote, volume) = match volume.split_once('/') {
+                    Some((remote, volume)) => (Some(remote), volume),
+                    None => (None, volume),
                 };
                 let volume =
                     volume.parse().map_err(|error: crate::model::NameError| bad(error.to_string()))?;
-                wanted.from = Some((volume, revision.map_err(|error| bad(error.to_string()))?));
+                wanted.from = Some(match remote {
+                    Some(remote) => {
+                        let remote =
+                            remote.parse().map_err(|error: RemoteWordError| bad(error.to_string()))?;
+                        Origin::There(remote, volume, revision.map(str::to_owned))
+                    }
+                    None => {
+                        let revision = revision.map_or_else(|| Ok(Revision::head()), str::parse);
+                        Origin::Here(volume, revision.map_err(|error| bad(error.to_string()))?)
+                    }
+                });
             }
             "branch" => {
                 let branch =
@@ -149,6 +202,10 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
             let reason = "a worktree shares the data of its volume".to_owned();
             return Err(Error::BadOption { key: key.to_owned(), value: options[key].clone(), reason });
         }
+    }
+    if matches!(wanted.from, Some(Origin::There(..))) && wanted.branch.is_some() {
+        let reason = "a clone of a remote has the branch that it has there".to_owned();
+        return Err(Error::BadOption { key: "branch".to_owned(), value: options["branch"].clone(), reason });
     }
     for (key, needs) in [("start", wanted.start.is_some()), ("expires", wanted.lifetime.is_some())] {
         if needs && wanted.worktree.is_none() {

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::host_path::{PoolPath, host_path, host_path_remedy};
 use super::image::{PoolInfo, pool_info};
 use super::missing::check_mounted;
+use super::remotes::Access;
 use crate::containers::ContainerError;
 use crate::error::Error;
 use crate::layout;
-use crate::model::format_size;
+use crate::model::{count, format_size};
 use crate::pool::Pool;
 use crate::sys::{disk, tree, user_namespace};
 
@@ -60,6 +61,32 @@ pub fn doctor(pool: &Pool, socket: &Path) -> Vec<Check> {
     checks.push(clock(pool));
     checks.extend(engine(pool, socket));
     checks
+}
+
+/// Looks whether a remote can be reached and its password opens it. Changes nothing there.
+pub fn remote_health(pool: &Pool, access: &Access) -> Check {
+    let (name, url) = (&access.remote.name, &access.remote.url);
+    let look = || -> Result<(usize, usize), Error> {
+        let repository = access.open(pool)?;
+        Ok((repository.records()?.all_refs().len(), repository.stale(&access.holder)?))
+    };
+    match look() {
+        Ok((volumes, 0)) => {
+            check("remote", Health::Good, format!("{name}: {} at {url}", count(volumes, "volume")), "")
+        }
+        Ok((volumes, stale)) => {
+            let found = format!(
+                "{name}: {} at {url}, and {} of dead processes",
+                count(volumes, "volume"),
+                count(stale, "lock or announcement")
+            );
+            check("remote", Health::Poor, found, &format!("dvol remote gc {name}"))
+        }
+        Err(error) => {
+            let remedy = "check the address, the network and the password: dvol remote show";
+            check("remote", Health::Bad, format!("{name}: {error}"), &format!("{remedy} {name}"))
+        }
+    }
 }
 
 fn versions() -> Check {

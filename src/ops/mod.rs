@@ -63,11 +63,11 @@ pub use checkout::{CheckedOut, CheckoutRequest, Target, checkout, checkout_proje
 pub use clone::{Cloned, clone};
 pub use commit::{CommitRequest, Committed, Surroundings, commit, commit_project};
 pub use config::{SettingEntry, set_setting, setting, settings};
-pub use create::create;
+pub use create::{AccessOf, create};
 pub use deleted::{DeletedVolume, deleted_volumes};
 pub use describe::{Description, describe, describe_all, describe_from_disk, is_bare, volumes_on_disk};
 pub use diff::{DiffEntry, DiffRequest, DiffSide, DiffXattr, diff, diff_of_commit, diff_project};
-pub use doctor::{Check, Health, doctor};
+pub use doctor::{Check, Health, doctor, remote_health};
 pub use du::{DuEntry, Measured, Sizes, du};
 pub use du_pool::{VolumeUsage, du_pool};
 pub use ensure::{EnsureRequest, Ensured, Looked, Seeding, ensure};
@@ -98,9 +98,9 @@ pub use remotes::{
     Access, CloneRequest, ClonedFrom, DataReceived, FetchRequest, Fetched, FetchedRef, Force, PullRequest,
     Pulled, PushRequest, PushSpec, Pushed, PushedRef, RefOutcome, RemoteAdded, RemoteBranch, RemoteChange,
     RemoteEntry, RemoteRef, RemoteRefs, RemoteShown, RemoteSwept, RemoteUse, Tags, UpstreamSet,
-    UpstreamState, add_remote, clone_from, fetch, find_remote, ls_remote, pull, push, remote_branches,
-    remotes, remove_remote, rename_remote, set_remote_url, set_upstream, show_remote, sweep_remote,
-    upstream_state,
+    UpstreamState, add_remote, clone_from, fetch, fetch_state, find_remote, ls_remote, pull, push,
+    remote_branches, remotes, remove_remote, rename_remote, set_remote_url, set_upstream, show_remote,
+    sweep_remote, upstream_state,
 };
 pub use remove::{Guard, Removed, check_removable, check_unused, purge, remove};
 pub use rename::{Renamed, rename};

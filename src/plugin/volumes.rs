@@ -15,7 +15,7 @@ use super::troubles::{News, Troubles};
 use crate::containers::IDENTIFY;
 use crate::error::Error;
 use crate::model::VolumeName;
-use crate::ops::{self, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
+use crate::ops::{self, AccessOf, Bytes, Description, Guard, PoolPath, QuickStatus, StatusCache};
 use crate::pool::{Pool, Sweep};
 
 /// The nice value of idle work.
@@ -39,6 +39,8 @@ pub struct PoolService {
     host: HostView,
     /// The command line's advice for errors.
     advice: Advice,
+    /// Finds the passwords of remotes.
+    access: AccessOf,
     /// Locked while Get looks at a volume: one at a time, so that many Gets do not load the host.
     statuses: Mutex<StatusCache>,
     /// The number of running Mounts, which no look at trees may delay.
@@ -57,7 +59,7 @@ pub(super) type FileState = (u64, u64, i64, i64);
 impl PoolService {
     /// Serves `pool`, remembers its volumes in the directory `state`, and adds `advice` to the
     /// errors that people see.
-    pub fn new(pool: Pool, state: &Path, advice: Advice) -> Self {
+    pub fn new(pool: Pool, state: &Path, advice: Advice, access: AccessOf) -> Self {
         PoolService {
             remembered: Remembered::open(state, pool.layout().root()),
             was_missing: AtomicBool::new(false),
@@ -65,6 +67,7 @@ impl PoolService {
             pool,
             host: HostView::default(),
             advice,
+            access,
             statuses: Mutex::default(),
             mounting: AtomicUsize::new(0),
             needs_reconcile: AtomicBool::new(true),
@@ -210,7 +213,7 @@ impl VolumeService for PoolService {
         if options.contains_key(IDENTIFY) {
             return Err(self.told(self.pool.identity())?);
         }
-        let created = self.told(ops::create(&self.pool, name, &options))?;
+        let created = self.told(ops::create(&self.pool, name, &options, self.access))?;
         if created {
             self.remembered.add(name, self.pool.now());
         }

@@ -253,6 +253,12 @@ pub(super) fn sweep_locks(storage: &Storage, now: i64) -> Result<(), RemoteError
     Ok(())
 }
 
+/// Counts the locks of dead processes, by this machine's clock.
+pub(super) fn count_stale(storage: &Storage, holder: &Holder) -> Result<usize, RemoteError> {
+    let now = holder.now().micros / 1000;
+    Ok(storage.list(FOLDER)?.iter().filter(|lock| now - lock.modified >= STALE_MS).count())
+}
+
 impl Lock {
     /// Returns when the lock was taken, by the place's clock.
     pub(super) fn taken(&self) -> i64 {

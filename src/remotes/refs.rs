@@ -163,6 +163,17 @@ impl Repository {
         mover.run(records, limit)
     }
 
+    /// Counts what dead processes left: locks and announcements.
+    ///
+    /// # Errors
+    /// When the place cannot be read.
+    pub fn stale(&self, holder: &Holder) -> Result<usize, RemoteError> {
+        let now = holder.now().micros / 1000;
+        let announced = self.storage.list(ANNOUNCEMENTS)?;
+        let announced = announced.iter().filter(|one| now - one.modified > STALE_MS).count();
+        Ok(announced + super::lock::count_stale(&self.storage, holder)?)
+    }
+
     /// Deletes the announcements of dead processes.
     pub(super) fn sweep_announcements(&self, now: i64) -> Result<(), RemoteError> {
         for one in self.storage.list(ANNOUNCEMENTS)?.iter().filter(|one| now - one.modified > STALE_MS) {

@@ -28,6 +28,9 @@ pub(in crate::cli) struct CloneArgs {
     /// From a remote, bring the data of all commits
     #[arg(long)]
     all: bool,
+    /// From a remote, clone from a machine of another processor architecture as well
+    #[arg(short, long)]
+    force: bool,
     #[command(flatten)]
     password: PasswordArgs,
     /// Volume to copy, or URL/VOLUME, optionally with a commit [default: HEAD]
@@ -63,7 +66,7 @@ fn from_remote(session: &Session, args: &CloneArgs) -> Outcome {
     let access = args.password.access(remote, false)?;
     catch_interrupts(&session.pool)?;
     let depth = if args.all { usize::MAX } else { args.depth.unwrap_or(1) as usize };
-    let request = CloneRequest { theirs, revision, volume, depth };
+    let request = CloneRequest { theirs, revision, volume, depth, force: args.force };
     session.done(&ops::clone_from(&session.pool, &access, &request)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,8 +7,10 @@ use crate::cli::Outcome;
 use crate::cli::environment::default_socket;
 use crate::cli::git::Git;
 use crate::cli::hook::file::Places;
+use crate::cli::remotes::unattended;
 use crate::cli::session::Session;
-use crate::ops::{self, Health};
+use crate::model::RemoteRecord;
+use crate::ops::{self, Check, Health, RemoteEntry};
 
 /// Check everything that dvol needs and suggest fixes
 ///
@@ -22,8 +24,28 @@ pub(in crate::cli) struct DoctorArgs {
     socket: PathBuf,
 }
 
+/// Checks the pool's remotes. A password that only a person has is not asked for.
+fn remotes(session: &Session) -> Vec<Check> {
+    let remotes = ops::remotes(&session.pool, None).unwrap_or_default();
+    let check = |one: RemoteEntry| {
+        let RemoteEntry { remote: name, url, volume, password } = one;
+        let remote = RemoteRecord { volume, name: name.clone(), url, password };
+        match unattended(remote) {
+            Ok(access) => ops::remote_health(&session.pool, &access),
+            Err(failure) => Check {
+                subject: "remote",
+                health: Health::Poor,
+                found: format!("{name}: {failure}"),
+                remedy: None,
+            },
+        }
+    };
+    remotes.into_iter().map(check).collect()
+}
+
 pub(in crate::cli) fn run(session: &Session, args: &DoctorArgs) -> Outcome {
     let mut checks = ops::doctor(&session.pool, &args.socket);
+    checks.extend(remotes(session));
     let hooks = Places::find(&Git::here(&session.pool));
     checks.extend(hooks.map(|places| places.check(session)).unwrap_or_default());
     session.print(&checks)?;

@@ -12,6 +12,7 @@ use super::run::say_how_to_roll_back;
 use crate::cli::child::Child;
 use crate::cli::git::Git;
 use crate::cli::output::{Failure, say};
+use crate::cli::remotes::{PasswordArgs, meant};
 use crate::cli::session::Session;
 use crate::cli::signals::interrupts;
 use crate::cli::{Outcome, author, code, environment, file_hash};
@@ -35,7 +36,8 @@ const SEEDING: &str = "DVOL_SEEDING";
 #[command(after_help = "Example:
   dvol ensure schema -- ./migrate
   dvol ensure schema --files 'migrations/**' --from empty -- ./migrate
-  dvol ensure frob_mysql:demo -- ./load-demo-data")]
+  dvol ensure frob_mysql:demo -- ./load-demo-data
+  dvol ensure --remote origin schema -- ./migrate")]
 pub(in crate::cli) struct EnsureArgs {
     /// Tag of the state, or VOLUME:TAG
     #[arg(add = crate::cli::complete::states())]
@@ -50,6 +52,11 @@ pub(in crate::cli) struct EnsureArgs {
     /// Commit to reset the volume to before SEED [default: SEED starts from the volume as it is]
     #[arg(long, value_name = "REVISION", add = crate::cli::complete::revisions())]
     from: Option<String>,
+    /// Take the state from this remote, if the remote has a tag KEY and the pool has none
+    #[arg(long, value_name = "REMOTE", add = crate::cli::complete::remotes())]
+    remote: Option<String>,
+    #[command(flatten)]
+    password: PasswordArgs,
     /// Reset a protected branch as well
     #[arg(short, long)]
     force: bool,
@@ -72,6 +79,11 @@ pub(in crate::cli) fn run(session: &Session, args: &EnsureArgs) -> Outcome {
     let signals = interrupts();
     for signal in signals.iter().copied() {
         signal_hook::flag::register(signal, Arc::clone(&flag)).map_err(failed)?;
+    }
+    if let Some(word) = &args.remote {
+        let access = args.password.access(meant(session, Some(&volume), Some(word))?, false)?;
+        let author = author::from_surroundings(&Git::here(pool));
+        ops::fetch_state(pool, &access, &volume, &request.tag, &author)?;
     }
     let missing = match ops::ensure(pool, &request, || surroundings(session))? {
         Looked::Found(found) => return done(session, *found, begun),

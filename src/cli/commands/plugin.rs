@@ -11,6 +11,7 @@ use crate::cli::Outcome;
 use crate::cli::environment::{DEFAULT_STATE, default_socket};
 use crate::cli::hints;
 use crate::cli::output::Failure;
+use crate::cli::remotes::unattended;
 use crate::cli::session::{Session, open_pool, start_log};
 use crate::plugin::{Options, Phase, Place, PoolService, serve};
 use crate::pool::Notice;
@@ -42,7 +43,7 @@ pub(in crate::cli) fn run(session: &Session, args: &PluginArgs) -> Outcome {
     start_log(session.globals.verbose, "info");
     let pool = open_pool(&session.globals, Arc::new(log))?;
     tracing::info!(pool = %pool.layout().root().display(), version = env!("CARGO_PKG_VERSION"), "starting");
-    let service = PoolService::new(pool, &args.state_dir, hints::repair);
+    let service = PoolService::new(pool, &args.state_dir, hints::repair, unattended);
     service.prepare()?;
     let options = Options { phase: tell_systemd, ..Options::default() };
     serve(place(&args.socket)?, Arc::new(service), &options).map_err(Failure::Serve)?;

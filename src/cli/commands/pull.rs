@@ -20,6 +20,9 @@ pub(in crate::cli) struct PullArgs {
     /// Accepted for compatibility with git: a pull never does anything else
     #[arg(long, hide = true)]
     ff_only: bool,
+    /// Pull from a machine of another processor architecture as well
+    #[arg(short, long)]
+    force: bool,
     #[command(flatten)]
     password: PasswordArgs,
     /// Remote [default: the one that the current branch follows, or origin]
@@ -34,7 +37,7 @@ pub(in crate::cli) fn run(session: &Session, args: &PullArgs) -> Outcome {
     let remote = meant(session, Some(&volume), args.remote.as_deref())?;
     let access = args.password.access(remote, false)?;
     catch_interrupts(&session.pool)?;
-    let request = PullRequest { volume: Some(volume), branch: args.branch.clone() };
+    let request = PullRequest { volume: Some(volume), branch: args.branch.clone(), force: args.force };
     let pulled = ops::pull(&session.pool, &access, &request)?;
     session.done(&pulled)?;
     match &pulled.moved {

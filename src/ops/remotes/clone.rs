@@ -14,7 +14,7 @@ use crate::model::{
     BranchName, CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteRecord, RemoteUrl, Row,
     RowChange, TagName, TagRecord, UpstreamRecord, Verb, VolumeName,
 };
-use crate::ops::init::{NewVolume, furnish, insert_volume};
+use crate::ops::init::{First, NewVolume, furnish, insert_volume};
 use crate::pool::Pool;
 use crate::remotes::{Records, Stored};
 use crate::sys::disk;
@@ -31,6 +31,8 @@ pub struct CloneRequest {
     /// How many commits come with their data, the newest first; those that the remote has without
     /// data are not counted.
     pub depth: usize,
+    /// Whether to take a commit of a machine of another architecture.
+    pub force: bool,
 }
 
 /// A volume that was cloned from a repository.
@@ -73,6 +75,17 @@ struct Start<'r> {
 /// When the name is taken, the repository does not have the volume or the revision, or cannot be
 /// read. Nothing is left then.
 pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Result<ClonedFrom, Error> {
+    clone_with(pool, access, request, BTreeMap::new(), None)
+}
+
+/// Makes a volume as [`clone_from`] does, with the options of the driver and a limit of its size.
+pub(in crate::ops) fn clone_with(
+    pool: &Pool,
+    access: &Access,
+    request: &CloneRequest,
+    options: BTreeMap<String, String>,
+    max_size: Option<&str>,
+) -> Result<ClonedFrom, Error> {
     let CloneRequest { theirs, volume, .. } = request;
     let taken = || -> Result<(), Error> {
         match pool.store().read(|rows| rows.volume(volume))? {
@@ -85,8 +98,10 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
     pool.prepare_directories()?;
     let (repository, records) = read(pool, access)?;
     let start = find(access, &records, theirs, request.revision.as_deref())?;
+    access.refuse_other_architecture(&start.stored.note, request.force)?;
     let id = start.stored.note.record.id.clone();
     let branch = start.branch.clone();
+    let settings = First { max_size: max_size.map(str::to_owned), ..First::default() }.settings(volume);
     let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
     let session = pool.begin(Verb::Clone, volume)?;
     let chain = records.ancestry(theirs, &id);
@@ -99,7 +114,8 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
         if rows.volume(volume)?.is_some() {
             return Err(Error::VolumeExists(volume.clone()));
         }
-        insert_volume(draft, volume, &branch, Some(id.clone()), (pool.now(), BTreeMap::new()));
+        insert_volume(draft, volume, &branch, Some(id.clone()), (pool.now(), options));
+        settings.into_iter().for_each(|change| draft.change(change));
         history.into_iter().for_each(|commit| draft.change(RowChange::insert(Row::Commit(commit))));
         tag.into_iter().for_each(|tag| draft.change(RowChange::insert(Row::Tag(tag))));
         draft.move_head(Some(id.clone()));
@@ -109,13 +125,13 @@ pub fn clone_from(pool: &Pool, access: &Access, request: &CloneRequest) -> Resul
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
     let received = receive(pool, &repository, start.stored, &kept, None)?;
-    pool.check_size(volume, None, &kept)?;
+    pool.check_size(volume, max_size, &kept)?;
     let mut similar = kept.clone();
     for older in wanted.iter().skip(1) {
         let tree = staged.join(layout::COMMITS).join(older.note.record.id.as_str());
         disk::make_directory(&tree, layout::PRIVATE_MODE)?;
         receive(pool, &repository, older, &tree, Some(&similar))?;
-        pool.check_size(volume, None, &tree)?;
+        pool.check_size(volume, max_size, &tree)?;
         similar = tree;
     }
     let bounds = pool.copy_known(&kept, &working_tree)?;

@@ -8,9 +8,11 @@ mod pull;
 mod push;
 mod push_refs;
 mod remote;
+mod state;
 mod sweep;
 mod track;
 
+pub(super) use clone::clone_with;
 pub use clone::{CloneRequest, ClonedFrom, clone_from};
 pub use data::DataReceived;
 pub use fetch::{FetchRequest, Fetched, FetchedRef, fetch};
@@ -22,5 +24,6 @@ pub use remote::{
     Access, RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteUse, add_remote, find_remote, remotes,
     remove_remote, rename_remote, set_remote_url, show_remote,
 };
+pub use state::fetch_state;
 pub use sweep::{RemoteSwept, sweep_remote};
 pub use track::{RemoteBranch, UpstreamSet, UpstreamState, remote_branches, set_upstream, upstream_state};

@@ -19,6 +19,8 @@ pub struct PullRequest {
     pub volume: Option<VolumeName>,
     /// The branch of the remote; `None` means the one that the current branch follows.
     pub branch: Option<BranchName>,
+    /// Whether to take a commit of a machine of another architecture.
+    pub force: bool,
 }
 
 /// A finished pull.
@@ -108,6 +110,7 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
         let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
         let stored = records.commit(&theirs, &to).filter(|stored| !stored.note.without_data);
         let stored = stored.ok_or_else(|| no_ref(access, &theirs, to.to_string()))?;
+        access.refuse_other_architecture(&stored.note, request.force)?;
         pulled.data = bring_in(pool, &repository, &volume_record, stored)?;
         pulled.moved = Some(forward(pool, &volume, &to, &upstream)?);
     }

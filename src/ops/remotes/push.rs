@@ -286,7 +286,7 @@ impl Push<'_> {
             let tree = self.pool.layout().full(&layout::commit_tree(self.owner(), &commit.id));
             let sums = self.pool.sum_of_tree(&tree)?;
             let TreeCount { entries, bytes, read } = count_tree(&tree, self.pool.interrupted())?;
-            let architecture = Some(std::env::consts::ARCH.to_owned());
+            let architecture = Some(self.access.architecture.clone());
             let without_data = false;
             (Some(tree), CommitNote { record, entries, bytes, sums, without_data, architecture }, read)
         };

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::ops::reachable::drop_unreachable;
 use crate::pool::{Pool, existing};
-use crate::remotes::{CloudAccess, Holder, Repository, Secret};
+use crate::remotes::{CloudAccess, CommitNote, Holder, Repository, Secret};
 use crate::store::Rows;
 
 /// What is needed to use a remote.
@@ -21,9 +21,24 @@ pub struct Access {
     pub secret: Secret,
     /// The person and the host that use it.
     pub holder: Holder,
+    /// This machine's processor architecture.
+    pub architecture: String,
 }
 
 impl Access {
+    /// Refuses a commit of a machine of another architecture: databases do not read each other's
+    /// files.
+    pub(super) fn refuse_other_architecture(&self, note: &CommitNote, force: bool) -> Result<(), Error> {
+        match &note.architecture {
+            Some(theirs) if *theirs != self.architecture && !force => Err(Error::OtherArchitecture {
+                id: note.record.id.clone(),
+                theirs: theirs.clone(),
+                own: self.architecture.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the remote's repository.
     ///
     /// # Errors

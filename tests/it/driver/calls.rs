@@ -68,7 +68,7 @@ fn a_volume_is_made_from_anothers_commit_with_a_branch_of_that_name() {
     assert!(said.contains("branch=tests/w1, from=db:HEAD~1"), "{said}");
 
     for (opts, reason) in [
-        (json!({"form": "db"}), "only from=VOLUME[:REVISION], branch=NAME, size=SIZE"),
+        (json!({"form": "db"}), "only from=[REMOTE/]VOLUME[:REVISION], branch=NAME, size=SIZE"),
         (json!({"size": "much"}), "invalid value 'much' for volume.max-size"),
         (json!({"size": ""}), "such as 20G"),
         (json!({"from": "db", "size": "1K"}), "volume refused may take 1.0 KiB"),

@@ -7,6 +7,7 @@ mod partial;
 mod places;
 mod several;
 mod shared;
+mod states;
 mod upkeep;
 mod with_restic;
 
