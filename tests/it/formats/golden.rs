@@ -63,15 +63,15 @@ fn pool(files: &[&str]) -> (Pool, Layout, Store) {
 
 // What is put in.
 
-fn id(digit: char) -> CommitId {
+pub(super) fn id(digit: char) -> CommitId {
     digit.to_string().repeat(32).parse().unwrap()
 }
 
-fn at(micros: i64, offset: i32) -> Instant {
+pub(super) fn at(micros: i64, offset: i32) -> Instant {
     Instant { micros, offset }
 }
 
-fn db() -> VolumeName {
+pub(super) fn db() -> VolumeName {
     "db".parse().unwrap()
 }
 
@@ -212,7 +212,7 @@ fn operation(number: u64, verb: Verb, phase: Phase) -> Operation {
     }
 }
 
-fn write(writer: &Writer<'_>, layout: &Layout) -> Result<(), StoreError> {
+pub(super) fn write(writer: &Writer<'_>, layout: &Layout) -> Result<(), StoreError> {
     for row in rows() {
         writer.apply(&RowChange::insert(row))?;
     }
@@ -246,12 +246,12 @@ fn write(writer: &Writer<'_>, layout: &Layout) -> Result<(), StoreError> {
 
 // What is read.
 
-fn line<T: Serialize>(text: &mut String, table: &str, record: &T) {
+pub(super) fn line<T: Serialize>(text: &mut String, table: &str, record: &T) {
     writeln!(text, "{table} {}", serde_json::to_string(record).unwrap()).unwrap();
 }
 
 /// The rows that the second copy has too.
-fn copied(rows: &Rows<'_>) -> Result<String, StoreError> {
+pub(super) fn copied(rows: &Rows<'_>) -> Result<String, StoreError> {
     let mut text = String::new();
     line(&mut text, "current volume", &rows.current_volume()?);
     line(&mut text, "config", &rows.settings(None)?);

@@ -2,4 +2,5 @@
 
 mod fuzz_corpus;
 mod golden;
+mod golden_2;
 mod older_layout;

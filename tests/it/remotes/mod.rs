@@ -1,10 +1,12 @@
 //! Remotes: pools that share volumes through a directory.
 
 mod follow;
+mod hostile;
 mod killed;
 mod manners;
 mod partial;
 mod places;
+mod random;
 mod several;
 mod shared;
 mod states;

@@ -11,8 +11,10 @@ use std::process::{Child, Command, Stdio};
 
 use support::{eventually, has_program};
 
-use crate::harness::{Pool, Said};
+use crate::harness::{Pool, Said, json_lines};
 
+/// How many machines push at once.
+const RACERS: u64 = 6;
 const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 
 /// Two pools and what gives them access to one place.
@@ -63,6 +65,33 @@ impl Pair {
         self.ok(&self.here, &["reset", "--hard", "HEAD~1"]);
         self.ok(&self.here, &["pull"]);
         assert_eq!(self.here.read("db", "state"), "three");
+    }
+}
+
+impl Pair {
+    /// Has several machines push a commit of their own at once: one gets through, the others hear
+    /// of it, and the ref has one head.
+    fn race(&self, url: &str) {
+        let volume = format!("{url}/db");
+        let pools: Vec<Pool> = (0..RACERS).map(|number| Pool::elsewhere(20 + number)).collect();
+        for pool in &pools {
+            self.ok(pool, &["clone", &volume]);
+            self.ok(pool, &["switch", "db"]);
+            pool.commit("mine");
+        }
+        let won = std::thread::scope(|scope| {
+            let push = |pool| {
+                let said = self.run(pool, &["push", "--lock-timeout", "120"]);
+                assert!(said.code == 0 || said.out.contains("(fetch first)"), "{said:?}");
+                said.code == 0
+            };
+            let pushers: Vec<_> = pools.iter().map(|pool| scope.spawn(move || push(pool))).collect();
+            pushers.into_iter().map(|pusher| pusher.join().unwrap()).filter(|won| *won).count()
+        });
+        assert_eq!(won, 1);
+        let refs = json_lines(&self.ok(&self.here, &["ls-remote", &volume, "--format", "json"]));
+        assert_eq!((refs.len(), &refs[0]["crossed"]), (1, &false.into()), "{refs:?}");
+        assert_eq!(self.ok(&self.here, &["remote", "fsck", "origin"]), "1 volume: clean\n");
     }
 }
 
@@ -121,6 +150,7 @@ fn a_volume_is_shared_through_a_bucket() {
     let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
     let pair = Pair::new(keys.map(|(name, value)| (name, value.to_owned())).to_vec());
     pair.share(&format!("s3:http://127.0.0.1:{}/team/catalog", moto.port));
+    pair.race(&format!("s3:http://127.0.0.1:{}/team/catalog", moto.port));
     // The bucket must be there: dvol makes none.
     let nosuch = format!("s3:http://127.0.0.1:{}/nosuch/catalog", moto.port);
     pair.ok(&pair.here, &["remote", "add", "nosuch", &nosuch]);
@@ -148,6 +178,7 @@ fn a_volume_is_shared_through_ssh_which_gets_no_secret() {
     let path = format!("{}:{}", far.path().display(), std::env::var("PATH").unwrap());
     let pair = Pair::new(vec![("PATH", path), ("AWS_SECRET_ACCESS_KEY", "hush".to_owned())]);
     pair.share(&format!("sftp://ada@nas:2222{}/new/catalog", far.path().display()));
+    pair.race(&format!("sftp://ada@nas:2222{}/new/catalog", far.path().display()));
     assert!(far.path().join("new/catalog/config").exists());
     let words = fs::read_to_string(far.path().join("words")).unwrap();
     let first = words.lines().next().unwrap();
