@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use crate::cli::confirm::confirmed;
 use crate::cli::output::{Failure, say};
+use crate::cli::project::ProjectArg;
 use crate::cli::remotes::{PasswordArgs, is_made, meant};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, errors};
-use crate::model::{count, format_size};
-use crate::ops::{self, Force, PushRequest, PushSpec, Pushed, RefOutcome, Tags};
+use crate::model::{VolumeName, count, format_size};
+use crate::ops::{self, Access, Force, PushRequest, PushSpec, Pushed, RefOutcome, Tags};
 use crate::remotes::Rejection;
 
 /// Send commits to a remote, and move its branches and tags
@@ -25,7 +26,8 @@ use crate::remotes::Rejection;
   dvol push origin small
   dvol push --force-with-lease
   dvol push --delete origin experiment
-  dvol push -n --tags origin -C frob_mysql")]
+  dvol push -n --tags origin -C frob_mysql
+  dvol push --project . origin")]
 pub(in crate::cli) struct PushArgs {
     /// From now on, let the branches follow those that they are pushed to
     #[arg(short = 'u', long)]
@@ -53,6 +55,8 @@ pub(in crate::cli) struct PushArgs {
     #[arg(short, long)]
     yes: bool,
     #[command(flatten)]
+    project: ProjectArg,
+    #[command(flatten)]
     password: PasswordArgs,
     /// Remote [default: the one that the current branch follows, or origin]
     #[arg(add = crate::cli::complete::remotes())]
@@ -66,22 +70,69 @@ pub(in crate::cli) struct PushArgs {
 const NEW: &str = "everything in the volume goes there, personal data too";
 
 pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
-    let volume = session.pool.select(session.volume(None)?.as_ref())?;
-    let remote = meant(session, Some(&volume), args.remote.as_deref())?;
-    let request = PushRequest {
-        volume: Some(volume.clone()),
-        specs: args.refs.iter().map(|text| spec(text, args.delete)).collect::<Result<_, _>>()?,
-        tags: if args.tags {
-            Tags::All
-        } else if args.follow_tags {
-            Tags::Follow
-        } else {
-            Tags::Named
-        },
-        dry_run: args.dry_run,
-        force: force(session, args)?,
-        set_upstream: args.set_upstream,
+    let pool = &session.pool;
+    let project = args.project.read(session, None)?;
+    if project.is_some() && !args.refs.is_empty() {
+        let text = "--project pushes the current branch of each volume: name no branches and tags";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let volumes = match &project {
+        Some(project) => pool.volumes_of_project(project)?,
+        None => vec![pool.select(session.volume(None)?.as_ref())?],
     };
+    let mut pushes = Vec::new();
+    for volume in volumes {
+        let Some(access) = access(session, args, &volume)? else { return Ok(ExitCode::FAILURE) };
+        let request = PushRequest {
+            volume: Some(volume),
+            specs: args.refs.iter().map(|text| spec(text, args.delete)).collect::<Result<_, _>>()?,
+            tags: if args.tags {
+                Tags::All
+            } else if args.follow_tags {
+                Tags::Follow
+            } else {
+                Tags::Named
+            },
+            dry_run: args.dry_run,
+            force: force(session, args)?,
+            set_upstream: args.set_upstream,
+        };
+        pushes.push((request, access));
+    }
+    catch_interrupts(pool)?;
+    // Of a project, all that is refused is known before anything is sent.
+    if pushes.len() > 1 && !args.dry_run {
+        let mut rejected = Vec::new();
+        for (request, access) in &pushes {
+            let foreseen = ops::push(pool, access, &PushRequest { dry_run: true, ..request.clone() })?;
+            rejected.extend(Some(foreseen).filter(Pushed::is_rejected));
+        }
+        if !rejected.is_empty() {
+            rejected.iter().try_for_each(|pushed| session.done(pushed))?;
+            rejected.iter().for_each(say_rejected);
+            return Ok(ExitCode::from(errors::FAILED));
+        }
+    }
+    let mut code = ExitCode::SUCCESS;
+    for (request, access) in &pushes {
+        let pushed = ops::push(pool, access, request)?;
+        session.done(&pushed)?;
+        if !pushed.commits.is_empty() && !pushed.dry_run && session.wants_remarks() {
+            let (sent, bytes) = (format_size(pushed.sent), format_size(pushed.bytes));
+            say("note", &format!("sent {sent} of {bytes} in {}", count(pushed.packs as usize, "pack")));
+        }
+        if pushed.is_rejected() {
+            say_rejected(&pushed);
+            code = ExitCode::from(errors::FAILED);
+        }
+    }
+    Ok(code)
+}
+
+/// Joins the remote of a volume with its password. Before a repository is made, asks whether that
+/// is meant; `None` if not.
+fn access(session: &Session, args: &PushArgs, volume: &VolumeName) -> Result<Option<Access>, Failure> {
+    let remote = meant(session, Some(volume), args.remote.as_deref())?;
     let is_new = !args.dry_run && !is_made(&remote)?;
     if is_new && !args.yes {
         let question = format!(
@@ -90,7 +141,7 @@ pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
         );
         match confirmed("push to a new repository", &question) {
             Ok(true) => {}
-            Ok(false) => return Ok(ExitCode::FAILURE),
+            Ok(false) => return Ok(None),
             Err(Failure::NotConfirmed { .. }) => {
                 let text = format!("cannot make a repository at {} without -y: {NEW}", remote.url);
                 return Err(Failure::Failed(text));
@@ -98,20 +149,12 @@ pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
             Err(other) => return Err(other),
         }
     }
-    let access = args.password.access(remote, !args.dry_run)?;
-    catch_interrupts(&session.pool)?;
-    let pushed = ops::push(&session.pool, &access, &request)?;
-    session.done(&pushed)?;
-    if !pushed.commits.is_empty() && !pushed.dry_run && session.wants_remarks() {
-        let (sent, bytes) = (format_size(pushed.sent), format_size(pushed.bytes));
-        say("note", &format!("sent {sent} of {bytes} in {}", count(pushed.packs as usize, "pack")));
-    }
-    if !pushed.is_rejected() {
-        return Ok(ExitCode::SUCCESS);
-    }
+    args.password.access(remote, !args.dry_run).map(Some)
+}
+
+fn say_rejected(pushed: &Pushed) {
     say("error", &format!("failed to push some refs to '{}'", pushed.url));
-    hints(&pushed).iter().for_each(|hint| say("hint", hint));
-    Ok(ExitCode::from(errors::FAILED))
+    hints(pushed).iter().for_each(|hint| say("hint", hint));
 }
 
 /// Says what to do about refs that were not moved.

@@ -21,6 +21,8 @@ pub struct PullRequest {
     pub branch: Option<BranchName>,
     /// Whether to take a commit of a machine of another architecture.
     pub force: bool,
+    /// Whether only to look whether the pull would be refused.
+    pub check: bool,
 }
 
 /// A finished pull.
@@ -111,6 +113,9 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
         let stored = records.commit(&theirs, &to).filter(|stored| !stored.note.without_data);
         let stored = stored.ok_or_else(|| no_ref(access, &theirs, to.to_string()))?;
         access.refuse_other_architecture(&stored.note, request.force)?;
+        if request.check {
+            return Ok(pulled);
+        }
         pulled.data = bring_in(pool, &repository, &volume_record, stored)?;
         pulled.moved = Some(forward(pool, &volume, &to, &upstream)?);
     }

@@ -6,6 +6,7 @@ mod killed;
 mod manners;
 mod partial;
 mod places;
+mod projects;
 mod random;
 mod several;
 mod shared;

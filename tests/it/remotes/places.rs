@@ -193,6 +193,16 @@ fn a_volume_is_shared_through_ssh_which_gets_no_secret() {
 }
 
 #[test]
+fn the_example_of_a_catalogue_does_what_it_shows() {
+    // For a reason to skip; the example has a server of its own.
+    let Some(_moto) = Moto::start() else { return };
+    let walk = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/examples/catalogue/walk");
+    let output = Command::new(walk).env("DVOL", env!("CARGO_BIN_EXE_dvol")).output().unwrap();
+    let said = Said::from(output);
+    assert!(said.code == 0 && said.out.ends_with("The catalogue did what it should.\n"), "{said:?}");
+}
+
+#[test]
 fn an_address_with_a_password_or_plain_http_is_refused() {
     let pool = Pool::with_volume();
     for address in ["s3:https://key:hush@host/team", "sftp://ada:hush@nas/srv/x"] {
