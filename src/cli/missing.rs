@@ -42,6 +42,10 @@ pub(super) fn find_pool(verb: &Verb, session: &Session) -> Result<(), Error> {
     }
     let root = session.pool.layout().root();
     if !verb.makes_pool() && matches!(root.try_exists(), Ok(false)) {
+        // A remote that is named by its address can be listed from anywhere.
+        if matches!(verb, Verb::LsRemote(_)) {
+            return Ok(());
+        }
         return Err(Error::NoPool(root.to_owned()));
     }
     session.pool.import_legacy().map(drop)

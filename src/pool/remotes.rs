@@ -1,14 +1,16 @@
 //! What the pool knows of remotes, joined with its commits.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::layout;
 use crate::model::{CommitId, RefName, RemoteName, TrackingRecord, VolumeName};
 use crate::pool::Pool;
 use crate::pool::history::resolve::ancestry;
 use crate::remotes::Waiting;
 use crate::store::Rows;
+use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockGuard;
 use crate::sys::tree::{Usage, sum_tree};
@@ -53,6 +55,20 @@ impl Pool {
     /// watcher.
     pub fn watched_transfer<T>(&self, entries: u64, bytes: u64, transfer: impl FnOnce() -> T) -> T {
         self.watched_as(|| Some(Usage { entries, bytes, blocks: bytes }), transfer)
+    }
+
+    /// Returns the folder of what was read of repositories. Makes it where there is a pool; without
+    /// it, reading only takes longer.
+    pub fn remotes_cache(&self) -> PathBuf {
+        let cache = self.layout().remotes_cache();
+        if self.layout().private().is_dir() {
+            for folder in [cache.parent(), Some(&*cache)].into_iter().flatten() {
+                if !folder.is_dir() {
+                    let _ = disk::make_directory(folder, layout::PRIVATE_MODE);
+                }
+            }
+        }
+        cache
     }
 
     /// Returns how long to wait for the lock of a repository.

@@ -9,13 +9,16 @@ use sha2::{Digest as _, Sha256};
 /// The cache of one repository. A failure of it only costs time.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
+    /// The folder of all caches; without it, nothing is kept.
+    all: PathBuf,
     directory: PathBuf,
 }
 
 impl Cache {
-    /// Uses the folder `repository` in `directory`, which must exist.
+    /// Uses the folder `repository` in `directory`. Where that does not exist, as where there is no
+    /// pool, nothing is kept.
     pub(super) fn new(directory: &Path, repository: &str) -> Self {
-        Cache { directory: directory.join(repository) }
+        Cache { all: directory.to_owned(), directory: directory.join(repository) }
     }
 
     fn place(&self, kind: &str, id: &str) -> PathBuf {
@@ -31,7 +34,7 @@ impl Cache {
     /// Keeps a file. One that is torn by a power cut is not whole, and is read again.
     pub(super) fn put(&self, kind: &str, id: &str, bytes: &[u8]) {
         let place = self.place(kind, id);
-        let Some(folder) = place.parent() else { return };
+        let Some(folder) = place.parent().filter(|_| self.all.is_dir()) else { return };
         let _ = make_folders(folder);
         if let Ok(mut file) = tempfile::NamedTempFile::new_in(folder)
             && std::io::Write::write_all(&mut file, bytes).is_ok()

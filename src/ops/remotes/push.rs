@@ -146,7 +146,7 @@ impl Push<'_> {
     fn open(&self, dry_run: bool) -> Result<Option<Repository>, Error> {
         let Access { remote, cloud, secret, .. } = self.access;
         let url = &remote.url;
-        let cache = self.pool.layout().remotes_cache();
+        let cache = self.pool.remotes_cache();
         if dry_run {
             return match Repository::open(url, cloud, secret, &cache) {
                 Err(crate::remotes::RemoteError::NoRepository(_)) => Ok(None),

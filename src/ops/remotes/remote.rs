@@ -44,7 +44,7 @@ impl Access {
     /// # Errors
     /// When there is none, the password is wrong, or the place cannot be used.
     pub fn open(&self, pool: &Pool) -> Result<Repository, Error> {
-        let cache = pool.layout().remotes_cache();
+        let cache = pool.remotes_cache();
         Ok(Repository::open(&self.remote.url, &self.cloud, &self.secret, &cache)?)
     }
 }

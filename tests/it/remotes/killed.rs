@@ -49,6 +49,61 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
     }
 }
 
+/// Runs a verb again and again, each with an error at a later step than the one before, until none
+/// comes up. What fails says why and leaves a pool that is whole.
+fn fail_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(usize)) {
+    let mut failed = 0;
+    for step in (1..2000).step_by(STRIDE) {
+        let trace = pool.dir().join("trace");
+        let mut command = pool.command(words);
+        command.env("DVOL_FAULT", format!("{step}:EIO")).env("DVOL_FAULT_TRACE", &trace);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("panicked"), "{step}: {said}");
+        let steps = std::fs::read_to_string(&trace).map_or(0, |text| text.lines().count());
+        let _ = std::fs::remove_file(&trace);
+        match output.status.code() {
+            Some(0) if steps < step => {
+                assert!(failed > 5, "{failed} of {step} steps failed");
+                return;
+            }
+            // Some errors only cost time, as those of a cache do.
+            Some(0) => {}
+            Some(code) => {
+                assert!([1, 3].contains(&code) && said.contains("error: "), "{step}: {code} {said}");
+                failed += 1;
+            }
+            None => panic!("{step}: {said}"),
+        }
+        after(step);
+    }
+    panic!("{words:?} passes more than 2000 steps");
+}
+
+#[test]
+fn an_error_at_any_step_is_told_and_the_next_run_gets_through() {
+    let team = Team::with_clone();
+    team.here.commit("three");
+    let id = team.here.ids("db")[0].clone();
+    fail_at_each_step(&team.here, &["push"], |_| {});
+    assert_eq!(head_at(&team.there), Some(id));
+    fail_at_each_step(&team.there, &["pull"], |step| {
+        let state = team.there.read("db", "state");
+        assert!(state == "two" || state == "three", "{step}: {state}");
+    });
+    assert_eq!(team.there.read("db", "state"), "three");
+    fail_at_each_step(&team.there, &["clone", &team.volume("db"), "again"], |step| {
+        if team.there.ok(["list", "--format", "json"]).contains("\"again\"") {
+            assert_eq!(team.there.read("again", "state"), "three", "{step}");
+            team.there.ok(["rm", "-f", "again"]);
+        }
+    });
+    fail_at_each_step(&team.here, &["remote", "gc", "origin"], |_| {});
+    assert_eq!(team.here.ok(["remote", "fsck", "--deep", "origin"]), "1 volume: clean\n");
+    assert_eq!(team.here.ok(["fsck"]), "1 volume: clean\n");
+    assert_eq!(team.there.ok(["fsck"]), "2 volumes: clean\n");
+}
+
 #[test]
 fn a_gc_that_dies_at_any_step_takes_nothing_that_is_needed() {
     let team = Team::with_clone();

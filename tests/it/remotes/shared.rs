@@ -12,6 +12,20 @@ use crate::archives::tree_state::{differences, take_down};
 use crate::harness::{Pool, hold, json_lines};
 
 #[test]
+fn a_catalogue_is_listed_where_there_is_no_pool_and_none_is_made() {
+    let team = Team::with_clone();
+    let nowhere = team.there.dir().join("nowhere");
+    let (url, password) = (team.url(), team.password());
+    let words = ["ls-remote", &url, "--password-file", &password, "--pool", nowhere.to_str().unwrap()];
+    assert!(team.there.ok(words).contains("master"));
+    team.there.fails(1, ["ls-remote", "--pool", nowhere.to_str().unwrap()], "remote 'origin' does not exist");
+    assert!(!nowhere.exists());
+    // Elsewhere, what was read once is kept.
+    let cache = team.there.root().join(".dvol/remotes/cache");
+    assert!(std::fs::read_dir(cache).unwrap().count() > 0);
+}
+
+#[test]
 fn a_volume_goes_to_another_pool_and_back() {
     let team = Team::new();
     let (here, there) = (&team.here, &team.there);
