@@ -176,7 +176,7 @@ const FLAGS: &[(&str, &[&str], &str)] = &[
     ("gc", &["--prune", "--aggressive", "--auto"], "delete all trash, whatever its age: dvol gc --all"),
     (
         "clone",
-        &["--depth", "--branch", "-b", "--single-branch", "--bare", "--mirror"],
+        &["--branch", "-b", "--single-branch", "--bare", "--mirror"],
         "copy one commit: dvol clone VOLUME:REVISION NEW",
     ),
     (
