@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::fields::Fields;
 use crate::error::Error;
-use crate::model::{BranchName, Revision, TagName, Verb as Logged, VolumeName};
+use crate::model::{BranchName, RemoteName, Revision, TagName, Verb as Logged, VolumeName};
 use crate::ops::{self, WouldHold};
 use crate::pool::{Pool, Purpose};
 
@@ -198,6 +198,47 @@ const VERBS: &[Verb] = &[
         ],
     },
     Verb {
+        name: "push",
+        title: "Push",
+        about: "Sends a branch to a remote: what the remote does not have yet.",
+        button: "Push",
+        takes: false,
+        fields: &[
+            VOLUME,
+            field("remote", "Remote", Look::Line),
+            field("branch", "Branch", Look::Line),
+            optional("follow", "Let the branch follow that of the remote from now on", Look::Box),
+        ],
+    },
+    Verb {
+        name: "pull",
+        title: "Pull",
+        about: "Fetches from a remote, and moves the current branch forward to what the remote has.",
+        button: "Pull",
+        takes: false,
+        fields: &[
+            VOLUME,
+            optional("remote", "Remote", Look::Line),
+            optional("branch", "Branch of the remote", Look::Line),
+        ],
+    },
+    Verb {
+        name: "protect",
+        title: "Protect",
+        about: "Keeps resets and deletions from the volume, or from one branch, until it is unprotected.",
+        button: "Protect",
+        takes: false,
+        fields: &[VOLUME, optional("branch", "Only this branch", Look::Line)],
+    },
+    Verb {
+        name: "unprotect",
+        title: "Unprotect",
+        about: "Lets the volume, or one branch, be reset and deleted again.",
+        button: "Unprotect",
+        takes: false,
+        fields: &[VOLUME, optional("branch", "Only this branch", Look::Line)],
+    },
+    Verb {
         name: "rm",
         title: "Delete the volume",
         about: "Deletes the volume with all its branches and commits; of a worktree, the branch stays. Trash \
@@ -305,6 +346,23 @@ pub(super) fn words(verb: &Verb, fields: &Fields) -> Result<Vec<OsString>, Strin
                 None => words.add([revision()?]),
             }
         }
+        "push" | "pull" => {
+            words.add([verb.name, "-C", &volume]);
+            words.add(fields.is_set("follow").then_some("-u"));
+            if verb.name == "push" || fields.is_set("remote") || fields.is_set("branch") {
+                words.add([parsed::<RemoteName>(fields, "remote", "the name of a remote")?]);
+            }
+            if verb.name == "push" || fields.is_set("branch") {
+                words.add([branch()?]);
+            }
+        }
+        "protect" | "unprotect" => {
+            words.add([verb.name]);
+            match fields.is_set("branch") {
+                true => words.add([format!("{volume}:{}", branch()?)]),
+                false => words.add(["--whole", "-C", &volume]),
+            }
+        }
         "rm" => {
             words.add(["rm", &volume]);
             words.add(fields.is_set("purge").then_some("--purge"));
@@ -360,7 +418,7 @@ pub(super) fn containers(pool: &Pool, verb: &Verb, fields: &Fields) -> Result<Ve
     let purpose = match verb.name {
         "commit" => Purpose::Copy,
         "reset" => Purpose::Discard,
-        "checkout" | "restore" => Purpose::Swap,
+        "checkout" | "restore" | "pull" => Purpose::Swap,
         "branch" if fields.is_set("switch") => Purpose::Swap,
         "undo" | "redo" => {
             let steps = ops::next_steps(pool, &volume)?;
@@ -405,6 +463,11 @@ mod tests {
             ("redo", "volume=db", "dvol redo db"),
             ("forget", "volume=db&revision=HEAD~3&last=", "dvol forget -C db HEAD~3"),
             ("forget", "volume=db&last=3", "dvol forget -C db --keep-last 3"),
+            ("push", "volume=db&remote=origin&branch=master&follow=1", "dvol push -C db -u origin master"),
+            ("pull", "volume=db&remote=&branch=", "dvol pull -C db"),
+            ("pull", "volume=db&remote=origin&branch=master", "dvol pull -C db origin master"),
+            ("protect", "volume=db", "dvol protect --whole -C db"),
+            ("unprotect", "volume=db&branch=master", "dvol unprotect db:master"),
             ("rm", "volume=db&purge=1", "dvol rm db --purge"),
             ("gc", "volume=&all=1", "dvol gc --all"),
             ("gc", "volume=db", "dvol gc db"),
@@ -428,6 +491,8 @@ mod tests {
             ("clone", "volume=db&name=a/b&revision=HEAD"),
             ("undo", "volume=db&operation=-1"),
             ("forget", "volume=db&last=-1"),
+            ("push", "volume=db&remote=--force&branch=master"),
+            ("pull", "volume=db&branch=master"),
             ("commit", "message=x"),
         ] {
             assert!(command(verb, fields.as_bytes()).is_err(), "{verb} {fields}");

@@ -42,6 +42,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
     let places = pool.store().read(|rows| rows.worktrees(record.owner()))?;
     let tags = ops::tags(pool, Some(volume), None)?;
     let steps = ops::next_steps(pool, volume)?;
+    let remotes = ops::remotes(pool, Some(volume))?;
     let head =
         branches.iter().find(|branch| branch.name == record.branch).and_then(|branch| branch.head.as_ref());
     let current = pool.store().read(|rows| rows.current_volume())?;
@@ -57,6 +58,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
             h1 { (volume) }
             p.about {
                 span.ref.branch.now { (record.branch) }
+                @if record.protected { (protected()) }
                 @if current.as_ref() == Some(volume) { " " span.mark { "current volume" } }
                 @if let Some(owner) = &record.worktree_of {
                     " " span.mark { "worktree of " a href=(format!("/v/{owner}")) { (owner) } }
@@ -74,6 +76,13 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
                     summary.button { "More" }
                     ul {
                         li { a href=(address("/operations", &[("volume", name)])) { "Operations" } }
+                        @if head.is_some() {
+                            @let remote = remotes.first().map_or("origin", |remote| remote.remote.as_str());
+                            li { (act_link("Push …", "push", &[("volume", name), ("remote", remote), ("branch", record.branch.as_str())])) }
+                        }
+                        li { (act_link("Pull …", "pull", &[("volume", name)])) }
+                        @let (verb, label) = if record.protected { ("unprotect", "Unprotect …") } else { ("protect", "Protect …") };
+                        li { (act_link(label, verb, &[("volume", name)])) }
                         li { (act_link("Forget old data …", "forget", &[("volume", name)])) }
                         li { (act_link("Empty its trash …", "gc", &[("volume", name)])) }
                         @let what = if record.is_worktree() { "Remove the worktree …" } else { "Delete the volume …" };
@@ -117,6 +126,11 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
         }
     };
     Ok(frame::page(app, &Head { title: name, tab: Tab::Volumes, crumbs: &[("Volumes", "/")] }, &body))
+}
+
+/// Marks what resets and deletions are kept from.
+pub(super) fn protected() -> Markup {
+    html! { span.mark title="Resets and deletions are refused until it is unprotected" { "protected" } }
 }
 
 /// Shows the buttons for undo and redo, with what they would do.
@@ -201,6 +215,7 @@ pub(super) fn refs(entry: &LogEntry, log: &Log) -> Markup {
         @for branch in &entry.branches {
             span.ref.branch.now[*branch == log.current] title="Branch" { (branch) }
         }
+        @for remote in &entry.remote_refs { span.ref.remote title="Where a remote was seen last" { (remote) } }
         @for tag in &entry.tags { span.ref.tag title="Tag" { (tag) } }
     }
 }
@@ -269,6 +284,7 @@ fn branch_list(
                     li {
                         a.ref.branch.now[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
                             aria-current=[(fields.get("branch") == Some(name)).then_some("true")] { (name) }
+                        @if branch.protected { (protected()) }
                         @if branch.head.is_none() { span.dim { "no commit" } }
                         @if is_current {
                             span.dim.end { "current" }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::Trouble;
 use super::frame::{self, Head, Tab};
 use super::parts::{act, ago, commit_link, container, nothing, size};
+use super::volume::protected;
 use crate::containers::State;
 use crate::model::count;
 use crate::ops::{self, VolumeEntry};
@@ -163,6 +164,7 @@ fn row(app: &App, entry: &VolumeEntry, sizes: &Sizes) -> Markup {
         tr.worktree[entry.worktree_of.is_some()] {
             th.volume scope="row" {
                 a href=(format!("/v/{volume}")) { (volume) }
+                @if entry.protected { " " (protected()) }
                 @if entry.current { " " span.mark title="The current volume: commands mean it if they name none" { "current" } }
                 @if let Some(owner) = &entry.worktree_of {
                     " " span.mark title=(format!("Shows a branch of volume {owner}")) { "worktree of " (owner) }

@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use super::{open, text};
 use crate::harness::Pool;
+use crate::remotes::Team;
 
 #[test]
 fn verbs_are_done_and_taken_back() {
@@ -42,6 +43,11 @@ fn verbs_are_done_and_taken_back() {
     done("commit", "volume=db&message=-third", "--message=-third");
     done("forget", "volume=db&last=1", "forget -C db --keep-last 1");
     done("gc", "volume=", "gc");
+    done("protect", "volume=db", "protect --whole -C db");
+    assert!(page.get("/").body.contains("protected") && page.get("/v/db").body.contains("/do/unprotect"));
+    let refused = page.act("reset", "volume=db&revision=HEAD");
+    assert!(refused.body.contains("data-state=\"failed\""), "{refused:?}");
+    done("unprotect", "volume=db", "unprotect --whole -C db");
     done("init", "volume=new", "init new");
     assert_eq!(pool.ids("db").len(), 2);
 }
@@ -129,4 +135,24 @@ fn the_server_ends_after_the_commands_that_run() {
     page.end();
     assert!(pool.root().join("db").exists());
     pool.ok(["status", "db"]);
+}
+
+#[test]
+fn a_branch_is_pushed_after_a_question_and_pulled() {
+    let team = Team::new();
+    let page = open(&team.here);
+    let asked = page.act("push", "volume=db&remote=origin&branch=master&follow=1");
+    assert!(text(&asked.body).contains("personal data too"), "{asked:?}");
+    page.post("/jobs/1/answer", "answer=yes");
+    let done = page.settled("/jobs/1");
+    assert!(done.body.contains("data-state=\"done\""), "{}", text(&done.body));
+    assert!(text(&page.get("/v/db").body).contains("origin/master"));
+
+    team.there.ok(["clone", &team.volume("db")]);
+    let there = open(&team.there);
+    team.here.commit("three");
+    assert!(page.act("push", "volume=db&remote=origin&branch=master").body.contains("data-state=\"done\""));
+    let pulled = there.act("pull", "volume=db");
+    assert!(pulled.body.contains("data-state=\"done\""), "{}", text(&pulled.body));
+    assert_eq!(team.there.read("db", "state"), "three");
 }
