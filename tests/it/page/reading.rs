@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::{open, text};
 use crate::harness::Pool;
 use support::fake_engine::{Container, Containers, FakeEngine, Status};
+use support::opens::Opens;
 use support::page::Page;
 
 #[test]
@@ -145,6 +146,28 @@ fn operations_trash_and_settings_are_shown() {
     assert!(text(&page.get("/").body).contains('–'), "nothing is measured by itself");
     assert_eq!(page.post("/measure", "").status, 303);
     support::eventually("the sizes are there", || text(&page.get("/").body).contains("measured"));
+}
+
+#[test]
+fn no_page_walks_a_tree_but_those_that_are_opened_for_that() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    pool.write("db", "state", "changed");
+    let ids = pool.ids("db");
+    let page = open(&pool);
+    let (tree, commit) =
+        (pool.root().join("db/branches/master"), pool.root().join("db/commits").join(&ids[0]));
+    let opens = Opens::of([tree.as_path(), commit.as_path()]);
+    for path in
+        ["/", "/?q=db&sort=size", "/v/db", "/operations", "/pool", "/v/db/c/HEAD", "/do/reset?volume=db"]
+    {
+        assert_eq!(page.get(path).status, 200, "{path}");
+        assert_eq!(opens.count(), 0, "{path} walked a tree");
+    }
+    for path in ["/v/db/status", "/v/db/changes", "/v/db/c/HEAD/files"] {
+        assert_eq!(page.get(path).status, 200, "{path}");
+        assert!(opens.count() > 0, "{path} looks at a tree, and nothing was seen");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod containers;
 pub mod fake_engine;
 pub mod fuzz;
 mod loop_image;
+pub mod opens;
 pub mod page;
 mod process;
 mod program;
