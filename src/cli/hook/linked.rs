@@ -35,7 +35,7 @@ pub(super) fn follow(
     checkout: Checkout<'_>,
     env: Option<&Path>,
 ) -> Result<(), Failure> {
-    let Some(tree) = GitWorktree::here(checkout.git) else { return Ok(()) };
+    let Some(tree) = GitWorktree::of(checkout.git, checkout.repository) else { return Ok(()) };
     let there = tree.data(session)?;
     if !there.is_empty() {
         return there.iter().try_for_each(|record| switch(session, &record.name, &checkout));

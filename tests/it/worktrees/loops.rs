@@ -27,6 +27,8 @@ struct Worktree<'p> {
     random: Random,
     /// The subjects of the commits of its branch, the newest first.
     log: Vec<String>,
+    /// What was done, for the message of a failure.
+    trail: Vec<String>,
 }
 
 impl Worktree<'_> {
@@ -44,6 +46,7 @@ impl Worktree<'_> {
         }
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        self.trail.push(format!("{words:?}: {}", output.status));
         match output.status.code() {
             Some(code) => assert_eq!(code, 0, "{} {words:?}: {said}", self.name),
             None => drop(KILLED.fetch_add(1, Ordering::Relaxed)),
@@ -83,7 +86,8 @@ impl Worktree<'_> {
                 let wanted = self.log.clone();
                 self.moved_to(&wanted, done);
                 if done {
-                    assert_eq!(self.pool.read(&self.name, "state"), self.log[0]);
+                    let seen = self.pool.read(&self.name, "state");
+                    assert_eq!(seen, self.log[0], "{:?}", self.trail);
                 }
             }
         }
@@ -109,7 +113,7 @@ fn eight_worktrees_in_a_loop_with_kills_lose_nothing() {
         let begin = |(n, name): (u64, &String)| {
             let random = Random::new(seed.wrapping_mul(31).wrapping_add(n));
             let log = ["three", "two", "one"].map(str::to_owned).to_vec();
-            let mut worktree = Worktree { pool: &pool, name: name.clone(), random, log };
+            let mut worktree = Worktree { pool: &pool, name: name.clone(), random, log, trail: Vec::new() };
             scope.spawn(move || {
                 (0..rounds).for_each(|round| worktree.play(round));
                 worktree.log
