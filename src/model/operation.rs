@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Instant, OperationId, ProjectName, Row, RowChange, VolumeName};
+use super::{CommitId, Instant, OperationId, ProjectName, Row, RowChange, VolumeName, VolumeRecord};
 
 /// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +259,21 @@ pub struct Plan {
     pub made_of: Option<CommitId>,
 }
 
+impl Plan {
+    /// Iterates over the rows that the changes have, before and after.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten()
+    }
+
+    /// Iterates over the records of volumes and worktrees among these.
+    pub fn volumes(&self) -> impl Iterator<Item = &VolumeRecord> {
+        self.rows().filter_map(|row| match row {
+            Row::Volume(record) => Some(record),
+            _ => None,
+        })
+    }
+}
+
 /// A group of operations that were made together: all of them are published, or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joint {
@@ -284,7 +299,7 @@ pub struct Operation {
     /// The volume that owns the branches, if `volume` is a worktree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree_of: Option<VolumeName>,
-    /// What it may change.
+    /// How much of the volume the operation may change.
     #[serde(default, skip_serializing_if = "is_of_volume")]
     pub reach: Reach,
     /// One line for people: "reset: moving to HEAD~1".
@@ -334,12 +349,7 @@ impl Operation {
 
     /// Lists the volumes and worktrees that it makes, changes or deletes, sorted.
     pub fn names(&self) -> BTreeSet<VolumeName> {
-        let rows = self.plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
-        let named = rows.filter_map(|row| match row {
-            Row::Volume(record) => Some(record.name.clone()),
-            _ => None,
-        });
-        named.chain([self.volume.clone()]).collect()
+        self.plan.volumes().map(|record| record.name.clone()).chain([self.volume.clone()]).collect()
     }
 
     /// Returns whether it may be about the working tree of this volume or worktree, which has the

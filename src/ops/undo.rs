@@ -9,7 +9,7 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use super::undo_project::{joint_redo, joint_undo};
 use crate::error::Error;
-use crate::model::{BranchName, CommitId, Operation, ProjectName, Reach, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, Operation, ProjectName, Reach, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, Step, UndoPlan, UndoStack, plan_undo};
 use crate::store::Rows;
 
@@ -278,12 +278,7 @@ fn check_all_unused(pool: &Pool, group: &Group<'_, Undoing<'_>>) -> Result<(), E
 
 /// Lists the volumes whose branches, commits and tags an operation may have changed.
 fn owners_of(operation: &Operation) -> BTreeSet<VolumeName> {
-    let rows = operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
-    let owners = rows.filter_map(|row| match row {
-        Row::Volume(record) => Some(record.owner().clone()),
-        _ => None,
-    });
-    owners.chain([operation.owner().clone()]).collect()
+    operation.plan.volumes().map(VolumeRecord::owner).chain([operation.owner()]).cloned().collect()
 }
 
 /// Returns a branch, tag or commit that these changes would leave with a commit that does not

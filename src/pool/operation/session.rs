@@ -212,13 +212,8 @@ fn line_of(rows: &Rows<'_>, volume: &VolumeName, plan: &Plan, number: u64) -> Re
 
 /// Returns the volume whose worktree an operation makes, removes or works on.
 fn worktree_of(rows: &Rows<'_>, volume: &VolumeName, plan: &Plan) -> Result<Option<VolumeName>, Error> {
-    let sides = plan.changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
-    let mut own = sides.filter_map(|row| match row {
-        Row::Volume(record) if record.name == *volume => Some(record.worktree_of.clone()),
-        _ => None,
-    });
-    match own.next() {
-        Some(planned) => Ok(planned),
+    match plan.volumes().find(|record| record.name == *volume) {
+        Some(planned) => Ok(planned.worktree_of.clone()),
         None => Ok(rows.volume(volume)?.and_then(|record| record.worktree_of)),
     }
 }

@@ -257,8 +257,8 @@ impl Pool {
                 return Ok(stale);
             }
             let mut keep = |operation: &Operation| {
-                for row in operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]) {
-                    if let Some(Row::Commit(commit)) = row {
+                for row in operation.plan.rows() {
+                    if let Row::Commit(commit) = row {
                         stale.commits.remove(&(commit.volume.to_string(), commit.id.to_string()));
                     }
                 }

@@ -276,10 +276,8 @@ impl Checksums<'_> {
             // An undo can bring back what trash holds.
             rows.each_operation(&mut |operation| {
                 if trash.join(operation.id.as_str()).exists() {
-                    let rows =
-                        operation.plan.changes.iter().flat_map(|change| [&change.before, &change.after]);
-                    known.extend(rows.filter_map(|row| match row {
-                        Some(Row::Commit(commit)) => Some(file(commit)),
+                    known.extend(operation.plan.rows().filter_map(|row| match row {
+                        Row::Commit(commit) => Some(file(commit)),
                         _ => None,
                     }));
                 }
