@@ -43,7 +43,7 @@ use crate::sys::clock::Clock;
 use crate::sys::disk;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::ids::IdSource;
-use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::sys::locks::{LockError, LockFile, LockGuard, Wait};
 use crate::sys::tree::RefusedFlags;
 
 pub use containers::labels::FindComposeVolume;
@@ -246,9 +246,21 @@ impl Pool {
         verb: &str,
         cancel: Option<&AtomicBool>,
     ) -> Result<LockGuard, Error> {
+        self.lock(file, LockFile::exclusive, what, verb, cancel)
+    }
+
+    /// Takes a lock in the way that `take` says; otherwise as [`Pool::lock_exclusively`] does.
+    fn lock(
+        &self,
+        file: PathBuf,
+        take: impl FnOnce(&LockFile, &Wait<'_>) -> Result<LockGuard, LockError>,
+        what: &str,
+        verb: &str,
+        cancel: Option<&AtomicBool>,
+    ) -> Result<LockGuard, Error> {
         let waiting = |holder: &str| self.tell_waiting(what, holder);
         let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting, cancel };
-        Ok(LockFile::new(file).exclusive(&wait)?)
+        Ok(take(&LockFile::new(file), &wait)?)
     }
 
     fn tell_waiting(&self, what: &str, holder: &str) {

@@ -44,7 +44,7 @@ impl Pool {
     /// When a lock file cannot be opened.
     pub fn try_lock(&self, volume: &VolumeName) -> Result<Option<FreeVolume>, Error> {
         self.prepare_directories()?;
-        Ok(self.try_lock_all(Reach::Volume, "fsck", volume)?.map(FreeVolume))
+        Ok(self.try_lock_one(Reach::Volume, "fsck", volume)?.map(FreeVolume))
     }
 
     /// Moves `path`, which lies in the pool and which no record names, to lost+found. Returns its

@@ -18,7 +18,6 @@
 //! [`Reach::Volume`] left, as only the lock of the whole volume allows to recover that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -26,7 +25,7 @@ use crate::error::Error;
 use crate::model::{Operation, Phase, Reach, VolumeName};
 use crate::pool::Pool;
 use crate::store::{Rows, StoreError};
-use crate::sys::locks::{LockFile, LockGuard, Wait};
+use crate::sys::locks::{LockFile, LockGuard};
 
 /// The right to operate on a volume or on one of its worktrees.
 #[must_use = "dropping the locks frees them"]
@@ -85,13 +84,13 @@ impl Pool {
     }
 
     /// Takes the locks of one volume or worktree, unless another process is in the way.
-    pub(in crate::pool) fn try_lock_all(
+    pub(in crate::pool) fn try_lock_one(
         &self,
         reach: Reach,
         verb: &str,
         name: &VolumeName,
     ) -> Result<Option<Locks>, Error> {
-        let owner = self.owners(std::slice::from_ref(name))?.swap_remove(0);
+        let owner = self.owner(name)?;
         let file = LockFile::new(self.layout.volume_lock(&owner));
         let volume = match reach {
             Reach::Volume => file.try_exclusive(verb)?,
@@ -99,7 +98,7 @@ impl Pool {
         };
         let Some(volume) = volume else { return Ok(None) };
         let own = LockFile::new(self.layout.worktree_lock(name)).try_exclusive(verb)?;
-        let is_same = self.owners(std::slice::from_ref(name))?.first() == Some(&owner);
+        let is_same = self.owner(name)? == owner;
         let locks = own.map(|own| Locks { owner, reach, _volume: Arc::new(volume), _own: own });
         Ok(locks.filter(|_| is_same))
     }
@@ -115,28 +114,12 @@ impl Pool {
     ) -> Result<LockGuard, Error> {
         let what = format!("volume {owner}");
         let (turn, volume) = (self.layout.turn_lock(owner), self.layout.volume_lock(owner));
-        match reach {
-            Reach::Volume => {
-                let _turn = self.lock_exclusively(turn, &what, verb, cancel)?;
-                self.lock_exclusively(volume, &what, verb, cancel)
-            }
-            Reach::Branch => {
-                let _turn = self.lock_shared(turn, &what, verb, cancel)?;
-                self.lock_shared(volume, &what, verb, cancel)
-            }
-        }
-    }
-
-    fn lock_shared(
-        &self,
-        file: PathBuf,
-        what: &str,
-        verb: &str,
-        cancel: Option<&AtomicBool>,
-    ) -> Result<LockGuard, Error> {
-        let waiting = |holder: &str| self.tell_waiting(what, holder);
-        let wait = Wait { what, verb, limit: self.options.lock_timeout, notice: &waiting, cancel };
-        Ok(LockFile::new(file).shared_signed(&wait)?)
+        let take = match reach {
+            Reach::Volume => LockFile::exclusive,
+            Reach::Branch => LockFile::shared_signed,
+        };
+        let _turn = self.lock(turn, take, &what, verb, cancel)?;
+        self.lock(volume, take, &what, verb, cancel)
     }
 
     /// Finds the volumes that own the branches of these names. Of a worktree that is just being
@@ -146,6 +129,11 @@ impl Pool {
             return Ok(names.to_vec());
         }
         self.store.read(|rows| names.iter().map(|name| owner_of(&rows, name)).collect())
+    }
+
+    /// Finds the volume that owns the branches of one name, as [`Pool::owners`] does.
+    pub(super) fn owner(&self, name: &VolumeName) -> Result<VolumeName, Error> {
+        Ok(self.owners(std::slice::from_ref(name))?.swap_remove(0))
     }
 
     /// Lists the operations in the journal on a volume and its worktrees.

@@ -95,7 +95,7 @@ impl Pool {
     /// # Errors
     /// When the journal cannot be read or a step fails.
     pub fn recover_trees(&self, volume: &VolumeName) -> Result<(), Error> {
-        let owner = self.owners(std::slice::from_ref(volume))?.swap_remove(0);
+        let owner = self.owner(volume)?;
         for name in self.blocking(volume, &owner)? {
             let Some(locks) = self.try_lock_pending(&name)? else { continue };
             for mut operation in self.pending(&name, &locks)? {
@@ -119,7 +119,7 @@ impl Pool {
         let journal = self.store.read(|rows| rows.journal())?;
         let is_of_volume = |one: &Operation| one.volume == *volume && one.reach == Reach::Volume;
         let reach = if journal.iter().any(is_of_volume) { Reach::Volume } else { Reach::Branch };
-        self.try_lock_all(reach, "recovery", volume)
+        self.try_lock_one(reach, "recovery", volume)
     }
 
     /// Recovers one volume or worktree whose locks the caller holds, and with the lock of the whole

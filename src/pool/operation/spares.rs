@@ -103,7 +103,7 @@ impl Pool {
         let enter = || {
             // A reader has the lock for moments only, an operation for longer.
             for _ in 0..LOCK_ATTEMPTS {
-                if let Some(locks) = self.try_lock_all(Reach::Branch, "reset", volume).ok()? {
+                if let Some(locks) = self.try_lock_one(Reach::Branch, "reset", volume).ok()? {
                     return Some(Box::new(locks) as Box<dyn Any>);
                 }
                 std::thread::sleep(LOCK_PAUSE);
