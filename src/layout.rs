@@ -46,7 +46,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::model::{BranchName, CommitId, OperationId, RemoteName, VolumeName};
+use crate::model::{BranchName, CommitId, OperationId, RemoteName, VolumeName, VolumeRecord};
 use crate::sys::disk;
 
 /// Mode of the pool: closed to other users of the host, who could run the setuid files of volumes
@@ -415,11 +415,16 @@ pub fn running_point(name: &VolumeName) -> PathBuf {
     volume(name).join(RUNNING_POINT)
 }
 
-/// Returns the target of the running point for `branch` of the volume itself, or of a worktree of
-/// another: relative, so that it holds in any mount of the pool.
-pub fn running_point_target(worktree_of: Option<&VolumeName>, branch: &BranchName) -> PathBuf {
-    let inside = Path::new(BRANCHES).join(branch.to_directory());
-    match worktree_of {
+/// Returns the target of the running point of a volume for its own `branch`: relative, so that it
+/// holds in any mount of the pool.
+pub fn running_point_target(branch: &BranchName) -> PathBuf {
+    Path::new(BRANCHES).join(branch.to_directory())
+}
+
+/// Returns the target of the running point of a volume or a worktree for its current branch.
+pub fn running_point_target_of(record: &VolumeRecord) -> PathBuf {
+    let inside = running_point_target(&record.branch);
+    match &record.worktree_of {
         Some(owner) => Path::new("..").join(owner.as_str()).join(inside),
         None => inside,
     }

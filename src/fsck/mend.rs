@@ -41,12 +41,7 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName, adopt: bool) -> Result<(), Er
     let (group, fresh) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
         let before = VolumeRecords::of(rows, name)?;
         if is_gone {
-            if rows.current_volume()?.as_ref() == Some(name) {
-                draft.change(RowChange::delete(Row::CurrentVolume(name.clone())));
-            }
-            for (key, value) in rows.settings(Some(name))? {
-                draft.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
-            }
+            draft.forget_name(rows, name)?;
             change(draft, &before, &VolumeRecords::default());
             draft.move_head(None);
             return Ok(Vec::new());
@@ -264,8 +259,7 @@ impl Mender<'_> {
             fresh.push(MissingTree { place: draft.bring_in(place)?, head: branch.head.clone() });
         }
         let Some(volume) = &self.now.volume else { return Ok(fresh) };
-        let (place, target) =
-            (layout::running_point(self.name), layout::running_point_target(None, &volume.branch));
+        let (place, target) = (layout::running_point(self.name), layout::running_point_target_of(volume));
         let full = self.pool.layout().full(&place);
         if disk::read_symlink(&full)? != Some(target.clone()) {
             if full.is_symlink() {

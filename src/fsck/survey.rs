@@ -211,7 +211,7 @@ pub(super) fn survey(pool: &Pool, name: &VolumeName, records: &VolumeRecords) ->
     }
     faults.extend(find_loop(&records.commits).map(Fault::Loop));
     let point = disk::read_symlink(&full(&layout::running_point(name)))?;
-    if point != Some(layout::running_point_target(None, &volume.branch)) {
+    if point != Some(layout::running_point_target_of(volume)) {
         faults.push(Fault::RunningPoint);
     }
     faults.extend(strangers(&root, records)?.into_iter().map(Fault::Stranger));

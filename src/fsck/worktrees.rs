@@ -35,7 +35,7 @@ fn fault(pool: &Pool, name: &VolumeName) -> Result<Option<&'static str>, Error> 
         return Ok(lost);
     }
     let point = pool.layout().full(&layout::running_point(name));
-    let target = layout::running_point_target(record.worktree_of.as_ref(), &record.branch);
+    let target = layout::running_point_target_of(&record);
     let is_right = disk::read_symlink(&point).ok().flatten() == Some(target);
     Ok((!is_right).then_some("its running point does not name its branch"))
 }
@@ -63,24 +63,16 @@ pub(super) fn mend(pool: &Pool, name: &VolumeName) -> Result<&'static str, Error
     let (group, done) = session.intend(format!("fsck --repair: {name}"), |rows, draft| {
         let record = rows.volume(name)?.ok_or_else(|| Error::NoVolume(name.clone()))?;
         if lost(rows, &record)?.is_some() {
-            if rows.current_volume()?.as_ref() == Some(name) {
-                draft.change(RowChange::delete(Row::CurrentVolume(name.clone())));
-            }
-            for (key, value) in rows.settings(Some(name))? {
-                draft.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
-            }
+            draft.forget_name(rows, name)?;
             draft.retire(layout::volume(name))?;
             draft.change(RowChange::delete(Row::Volume(record)));
             return Ok("forgotten");
         }
         let place = layout::volume(name);
         if disk::inode(&pool.layout().full(&place))?.is_some() {
-            draft.set_aside(place.clone())?;
+            draft.set_aside(place)?;
         }
-        let staged = draft.bring_in(place)?;
-        let target = layout::running_point_target(record.worktree_of.as_ref(), &record.branch);
-        disk::set_mode(&staged, layout::VOLUME_MODE)?;
-        disk::make_symlink(&target, &staged.join(layout::RUNNING_POINT))?;
+        draft.bring_in_worktree(&record)?;
         Ok("made again")
     })?;
     group.publish()?.finish();

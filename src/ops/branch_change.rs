@@ -104,8 +104,7 @@ pub fn rename_branch(
         // Also if another worktree has it checked out.
         for place in rows.worktrees(owner)?.into_iter().filter(|place| place.branch == from) {
             let after = VolumeRecord { branch: to.clone(), ..place.clone() };
-            let target = layout::running_point_target(place.worktree_of.as_ref(), to);
-            draft.point(layout::running_point(&place.name), &target)?;
+            draft.point(layout::running_point(&place.name), &layout::running_point_target_of(&after))?;
             draft.change(RowChange::update(Row::Volume(place), Row::Volume(after)));
         }
         Ok(from)

@@ -214,9 +214,8 @@ impl Plan {
         }
         if !self.stays() {
             let after = VolumeRecord { branch: target.name.clone(), ..record.clone() };
+            draft.point(layout::running_point(&record.name), &layout::running_point_target_of(&after))?;
             draft.change(RowChange::update(Row::Volume(record.clone()), Row::Volume(after)));
-            let link = layout::running_point_target(record.worktree_of.as_ref(), &target.name);
-            draft.point(layout::running_point(&record.name), &link)?;
         }
         Ok(Checkout { plan: self, fills, dropped })
     }

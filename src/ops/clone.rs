@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::init::{First, NewVolume, furnish, insert_volume};
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, CommitRecord, Reach, Revision, Row, RowChange, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, CommitRecord, Revision, Row, RowChange, Verb, VolumeName};
 use crate::pool::{Found, Pool, existing};
 use crate::sys::disk;
 
@@ -55,9 +55,7 @@ pub(super) fn clone_as(
         return Err(Error::VolumeExists(to.clone()));
     }
     // The source is locked as well, so that no reset drops the commit meanwhile.
-    let mut names = [to.clone(), source.clone()];
-    names.sort();
-    let mut sessions = pool.begin_all(Reach::Volume, Verb::Clone, &names, None)?;
+    let mut sessions = pool.begin_whole(Verb::Clone, [to, source])?;
     let session = sessions.take(to);
     let Found { commit, tree, .. } = find()?;
     let tree = pool.layout().full(&tree);

@@ -122,6 +122,6 @@ pub(super) fn furnish(staged: &Path, branch: &BranchName) -> Result<PathBuf, Err
     disk::make_directory(&staged.join(layout::COMMITS), layout::VOLUME_MODE)?;
     let tree = staged.join(layout::BRANCHES).join(branch.to_directory());
     disk::make_directory(&tree, layout::WORKING_TREE_MODE)?;
-    disk::make_symlink(&layout::running_point_target(None, branch), &staged.join(layout::RUNNING_POINT))?;
+    disk::make_symlink(&layout::running_point_target(branch), &staged.join(layout::RUNNING_POINT))?;
     Ok(tree)
 }

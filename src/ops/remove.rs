@@ -76,9 +76,7 @@ fn remove_volume(
         refuse_worktrees(rows, volume)?;
         let commits = rows.commits(volume)?;
         let kept = keep && !(volume.is_anonymous() && commits.is_empty());
-        if rows.current_volume()?.as_ref() == Some(volume) {
-            draft.change(RowChange::delete(Row::CurrentVolume(volume.clone())));
-        }
+        draft.forget_name(rows, volume)?;
         for branch in rows.branches(volume)? {
             draft.change(RowChange::delete(Row::Branch(branch)));
         }
@@ -87,9 +85,6 @@ fn remove_volume(
         }
         for tag in rows.tags(volume)? {
             draft.change(RowChange::delete(Row::Tag(tag)));
-        }
-        for (key, value) in rows.settings(Some(volume))? {
-            draft.change(RowChange::delete(Row::Setting { volume: volume.clone(), key, value }));
         }
         draft.change(RowChange::delete(Row::Volume(record)));
         draft.move_head(None);

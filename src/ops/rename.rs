@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::remove::check_unused;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Reach, Renaming, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::model::{Renaming, Row, RowChange, Verb, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
 /// A renamed volume.
@@ -29,11 +29,8 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
     }
     pool.refuse_elsewhere(to)?;
     let worktrees = check_all_unused(pool, from)?;
-    let mut names: Vec<VolumeName> = worktrees.iter().map(|record| record.name.clone()).collect();
-    names.extend([from.clone(), to.clone()]);
-    names.sort();
-    names.dedup();
-    let mut sessions = pool.begin_all(Reach::Volume, Verb::Rename, &names, None)?;
+    let names = worktrees.iter().map(|record| &record.name).chain([from, to]);
+    let mut sessions = pool.begin_whole(Verb::Rename, names)?;
     let session = sessions.take(from);
     let (group, ()) = session.intend(format!("rename: {from} to {to}"), |rows, draft| {
         let record = existing(rows, from)?;
@@ -45,8 +42,7 @@ pub fn rename(pool: &Pool, from: &VolumeName, to: &VolumeName) -> Result<Renamed
         draft.change(RowChange::insert(Row::Volume(VolumeRecord { name: volume, ..record })));
         for worktree in rows.worktrees(from)?.into_iter().filter(|one| one.name != *from) {
             let after = VolumeRecord { worktree_of: Some(to.clone()), ..worktree.clone() };
-            let target = layout::running_point_target(Some(to), &worktree.branch);
-            draft.point(layout::running_point(&worktree.name), &target)?;
+            draft.point(layout::running_point(&worktree.name), &layout::running_point_target_of(&after))?;
             draft.change(RowChange::update(Row::Volume(worktree), Row::Volume(after)));
         }
         draft.rename_rows(Renaming { from: from.clone(), to: to.clone() });

@@ -298,10 +298,9 @@ fn rollback_now(pool: &Pool, reach: Reach, snapshot: &Snapshot) -> Result<Disrup
         let is_current = record.branch == snapshot.branch;
         let purpose = if is_current { Purpose::Discard } else { Purpose::Swap };
         if !is_current {
-            let link = layout::running_point_target(record.worktree_of.as_ref(), &snapshot.branch);
             let after = VolumeRecord { branch: snapshot.branch.clone(), ..record.clone() };
+            draft.point(layout::running_point(volume), &layout::running_point_target_of(&after))?;
             draft.change(RowChange::update(Row::Volume(record), Row::Volume(after)));
-            draft.point(layout::running_point(volume), &link)?;
         }
         Ok((comes_back, fills, purpose))
     })?;

@@ -9,7 +9,9 @@ use super::remove::check_unused;
 use super::rollback::owed;
 use super::undo_project::{joint_redo, joint_undo};
 use crate::error::Error;
-use crate::model::{BranchName, CommitId, Operation, ProjectName, Reach, Row, RowChange, Verb, VolumeName, VolumeRecord};
+use crate::model::{
+    BranchName, CommitId, Operation, ProjectName, Reach, Row, RowChange, Verb, VolumeName, VolumeRecord,
+};
 use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, Step, UndoPlan, UndoStack, plan_undo};
 use crate::store::Rows;
 

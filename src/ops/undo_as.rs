@@ -4,7 +4,7 @@ use super::deleted::find_deleted;
 use super::undo::Undone;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{Reach, Row, RowChange, Verb, VolumeName};
+use crate::model::{Row, RowChange, Verb, VolumeName};
 use crate::pool::{Disruption, Pool};
 
 /// Brings the volume `name` that was deleted last, or by the operation of that number, back as
@@ -26,11 +26,7 @@ pub fn undo_as(
     };
     check()?;
     pool.refuse_elsewhere(other)?;
-    // Both names are locked, in the order of their names as everywhere.
-    let mut names = vec![name.clone(), other.clone()];
-    names.sort();
-    names.dedup();
-    let mut sessions = pool.begin_all(Reach::Volume, Verb::Undo, &names, None)?;
+    let mut sessions = pool.begin_whole(Verb::Undo, [name, other])?;
     check()?;
     let session = sessions.take(other);
     let (group, (operation, subject, branch)) =

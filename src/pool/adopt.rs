@@ -81,7 +81,7 @@ impl Pool {
             }
         }
         let point = directory.join(layout::RUNNING_POINT);
-        let target = layout::running_point_target(None, &volume.branch);
+        let target = layout::running_point_target(&volume.branch);
         if disk::read_symlink(&point)? == Some(target.clone()) {
             return Ok(());
         }

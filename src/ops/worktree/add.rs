@@ -9,12 +9,11 @@ use super::super::branch_change::new_branch;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, BranchRecord, CodePlace, CommitId, Instant, Reach, Revision, Row, RowChange, Verb,
-    VolumeName, VolumeRecord,
+    BranchName, BranchRecord, CodePlace, CommitId, Instant, Revision, Row, RowChange, Verb, VolumeName,
+    VolumeRecord,
 };
 use crate::pool::{Fill, Found, Look, Pool, bring_back, existing};
 use crate::store::Rows;
-use crate::sys::disk;
 use crate::sys::tree::{Bounds, FileTime};
 
 /// A request to make a worktree.
@@ -90,10 +89,7 @@ struct Plan {
 pub fn add_worktree(pool: &Pool, request: &WorktreeRequest) -> Result<AddedWorktree, Error> {
     let chosen = pool.select(request.volume.as_ref())?;
     pool.store().read(|rows| plan(pool, &rows, &chosen, request))?;
-    let mut names = vec![request.name.clone(), chosen.clone()];
-    names.sort();
-    names.dedup();
-    let mut sessions = pool.begin_all(Reach::Volume, Verb::AddWorktree, &names, None)?;
+    let mut sessions = pool.begin_whole(Verb::AddWorktree, [&request.name, &chosen])?;
     let session = sessions.take(&request.name);
     let summary = format!("worktree: {} on {}", request.name, request.branch.name());
     let begun = Bounds::now();
@@ -106,10 +102,7 @@ pub fn add_worktree(pool: &Pool, request: &WorktreeRequest) -> Result<AddedWorkt
             let staged = draft.bring_in(layout::working_tree(record.owner(), &branch.name))?;
             fills.push(Fill { source: pool.layout().full(&found.tree), staged });
         }
-        let staged = draft.bring_in(layout::volume(&record.name))?;
-        disk::set_mode(&staged, layout::VOLUME_MODE)?;
-        let target = layout::running_point_target(record.worktree_of.as_ref(), &record.branch);
-        disk::make_symlink(&target, &staged.join(layout::RUNNING_POINT))?;
+        draft.bring_in_worktree(&record)?;
         draft.move_head(branch.head.clone());
         let added = AddedWorktree {
             worktree: record.name.clone(),

@@ -7,7 +7,7 @@ use super::super::remove::{Guard, check_unused};
 use crate::error::Error;
 use crate::layout;
 use crate::model::{BranchName, CodePlace, Row, RowChange, Verb, VolumeName, VolumeRecord};
-use crate::pool::{PlanBuilder, Pool};
+use crate::pool::Pool;
 use crate::store::Rows;
 
 /// A worktree that was removed.
@@ -53,7 +53,9 @@ pub fn remove_worktree(
             branch: record.branch.clone(),
             code: record.code.clone(),
         };
-        draft_removal(rows, draft, record)?;
+        draft.forget_name(rows, name)?;
+        draft.change(RowChange::delete(Row::Volume(record)));
+        draft.retire(layout::volume(name))?;
         Ok(removed)
     })?;
     let group = group.shut_gates()?;
@@ -68,17 +70,4 @@ pub fn remove_worktree(
 fn worktree(rows: &Rows<'_>, name: &VolumeName) -> Result<VolumeRecord, Error> {
     let record = rows.volume(name)?.ok_or_else(|| Error::NoWorktree(name.clone()))?;
     if record.is_worktree() { Ok(record) } else { Err(Error::NotAWorktree(name.clone())) }
-}
-
-/// Drafts the removal of a worktree.
-fn draft_removal(rows: &Rows<'_>, draft: &mut PlanBuilder<'_>, record: VolumeRecord) -> Result<(), Error> {
-    let name = record.name.clone();
-    if rows.current_volume()?.as_ref() == Some(&name) {
-        draft.change(RowChange::delete(Row::CurrentVolume(name.clone())));
-    }
-    for (key, value) in rows.settings(Some(&name))? {
-        draft.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
-    }
-    draft.change(RowChange::delete(Row::Volume(record)));
-    draft.retire(layout::volume(&name))
 }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use super::exchanged::ExchangePaths;
 use crate::error::Error;
 use crate::layout::{self, Layout, Staged};
-use crate::model::{CommitId, Move, Operation, OperationId, Plan, Renaming, RowChange};
+use crate::model::{
+    CommitId, Move, Operation, OperationId, Plan, Renaming, Row, RowChange, VolumeName, VolumeRecord,
+};
+use crate::store::Rows;
 use crate::sys::mounts::MountPoints;
 use crate::sys::{disk, obstacle};
 
@@ -62,6 +65,14 @@ impl<'d> PlanBuilder<'d> {
         let full = self.layout.full(&from);
         self.plan.install.push(Move::Rename { inode: self.inode_of(&from)?, from, to: place });
         Ok(full)
+    }
+
+    /// Plans to bring in the directory of a worktree, with its running point.
+    pub fn bring_in_worktree(&mut self, record: &VolumeRecord) -> Result<(), Error> {
+        let staged = self.bring_in(layout::volume(&record.name))?;
+        disk::set_mode(&staged, layout::VOLUME_MODE)?;
+        let point = staged.join(layout::RUNNING_POINT);
+        Ok(disk::make_symlink(&layout::running_point_target_of(record), &point)?)
     }
 
     /// Plans to exchange the tree at `place` with an empty directory; the old tree moves to trash.
@@ -190,6 +201,18 @@ impl<'d> PlanBuilder<'d> {
     /// Plans to change a row when the operation is published.
     pub fn change(&mut self, change: RowChange) {
         self.plan.changes.push(change);
+    }
+
+    /// Plans to delete what is kept for a name beside its own row: that it is the current volume, and
+    /// its settings.
+    pub fn forget_name(&mut self, rows: &Rows<'_>, name: &VolumeName) -> Result<(), Error> {
+        if rows.current_volume()?.as_ref() == Some(name) {
+            self.change(RowChange::delete(Row::CurrentVolume(name.clone())));
+        }
+        for (key, value) in rows.settings(Some(name))? {
+            self.change(RowChange::delete(Row::Setting { volume: name.clone(), key, value }));
+        }
+        Ok(())
     }
 
     /// Plans to move all rows of a volume to another name when the operation is published; the

@@ -1,5 +1,7 @@
 //! The first half of an operation: lock the volume, then write the plan into the journal.
 
+use std::collections::BTreeSet;
+
 use super::group::{Group, Member};
 use super::locks::Locks;
 use super::plan::PlanBuilder;
@@ -54,6 +56,20 @@ impl Pool {
     /// As [`Pool::begin`].
     pub fn begin_with(&self, reach: Reach, verb: Verb, volume: &VolumeName) -> Result<Session<'_>, Error> {
         Ok(self.begin_all(reach, verb, std::slice::from_ref(volume), None)?.take(volume))
+    }
+
+    /// Locks several volumes or worktrees whole; a name may come twice.
+    ///
+    /// # Errors
+    /// As [`Pool::begin`].
+    pub fn begin_whole<'n>(
+        &self,
+        verb: Verb,
+        names: impl IntoIterator<Item = &'n VolumeName>,
+    ) -> Result<Sessions<'_>, Error> {
+        let names: BTreeSet<&VolumeName> = names.into_iter().collect();
+        let names: Vec<VolumeName> = names.into_iter().cloned().collect();
+        self.begin_all(Reach::Volume, verb, &names, None)
     }
 
     /// Locks several volumes or worktrees in the order of their names, so that no two commands wait

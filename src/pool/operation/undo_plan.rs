@@ -189,8 +189,7 @@ fn point_back(
         _ => None,
     });
     let before = before.ok_or_else(|| cannot("what it replaced was not kept".to_owned()))?;
-    let target = layout::running_point_target(before.worktree_of.as_ref(), &before.branch);
-    draft.point(place.to_path_buf(), &target)
+    draft.point(place.to_path_buf(), &layout::running_point_target_of(before))
 }
 
 fn is_private(path: &Path) -> bool {
