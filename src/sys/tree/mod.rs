@@ -38,6 +38,7 @@
 //! | `mapped_stores` | tests whether stores through mappings show in times |
 //! | `remove` | removes a tree |
 //! | `share` | lets two trees share the blocks of what they have in common |
+//! | `side_by_side` | walks two trees at the same time |
 //! | `browse` | looks up one entry by its path, reads it, lists what it holds |
 //! | `beside` | names the temporary directories beside a tree |
 
@@ -55,6 +56,7 @@ mod mapped_stores;
 mod measure;
 mod remove;
 mod share;
+mod side_by_side;
 mod source;
 mod spare;
 mod sums;

@@ -5,19 +5,18 @@
 //! of it, and a large file of which little differs becomes a clone on which the difference was
 //! written. Inodes, attributes and times stay. No other process may use either tree.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ioctl_ficlone, openat, utimensat};
 use rustix::io::Errno;
 
 use super::copy::options::Stop;
 use super::copy::patch::{patch_copy, read_at};
-use super::entry::handle::{Node, Stat, open_directory, open_root, refusal};
-use super::entry::names::{DirectoryReader, SortedNames};
+use super::entry::handle::{Node, Stat};
+use super::side_by_side::each_file;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 
@@ -33,41 +32,14 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 /// # Errors
 /// When an entry cannot be read or written; the trees are whole all the same.
 pub fn share_blocks(like: &Path, tree: &Path, stop: Stop<'_>) -> Result<u64, DiskError> {
-    let mut reader = DirectoryReader::new();
-    let (mut shared, mut at) = (0, PathBuf::new());
-    let root = SortedNames::read(open_root(tree)?, &mut reader).at("read", tree)?;
-    let mut stack = vec![(root, open_root(like)?)];
-    while let Some((names, beside)) = stack.last_mut() {
+    let mut shared = 0;
+    each_file(tree, like, &mut |file| {
         if stop() {
             return Err(DiskError::new("share blocks of", tree, io::ErrorKind::Interrupted));
         }
-        let Some(name) = names.peek().map(ToOwned::to_owned) else {
-            stack.pop();
-            at.pop();
-            continue;
-        };
-        let kind = names.kind();
-        let full = || tree.join(&at).join(OsStr::from_bytes(name.to_bytes()));
-        let mut below = None;
-        match kind {
-            FileType::Directory => {
-                let open = |directory| match open_directory(directory, &name) {
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-                    other => other.map(Some).map_err(|errno| refusal("open", full(), errno)),
-                };
-                below = open(names.handle.as_fd())?.zip(open(beside.as_fd())?);
-            }
-            FileType::RegularFile | FileType::Unknown => {
-                shared += share_file(&names.handle, beside, &name).at("share blocks of", &full())?;
-            }
-            _ => {}
-        }
-        names.advance(&mut reader, |_, _, _| Ok(true)).at("read", &tree.join(&at))?;
-        if let Some((mine, theirs)) = below {
-            at.push(OsStr::from_bytes(name.to_bytes()));
-            stack.push((SortedNames::read(mine, &mut reader).at("read", &tree.join(&at))?, theirs));
-        }
-    }
+        shared += share_file(file.folder, file.other, file.name).at("share blocks of", &file.path())?;
+        Ok(())
+    })?;
     Ok(shared)
 }
 

@@ -1,17 +1,15 @@
 //! Estimates how much of a tree's large files is as in another tree, by samples: reading both whole
 //! would take as long as copying them.
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::FileType;
 use rustix::io::{Errno, pread};
 
-use crate::sys::error::{At as _, DiskError};
-use crate::sys::tree::entry::handle::{Node, open_directory, open_root, refusal};
-use crate::sys::tree::entry::names::{DirectoryReader, SortedNames};
+use crate::sys::error::DiskError;
+use crate::sys::tree::entry::handle::{Node, refusal};
+use crate::sys::tree::side_by_side::each_file;
 
 const SAMPLE_BYTES: usize = 4096;
 /// How many samples are taken of a file, evenly spread.
@@ -25,50 +23,22 @@ const FEW_SAMPLES: u64 = SAMPLES / 10;
 /// # Errors
 /// When an entry cannot be read.
 pub fn measure_alike(one: &Path, other: &Path, large: u64) -> Result<u64, DiskError> {
-    let mut reader = DirectoryReader::new();
-    let (mut sum, mut at) = (0, PathBuf::new());
-    let root = SortedNames::read(open_root(one)?, &mut reader).at("read", one)?;
-    let mut stack = vec![(root, open_root(other)?)];
-    while let Some((names, beside)) = stack.last_mut() {
-        let Some(name) = names.peek().map(ToOwned::to_owned) else {
-            stack.pop();
-            at.pop();
-            continue;
+    let mut sum = 0;
+    each_file(one, other, &mut |file| {
+        let open = |directory: &OwnedFd| match Node::open(directory.as_fd(), file.name) {
+            Err(Errno::NOENT) => Ok(None),
+            opened => opened
+                .map(|node| Some(node).filter(|node| is_large(node, large)))
+                .map_err(|errno| refusal("open", file.path(), errno)),
         };
-        let kind = names.kind();
-        let full = || one.join(&at).join(OsStr::from_bytes(name.to_bytes()));
-        let handle = names.handle.as_fd();
-        let mut below = None;
-        match kind {
-            FileType::Directory => {
-                let open = |directory| match open_directory(directory, &name) {
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-                    other => other.map(Some).map_err(|errno| refusal("open", full(), errno)),
-                };
-                below = open(handle)?.zip(open(beside.as_fd())?);
-            }
-            FileType::RegularFile | FileType::Unknown => {
-                let open = |directory| match Node::open(directory, &name) {
-                    Err(Errno::NOENT) => Ok(None),
-                    other => other
-                        .map(|node| Some(node).filter(|node| is_large(node, large)))
-                        .map_err(|errno| refusal("open", full(), errno)),
-                };
-                if let Some(mine) = open(handle)?
-                    && let Some(theirs) = open(beside.as_fd())?
-                    && differ_little(&mine, &theirs).map_err(|errno| refusal("read", full(), errno))?
-                {
-                    sum += mine.stat.size;
-                }
-            }
-            _ => {}
+        if let Some(mine) = open(file.folder)?
+            && let Some(theirs) = open(file.other)?
+            && differ_little(&mine, &theirs).map_err(|errno| refusal("read", file.path(), errno))?
+        {
+            sum += mine.stat.size;
         }
-        names.advance(&mut reader, |_, _, _| Ok(true)).at("read", &one.join(&at))?;
-        if let Some((mine, theirs)) = below {
-            at.push(OsStr::from_bytes(name.to_bytes()));
-            stack.push((SortedNames::read(mine, &mut reader).at("read", &one.join(&at))?, theirs));
-        }
-    }
+        Ok(())
+    })?;
     Ok(sum)
 }
 
