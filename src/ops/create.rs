@@ -72,7 +72,7 @@ pub fn create(
             };
             match &wanted.from {
                 Some(Origin::There(remote, theirs, revision)) => {
-                    let bad = |reason| bad_from(options, reason);
+                    let bad = |reason| bad_option(options, "from", reason);
                     let access = access(find_remote(pool, None, remote)?).map_err(bad)?;
                     let request = CloneRequest {
                         theirs: theirs.clone(),
@@ -135,15 +135,15 @@ fn is_there(pool: &Pool, name: &VolumeName, options: &BTreeMap<String, String>) 
     Err(Error::OtherOptions { volume: name.clone(), with })
 }
 
-fn bad_from(options: &BTreeMap<String, String>, reason: String) -> Error {
-    let (key, value) = ("from".to_owned(), options.get("from").cloned().unwrap_or_default());
-    Error::BadOption { key, value, reason }
+fn bad_option(options: &BTreeMap<String, String>, key: &str, reason: impl Into<String>) -> Error {
+    let value = options.get(key).cloned().unwrap_or_default();
+    Error::BadOption { key: key.to_owned(), value, reason: reason.into() }
 }
 
 fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
     let mut wanted = Wanted::default();
     for (key, value) in options {
-        let bad = |reason: String| Error::BadOption { key: key.clone(), value: value.clone(), reason };
+        let bad = |reason: String| bad_option(options, key, reason);
         match key.as_str() {
             "from" => {
                 let (volume, revision) = match value.split_once(':') {
@@ -199,18 +199,16 @@ fn read(options: &BTreeMap<String, String>) -> Result<Wanted, Error> {
     }
     for (key, excluded) in [("from", wanted.from.is_some()), ("size", wanted.size.is_some())] {
         if excluded && wanted.worktree.is_some() {
-            let reason = "a worktree shares the data of its volume".to_owned();
-            return Err(Error::BadOption { key: key.to_owned(), value: options[key].clone(), reason });
+            return Err(bad_option(options, key, "a worktree shares the data of its volume"));
         }
     }
     if matches!(wanted.from, Some(Origin::There(..))) && wanted.branch.is_some() {
-        let reason = "a clone of a remote has the branch that it has there".to_owned();
-        return Err(Error::BadOption { key: "branch".to_owned(), value: options["branch"].clone(), reason });
+        return Err(bad_option(options, "branch", "a clone of a remote has the branch that it has there"));
     }
     for (key, needs) in [("start", wanted.start.is_some()), ("expires", wanted.lifetime.is_some())] {
         if needs && wanted.worktree.is_none() {
-            let reason = "only a worktree has it: name its volume with worktree=VOLUME".to_owned();
-            return Err(Error::BadOption { key: key.to_owned(), value: options[key].clone(), reason });
+            let reason = "only a worktree has it: name its volume with worktree=VOLUME";
+            return Err(bad_option(options, key, reason));
         }
     }
     Ok(wanted)

@@ -247,16 +247,17 @@ fn refuse_others(
 
 /// Deletes the locks of dead processes.
 pub(super) fn sweep_locks(storage: &Storage, now: i64) -> Result<(), RemoteError> {
-    for lock in storage.list(FOLDER)?.iter().filter(|lock| now - lock.modified >= STALE_MS) {
-        storage.delete(&format!("{FOLDER}/{}", lock.name))?;
-    }
-    Ok(())
+    storage.delete_older(FOLDER, first_live(now))
 }
 
-/// Counts the locks of dead processes, by this machine's clock.
-pub(super) fn count_stale(storage: &Storage, holder: &Holder) -> Result<usize, RemoteError> {
-    let now = holder.now().micros / 1000;
-    Ok(storage.list(FOLDER)?.iter().filter(|lock| now - lock.modified >= STALE_MS).count())
+/// Counts the locks of dead processes.
+pub(super) fn count_stale(storage: &Storage, now: i64) -> Result<usize, RemoteError> {
+    storage.count_older(FOLDER, first_live(now))
+}
+
+/// Returns the earliest time of a lock that still counts.
+fn first_live(now: i64) -> i64 {
+    now - STALE_MS + 1
 }
 
 impl Lock {

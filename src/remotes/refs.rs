@@ -169,17 +169,13 @@ impl Repository {
     /// When the place cannot be read.
     pub fn stale(&self, holder: &Holder) -> Result<usize, RemoteError> {
         let now = holder.now().micros / 1000;
-        let announced = self.storage.list(ANNOUNCEMENTS)?;
-        let announced = announced.iter().filter(|one| now - one.modified > STALE_MS).count();
-        Ok(announced + super::lock::count_stale(&self.storage, holder)?)
+        let announced = self.storage.count_older(ANNOUNCEMENTS, now - STALE_MS)?;
+        Ok(announced + super::lock::count_stale(&self.storage, now)?)
     }
 
     /// Deletes the announcements of dead processes.
     pub(super) fn sweep_announcements(&self, now: i64) -> Result<(), RemoteError> {
-        for one in self.storage.list(ANNOUNCEMENTS)?.iter().filter(|one| now - one.modified > STALE_MS) {
-            self.storage.delete(&format!("{ANNOUNCEMENTS}/{}", one.name))?;
-        }
-        Ok(())
+        self.storage.delete_older(ANNOUNCEMENTS, now - STALE_MS)
     }
 
     /// Returns the beginning of the names of announcements for a ref: without the key it does not

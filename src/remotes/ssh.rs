@@ -320,8 +320,7 @@ fn refused(said: &str, error: &Error) -> io::Error {
     } else {
         io::ErrorKind::Other
     };
-    let from = (said.len().saturating_sub(SAID_MAX)..=said.len()).find(|at| said.is_char_boundary(*at));
-    let last = &said[from.unwrap_or(0)..];
+    let last = &said[said.ceil_char_boundary(said.len().saturating_sub(SAID_MAX))..];
     let text = match last.is_empty() {
         true => format!("ssh gave no connection: {error}"),
         false => format!("ssh gave no connection: {}", last.lines().collect::<Vec<_>>().join("; ")),

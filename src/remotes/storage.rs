@@ -9,7 +9,7 @@ use super::credentials::CloudAccess;
 use super::directory::Directory;
 use super::error::RemoteError;
 use super::ssh::RemoteDirectory;
-use super::transport::{Object, Transport, UNFINISHED};
+use super::transport::{Object, Transport};
 use crate::model::RemoteUrl;
 use crate::sys::fault;
 
@@ -103,12 +103,17 @@ impl Storage {
         self.call("remote.list", "list", what, || self.transport.list(folder))
     }
 
-    /// Deletes files that a dead process was writing before `time`, by the place's clock.
-    pub(super) fn delete_unfinished(&self, time: i64) -> Result<(), RemoteError> {
-        for file in self.list(UNFINISHED)?.into_iter().filter(|file| file.modified < time) {
-            self.delete(&format!("{UNFINISHED}/{}", file.name))?;
+    /// Deletes the files of a folder that were written before `time`, by the place's clock.
+    pub(super) fn delete_older(&self, folder: &str, time: i64) -> Result<(), RemoteError> {
+        for file in self.list(folder)?.into_iter().filter(|file| file.modified < time) {
+            self.delete(&format!("{folder}/{}", file.name))?;
         }
         Ok(())
+    }
+
+    /// Counts the files of a folder that were written before `time`.
+    pub(super) fn count_older(&self, folder: &str, time: i64) -> Result<usize, RemoteError> {
+        Ok(self.list(folder)?.iter().filter(|file| file.modified < time).count())
     }
 
     pub(super) fn delete(&self, key: &str) -> Result<(), RemoteError> {

@@ -21,6 +21,7 @@ use super::fold::{RefMove, by_ref, heads};
 use super::lock::{Holder, Lock, Waiting, sweep_locks};
 use super::records::Records;
 use super::repository::Repository;
+use super::transport::UNFINISHED;
 use crate::model::{CommitId, VolumeName};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -102,7 +103,7 @@ impl Repository {
             }
             sweep_locks(&self.storage, lock.taken())?;
             self.sweep_announcements(lock.taken())?;
-            self.storage.delete_unfinished(lock.taken() - DAY_MS)?;
+            self.storage.delete_older(UNFINISHED, lock.taken() - DAY_MS)?;
         }
         let plan = self.run("read", |open| open.prune_plan(&options))?;
         let size = plan.stats.size_sum();
@@ -133,7 +134,8 @@ impl Waste {
             let moves = records.moves(&volume);
             let by_id = moves.iter().map(|(id, (one, _))| (*id, *one)).collect();
             let gone = replaced(&by_id, &|id| age(&moves[id].1), grace.moves);
-            let kept = moves.iter().filter(|(id, _)| !gone.contains(&(**id).to_owned()));
+            let going: BTreeSet<&str> = gone.iter().map(String::as_str).collect();
+            let kept = moves.iter().filter(|(id, _)| !going.contains(*id));
             let mut next: Vec<&CommitId> = kept.filter_map(|(_, (one, _))| one.to.as_ref()).collect();
             let is_young = |id: &SnapshotId| age(id) <= grace.commits;
             let commits = records.commits(&volume);

@@ -119,9 +119,13 @@ pub fn paths_of(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// Names the mount namespace of a process; `None` if it cannot be looked at.
+pub(super) fn namespace(pid: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()
+}
+
 /// Lists one process of each mount namespace that belongs to a container.
 fn containers() -> Vec<(u32, Vec<String>)> {
-    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
     let (mine, my_containers) = (namespace("self"), container_ids("self"));
     let mut found = BTreeMap::new();
     let names = fs::read_dir("/proc").into_iter().flatten().flatten();

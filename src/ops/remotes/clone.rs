@@ -105,9 +105,9 @@ pub(in crate::ops) fn clone_with(
     let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
     let session = pool.begin(Verb::Clone, volume)?;
     let chain = records.ancestry(theirs, &id);
-    let wanted: Vec<&Stored> =
-        chain.into_iter().filter(|stored| !stored.note.without_data).take(request.depth).collect();
-    let history = history(&records, theirs, &wanted, &id, volume);
+    let with_data = chain.iter().copied().filter(|stored| !stored.note.without_data);
+    let wanted: Vec<&Stored> = with_data.take(request.depth).collect();
+    let history = history(&records, theirs, &chain, &wanted, volume);
     let tag = tag(&records, theirs, &start, volume);
     let summary = format!("clone: {}/{theirs} to {volume}", access.remote.url);
     let (group, staged) = session.intend(summary, |rows, draft| {
@@ -201,17 +201,16 @@ fn find<'r>(
     Ok(Start { stored: stored.ok_or_else(missing)?, branch, tag })
 }
 
-/// Makes the records of the commits from `id` on: those that are wanted have their data here.
+/// Makes the records of the commits of a chain: those that are wanted have their data here.
 fn history(
     records: &Records,
     theirs: &VolumeName,
+    chain: &[&Stored],
     wanted: &[&Stored],
-    id: &CommitId,
     volume: &VolumeName,
 ) -> Vec<CommitRecord> {
     let wanted: BTreeSet<&CommitId> = wanted.iter().map(|stored| &stored.note.record.id).collect();
-    let chain = records.ancestry(theirs, id);
-    let made = chain.into_iter().map(|stored| {
+    let made = chain.iter().map(|stored| {
         let record = &stored.note.record;
         let parent = record.parent.clone().filter(|parent| records.commit(theirs, parent).is_some());
         CommitRecord {

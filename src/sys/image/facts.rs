@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::ImageKind;
-use crate::sys::mounts::{Mount, holder, mounts};
+use crate::sys::mounts::{Mount, holder, mounts, namespace};
 use crate::sys::own_container;
 
 /// Where XFS and btrfs have the words by which they are known.
@@ -91,7 +91,6 @@ pub fn is_seen_outside(path: &Path) -> bool {
         return true;
     }
     // Only root may look at the first process, and in some sandboxes not even root.
-    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
     let is_first = match (namespace("1"), namespace("self")) {
         (Some(first), Some(own)) => first == own,
         _ => true,

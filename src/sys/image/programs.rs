@@ -77,7 +77,5 @@ pub(super) fn said(output: &Output) -> String {
     if text.is_empty() {
         return output.status.to_string();
     }
-    let start = text.len().saturating_sub(MAX_WORDS);
-    let start = (start..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text[start..].to_owned()
+    text[text.ceil_char_boundary(text.len().saturating_sub(MAX_WORDS))..].to_owned()
 }
