@@ -769,7 +769,7 @@ pub enum Error {
         image: PathBuf,
         /// The program that refused.
         program: &'static str,
-        /// What it said.
+        /// What the program said.
         words: String,
     },
     /// The host of the image has too little space.

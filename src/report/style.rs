@@ -30,8 +30,9 @@ pub(super) const BRANCH: Style = color(OLIVE).bold();
 pub(super) const GREEN: Style = color(OLIVE);
 /// Deletions.
 pub(super) const RED: Style = color(CRIMSON);
-/// The header of a hunk.
+/// A branch that another place has checked out.
 pub(super) const PLACE: Style = color(CYAN);
+/// The header of a hunk.
 pub(super) const HUNK: Style = color(CYAN);
 
 /// Returns the colour of a label on standard error.

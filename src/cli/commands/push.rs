@@ -133,8 +133,8 @@ pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
 /// is meant; `None` if not.
 fn access(session: &Session, args: &PushArgs, volume: &VolumeName) -> Result<Option<Access>, Failure> {
     let remote = meant(session, Some(volume), args.remote.as_deref())?;
-    let is_new = !args.dry_run && !is_made(&remote)?;
-    if is_new && !args.yes {
+    // To look whether there is one takes a connection.
+    if !args.dry_run && !args.yes && !is_made(&remote)? {
         let question = format!(
             "Everything in {volume}, personal data too, goes to a new repository at {}. Go on?",
             remote.url

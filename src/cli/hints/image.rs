@@ -75,17 +75,12 @@ pub(super) fn hints(error: &Error) -> Vec<String> {
 /// Returns whether an error of the disk comes from a host without space for the pool's image.
 pub(super) fn is_of_host(pool: &Pool, error: &Error) -> bool {
     let is_of_disk = match error {
-        Error::HostFull { .. } => true,
-        Error::Disk(error) => is_failure(&error.source),
-        Error::Store(StoreError::Disk(error)) => is_failure(&error.source),
+        Error::HostFull { .. } => return true,
+        Error::Disk(error) | Error::Store(StoreError::Disk(error)) => is_failure(&error.source),
         Error::Store(StoreError::Database { .. }) => true,
         _ => false,
     };
-    is_of_disk && (matches!(error, Error::HostFull { .. }) || is_host_full(pool))
-}
-
-fn is_host_full(pool: &Pool) -> bool {
-    pool.host_space().is_some_and(|(_, free)| free < FULL_BYTES)
+    is_of_disk && pool.host_space().is_some_and(|(_, free)| free < FULL_BYTES)
 }
 
 /// Returns whether a disk that cannot take a write answers so: XFS shuts itself down then.

@@ -1,6 +1,6 @@
 //! What the hook runs: switches data to the branch of the code.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::start::{self, Move};
@@ -139,9 +139,4 @@ pub(super) fn switch(session: &Session, volume: &VolumeName, checkout: &Checkout
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Returns the name of a linked work tree as text.
-pub(super) fn text(name: &OsStr) -> String {
-    name.to_string_lossy().into_owned()
 }

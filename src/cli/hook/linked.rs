@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::follow::{Checkout, revision, switch, text};
+use super::follow::{Checkout, revision, switch};
 use crate::cli::code_worktree::{GitWorktree, clear, project};
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
@@ -60,7 +60,7 @@ pub(super) fn follow(
     }
     // Without a compose project, containers name the volume themselves.
     let Some(name) = checkout.repository.linked_name() else { return Ok(()) };
-    let name = fitting(&format!("{volume}-{}", text(name)))?;
+    let name = fitting(&format!("{volume}-{}", name.to_string_lossy()))?;
     let request = WorktreeRequest {
         name,
         volume: Some(volume.clone()),

@@ -23,7 +23,7 @@ pub struct CheckedImage {
     pub is_clean: bool,
     /// The program that looked.
     pub program: &'static str,
-    /// What it said.
+    /// What the program said.
     pub output: String,
 }
 

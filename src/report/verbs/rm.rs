@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::worktree::write_removed;
 use crate::ops::Removed;
 use crate::report::json::json_line;
 use crate::report::text::Text;
@@ -9,9 +10,7 @@ use crate::report::text::Text;
 impl Text for Removed {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         match (&self.worktree_of, &self.branch) {
-            (Some(owner), Some(branch)) => {
-                writeln!(out, "Removed worktree {}; branch {owner}/{branch} stays", self.volume)
-            }
+            (Some(owner), Some(branch)) => write_removed(out, &self.volume, owner, branch),
             _ => writeln!(out, "Deleted volume {}", self.volume),
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tabwriter::TabWriter;
 
-use crate::model::ProjectName;
+use crate::model::{BranchName, ProjectName, VolumeName};
 use crate::ops::{AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeEntry};
 use crate::report::json::{json_line, lines};
 use crate::report::text::Text;
@@ -25,9 +25,18 @@ impl Text for AddedWorktree {
 
 impl Text for RemovedWorktree {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let RemovedWorktree { worktree, volume, branch, .. } = self;
-        writeln!(out, "Removed worktree {worktree}; branch {volume}/{branch} stays")
+        write_removed(out, &self.worktree, &self.volume, &self.branch)
     }
+}
+
+/// Tells of a worktree that was removed, and of its branch.
+pub(super) fn write_removed(
+    out: &mut dyn Write,
+    worktree: &VolumeName,
+    owner: &VolumeName,
+    branch: &BranchName,
+) -> io::Result<()> {
+    writeln!(out, "Removed worktree {worktree}; branch {owner}/{branch} stays")
 }
 
 impl Text for Vec<WorktreeEntry> {

@@ -25,7 +25,7 @@ pub enum ImageError {
         action: &'static str,
         /// The program.
         program: &'static str,
-        /// What it printed.
+        /// What the program said.
         words: String,
     },
     /// The image is mounted, here or in another mount namespace.

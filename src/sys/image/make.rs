@@ -22,7 +22,7 @@ pub struct Check {
     pub could_check: bool,
     /// Whether it found no error.
     pub is_clean: bool,
-    /// What it said.
+    /// What the program said.
     pub words: String,
 }
 
