@@ -20,13 +20,21 @@ pub(super) fn ways(pool: &Pool) -> Vec<String> {
         found.push(format!("free {size}, after which no earlier operation can be undone: dvol gc --all"));
     }
     found.extend(old_commits(pool));
-    if let Some(image) = ops::pool_info(pool).ok().and_then(|info| info.image) {
-        let larger = format_size(image.size_bytes.saturating_mul(2)).replace(".0 ", "").replace("iB", "");
+    if let Ok(image) = pool.layout().image().metadata() {
+        let larger = typed_size(image.len().saturating_mul(2));
         found
             .push(format!("make the pool's image larger, while all goes on: dvol pool grow --size {larger}"));
     }
     found.push(format!("{LOOK}; free all of a volume: dvol rm --purge VOLUME"));
     found
+}
+
+/// Writes a size as a person types it: in whole units, rounded up.
+fn typed_size(bytes: u64) -> String {
+    let units = [(1_u64 << 40, 'T'), (1 << 30, 'G')];
+    let whole = units.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    let (unit, letter) = whole.unwrap_or((1 << 20, 'M'));
+    format!("{}{letter}", bytes.div_ceil(unit))
 }
 
 /// Names the command that frees most by forgetting all but the newest commit of a volume.
@@ -42,4 +50,19 @@ fn old_commits(pool: &Pool) -> Option<String> {
         "free {size} of {commits}; the log still shows them: \
          dvol forget --keep-last 1 {volume} && dvol gc --all {volume}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::parse_size;
+
+    #[test]
+    fn a_size_can_be_typed_back() {
+        for (bytes, text) in [(100 << 30, "100G"), (2 << 40, "2T"), (5 << 39, "2560G"), (600 << 20, "600M")] {
+            assert_eq!(typed_size(bytes), text);
+            assert_eq!(parse_size(text), Some(bytes));
+        }
+        assert_eq!(typed_size((1 << 20) + 1), "2M");
+    }
 }
