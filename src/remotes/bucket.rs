@@ -1,29 +1,25 @@
 //! Repositories in a bucket of a store that speaks S3.
 //!
 //! A request that fails with a status of 5xx, or whose connection breaks, is repeated with growing
-//! pauses for [`PATIENCE`]: long enough for a server to start again. Names are looked up without
-//! the C library (`sys::resolve`). The roots of TLS are those of the system, or the ones built in
-//! where the system has none.
+//! pauses for [`PATIENCE`]: long enough for a server to start again.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::client::{Certificate, ClientOptions, DnsFuture, DnsResolver};
 use object_store::path::Path as Key;
 use object_store::{
-    BackoffConfig, Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload, RetryConfig,
+    BackoffConfig, ClientOptions, Error, ObjectStore as _, ObjectStoreExt as _, PutMode, PutPayload,
+    RetryConfig,
 };
 use tokio::runtime::Runtime;
 
 use super::credentials::CloudAccess;
+use super::http::Connector;
 use super::transport::{Object, Transport};
 use crate::model::BucketUrl;
-use crate::sys::resolve;
 
 /// How long a request is repeated.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,9 +28,6 @@ const TRIES: usize = 1000;
 /// Pauses between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How long to wait for a connection, and for the next bytes of an answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where a store does not say: the name that most stores but Amazon's take.
 const REGION: &str = "us-east-1";
 
@@ -49,7 +42,6 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Prepares for the bucket at `url`; sends no request yet.
     pub(super) fn new(url: &BucketUrl, access: &CloudAccess) -> io::Result<Self> {
-        install_crypto();
         let mut builder = AmazonS3Builder::new().with_bucket_name(&url.bucket).with_region(REGION);
         for (key, value) in access.settings()? {
             builder = builder.with_config(key, value);
@@ -58,7 +50,8 @@ impl Bucket {
             builder = builder.with_endpoint(endpoint);
         }
         let store = builder
-            .with_client_options(client_options()?.with_allow_http(true))
+            .with_client_options(ClientOptions::new().with_allow_http(true))
+            .with_http_connector(Connector::new(access)?)
             .with_retry(RetryConfig {
                 backoff: BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2. },
                 max_retries: TRIES,
@@ -139,47 +132,6 @@ impl Transport for Bucket {
             Err(error) => Err(failed(error)),
         }
     }
-}
-
-/// Looks up names of hosts by `sys::resolve`.
-#[derive(Debug)]
-struct Names;
-
-impl DnsResolver for Names {
-    fn resolve(&self, host: &str) -> DnsFuture {
-        let host = host.to_owned();
-        Box::pin(async move {
-            let found = resolve::addresses(&host, 0).await?;
-            Ok(found.iter().map(std::net::SocketAddr::ip).collect::<Vec<IpAddr>>())
-        })
-    }
-}
-
-fn client_options() -> io::Result<ClientOptions> {
-    let mut options = ClientOptions::new()
-        .with_dns_resolver(Arc::new(Names))
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_read_timeout(SILENCE_TIMEOUT)
-        .with_timeout_disabled()
-        // The ones that follow are all.
-        .with_no_system_certificates(true);
-    let found = rustls_native_certs::load_native_certs().certs;
-    let roots = if found.is_empty() { webpki_root_certs::TLS_SERVER_ROOT_CERTS } else { &found };
-    for root in roots {
-        // Systems have a few that no verifier takes.
-        if let Ok(root) = Certificate::from_der(root) {
-            options = options.with_root_certificate(root);
-        }
-    }
-    Ok(options)
-}
-
-fn install_crypto() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Only fails where there is a provider already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }
 
 /// Says in one line what a store answered, or why it did not.

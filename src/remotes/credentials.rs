@@ -61,7 +61,8 @@ impl CloudAccess {
         CloudAccess { variables: variables.into_iter().collect() }
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// Returns the value of a variable, if it is set and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(std::ffi::OsStr::new(name))?.to_str().filter(|value| !value.is_empty())
     }
 

@@ -17,6 +17,7 @@
 //! | --- | --- |
 //! | `transport`, `storage` | the places: put, get, list, delete |
 //! | `directory`, `bucket`, `ssh` | a directory, a store that speaks S3, another machine |
+//! | `http` | requests to a store, and the way to it |
 //! | `credentials` | finds the keys of a store as the AWS tools do; the environment of children |
 //! | `backend`, `cache`, `panics` | a place as the library wants it |
 //! | `repository` | makes and opens a repository |
@@ -34,6 +35,7 @@ mod credentials;
 mod directory;
 mod error;
 mod fold;
+mod http;
 mod lock;
 mod nodes;
 mod panics;

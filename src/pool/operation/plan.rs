@@ -203,8 +203,8 @@ impl<'d> PlanBuilder<'d> {
         self.plan.changes.push(change);
     }
 
-    /// Plans to delete what is kept for a name beside its own row: that it is the current volume, and
-    /// its settings.
+    /// Plans to delete what is kept for a name beside its own row: that it is the current volume,
+    /// and its settings.
     pub fn forget_name(&mut self, rows: &Rows<'_>, name: &VolumeName) -> Result<(), Error> {
         if rows.current_volume()?.as_ref() == Some(name) {
             self.change(RowChange::delete(Row::CurrentVolume(name.clone())));

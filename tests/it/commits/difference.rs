@@ -239,7 +239,9 @@ fn much_that_was_copied_for_little_is_told_with_the_cure() {
         let mut command = scene.pool.command_with(&scene.engine.socket(), words);
         let said = Said::from(command.env("DVOL_TEST_MUCH", (2 << 20).to_string()).output().unwrap());
         assert_eq!(said.code, 0, "{said:?}");
-        said.err.contains("note: copied 3.0 MiB of large files of which little changed; on XFS or btrfs")
+        let is_told = said.err.contains("note: copied 3.0 MiB of large files of which little changed; where");
+        assert_eq!(said.err.contains("dvol pool move image --size"), is_told, "{said:?}");
+        is_told
     };
     let shares = dvol::sys::disk::can_clone(&scene.pool.root());
     assert!(!told(&["commit", "-m", "one", "db"]), "nothing was there before");
