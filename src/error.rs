@@ -609,7 +609,7 @@ pub enum Error {
         /// Which values are allowed.
         rule: String,
     },
-    /// A commit was pushed from a machine of another architecture.
+    /// A commit was made on a machine of another architecture.
     #[error("commit {} is of a machine with {theirs}, and this one has {own}", id.short())]
     OtherArchitecture {
         /// The commit.
@@ -654,6 +654,18 @@ pub enum Error {
         if containers.len() == 1 { "it was" } else { "they were" }
     )]
     Unstoppable {
+        /// The names of the containers.
+        containers: Vec<String>,
+        /// Whether pausing them instead would do.
+        freezable: bool,
+    },
+    /// These containers run one command for compose, which a start would run again.
+    #[error(
+        "cannot stop {}: compose runs one command in {}, which would run again",
+        named("container", containers),
+        if containers.len() == 1 { "it" } else { "each" }
+    )]
+    RunsOnce {
         /// The names of the containers.
         containers: Vec<String>,
         /// Whether pausing them instead would do.

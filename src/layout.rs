@@ -167,6 +167,11 @@ impl Layout {
         self.private().join("remotes/cache")
     }
 
+    /// Returns the directory of the kept keys of remotes.
+    pub fn remotes_keys(&self) -> PathBuf {
+        self.private().join("remotes/keys")
+    }
+
     /// Returns the lock of the process that pushes a volume to a remote.
     pub fn push_lock(&self, volume: &VolumeName, remote: &RemoteName) -> PathBuf {
         self.locks().join(format!("push.{volume}.{remote}"))

@@ -137,6 +137,7 @@
 //! | second copy | the log of all records, from which the metadata can be rebuilt |
 //! | image | a file with a file system in it, which is mounted at the pool |
 //! | host | of an image: the file system that its file lies on |
+//! | public | said of a remote whose password everybody knows; its files keep no secret |
 //! | older layout | the directories and JSON files of an earlier tool, which dvol imports |
 //!
 //! # Changing dvol

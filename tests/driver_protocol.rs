@@ -276,6 +276,27 @@ fn each_call_is_answered_to_the_letter() {
 }
 
 #[test]
+fn podman_learns_of_an_error_by_the_status() {
+    let driver = Driver::start();
+    let mut stream = connect(&driver.socket());
+    let mut ask = |kind: &str, call: &str, body: &str| {
+        let head = format!(
+            "POST /VolumeDriver.{call} HTTP/1.1\r\nHost: plugin\r\nContent-Length: {}\r\n{kind}\r\n",
+            body.len()
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        receive(&mut stream)
+    };
+    let podman = "Content-Type: application/vnd.docker.plugins.v1.1+json\r\n";
+    for (kind, status) in [(podman, 500), ("", 200)] {
+        let (told, _, body) = ask(kind, "Create", r#"{"Name":"full"}"#);
+        assert_eq!((told, &*err(&body)), (status, "no space left for volume full"));
+        let (told, _, body) = ask(kind, "Create", r#"{"Name":"v1"}"#);
+        assert_eq!((told, &*err(&body)), (200, ""));
+    }
+}
+
+#[test]
 fn one_connection_carries_many_calls_and_their_media_type() {
     let driver = Driver::start();
     let mut stream = connect(&driver.socket());

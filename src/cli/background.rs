@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::environment::{FAULT_VARIABLES, may_go_on_in_background};
 use crate::model::VolumeName;
+use crate::sys::tree::PREPARE_SPARES;
 
 /// The volumes that spares can be prepared for once the command has ended: until then both would
 /// want the processor, and the user waits for the command.
@@ -32,7 +33,7 @@ fn prepare_spares(pool: &Path, volume: &VolumeName) {
         return;
     }
     let mut command = Command::new("/proc/self/exe");
-    command.arg("--pool").arg(pool).args(["prepare-spares", volume.as_str()]);
+    command.arg("--pool").arg(pool).args([PREPARE_SPARES, volume.as_str()]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
     // A fault is for one process.
     for name in FAULT_VARIABLES {

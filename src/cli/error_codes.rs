@@ -105,7 +105,7 @@ fn of_error(error: &Error) -> &'static str {
         Error::BadSetting { .. } => "bad_setting",
         Error::BadOption { .. } => "bad_option",
         Error::OtherOptions { .. } => "other_options",
-        Error::Unstoppable { .. } => "unstoppable",
+        Error::Unstoppable { .. } | Error::RunsOnce { .. } => "unstoppable",
         Error::DriverSilent { .. } => "driver_silent",
         Error::NotQuiesced(_) => "not_quiesced",
         Error::OutOfReach(_) => "out_of_reach",
@@ -154,9 +154,13 @@ fn of_remote(error: &RemoteError) -> &'static str {
     match error {
         RemoteError::NoRepository(_) => "no_repository",
         RemoteError::WrongPassword(_) => "wrong_password",
+        RemoteError::KeptKey(_) => "kept_key",
         RemoteError::Locked { .. } => "remote_locked",
         RemoteError::Busy { .. } => "remote_busy",
         RemoteError::Uncertain { .. } => "uncertain",
+        RemoteError::Interrupted | RemoteError::PushInterrupted(_) | RemoteError::SweepInterrupted => {
+            "interrupted"
+        }
         RemoteError::Disk(error) => of_disk(error),
         _ => "remote",
     }

@@ -70,6 +70,16 @@ pub(super) fn exit(failure: &Failure, pool: Option<&Pool>, format: Format) -> Ex
             hints: hints(error, pool),
             ..Told::new("interrupted", code(error))
         },
+        Failure::Pool(error @ Error::Remote(RemoteError::PushInterrupted(moved))) => Told {
+            note: moved.is_empty().then_some("no branch or tag of the remote moved"),
+            hints: hints(error, pool),
+            ..Told::new(error.to_string(), code(error))
+        },
+        Failure::Pool(error @ Error::Remote(RemoteError::SweepInterrupted)) => Told {
+            note: Some("nothing was deleted that a branch or a tag needs"),
+            hints: hints(error, pool),
+            ..Told::new(error.to_string(), code(error))
+        },
         Failure::Pool(error) => Told::new(error.to_string(), code(error)).hinting(hints(error, pool)),
         Failure::Usage(message) => Told::new(message, USAGE),
         Failure::NotConfirmed { action } => {
@@ -131,7 +141,13 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::GlobalSetting(_)
         | Error::BadSetting { .. } => USAGE,
         Error::NotReleased { .. } => NOT_UP,
-        Error::Interrupted => INTERRUPTED,
+        Error::Interrupted
+        | Error::Remote(RemoteError::PushInterrupted(_) | RemoteError::SweepInterrupted) => INTERRUPTED,
+        Error::Remote(RemoteError::Uncertain { source, .. })
+            if matches!(**source, RemoteError::Interrupted) =>
+        {
+            INTERRUPTED
+        }
         error if is_interrupt(error) => INTERRUPTED,
         _ => FAILED,
     }
@@ -144,7 +160,14 @@ pub(super) fn is_interrupt(error: &Error) -> bool {
         | Error::Extract(ExtractError::Disk(error))
         | Error::Remote(RemoteError::Disk(error)) => error.source.kind(),
         Error::Extract(ExtractError::Archive(source) | ExtractError::Entry { source, .. }) => source.kind(),
-        _ => return matches!(error, Error::Interrupted | Error::Lock(LockError::Interrupted)),
+        _ => {
+            return matches!(
+                error,
+                Error::Interrupted
+                    | Error::Lock(LockError::Interrupted)
+                    | Error::Remote(RemoteError::Interrupted)
+            );
+        }
     };
     kind == io::ErrorKind::Interrupted
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::model::VolumeName;
 use crate::ops::{self, DeletedVolume, host_path_remedy};
 use crate::pool::{Pool, SETTINGS};
-use crate::remotes::RemoteError;
+use crate::remotes::{RemoteError, Unreachable};
 use crate::store::StoreError;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockError;
@@ -30,6 +30,18 @@ pub(super) fn hints(error: &Error, pool: Option<&Pool>) -> Vec<String> {
     found.extend(similar::candidates(pool, error));
     found.extend(for_pool(pool, error).unwrap_or_else(|| for_error(error)));
     found
+}
+
+/// Says what to do about a host that cannot be reached, if that is why a remote failed.
+fn unreachable(error: &io::Error) -> Option<String> {
+    Some(match error.get_ref()?.downcast_ref()? {
+        Unreachable::Name(_) => "check the host in the address: dvol remote -v".to_owned(),
+        Unreachable::Tls { .. } => {
+            "if an authority of your own signed its certificate, name that of the authority: \
+             SSL_CERT_FILE=FILE"
+                .to_owned()
+        }
+    })
 }
 
 /// Names the command that repairs what an error reports, if one does.
@@ -123,7 +135,10 @@ fn for_error(error: &Error) -> Vec<String> {
             format!("keep what the engine's volume holds: dvol import --from-docker {volume} NEW"),
             format!("or delete the engine's volume: docker volume rm {volume}"),
         ],
-        Error::VolumeExists(name) => vec![format!("make it the current volume: dvol switch {name}")],
+        Error::VolumeExists(name) => vec![
+            format!("make it the current volume: dvol switch {name}"),
+            "or choose a name that is not taken; list the others: dvol list".to_owned(),
+        ],
         Error::NoBranch { volume, branch } => vec![
             format!("list the branches: dvol branch {volume}"),
             format!("create the branch: dvol checkout -b {branch} {volume}"),
@@ -201,8 +216,18 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::Remote(RemoteError::WrongPassword(_)) => {
             vec!["name the file of the right one: --password-file FILE".to_owned()]
         }
+        Error::Remote(RemoteError::KeptKey(_)) => {
+            vec!["name the file of its password, and its key is kept anew: --password-file FILE".to_owned()]
+        }
         Error::Remote(RemoteError::NotEmpty { .. }) => {
             vec!["name an empty directory, or one that does not exist yet".to_owned()]
+        }
+        Error::Remote(RemoteError::Storage { source, .. }) => unreachable(source).into_iter().collect(),
+        Error::Remote(RemoteError::PushInterrupted(_)) => {
+            vec!["push again: what was sent is not sent twice".to_owned()]
+        }
+        Error::Remote(RemoteError::SweepInterrupted) => {
+            vec!["run it again: it goes on where it was".to_owned()]
         }
         Error::Remote(RemoteError::Uncertain { .. }) => {
             vec!["see where it is: dvol fetch".to_owned()]
@@ -242,13 +267,16 @@ fn for_error(error: &Error) -> Vec<String> {
         Error::InUse { containers, .. } => {
             vec![format!("remove the containers first: docker rm {}", containers.join(" "))]
         }
-        Error::CheckedOut { branch, place, volume } if place == volume => {
-            vec![format!("use it where it is: -C {place}; or make another branch: -b NEW {branch}")]
+        Error::CheckedOut { branch, place, volume } => {
+            let mut ways = vec![
+                format!("work on it where it is: dvol status {place}"),
+                format!("make another branch from it: dvol worktree add NAME -b NEW {volume}:{branch}"),
+            ];
+            if place != volume {
+                ways.push(format!("remove that worktree; its branch stays: dvol worktree remove {place}"));
+            }
+            ways
         }
-        Error::CheckedOut { branch, place, .. } => vec![
-            format!("use it where it is: -C {place}; or make another branch: -b NEW {branch}"),
-            format!("remove that worktree; its branch stays: dvol worktree remove {place}"),
-        ],
         Error::HasWorktrees { worktrees, .. } => worktrees
             .iter()
             .map(|name| format!("remove it first; its branch stays: dvol worktree remove {name}"))
@@ -304,6 +332,13 @@ fn for_error(error: &Error) -> Vec<String> {
         }
         Error::Unstoppable { .. } => {
             vec!["stop the containers first, and run new ones afterwards".to_owned()]
+        }
+        Error::RunsOnce { containers, freezable } => {
+            let mut hints = vec![format!("wait for its end: docker wait {}", containers.join(" "))];
+            if *freezable {
+                hints.push("freeze the containers instead of stopping them: --pause".to_owned());
+            }
+            hints
         }
         Error::DriverSilent { .. } => vec![
             "start the driver again: sudo systemctl restart dvol, or as dvol help install says".to_owned(),

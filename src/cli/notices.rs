@@ -1,7 +1,7 @@
 //! Prints the notices of a running operation.
 
 use super::output::say;
-use crate::model::{count, format_size};
+use crate::model::{ImageUse, count, format_size};
 use crate::pool::{Meant, Notice};
 
 /// Prints only the notices that report trouble, for `-q`.
@@ -9,6 +9,7 @@ pub(super) fn tell_warnings(notice: &Notice) {
     if !matches!(
         notice,
         Notice::Meant { .. }
+            | Notice::PushMemory { .. }
             | Notice::Waiting { .. }
             | Notice::Stopping { .. }
             | Notice::CopiedAlike { .. }
@@ -36,6 +37,25 @@ pub(super) fn tell(notice: &Notice) {
             say("warning", &format!("{text}: containers use that one, not dvol's"));
             say("hint", &format!("give dvol's another name: dvol rename {volume} NEW"));
             say("hint", &format!("or delete the engine's: docker volume rm {volume}"));
+        }
+        Notice::MadeElsewhere { commit, volume, images, users } => {
+            let list = |images: &[ImageUse]| {
+                images.iter().map(ImageUse::to_string).collect::<Vec<_>>().join(" and ")
+            };
+            let (theirs, own) = (list(images), list(users));
+            let here = match users.len() {
+                0 => "this machine's engine has no such image".to_owned(),
+                _ => format!("the containers on volume {volume} here have {own}"),
+            };
+            say("warning", &format!("commit {} was made with {theirs}; {here}", commit.short()));
+            say("hint", "a database may not start with the files of another version: use the same image");
+        }
+        Notice::PushMemory { volume, memory } => {
+            let bytes = format_size(memory.bytes);
+            say("note", &format!("to push volume {volume} to this repository takes about {bytes} of memory"));
+            if let Some(cure) = memory.cure() {
+                say("hint", cure);
+            }
         }
         Notice::Waiting { what, holder } => say("waiting", &format!("for {what}, locked by {holder}")),
         Notice::Stopping { container } => say(

@@ -1,4 +1,4 @@
-//! Shows the progress of copies that take over half a second on standard error: a bar on a
+//! Shows the progress of work on trees that takes over half a second on standard error: a bar on a
 //! terminal, otherwise a line every few seconds.
 
 use std::io::IsTerminal as _;
@@ -10,7 +10,8 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 use super::environment;
 use super::globals::Globals;
 use super::output::say;
-use crate::pool::Watcher;
+use crate::model;
+use crate::pool::{Watcher, Work};
 use crate::sys::tree::Usage;
 
 /// Returns what shows progress: a bar on a terminal, lines elsewhere, nothing with `-q`.
@@ -26,6 +27,15 @@ pub(super) fn watcher(globals: &Globals) -> Option<Arc<dyn Watcher>> {
     })
 }
 
+/// Returns the words for what is done to a tree, and for what has been done so far.
+fn words(work: Work) -> (&'static str, &'static str) {
+    match work {
+        Work::Copy => ("copying", "copied"),
+        Work::Read => ("reading", "read"),
+        Work::Write => ("writing", "wrote"),
+    }
+}
+
 #[derive(Default)]
 struct Bar(Mutex<Option<ProgressBar>>);
 
@@ -36,9 +46,10 @@ impl Bar {
 }
 
 impl Watcher for Bar {
-    fn start(&self, total: Option<Usage>) {
-        let words = "copying {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-        let style = ProgressStyle::with_template(words).unwrap_or_else(|_| ProgressStyle::default_bar());
+    fn start(&self, work: Work, total: Option<Usage>) {
+        let doing = words(work).0;
+        let shown = format!("{doing} {{bar:20}} {{bytes}}/{{total_bytes}} {{bytes_per_sec}} {{eta}} left");
+        let style = ProgressStyle::with_template(&shown).unwrap_or_else(|_| ProgressStyle::default_bar());
         self.with(|shown| {
             let bar = shown.get_or_insert_with(ProgressBar::hidden);
             bar.set_style(style);
@@ -70,6 +81,7 @@ struct LogLines {
 }
 
 struct CopyProgress {
+    work: Work,
     total: Option<Usage>,
     began: Instant,
     last_line: Instant,
@@ -87,14 +99,15 @@ impl LogLines {
 }
 
 impl Watcher for LogLines {
-    fn start(&self, total: Option<Usage>) {
+    fn start(&self, work: Work, total: Option<Usage>) {
         let now = Instant::now();
-        *self.current() = Some(CopyProgress { total, began: now, last_line: now });
+        *self.current() = Some(CopyProgress { work, total, began: now, last_line: now });
+        let doing = words(work).0;
         match total {
             Some(Usage { entries, bytes, .. }) => {
-                say("note", &format!("copying {} in {entries} entries", HumanBytes(bytes)));
+                say("note", &format!("{doing} {} in {}", HumanBytes(bytes), model::entries(entries)));
             }
-            None => say("note", "copying"),
+            None => say("note", doing),
         }
     }
 
@@ -104,7 +117,7 @@ impl Watcher for LogLines {
         let Some(copy) = current.as_mut().filter(due) else { return };
         copy.last_line = Instant::now();
         let total = copy.total.as_ref().map(|total| total.bytes);
-        say("note", &line(bytes, total, copy.began.elapsed()));
+        say("note", &line(copy.work, bytes, total, copy.began.elapsed()));
     }
 
     fn end(&self) {
@@ -112,10 +125,10 @@ impl Watcher for LogLines {
     }
 }
 
-/// Describes how far a copy is after `elapsed`.
-fn line(bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
+/// Describes how far work on a tree is after `elapsed`.
+fn line(work: Work, bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
     let rate = (bytes as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
-    let done = format!("copied {}", HumanBytes(bytes));
+    let done = format!("{} {}", words(work).1, HumanBytes(bytes));
     match total {
         None => format!("{done}, {}/s", HumanBytes(rate)),
         Some(total) => {
@@ -131,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_line_has_the_amount_the_rate_and_the_time_left() {
-        let said = line(200 << 20, Some(1 << 30), Duration::from_secs(10));
+        let said = line(Work::Copy, 200 << 20, Some(1 << 30), Duration::from_secs(10));
         assert_eq!(said, "copied 200.00 MiB of 1.00 GiB, 20.00 MiB/s, 41 seconds left");
-        assert_eq!(line(0, Some(0), Duration::ZERO), "copied 0 B of 0 B, 0 B/s, 0 seconds left");
-        assert_eq!(line(1 << 20, None, Duration::from_secs(1)), "copied 1.00 MiB, 1.00 MiB/s");
+        assert_eq!(line(Work::Read, 0, Some(0), Duration::ZERO), "read 0 B of 0 B, 0 B/s, 0 seconds left");
+        assert_eq!(line(Work::Write, 1 << 20, None, Duration::from_secs(1)), "wrote 1.00 MiB, 1.00 MiB/s");
     }
 }

@@ -23,16 +23,26 @@ pub(super) struct PasswordArgs {
     /// Take the password from the first line that a shell command prints
     #[arg(long, value_name = "COMMAND")]
     password_command: Option<String>,
+    /// Take the password `public`, which everybody knows: whoever can read the files of the remote
+    /// can read its volumes
+    #[arg(long, conflicts_with_all = ["password_file", "password_command"])]
+    public: bool,
 }
 
 impl PasswordArgs {
     /// Returns what the flags say, with a full path, so that it holds in any directory.
     pub(super) fn source(&self) -> Result<Option<PasswordSource>, Failure> {
         Ok(match (&self.password_file, &self.password_command) {
+            _ if self.public => Some(PasswordSource::Public),
             (Some(file), _) => Some(PasswordSource::File(std::path::absolute(file)?)),
             (None, Some(command)) => Some(PasswordSource::Command(command.clone())),
             (None, None) => None,
         })
+    }
+
+    /// Returns whether everybody knows the password of a remote.
+    pub(super) fn is_public(&self, remote: &RemoteRecord) -> Result<bool, Failure> {
+        Ok(self.source()?.as_ref().or(remote.password.as_ref()) == Some(&PasswordSource::Public))
     }
 
     /// Joins a remote with its password. A repository that may be `new` gets a password that is
@@ -46,7 +56,12 @@ impl PasswordArgs {
         remote: RemoteRecord,
         ask: &dyn Fn(&RemoteRecord) -> Result<String, Failure>,
     ) -> Result<Access, Failure> {
-        let source = self.source()?.or_else(|| remote.password.clone());
+        let given = self.source()?;
+        let cloud = environment::cloud();
+        if let Some(file) = remote.kept_key.clone().filter(|file| given.is_none() && file.is_file()) {
+            return Ok(Access { remote, cloud, secret: Secret::kept(file), holder: holder()? });
+        }
+        let source = given.or_else(|| remote.password.clone());
         let secret = match source {
             Some(PasswordSource::File(file)) => from_file(&file)?,
             Some(PasswordSource::Command(command)) => from_command(&command)?,
@@ -57,9 +72,8 @@ impl PasswordArgs {
             },
         };
         let empty = || Failure::Failed(format!("the password of {} is empty", remote.url));
-        let secret = Secret::new(secret).ok_or_else(empty)?;
-        let (cloud, architecture) = (environment::cloud(), environment::architecture());
-        Ok(Access { remote, cloud, secret, holder: holder()?, architecture })
+        let secret = Secret::new(secret).ok_or_else(empty)?.keeping(remote.kept_key.clone());
+        Ok(Access { remote, cloud, secret, holder: holder()? })
     }
 }
 
@@ -75,7 +89,8 @@ pub(super) fn unattended(remote: RemoteRecord) -> Result<Access, String> {
 
 fn no_password(remote: &RemoteRecord) -> Failure {
     Failure::Failed(format!(
-        "no password for {}: give --password-file, or set DVOL_REMOTE_PASSWORD_FILE",
+        "no password for {}: give --password-file, or --public if it is a public one, or set \
+         DVOL_REMOTE_PASSWORD_FILE",
         remote.url
     ))
 }
@@ -182,9 +197,9 @@ fn followed(session: &Session, volume: Option<&VolumeName>) -> Result<Option<Rem
 /// Returns the remote of this address: one that the pool knows, else a new one.
 pub(super) fn unnamed(session: &Session, url: RemoteUrl) -> Result<RemoteRecord, Failure> {
     let known = ops::remotes(&session.pool, None)?.into_iter().find(|one| one.url == url);
-    let (name, password) = match known {
-        Some(known) => (known.remote, known.password),
-        None => (RemoteName::origin(), None),
+    let (name, password, kept_key) = match known {
+        Some(known) => (known.remote, known.password, known.kept_key),
+        None => (RemoteName::origin(), None, None),
     };
-    Ok(RemoteRecord { volume: None, name, url, password })
+    Ok(RemoteRecord { volume: None, name, url, password, kept_key })
 }

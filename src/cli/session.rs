@@ -300,6 +300,7 @@ pub(super) fn open_pool(
         lock_timeout: globals.lock_timeout().unwrap_or(defaults.lock_timeout),
         stop_timeout: globals.stop_timeout(),
         quiesce: globals.quiesce(),
+        architecture: environment::architecture(),
         wait: globals.wait(),
         much_copied: environment::much_copied().unwrap_or(defaults.much_copied),
         candidates: volume_candidates(root.clone()),

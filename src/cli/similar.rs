@@ -39,8 +39,8 @@ pub(super) fn did_you_mean(wanted: &str, names: Vec<String>) -> Option<String> {
     (!found.is_empty()).then(|| format!("did you mean {}?", found.join(" or ")))
 }
 
-/// Hints at the right verb when a commit was named instead of a branch, or a branch instead of a
-/// volume.
+/// Hints at what was meant when a commit was named instead of a branch, a branch instead of a
+/// volume, or a volume instead of a commit.
 pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
     match error {
         Error::NoBranch { volume, branch } => {
@@ -51,6 +51,13 @@ pub(super) fn of_another_kind(pool: &Pool, error: &Error) -> Option<String> {
                 "'{branch}' is commit {}; create a branch from it: dvol checkout -b NAME {branch}",
                 commit.id.short()
             ))
+        }
+        Error::UnknownRevision { revision, volume } => {
+            let name: VolumeName = revision.parse().ok()?;
+            pool.store().read(|rows| rows.volume(&name)).ok()??;
+            let of_both = |rows: Rows<'_>| Ok::<_, Error>((rows.owner(&name)?, rows.owner(volume)?));
+            let (owner, other) = pool.store().read(of_both).ok()?;
+            (owner == other).then(|| format!("'{name}' is a volume; name the commit it is on: {name}:HEAD"))
         }
         Error::NoVolume(name) => {
             let branch: BranchName = name.as_str().parse().ok()?;

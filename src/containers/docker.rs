@@ -10,6 +10,7 @@ mod connection;
 mod exec;
 mod health;
 mod host_paths;
+mod images;
 mod labels;
 mod other_volumes;
 mod recreate;
@@ -38,7 +39,7 @@ use super::{
     ComposeVolume, Container, ContainerError, ContainerRuntime, Details, Engine, Executed, ForeignVolume,
     HostMount, Patience, Probe, ReadyCheck, Sharer, State, StopOutcome, Swap, shell,
 };
-use crate::model::VolumeName;
+use crate::model::{ImageUse, VolumeName};
 use crate::sys::fault;
 
 /// The default address of an engine.
@@ -78,6 +79,8 @@ pub struct Docker {
     drivers: Vec<String>,
     /// Names by id, from the lists so far, so that errors name containers as their users do.
     names: Mutex<HashMap<String, String>>,
+    /// The images of the users of each volume, from the last list of them.
+    images: Mutex<HashMap<String, BTreeSet<images::Named>>>,
 }
 
 impl Docker {
@@ -93,11 +96,16 @@ impl Docker {
             connection: Connection::new(endpoint.unwrap_or(DEFAULT_ENDPOINT)),
             drivers: drivers.iter().map(ToString::to_string).collect(),
             names: Mutex::default(),
+            images: Mutex::default(),
         }
     }
 
     fn names(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn images(&self) -> MutexGuard<'_, HashMap<String, BTreeSet<images::Named>>> {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the name of a container for an error.
@@ -144,14 +152,11 @@ impl Docker {
             })
     }
 
-    fn listed_users(
-        &self,
-        filter: Option<(&str, &str)>,
-    ) -> Result<BTreeMap<String, Vec<Container>>, ContainerError> {
-        let users = summary::by_volume(&self.list(filter)?, &self.drivers);
+    fn by_volume(&self, list: &[ContainerSummary]) -> BTreeMap<String, Vec<Container>> {
+        let users = summary::by_volume(list, &self.drivers);
         let seen = users.values().flatten().map(|c| (c.id.clone(), c.name.clone()));
         self.names().extend(seen);
-        Ok(users)
+        users
     }
 
     /// Returns a container's entry in the list, by its full id.
@@ -324,12 +329,14 @@ fn whole_seconds(timeout: Duration) -> i32 {
 
 impl ContainerRuntime for Docker {
     fn users(&self) -> Result<BTreeMap<String, Vec<Container>>, ContainerError> {
-        self.listed_users(None)
+        Ok(self.by_volume(&self.list(None)?))
     }
 
     fn users_of(&self, volume: &VolumeName) -> Result<Vec<Container>, ContainerError> {
         // The filter also matches a path of this name; by_volume does not.
-        let mut users = self.listed_users(Some(("volume", volume.as_str())))?;
+        let list = self.list(Some(("volume", volume.as_str())))?;
+        self.images().insert(volume.to_string(), images::used(&list, volume.as_str()));
+        let mut users = self.by_volume(&list);
         Ok(users.remove(volume.as_str()).unwrap_or_default())
     }
 
@@ -403,6 +410,29 @@ impl ContainerRuntime for Docker {
         Ok(found.into_iter().collect())
     }
 
+    fn images_of(&self, volume: &str) -> Result<Vec<ImageUse>, ContainerError> {
+        let list = self.list(Some(("volume", volume)))?;
+        Ok(images::with_versions(self, images::used(&list, volume)))
+    }
+
+    fn images_last_seen(&self, volumes: &[&VolumeName]) -> Vec<ImageUse> {
+        let seen = volumes.iter().filter_map(|volume| self.images().get(volume.as_str()).cloned());
+        let seen = seen.flatten().collect();
+        images::with_versions(self, seen)
+    }
+
+    fn image_like(&self, wanted: &ImageUse) -> Option<ImageUse> {
+        images::find(self, wanted)
+    }
+
+    fn version(&self) -> Option<String> {
+        let answer = self.connection.call(CALL_TIMEOUT, |client| async move { client.version().await });
+        let version = answer.ok()?;
+        let is_podman = version.components.iter().flatten().any(|one| one.name.starts_with("Podman"));
+        let name = if is_podman { "podman" } else { "Docker" };
+        Some(format!("{name} {}", version.version?))
+    }
+
     fn sharers(&self, owners: &[String]) -> Result<Vec<Sharer>, ContainerError> {
         sharing::sharers(self, owners)
     }
@@ -458,6 +488,15 @@ impl ContainerRuntime for Docker {
             })
             .map_err(|error| self.error("inspect", id, error))?;
         Ok(health::details(inspected))
+    }
+
+    fn details_now(&self, id: &str, known: &Details) -> Result<Details, ContainerError> {
+        let listed = self.look(id)?;
+        // The list may lag behind: a container that it does not call running is inspected.
+        match listed.as_ref().and_then(|listed| health::listed(listed, known)) {
+            Some(details) => Ok(details),
+            None => self.details(id),
+        }
     }
 
     fn stop(

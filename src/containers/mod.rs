@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::VolumeName;
+use crate::model::{ImageUse, VolumeName};
 
 pub use docker::{DEFAULT_ENDPOINT, DRIVER_NAMES, Docker};
 pub use error::ContainerError;
@@ -63,6 +63,13 @@ pub struct Container {
     pub writes: Writes,
 }
 
+impl Container {
+    /// Returns whether compose started it for one command, which a start would run again.
+    pub fn runs_once(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| service.runs_once)
+    }
+}
+
 /// What a container can write to that outlives it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Writes {
@@ -82,6 +89,9 @@ pub struct Service {
     pub name: String,
     /// The services that start before it.
     pub after: Vec<Dependency>,
+    /// Whether it runs one command beside the service: for `compose run`, or as a hook that compose
+    /// runs before the service starts.
+    pub runs_once: bool,
 }
 
 /// A service that starts before another.
@@ -166,6 +176,8 @@ pub struct Details {
     pub health: Option<Health>,
     /// The command of its health check, if the engine says it in a form that dvol can run.
     pub check: Option<ReadyCheck>,
+    /// How many failures of the check in a row make it unhealthy.
+    pub retries: i64,
 }
 
 /// What an engine reports about itself.
@@ -316,6 +328,31 @@ pub trait ContainerRuntime: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Lists the images of the containers that use a volume of any driver, running or not, each
+    /// once.
+    ///
+    /// # Errors
+    /// When the engine does not answer or refuses.
+    fn images_of(&self, _volume: &str) -> Result<Vec<ImageUse>, ContainerError> {
+        Ok(Vec::new())
+    }
+
+    /// Lists the images of the containers that [`ContainerRuntime::users_of`] last returned for
+    /// these volumes, each once. Lists no containers again.
+    fn images_last_seen(&self, _volumes: &[&VolumeName]) -> Vec<ImageUse> {
+        Vec::new()
+    }
+
+    /// Finds an image of the engine by the id or the name of `wanted`, with its version.
+    fn image_like(&self, _wanted: &ImageUse) -> Option<ImageUse> {
+        None
+    }
+
+    /// Returns the engine's name and version, if it answers.
+    fn version(&self) -> Option<String> {
+        None
+    }
+
     /// Returns the containers that run in a namespace of one of the containers `owners`, by their
     /// ids, and would lose it if that one was started anew.
     ///
@@ -388,6 +425,15 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When there is no such container or the engine does not answer.
     fn details(&self, id: &str) -> Result<Details, ContainerError>;
+
+    /// Brings the details of a container up to date: its state and its health, which the list of
+    /// newer engines tells as well, in less time and without waiting for anything.
+    ///
+    /// # Errors
+    /// As [`ContainerRuntime::details`].
+    fn details_now(&self, id: &str, _known: &Details) -> Result<Details, ContainerError> {
+        self.details(id)
+    }
 
     /// Stops a container. `timeout` is how long it may take after its stop signal; `None` means its
     /// own stop timeout or the engine's default.

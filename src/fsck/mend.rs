@@ -139,6 +139,7 @@ impl Mender<'_> {
                 code: None,
                 size: None,
                 forgotten: false,
+                made_on: None,
             };
             self.now.commits.insert(id.clone(), record);
             parent = Some(id);

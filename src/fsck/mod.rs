@@ -33,7 +33,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::model::{VolumeName, count};
+use crate::model::{VolumeName, count, entries};
 use crate::pool::Pool;
 use crate::sys::obstacle::Obstacle;
 
@@ -208,7 +208,7 @@ fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
         report.add(Severity::Corrected, Some(&operation.volume), &subject, what, "nothing is left to do");
     }
     if sweep.orphans > 0 {
-        let what = format!("deleted what no operation owned: {}", entries(sweep.orphans));
+        let what = format!("deleted what no operation owned: {}", entries(sweep.orphans as u64));
         report.add(Severity::Corrected, None, "staging", &what, "nothing is left to do");
     }
     if sweep.lost > 0 {
@@ -230,9 +230,4 @@ fn recover(pool: &Pool, report: &mut Report) -> Result<(), Error> {
         report.add(Severity::Error, Some(volume), "journal", &what, "remove the cause and run fsck again");
     }
     Ok(())
-}
-
-/// Counts directory entries.
-fn entries(n: usize) -> String {
-    if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }
 }

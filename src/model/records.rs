@@ -10,7 +10,7 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, CommitId, TagName, VolumeName};
+use super::{BranchName, CommitId, MadeOn, TagName, VolumeName};
 
 /// A point in time with the offset from UTC that the clock on the wall had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -182,6 +182,9 @@ pub struct CommitRecord {
     /// Whether only the record is left: its tree went to trash, and may be gone from there.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forgotten: bool,
+    /// What wrote its files; `None` if an older dvol made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_on: Option<MadeOn>,
 }
 
 impl CommitRecord {
@@ -250,7 +253,7 @@ mod tests {
     use quickcheck::quickcheck;
 
     quickcheck! {
-        fn a_commit_survives_the_way_to_disk_and_back(message: String, name: String, micros: i64, offset: i32, parent: bool) -> bool {
+        fn a_commit_survives_the_way_to_disk_and_back(message: String, name: String, micros: i64, offset: i32, parent: bool, made_on: bool) -> bool {
             let id: CommitId = "0123456789abcdef0123456789abcdef".parse().unwrap();
             let record = CommitRecord {
                 volume: "db".parse().unwrap(),
@@ -262,6 +265,7 @@ mod tests {
                 code: None,
                 size: None,
                 forgotten: false,
+                made_on: made_on.then(|| MadeOn::machine("x86_64".to_owned())),
             };
             let bytes = rmp_serde::to_vec_named(&record).unwrap();
             rmp_serde::from_slice::<CommitRecord>(&bytes).unwrap() == record

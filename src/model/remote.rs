@@ -26,7 +26,9 @@ pub enum RemoteWordError {
     #[error("an address of a remote has no password: ssh and the AWS tools know where to find one")]
     Password,
     /// Plain HTTP to another machine.
-    #[error("'{0}' is not an address of a remote: http:// is for this machine only, use https://")]
+    #[error(
+        "'{0}' is not an address of a remote: http:// is for this machine only, use https:// or --insecure-http"
+    )]
     Plain(String),
     /// The path leads out of itself.
     #[error("'{0}' is not an address of a remote: the path must have neither . nor ..")]
@@ -162,6 +164,9 @@ pub struct RemoteRecord {
     /// Where its password comes from; `None` if the environment or the person is to say it.
     #[serde(default)]
     pub password: Option<PasswordSource>,
+    /// The full path of the file for its master key, if that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_key: Option<PathBuf>,
 }
 
 /// What a volume is called in a remote, and what a push to it has begun.

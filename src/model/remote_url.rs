@@ -57,6 +57,17 @@ impl RemoteUrl {
         Ok((url.parse()?, volume.parse().map_err(|_| bad())?))
     }
 
+    /// Parses an address that may lead over plain HTTP to another machine.
+    ///
+    /// # Errors
+    /// When the text is no address.
+    pub fn parse_insecure(text: &str) -> Result<Self, RemoteWordError> {
+        match text.strip_prefix("s3:") {
+            Some(rest) => BucketUrl::parse(text, rest, true).map(RemoteUrl::Bucket),
+            None => text.parse(),
+        }
+    }
+
     /// Splits `URL/VOLUME:REVISION`. The colon of a scheme or a port is none of a revision.
     pub fn split_revision(text: &str) -> (&str, Option<&str>) {
         let authority = text.find("://").map_or(0, |at| at + 3);
@@ -82,7 +93,7 @@ impl FromStr for RemoteUrl {
             return Err(bad());
         }
         if let Some(rest) = text.strip_prefix("s3:") {
-            return BucketUrl::parse(text, rest).map(RemoteUrl::Bucket);
+            return BucketUrl::parse(text, rest, false).map(RemoteUrl::Bucket);
         }
         if let Some(rest) = text.strip_prefix("sftp://").or_else(|| text.strip_prefix("ssh://")) {
             return SshUrl::parse(text, rest).map(RemoteUrl::Ssh);
@@ -99,7 +110,7 @@ impl FromStr for RemoteUrl {
 }
 
 impl BucketUrl {
-    fn parse(text: &str, rest: &str) -> Result<Self, RemoteWordError> {
+    fn parse(text: &str, rest: &str, insecure: bool) -> Result<Self, RemoteWordError> {
         let bad = || RemoteWordError::of_address(text);
         if rest.split("//").nth(1).is_some_and(|rest| authority(rest).0.contains('@')) {
             return Err(RemoteWordError::Password);
@@ -111,7 +122,7 @@ impl BucketUrl {
                 let (host, path) = authority(rest);
                 match scheme {
                     "https" => {}
-                    "http" if is_loopback(host) => {}
+                    "http" if insecure || is_loopback(host) => {}
                     "http" => return Err(RemoteWordError::Plain(text.to_owned())),
                     _ => return Err(bad()),
                 }
@@ -181,11 +192,12 @@ impl fmt::Display for RemoteUrl {
     }
 }
 
+/// Reads an address that was allowed before.
 impl TryFrom<String> for RemoteUrl {
     type Error = RemoteWordError;
 
     fn try_from(text: String) -> Result<Self, RemoteWordError> {
-        text.parse()
+        Self::parse_insecure(&text)
     }
 }
 

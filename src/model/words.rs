@@ -7,6 +7,11 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{n} {}", plural(n, what))
 }
 
+/// Counts entries of directories: `1 entry`, `2 entries`.
+pub fn entries(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "entry" } else { "entries" })
+}
+
 /// Puts a noun into the number that `n` wants.
 fn plural(n: usize, what: &str) -> String {
     format!("{what}{}", if n == 1 { "" } else { "s" })

@@ -126,6 +126,7 @@ fn commit_all(
     }
     let outcome = capture::run(pool, group, begun, |members| {
         let around = around.take().expect("only one run comes this far")();
+        let made_on = pool.made_on_held(&volumes.iter().collect::<Vec<_>>());
         for member in members {
             let (size, Capture { branch, verb: (_, author), .. }) = (member.work.size(), &member.work);
             let commit = CommitRecord {
@@ -138,6 +139,7 @@ fn commit_all(
                 code: around.code.clone(),
                 size: Some(size),
                 forgotten: false,
+                made_on: Some(made_on.clone()),
             };
             let before = branch.clone();
             let head = BranchRecord { head: Some(id.clone()), ..before.clone() };

@@ -36,25 +36,30 @@ pub struct DeletedVolume {
 /// When the metadata or trash cannot be read.
 pub fn deleted_volumes(pool: &Pool) -> Result<Vec<DeletedVolume>, Error> {
     let sizes = pool.trash_sizes()?;
+    if sizes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found = pool.store().read(|rows| {
+        let mut in_trash = Vec::new();
+        rows.each_done_operation(&mut |operation| {
+            let bytes = sizes.get(&operation.id);
+            in_trash.extend(bytes.map(|bytes| (operation.volume, operation.number, *bytes)));
+        })?;
         let mut found = Vec::new();
-        for name in rows.logged_volumes()? {
-            let taken = rows.volume(&name)?.is_some();
-            for operation in rows.operations(&name, usize::MAX)? {
-                if let Some(bytes) = sizes.get(&operation.id)
-                    && deleted_volume(pool.layout(), &operation)?.is_some()
-                {
-                    found.push(DeletedVolume {
-                        volume: name.clone(),
-                        operation: operation.number,
-                        summary: operation.summary,
-                        date: operation.started,
-                        head: operation.head_before,
-                        bytes: *bytes,
-                        taken,
-                    });
-                }
+        for (name, number, bytes) in in_trash {
+            let Some(operation) = rows.operation(&name, number)? else { continue };
+            if deleted_volume(pool.layout(), &operation)?.is_none() {
+                continue;
             }
+            found.push(DeletedVolume {
+                taken: rows.volume(&name)?.is_some(),
+                volume: name,
+                operation: number,
+                summary: operation.summary,
+                date: operation.started,
+                head: operation.head_before,
+                bytes,
+            });
         }
         Ok::<_, Error>(found)
     })?;

@@ -22,6 +22,9 @@ const MIN_FREE_BYTES: u64 = 1 << 30;
 /// 2024-01-01T00:00:00Z in microseconds; a clock that shows an earlier time is wrong.
 const EARLIEST_MICROS: i64 = 1_704_067_200_000_000;
 
+/// How far the clock of a remote may be from this machine's, in milliseconds.
+const MAX_CLOCK_APART_MS: i64 = 60_000;
+
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,30 +66,49 @@ pub fn doctor(pool: &Pool, socket: &Path) -> Vec<Check> {
     checks
 }
 
-/// Looks whether a remote can be reached and its password opens it. Changes nothing there.
-pub fn remote_health(pool: &Pool, access: &Access) -> Check {
+/// Looks whether a remote can be reached, its password opens it, and its place does what is asked
+/// of one. Writes a small file there and deletes it.
+pub fn remote_health(pool: &Pool, access: &Access) -> Vec<Check> {
     let (name, url) = (&access.remote.name, &access.remote.url);
-    let look = || -> Result<(usize, usize), Error> {
+    let look = || -> Result<_, Error> {
         let repository = access.open(pool)?;
-        Ok((repository.records()?.all_refs().len(), repository.stale(&access.holder)?))
+        let (records, probe) = (repository.records()?, repository.probe(&access.holder)?);
+        let stale = repository.stale(probe.now)?;
+        Ok((records.all_refs().len(), repository.much_to_push(records.largest()), probe, stale))
     };
-    match look() {
-        Ok((volumes, 0)) => {
-            check("remote", Health::Good, format!("{name}: {} at {url}", count(volumes, "volume")), "")
-        }
-        Ok((volumes, stale)) => {
-            let found = format!(
-                "{name}: {} at {url}, and {} of dead processes",
-                count(volumes, "volume"),
-                count(stale, "lock or announcement")
-            );
-            check("remote", Health::Poor, found, &format!("dvol remote gc {name}"))
-        }
+    let (volumes, memory, probe, stale) = match look() {
+        Ok(seen) => seen,
         Err(error) => {
             let remedy = "check the address, the network and the password: dvol remote show";
-            check("remote", Health::Bad, format!("{name}: {error}"), &format!("{remedy} {name}"))
+            let found = format!("{name}: {error}");
+            return vec![check("remote", Health::Bad, found, &format!("{remedy} {name}"))];
         }
+    };
+    let only = if probe.is_writable { "" } else { ", to read only" };
+    let found = format!("{name}: {} at {url}{only}", count(volumes, "volume"));
+    let mut checks = vec![check("remote", Health::Good, found, "")];
+    let mut poor = |found: String, remedy: &str| {
+        checks.push(check("remote", Health::Poor, format!("{name}: {found}"), remedy));
+    };
+    if stale > 0 {
+        let found = format!("{} of dead processes", count(stale, "lock or announcement"));
+        poor(found, &format!("dvol remote gc {name}"));
     }
+    if !probe.is_listed {
+        let found = "a file that was just written is not listed: pushes at the same time may cross";
+        poor(found.to_owned(), "use a store that lists what was written, or push one after the other");
+    }
+    if probe.ahead.abs() > MAX_CLOCK_APART_MS {
+        let side = if probe.ahead > 0 { "ahead of" } else { "behind" };
+        let found = format!("its clock is {} s {side} this machine's", probe.ahead.abs() / 1000);
+        poor(found, "set both clocks: commits are dated by them");
+    }
+    if let Some(memory) = memory {
+        let bytes = format_size(memory.bytes);
+        let found = format!("a push of its largest volume takes about {bytes} of memory");
+        poor(found, memory.cure().unwrap_or_default());
+    }
+    checks
 }
 
 fn versions() -> Check {

@@ -125,6 +125,7 @@ fn stand_in(pool: &Pool, volume: &VolumeName) -> CommitRecord {
         code: None,
         size: None,
         forgotten: false,
+        made_on: None,
     }
 }
 

@@ -144,7 +144,7 @@ fn held(rows: &Rows<'_>, volume: &VolumeName, force: bool) -> Result<Held, Error
     }
     let protected = match force {
         true => BTreeMap::new(),
-        false => protected_commits(rows, &existing(rows, volume)?)?,
+        false => protected_commits(rows, volume)?,
     };
     Ok(Held { heads, tags, protected })
 }

@@ -13,7 +13,7 @@ use super::init::{NewVolume, furnish, insert_volume};
 use crate::containers::Container;
 use crate::error::Error;
 use crate::layout;
-use crate::model::{BranchName, CommitId, CommitRecord, Row, RowChange, Signature, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, CommitRecord, MadeOn, Row, RowChange, Signature, Verb, VolumeName};
 use crate::pool::{Disruption, Group, Pool, Published, Quiesced};
 use crate::sys::tree::{ArchiveReader, ArchiveStats};
 
@@ -97,7 +97,7 @@ pub fn import(
         pool,
         volume,
         given,
-        format!("Import of {what}"),
+        (format!("Import of {what}"), None),
         author,
         |_| (),
         |group, kept| {
@@ -132,6 +132,7 @@ pub fn import_volume(
     }
     let foreign = pool.containers().foreign_volume(name)?.ok_or_else(missing)?;
     let message = format!("Import of volume {name} of driver {}", foreign.driver);
+    let made_on = Some(pool.made_on(name));
     let stopping = pool.stopping_containers();
     let (pool, mut users) = match replace {
         true => (&stopping, import_replace::look(pool, name, &foreign.users)?),
@@ -143,7 +144,7 @@ pub fn import_volume(
             import_replace::replace(pool, (name, volume), (&foreign.users, &mut users), published);
         }
     };
-    let imported = make(pool, volume, None, message, author, swap, |group, kept| {
+    let imported = make(pool, volume, None, (message, made_on), author, swap, |group, kept| {
         pool.check_size(volume, None, &foreign.mountpoint)?;
         pool.check_space([&*foreign.mountpoint])?;
         let quiesced = group.hold_others(&foreign.users)?;
@@ -173,7 +174,7 @@ fn make(
     pool: &Pool,
     volume: &VolumeName,
     given: Option<CommitRecord>,
-    message: String,
+    (message, made_on): (String, Option<MadeOn>),
     author: &Signature,
     before_release: impl FnOnce(&mut Published<'_, NewVolume>),
     fill: impl for<'p> FnOnce(
@@ -205,6 +206,7 @@ fn make(
                 code: None,
                 size: None,
                 forgotten: false,
+                made_on,
             },
         };
         let id = &commit.id;

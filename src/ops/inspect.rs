@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::list::names_of;
 use super::log::rfc3339;
-use super::protect::protected_in;
+use super::protect::protected_with_worktrees;
 use super::status::use_of_limit;
 use crate::error::Error;
 use crate::layout;
@@ -85,7 +85,7 @@ pub fn inspect(pool: &Pool, volume: Option<&VolumeName>) -> Result<Inspection, E
             working_tree: full(layout::working_tree(&owner, &record.branch)),
             current: rows.current_volume()?.as_ref() == Some(&volume),
             head: branches.get(&record.branch).cloned().flatten(),
-            protected: protected_in(&rows, &existing(&rows, &owner)?)?
+            protected: protected_with_worktrees(&rows, &owner)?
                 .iter()
                 .map(|what| what.operand(&owner))
                 .collect(),

@@ -12,8 +12,8 @@ use super::status::StatusChange;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchName, CodeState, CommitId, CommitRecord, Instant, Range, RemoteName, Revision, Signature, TagName,
-    TrackingRecord, VolumeName, VolumeRecord,
+    BranchName, CodeState, CommitId, CommitRecord, Instant, MadeOn, Range, RemoteName, Revision, Signature,
+    TagName, TrackingRecord, VolumeName, VolumeRecord,
 };
 use crate::pool::{History, Pool, ancestry, existing, refuse_other};
 use crate::store::{Rows, StoreError};
@@ -79,6 +79,9 @@ pub struct LogEntry {
     pub date: Instant,
     /// The state of the code beside it, if that was known.
     pub code: Option<CodeState>,
+    /// What wrote its files, if the commit says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_on: Option<MadeOn>,
     /// The branches whose head it is.
     pub branches: Vec<BranchName>,
     /// The tags on it.
@@ -163,12 +166,8 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
         let names = Names::read(&rows, &record)?;
         let mut history = History::new(rows, record.owner());
         let (starts, hidden) = starts(pool, &rows, &mut history, &record, &names, &request.start)?;
-        let mut entries = collect(&mut history, &starts, &hidden, &names, request)?;
-        for entry in &mut entries {
-            entry.dropped = history.is_dropped(&entry.id);
-        }
-        note_remotes(&rows, record.owner(), &mut entries)?;
-        Ok::<_, Error>(Log { volume: record.name, current: record.branch, entries })
+        let entries = collect(&mut history, &starts, &hidden, &names, request)?;
+        finished(&rows, &history, record, entries)
     })?;
     if request.detailed {
         for entry in &mut log.entries {
@@ -182,6 +181,20 @@ fn log_now(pool: &Pool, volume: &VolumeName, request: &LogRequest) -> Result<Log
     Ok(log)
 }
 
+/// Adds what the walk of `history` and the remotes tell of the entries.
+pub(super) fn finished(
+    rows: &Rows<'_>,
+    history: &History<'_>,
+    record: VolumeRecord,
+    mut entries: Vec<LogEntry>,
+) -> Result<Log, Error> {
+    for entry in &mut entries {
+        entry.dropped = history.is_dropped(&entry.id);
+    }
+    note_remotes(rows, record.owner(), &mut entries)?;
+    Ok(Log { volume: record.name, current: record.branch, entries })
+}
+
 pub(super) fn named_volume(start: &LogStart) -> Option<&VolumeName> {
     match start {
         LogStart::Head | LogStart::All => None,
@@ -190,7 +203,7 @@ pub(super) fn named_volume(start: &LogStart) -> Option<&VolumeName> {
     }
 }
 
-fn starts(
+pub(super) fn starts(
     pool: &Pool,
     rows: &Rows<'_>,
     history: &mut History<'_>,
@@ -291,7 +304,7 @@ impl LogRequest {
 }
 
 /// The branches and tags on the commits of a volume.
-struct Names {
+pub(super) struct Names {
     head: Option<CommitId>,
     branches: BTreeMap<CommitId, Vec<BranchName>>,
     tags: BTreeMap<CommitId, Vec<TagName>>,
@@ -299,7 +312,7 @@ struct Names {
 }
 
 impl Names {
-    fn read(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<Self, StoreError> {
+    pub(super) fn read(rows: &Rows<'_>, volume: &VolumeRecord) -> Result<Self, StoreError> {
         let mut names = Names {
             head: None,
             branches: BTreeMap::new(),
@@ -324,7 +337,7 @@ impl Names {
         Ok(names)
     }
 
-    fn entry(&self, commit: CommitRecord) -> LogEntry {
+    pub(super) fn entry(&self, commit: CommitRecord) -> LogEntry {
         LogEntry {
             branches: self.branches.get(&commit.id).cloned().unwrap_or_default(),
             tags: self.tags.get(&commit.id).cloned().unwrap_or_default(),
@@ -340,6 +353,7 @@ impl Names {
             author: commit.author,
             date: commit.date,
             code: commit.code,
+            made_on: commit.made_on,
             volumes: Vec::new(),
             changes: None,
             size: None,

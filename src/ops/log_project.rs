@@ -127,6 +127,7 @@ mod tests {
             author: Signature { name: String::new(), email: String::new() },
             date: Instant { micros: minute * 60_000_000, offset: 0 },
             code: None,
+            made_on: None,
             branches: Vec::new(),
             tags: Vec::new(),
             head: false,

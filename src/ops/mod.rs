@@ -8,6 +8,7 @@ mod capture;
 mod checkout;
 mod clone;
 mod commit;
+mod commit_sizes;
 mod config;
 mod create;
 mod deleted;
@@ -29,6 +30,7 @@ mod init;
 mod inspect;
 mod list;
 mod log;
+mod log_page;
 mod log_project;
 mod ls_tree;
 mod missing;
@@ -62,6 +64,7 @@ pub use branch_change::{CreatedBranch, RenamedBranch, create_branch, rename_bran
 pub use checkout::{CheckedOut, CheckoutRequest, Target, checkout, checkout_project};
 pub use clone::{Cloned, clone};
 pub use commit::{CommitRequest, Committed, Surroundings, commit, commit_project};
+pub use commit_sizes::commit_sizes;
 pub use config::{SettingEntry, set_setting, setting, settings};
 pub use create::{AccessOf, create};
 pub use deleted::{DeletedVolume, deleted_volumes};
@@ -85,6 +88,7 @@ pub use init::{Created, init};
 pub use inspect::{Inspection, inspect};
 pub use list::{Listing, ProjectHere, VolumeEntry, list};
 pub use log::{Log, LogChanges, LogEntry, LogRequest, LogStart, log, rev_parse};
+pub use log_page::{LogPage, log_page};
 pub use log_project::log_project;
 pub use ls_tree::{ListedEntry, OpenedEntry, TreePath, open_entry};
 pub use missing::{check_mounted, check_unknown_to_engine};
@@ -93,14 +97,14 @@ pub use next_steps::{NextSteps, PastStep, next_steps};
 pub use paths::shown;
 pub use protect::{ProtectDone, ProtectedEntry, protect, protected};
 pub use quick_status::{Bytes, QuickStatus, StatusCache, quick_status};
-pub use reflog::{ReflogEntry, reflog};
+pub use reflog::{ReflogEntry, reflog, reflog_of_all};
 pub use remotes::{
     Access, CloneRequest, ClonedFrom, DataReceived, FetchRequest, Fetched, FetchedRef, Force, PullRequest,
     Pulled, PushRequest, PushSpec, Pushed, PushedRef, RefOutcome, RemoteAdded, RemoteBranch, RemoteChange,
     RemoteEntry, RemoteRef, RemoteRefs, RemoteShown, RemoteSwept, RemoteUse, Tags, UpstreamSet,
     UpstreamState, add_remote, clone_from, fetch, fetch_state, find_remote, ls_remote, pull, push,
-    remote_branches, remotes, remove_remote, rename_remote, set_remote_url, set_upstream, show_remote,
-    sweep_remote, upstream_state,
+    remote_branches, remote_key_file, remotes, remove_remote, rename_remote, set_remote_url, set_upstream,
+    show_remote, sweep_remote, upstream_state,
 };
 pub use remove::{Guard, Removed, check_removable, check_unused, purge, remove};
 pub use rename::{Renamed, rename};
@@ -114,7 +118,7 @@ pub use tag::{DeletedTag, TagEntry, TagRequest, Tagged, delete_tag, tag, tags};
 pub use undo::{NextStep, Undone, redo, redo_project, undo, undo_project};
 pub use undo_as::undo_as;
 pub use worktree::{
-    AddedWorktree, PrunedWorktrees, RemovedWorktree, WorktreeBranch, WorktreeEntry, WorktreeRequest,
-    add_worktree, prune_worktrees, remove_worktree, worktrees,
+    AddedWorktree, PruneScope, PrunedWorktrees, RemovedWorktree, WorktreeBranch, WorktreeEntry,
+    WorktreeRequest, add_worktree, prune_worktrees, remove_worktree, worktrees,
 };
 pub use would_hold::{WouldHold, would_hold};

@@ -29,7 +29,7 @@ pub struct PastStep {
 /// # Errors
 /// When the metadata cannot be read.
 pub fn next_steps(pool: &Pool, volume: &VolumeName) -> Result<NextSteps, Error> {
-    let stack = pool.store().read(|rows| UndoStack::read(&rows, volume))?;
+    let stack = pool.store().read(|rows| UndoStack::read_top(&rows, volume))?;
     let past =
         |step: &Step| PastStep { operation: step.number, verb: step.verb, summary: step.summary.clone() };
     Ok(NextSteps { undo: stack.next_undo().map(past), redo: stack.next_redo().map(past) })

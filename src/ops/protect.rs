@@ -10,20 +10,20 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::model::{
-    Base, BranchRecord, CommitId, Protectable, Revision, Row, RowChange, TagRecord, Verb, VolumeName,
-    VolumeRecord,
+    Base, BranchName, BranchRecord, CommitId, Protectable, Revision, Row, RowChange, TagRecord, Verb,
+    VolumeName, VolumeRecord,
 };
 use crate::pool::{Pool, ancestry, existing};
 use crate::store::Rows;
 
-/// A protected branch, tag or volume.
+/// A protected branch, tag, volume or worktree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProtectedEntry {
-    /// The volume.
+    /// The volume or worktree.
     pub volume: VolumeName,
-    /// What is protected: "volume", "branch" or "tag".
+    /// What is protected: "volume", "worktree", "branch" or "tag".
     pub kind: &'static str,
-    /// The name of the branch or tag; `None` for a volume.
+    /// The name of the branch or tag; `None` for a volume or a worktree.
     pub name: Option<String>,
 }
 
@@ -112,7 +112,7 @@ fn find(
     let (what, was, before, after) = match name {
         None => {
             let after = VolumeRecord { protected, ..record.clone() };
-            (Protectable::Volume, record.protected, Row::Volume(record), Row::Volume(after))
+            (itself(&record), record.protected, Row::Volume(record), Row::Volume(after))
         }
         Some(name) => match named(rows, volume, name)? {
             Named::Branch(before) => {
@@ -156,7 +156,7 @@ fn named(rows: &Rows<'_>, volume: &VolumeName, name: &Revision) -> Result<Named,
 /// its volume's.
 pub(super) fn protected_in(rows: &Rows<'_>, record: &VolumeRecord) -> Result<Vec<Protectable>, Error> {
     let mut found = Vec::new();
-    found.extend(record.protected.then_some(Protectable::Volume));
+    found.extend(record.protected.then(|| itself(record)));
     if record.is_worktree() {
         return Ok(found);
     }
@@ -167,13 +167,33 @@ pub(super) fn protected_in(rows: &Rows<'_>, record: &VolumeRecord) -> Result<Vec
     Ok(found)
 }
 
+/// Lists what is protected in a volume and in its worktrees.
+pub(super) fn protected_with_worktrees(
+    rows: &Rows<'_>,
+    owner: &VolumeName,
+) -> Result<Vec<Protectable>, Error> {
+    let mut found = protected_in(rows, &existing(rows, owner)?)?;
+    let places = rows.worktrees(owner)?.into_iter();
+    let places = places.filter(|place| place.is_worktree() && place.protected);
+    found.extend(places.map(|place| Protectable::Worktree(place.name)));
+    Ok(found)
+}
+
+/// Returns the volume or worktree of a record as what can be protected.
+fn itself(record: &VolumeRecord) -> Protectable {
+    match record.is_worktree() {
+        true => Protectable::Worktree(record.name.clone()),
+        false => Protectable::Volume,
+    }
+}
+
 /// Refuses `action` on a branch if it, its volume or the worktree that shows it is protected.
 pub(super) fn refuse_branch(rows: &Rows<'_>, branch: &BranchRecord, action: &str) -> Result<(), Error> {
     let places = rows.worktrees(&branch.volume)?.into_iter();
     let mut places = places.filter(|place| place.is_worktree() && place.branch == branch.name);
     if let Some(place) = places.find(|place| place.protected) {
-        let action = action.to_owned();
-        return Err(Error::Protected { volume: place.name, action, what: Protectable::Volume });
+        let (action, what) = (action.to_owned(), itself(&place));
+        return Err(Error::Protected { volume: place.name, action, what });
     }
     let what = || Protectable::Branch(branch.name.clone());
     refuse(rows, &branch.volume, (branch.protected, what), action)
@@ -211,22 +231,25 @@ pub(super) fn refuse_volume(rows: &Rows<'_>, record: &VolumeRecord) -> Result<()
     }
 }
 
-/// Lists the commits that must keep their data, each with what protects it: those that lead to the
-/// head of a protected branch, those with a protected tag, and all of a protected volume.
+/// Lists the commits of a volume that must keep their data, each with what protects it: those that
+/// lead to the head of a protected branch or worktree, those with a protected tag, and all of a
+/// protected volume.
 pub(super) fn protected_commits(
     rows: &Rows<'_>,
-    record: &VolumeRecord,
+    owner: &VolumeName,
 ) -> Result<BTreeMap<CommitId, Protectable>, Error> {
+    let leading_to = |branch: &BranchName| -> Result<Vec<CommitId>, Error> {
+        let head = rows.branch(owner, branch)?.and_then(|branch| branch.head);
+        let chain = ancestry(rows, owner, head, usize::MAX)?;
+        Ok(chain.into_iter().map(|commit| commit.id).collect())
+    };
     let mut found = BTreeMap::new();
-    for what in protected_in(rows, record)? {
+    for what in protected_with_worktrees(rows, owner)? {
         let commits = match &what {
-            Protectable::Volume => rows.commit_ids(&record.name)?,
-            Protectable::Branch(branch) => {
-                let head = rows.branch(&record.name, branch)?.and_then(|branch| branch.head);
-                let chain = ancestry(rows, &record.name, head, usize::MAX)?;
-                chain.into_iter().map(|commit| commit.id).collect()
-            }
-            Protectable::Tag(tag) => rows.tag(&record.name, tag)?.into_iter().map(|tag| tag.commit).collect(),
+            Protectable::Volume => rows.commit_ids(owner)?,
+            Protectable::Worktree(worktree) => leading_to(&existing(rows, worktree)?.branch)?,
+            Protectable::Branch(branch) => leading_to(branch)?,
+            Protectable::Tag(tag) => rows.tag(owner, tag)?.into_iter().map(|tag| tag.commit).collect(),
         };
         for commit in commits {
             found.entry(commit).or_insert_with(|| what.clone());

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::log::rfc3339;
 use crate::error::Error;
-use crate::model::{CommitId, Instant, Verb, VolumeName};
+use crate::model::{CommitId, Instant, Operation, Verb, VolumeName};
 use crate::pool::Pool;
 
 /// An operation on a volume.
@@ -46,6 +46,22 @@ pub fn reflog(pool: &Pool, volume: Option<&VolumeName>, most: usize) -> Result<V
     let entries = operations.into_iter().map(|operation| {
         let head = (operation.head_before != operation.head_after).then_some(moves);
         moves += usize::from(head.is_some());
+        ReflogEntry { head, ..ReflogEntry::from(operation) }
+    });
+    Ok(entries.collect())
+}
+
+/// Lists the newest `most` operations on all volumes. Which `HEAD@{N}` is meant is not told.
+///
+/// # Errors
+/// When the metadata cannot be read.
+pub fn reflog_of_all(pool: &Pool, most: usize) -> Result<Vec<ReflogEntry>, Error> {
+    let operations = pool.store().read(|rows| rows.newest_operations(most))?;
+    Ok(operations.into_iter().map(ReflogEntry::from).collect())
+}
+
+impl From<Operation> for ReflogEntry {
+    fn from(operation: Operation) -> Self {
         ReflogEntry {
             volume: operation.volume,
             operation: operation.number,
@@ -54,8 +70,7 @@ pub fn reflog(pool: &Pool, volume: Option<&VolumeName>, most: usize) -> Result<V
             date: operation.started,
             before: operation.head_before,
             after: operation.head_after,
-            head,
+            head: None,
         }
-    });
-    Ok(entries.collect())
+    }
 }

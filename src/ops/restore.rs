@@ -151,12 +151,10 @@ impl<'p, V> Restore<'p, V> {
         Ok(Restore { branch, volume, commit, source, earlier, spares, way, copied, quiesced, verb })
     }
 
-    /// Makes the spares that the last exchange with the same commit can give, as far as they are
+    /// Makes the spares that earlier exchanges with the same commit can give, as far as they are
     /// missing.
     fn prepare_spares(&self, pool: &Pool) {
-        if let Some(left) = self.earlier.first() {
-            pool.prepare_spares(&self.source, left);
-        }
+        pool.prepare_spares(&self.source, &self.earlier);
     }
 
     /// Tells that spares can be made of what left the tree now.

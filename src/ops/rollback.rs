@@ -148,6 +148,7 @@ fn keep_now(
             code,
             size: None,
             forgotten: false,
+            made_on: None,
         };
         let tag = TagRecord {
             volume: owner.clone(),
@@ -172,9 +173,15 @@ fn keep_now(
         Some((staged, made)) => {
             let capture = Capture::new(branch.clone(), commit.clone(), (working_tree, staged), ());
             let complete = |members: &mut [Member<'_, Capture<()>>]| {
+                let made_on = Some(pool.made_on_held(&[volume]));
                 for member in members {
+                    let made_on = made_on.clone();
                     let size = Some(member.work.size());
-                    member.change(RowChange::insert(Row::Commit(CommitRecord { size, ..made.clone() })));
+                    member.change(RowChange::insert(Row::Commit(CommitRecord {
+                        size,
+                        made_on,
+                        ..made.clone()
+                    })));
                 }
             };
             capture::run(pool, group.with(capture), begun, complete)?.disruption

@@ -21,8 +21,8 @@ use super::status::has_changes;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{
-    BranchRecord, CommitId, CommitRecord, Instant, Reach, Revision, Row, RowChange, Signature, TagName,
-    TagRecord, Verb, VolumeName,
+    BranchRecord, CommitId, CommitRecord, Instant, MadeOn, Reach, Revision, Row, RowChange, Signature,
+    TagName, TagRecord, Verb, VolumeName,
 };
 use crate::pool::{Disruption, Group, PlanBuilder, Pool, Purpose, current_branch, existing, head_record};
 use crate::store::Rows;
@@ -172,11 +172,11 @@ fn push_now(
         Some(message) => format!("On {}: {message}", branch.name),
         None => format!("WIP on {}: {} {}", branch.name, head.id.short(), head.subject()),
     };
-    let id = pool.new_commit_id();
+    let (id, made_on) = (pool.new_commit_id(), pool.made_on(volume.as_str()));
     let mut made = None;
     let mut group = Group::new(pool);
     group.intend(session, format!("stash: {text}"), |rows, draft| {
-        let tag = put_aside(pool, rows, draft, volume, (&branch, &id), (&text, author))?;
+        let tag = put_aside(pool, rows, draft, volume, (&branch, &id), (&text, author, made_on))?;
         made = Some(StashEntry {
             volume: volume.clone(),
             number: 0,
@@ -201,7 +201,7 @@ fn put_aside(
     draft: &mut PlanBuilder<'_>,
     place: &VolumeName,
     (branch, id): (&BranchRecord, &CommitId),
-    (text, author): (&str, &Signature),
+    (text, author, made_on): (&str, &Signature, MadeOn),
 ) -> Result<TagRecord, Error> {
     let volume = &branch.volume;
     let newest = all(rows, volume)?.into_iter().next();
@@ -218,6 +218,7 @@ fn put_aside(
         code: None,
         forgotten: false,
         size: None,
+        made_on: Some(made_on),
     })));
     let tag = TagRecord {
         volume: volume.clone(),

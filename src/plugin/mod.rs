@@ -19,7 +19,8 @@
 //! * Every request gets an answer, even on a panic, a body that is too long, or a stop of the
 //!   driver. An engine whose connection closes without an answer sends the request again with an
 //!   empty body; therefore an empty body never counts as a name.
-//! * An `Err` has status 200, so that engines show it to their users word for word.
+//! * An `Err` has status 200 for Docker, which then shows it to its users word for word, and 500
+//!   for podman, which goes by the status alone.
 //! * Get of a volume that exists does not fail. An engine takes any error for "no such volume" and
 //!   creates a local volume of that name. Therefore the driver retries Get and List for a while.
 //! * The driver knows its volumes in every state of the pool: read-only, damaged, full, missing,

@@ -13,6 +13,9 @@ use crate::model::Instant;
 /// The content type of answers.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.docker.plugins.v1.2+json";
 
+/// What the content type of requests begins with, where they have one.
+pub(super) const REQUEST_TYPE: &[u8] = b"application/vnd.docker.plugins.";
+
 /// A request. Unknown fields are ignored, and `null` means absent.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -21,7 +21,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::call::{Dispatcher, what_failed};
 use super::connections;
-use super::protocol::{Answer, CONTENT_TYPE};
+use super::protocol::{Answer, CONTENT_TYPE, REQUEST_TYPE};
 use super::service::VolumeService;
 use super::socket::{self, Place, SocketError};
 
@@ -199,6 +199,11 @@ fn joined(ended: Result<io::Result<()>, JoinError>) -> Result<(), ServeError> {
 /// Answers one request on a task of its own, which runs to its end even if the client disconnects.
 /// Turns a panic into an answer.
 pub(super) async fn handle(dispatcher: Dispatcher, request: Request<Incoming>) -> Response {
+    // Podman, which names the type of its requests, takes status 200 for success, whatever `Err`
+    // says. Docker names none, and shows an error of status 200 as it is.
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let is_podman = kind.is_some_and(|kind| kind.as_bytes().starts_with(REQUEST_TYPE));
+    let failure = if is_podman { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
     let answer = tokio::spawn(async move {
         let path = request.uri().path().to_owned();
         let body = tokio::time::timeout(BODY_TIMEOUT, read_body(request.into_body())).await;
@@ -206,12 +211,12 @@ pub(super) async fn handle(dispatcher: Dispatcher, request: Request<Incoming>) -
         dispatcher.answer(&path, body).await.ok_or(path)
     });
     let (status, answer) = match answer.await {
-        Ok(Ok(answer)) => (StatusCode::OK, answer),
+        Ok(Ok(answer)) => (if answer.err().is_some() { failure } else { StatusCode::OK }, answer),
         Ok(Err(path)) => {
             tracing::warn!(path, "unknown call");
             (StatusCode::NOT_FOUND, Answer::refused(format!("unknown call {path}")))
         }
-        Err(failed) => (StatusCode::OK, Answer::refused(what_failed(failed))),
+        Err(failed) => (failure, Answer::refused(what_failed(failed))),
     };
     let body = serde_json::to_vec(&answer).expect("an answer consists of strings and maps");
     (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()

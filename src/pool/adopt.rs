@@ -165,6 +165,7 @@ fn rows_of(volume: &LegacyVolume, author: &Signature) -> Vec<Row> {
             code: None,
             size: None,
             forgotten: false,
+            made_on: None,
         })
     }));
     rows

@@ -53,6 +53,7 @@ pub use containers::quiesce::{Preview, Purpose, Quiesced};
 pub use containers::reconcile::Reconciled;
 pub(crate) use history::commits::{Commits, bring_back};
 pub use history::commits::{Found, Home, deleted_volume, taken_from_trash};
+pub use history::lines::Lines;
 pub use history::resolve::ancestry;
 pub(crate) use history::resolve::{branch_before, head_record, refuse_other};
 pub use history::select::{FindVolumes, Meant, VolumeCandidates};
@@ -73,7 +74,7 @@ pub(crate) use remotes::{remotes_with, tracked_called};
 pub use seed::SeedLock;
 pub use settings::{SETTINGS, Setting, parse_age, parse_size};
 pub use trees::checksums::{Checksums, Damage, Verified};
-pub use trees::copy::{Fill, Watcher};
+pub use trees::copy::{Fill, Watcher, Work};
 pub use trees::index::{Exchanged, Look, StoredIndex};
 pub use trees::limit::{MAX_SIZE, max_size};
 pub use trees::started::StartMarks;
@@ -105,6 +106,8 @@ pub struct Options {
     pub stop_timeout: Option<Duration>,
     /// How containers are kept from writing; `None` means what the settings say.
     pub quiesce: Option<Quiesce>,
+    /// This machine's processor architecture.
+    pub architecture: String,
     /// Whether to wait until containers that were started are ready; `None` means what the settings
     /// say.
     pub wait: Option<bool>,
@@ -129,6 +132,7 @@ impl Options {
             lock_timeout: DEFAULT_LOCK_TIMEOUT,
             stop_timeout: None,
             quiesce: None,
+            architecture: std::env::consts::ARCH.to_owned(),
             wait: None,
             much_copied: MUCH_COPIED,
             candidates: Arc::new(|| Ok(VolumeCandidates::default())),

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use super::history::select::Meant;
-use crate::model::{BranchName, Verb, VolumeName};
+use crate::model::{BranchName, CommitId, ImageUse, Verb, VolumeName};
+use crate::remotes::PushMemory;
 
 /// An event worth a line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,24 @@ pub enum Notice {
         volume: VolumeName,
         /// The other driver.
         driver: String,
+    },
+    /// A commit came in from another machine, whose containers had other images.
+    MadeElsewhere {
+        /// The commit.
+        commit: CommitId,
+        /// The volume.
+        volume: VolumeName,
+        /// The images there that have no like here.
+        images: Vec<ImageUse>,
+        /// The images of the containers on the volume here; empty if there are none.
+        users: Vec<ImageUse>,
+    },
+    /// A push is about to begin that takes much memory.
+    PushMemory {
+        /// The volume.
+        volume: VolumeName,
+        /// How much it takes.
+        memory: PushMemory,
     },
     /// The operation waits for a lock that another process holds.
     Waiting {

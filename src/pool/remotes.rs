@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, RefName, RemoteName, TrackingRecord, VolumeName};
-use crate::pool::Pool;
 use crate::pool::history::resolve::ancestry;
-use crate::remotes::Waiting;
+use crate::pool::{Notice, Pool, Work};
+use crate::remotes::{CommitNote, Waiting};
 use crate::store::Rows;
 use crate::sys::disk;
 use crate::sys::error::DiskError;
 use crate::sys::locks::LockGuard;
-use crate::sys::tree::{Usage, sum_tree};
+use crate::sys::tree::{Usage, free_space, sum_tree};
+
+/// The least bytes that an entry takes, however small it is.
+const MIN_INODE: u64 = 256;
 
 impl Pool {
     /// Waits until no other process pushes `volume` to `remote`, and keeps others from doing so.
@@ -41,6 +45,19 @@ impl Pool {
         Ok(hasher.finalize().to_hex().to_string())
     }
 
+    /// Refuses a tree that does not fit: one from elsewhere shares no blocks with what is here.
+    ///
+    /// # Errors
+    /// [`Error::NoSpace`], [`Error::HostFull`].
+    pub fn check_room_for(&self, note: &CommitNote) -> Result<(), Error> {
+        let needed = note.entries.saturating_mul(MIN_INODE).saturating_add(note.bytes);
+        let free = free_space(&self.layout.staging())?;
+        if needed > free {
+            return Err(Error::NoSpace { needed, free });
+        }
+        self.check_host_space(needed)
+    }
+
     /// Hears how many bytes of a tree have been sent or received.
     pub fn progress(&self) -> impl Fn(u64) + Send + Sync + 'static {
         let watcher = self.options.watcher.clone();
@@ -51,10 +68,15 @@ impl Pool {
         }
     }
 
-    /// Runs `transfer`, which sends or receives `entries` with `bytes`, and reports it to the
+    /// Runs `transfer`, which reads or writes so many entries and bytes, and reports it to the
     /// watcher.
-    pub fn watched_transfer<T>(&self, entries: u64, bytes: u64, transfer: impl FnOnce() -> T) -> T {
-        self.watched_as(|| Some(Usage { entries, bytes, blocks: bytes }), transfer)
+    pub fn watched_transfer<T>(
+        &self,
+        work: Work,
+        (entries, bytes): (u64, u64),
+        transfer: impl FnOnce() -> T,
+    ) -> T {
+        self.watched_as(work, || Some(Usage { entries, bytes, blocks: bytes }), transfer)
     }
 
     /// Returns the folder of what was read of repositories. Makes it where there is a pool; without
@@ -73,7 +95,11 @@ impl Pool {
 
     /// Returns how long to wait for the lock of a repository.
     pub fn waiting(&self) -> Waiting {
-        Waiting { limit: self.lock_timeout(), cancel: self.interrupted() }
+        let notices = Arc::clone(&self.options.notices);
+        let tell = move |what: &str, holder: &str| {
+            notices(&Notice::Waiting { what: what.to_owned(), holder: holder.to_owned() });
+        };
+        Waiting { limit: self.lock_timeout(), cancel: self.interrupted(), tell: Arc::new(tell) }
     }
 
     /// Returns how long to wait for others.

@@ -8,14 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use rustic_core::repofile::MasterKey;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
 use super::cache::Cache;
 use super::error::RemoteError;
+use super::gate::{Gate, UPLOADS};
+use super::packs::Packs;
+use super::seal::{is_payable, is_small};
 use super::storage::Storage;
 
-/// How many packs are uploaded at once; each is up to 16 MiB of memory.
-const UPLOADS: usize = 4;
+/// The most bytes of files that name others, unpacked. Index files of restic and dvol name 50,000
+/// pieces, in some 10 MB.
+const MAX_SNAPSHOT: u64 = 64 << 20;
+const MAX_INDEX: u64 = 256 << 20;
 
 /// The place of a repository, for the library.
 #[derive(Debug)]
@@ -30,7 +36,15 @@ pub(super) struct Backend {
     lost: AtomicBool,
     /// The first failure, as the library loses its words.
     failure: Mutex<Option<RemoteError>>,
-    failed: Arc<AtomicBool>,
+    gate: Arc<Gate>,
+    /// The config file, which never changes, if it was read already.
+    config: Option<Bytes>,
+    /// What small files are decrypted with; `None` before the repository is open.
+    key: Option<MasterKey>,
+    /// The keys; the library asks for them more often than it needs them.
+    keys: Mutex<Option<Vec<(Id, u32)>>>,
+    /// What was read of packs.
+    packs: Packs,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,26 +69,58 @@ fn cached(kind: FileType) -> Option<&'static str> {
 
 impl Backend {
     pub(super) fn new(storage: Arc<Storage>, cache: Option<Cache>) -> Self {
+        let packs = Packs::new(cache.as_ref().map(|cache| cache.folder().to_owned()).unwrap_or_default());
         Backend {
             storage,
             cache,
+            packs,
             uploads: Mutex::default(),
             held: Mutex::default(),
             holds: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             failure: Mutex::default(),
-            failed: Arc::default(),
+            gate: Arc::default(),
+            config: None,
+            key: None,
+            keys: Mutex::default(),
         }
     }
 
-    /// Returns the flag that is set once an upload has failed.
-    pub(super) fn failed(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.failed)
+    /// Uses a config file that was read already.
+    pub(super) fn knowing(self, config: Bytes) -> Self {
+        Backend { config: Some(config), ..self }
+    }
+
+    /// Shows the library no keys: it is given the master key.
+    pub(super) fn without_keys(self) -> Self {
+        Backend { keys: Mutex::new(Some(Vec::new())), ..self }
+    }
+
+    /// Knows the master key, and refuses files that unpack to more than files of a kind have.
+    pub(super) fn opened_with(self, key: MasterKey) -> Self {
+        Backend { key: Some(key), ..self }
+    }
+
+    /// Refuses what would take all memory. The library must not unpack it.
+    fn refuse_large(&self, kind: FileType, file: &str, bytes: &[u8]) -> RusticResult<()> {
+        let is_fit = match (kind, &self.key) {
+            (FileType::Key, _) => is_payable(bytes),
+            (FileType::Snapshot, Some(key)) => is_small(key, bytes, MAX_SNAPSHOT),
+            (FileType::Index, Some(key)) => is_small(key, bytes, MAX_INDEX),
+            _ => true,
+        };
+        let words = || format!("{file} would take more memory than any that dvol or restic writes");
+        if is_fit { Ok(()) } else { Err(RusticError::new(ErrorKind::Backend, words())) }
+    }
+
+    /// Returns the gate that what reads a tree has to pass.
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
     }
 
     /// Takes the first failure of the place, if there was one.
     pub(super) fn take_failure(&self) -> Option<RemoteError> {
-        self.failed.store(false, Ordering::Relaxed);
+        self.gate.set_failed(false);
         lock(&self.failure).take()
     }
 
@@ -93,7 +139,7 @@ impl Backend {
     pub(super) fn release(&self, wanted: bool) -> Result<(), RemoteError> {
         self.holds.store(false, Ordering::Relaxed);
         match lock(&self.held).take() {
-            Some((key, bytes)) if wanted => self.storage.put(&key, &[&bytes]),
+            Some((key, bytes)) if wanted => self.storage.put(&key, &bytes),
             _ => Ok(()),
         }
     }
@@ -108,10 +154,15 @@ impl Backend {
     }
 
     fn fail(&self, error: RemoteError) -> Box<RusticError> {
-        self.failed.store(true, Ordering::Relaxed);
+        self.gate.set_failed(true);
         let words = error.to_string();
         lock(&self.failure).get_or_insert(error);
         RusticError::new(ErrorKind::Backend, words)
+    }
+
+    /// Fetches these pieces of packs with few requests, once the first is read.
+    pub(super) fn plan(&self, pieces: impl IntoIterator<Item = (Id, u32, u32)>) {
+        self.packs.plan(pieces);
     }
 
     /// Waits for uploads until at most `most` are under way.
@@ -129,10 +180,14 @@ impl Backend {
 
     fn upload(&self, key: String, content: BytesList) -> RusticResult<()> {
         self.wait(UPLOADS - 1)?;
-        let storage = Arc::clone(&self.storage);
+        let (storage, gate) = (Arc::clone(&self.storage), Arc::clone(&self.gate));
+        let under_way = gate.enter();
         let upload = thread::spawn(move || {
-            let parts: Vec<&[u8]> = content.slice().iter().map(AsRef::as_ref).collect();
-            storage.put(&key, &parts)?;
+            let _under_way = under_way;
+            // A pack is not copied: several of them fill most of the memory of a push.
+            let put = storage.put_parts(&key, content.slice());
+            drop(content);
+            put.inspect_err(|_| gate.set_failed(true))?;
             storage.counts.packs.fetch_add(1, Ordering::Relaxed);
             Ok(())
         });
@@ -148,8 +203,16 @@ impl ReadBackend for Backend {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         if kind == FileType::Config {
+            if let Some(config) = &self.config {
+                return Ok(vec![(Id::default(), size(config.len() as u64))]);
+            }
             let config = self.storage.get("config").map_err(|error| self.fail(error))?;
             return Ok(config.map(|bytes| (Id::default(), size(bytes.len() as u64))).into_iter().collect());
+        }
+        if kind == FileType::Key
+            && let Some(keys) = &*lock(&self.keys)
+        {
+            return Ok(keys.clone());
         }
         let objects = self.storage.list(kind.dirname()).map_err(|error| self.fail(error))?;
         let listed: Vec<(Id, u32)> = objects
@@ -157,10 +220,16 @@ impl ReadBackend for Backend {
             .filter_map(|object| Some((object.name.parse().ok()?, size(object.size))))
             .collect();
         self.trim_cache(kind, &listed);
+        if kind == FileType::Key {
+            *lock(&self.keys) = Some(listed.clone());
+        }
         Ok(listed)
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
+        if let Some(config) = self.config.as_ref().filter(|_| kind == FileType::Config) {
+            return Ok(config.clone());
+        }
         let name = id.to_hex();
         let place = self.cache.as_ref().zip(cached(kind));
         if let Some(bytes) = place.and_then(|(cache, folder)| cache.get(folder, name.as_str())) {
@@ -169,6 +238,7 @@ impl ReadBackend for Backend {
         let key = key(kind, id);
         let gone = || RusticError::new(ErrorKind::Backend, format!("{key} is missing"));
         let bytes = self.storage.get(&key).map_err(|error| self.fail(error))?.ok_or_else(gone)?;
+        self.refuse_large(kind, &key, &bytes)?;
         if let Some((cache, folder)) = place {
             cache.put(folder, name.as_str(), &bytes);
         }
@@ -183,7 +253,11 @@ impl ReadBackend for Backend {
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        let bytes = self.storage.get_range(&key(kind, id), offset.into(), length as usize);
+        let (key, offset, length) = (key(kind, id), u64::from(offset), length as usize);
+        let bytes = match kind {
+            FileType::Pack => self.packs.read(&self.storage, (id, &key), offset, length),
+            _ => self.storage.get_range(&key, offset, length),
+        };
         Ok(bytes.map_err(|error| self.fail(error))?.into())
     }
 
@@ -209,18 +283,21 @@ impl WriteBackend for Backend {
         let key = key(kind, id);
         match kind {
             FileType::Config => {
-                let wrote = self.storage.put_new(&key, &bytes).map_err(|error| self.fail(error))?;
-                self.lost.store(!wrote, Ordering::Relaxed);
+                self.storage.put_new(&key, &bytes).map_err(|error| self.fail(error))?;
+                // A store may have written it and its answer was lost; and some know no conditions.
+                let is_there = self.storage.get(&key).map_err(|error| self.fail(error))?;
+                self.lost.store(is_there.is_none_or(|there| there != bytes), Ordering::Relaxed);
             }
             FileType::Snapshot if self.holds.load(Ordering::Relaxed) => {
                 *lock(&self.held) = Some((key, bytes));
             }
-            _ => self.storage.put(&key, &[&bytes]).map_err(|error| self.fail(error))?,
+            _ => self.storage.put(&key, &bytes).map_err(|error| self.fail(error))?,
         }
         Ok(())
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
+        self.storage.check_interrupted().map_err(|error| self.fail(error))?;
         self.storage.delete(&key(kind, id)).map_err(|error| self.fail(error))
     }
 }

@@ -21,6 +21,11 @@ impl Cache {
         Cache { all: directory.to_owned(), directory: directory.join(repository) }
     }
 
+    /// Returns the folder of all caches.
+    pub(super) fn folder(&self) -> &Path {
+        &self.all
+    }
+
     fn place(&self, kind: &str, id: &str) -> PathBuf {
         self.directory.join(kind).join(id)
     }

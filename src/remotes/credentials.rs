@@ -9,14 +9,18 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use object_store::aws::AmazonS3ConfigKey as SettingKey;
 use serde::Deserialize;
 
-/// What the environment says about access to stores. The library itself asks no environment.
+/// What the environment says about access to stores, and what ends requests to them. The library
+/// itself asks no environment.
 #[derive(Clone, Default)]
 pub struct CloudAccess {
     variables: BTreeMap<OsString, OsString>,
+    interrupted: Arc<AtomicBool>,
 }
 
 /// Prints no value: some are secrets.
@@ -58,7 +62,18 @@ type Profile = BTreeMap<String, String>;
 impl CloudAccess {
     /// Takes the variables of the environment.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        CloudAccess { variables: variables.into_iter().collect() }
+        CloudAccess { variables: variables.into_iter().collect(), interrupted: Arc::default() }
+    }
+
+    /// Has requests end once `interrupted` is set.
+    #[must_use]
+    pub fn until(&self, interrupted: Arc<AtomicBool>) -> Self {
+        CloudAccess { interrupted, ..self.clone() }
+    }
+
+    /// Returns the flag that ends requests.
+    pub(super) fn interrupted(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.interrupted)
     }
 
     /// Returns the value of a variable, if it is set and not empty.

@@ -5,7 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::transport::{NAME_LENGTH, Object, Transport, UNFINISHED};
+use bytes::Bytes;
+
+use super::transport::{NAME_LENGTH, Object, Transport, UNFINISHED, refuse_large};
 
 /// Mode of the files, less what the umask takes: a group may share a repository.
 const FILE_MODE: u32 = 0o640;
@@ -22,7 +24,7 @@ impl Directory {
     }
 
     /// Writes a file under a name of its own, and makes the folder of its later place.
-    fn write(&self, key: &str, parts: &[&[u8]]) -> io::Result<(tempfile::TempPath, PathBuf)> {
+    fn write(&self, key: &str, parts: &[Bytes]) -> io::Result<(tempfile::TempPath, PathBuf)> {
         let path = self.root.join(key);
         let unfinished = self.root.join(UNFINISHED);
         for folder in [path.parent().unwrap_or(&self.root), &unfinished] {
@@ -71,14 +73,14 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 impl Transport for Directory {
-    fn put(&self, key: &str, parts: &[&[u8]]) -> io::Result<()> {
+    fn put(&self, key: &str, parts: &[Bytes]) -> io::Result<()> {
         let (unfinished, path) = self.write(key, parts)?;
         unfinished.persist(&path).map_err(|error| error.error)?;
         sync_folder(&path)
     }
 
     fn put_new(&self, key: &str, bytes: &[u8]) -> io::Result<bool> {
-        let (unfinished, path) = self.write(key, &[bytes])?;
+        let (unfinished, path) = self.write(key, &[Bytes::copy_from_slice(bytes)])?;
         match fs::hard_link(&unfinished, &path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             linked => linked.and_then(|()| sync_folder(&path)).map(|()| true),
@@ -89,6 +91,7 @@ impl Transport for Directory {
         let Some(mut file) = found(OpenOptions::new().read(true).open(self.root.join(key)))? else {
             return Ok(None);
         };
+        refuse_large(file.metadata()?.len())?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(Some(bytes))
@@ -137,7 +140,7 @@ mod tests {
         let directory = Directory::new(&dir.path().join("new/place"));
         assert_eq!(directory.list("data").unwrap(), []);
         assert_eq!(directory.get("data/ab/abc").unwrap(), None);
-        directory.put("data/ab/abc", &[b"one", b"two"]).unwrap();
+        directory.put("data/ab/abc", &[b"one", b"two"].map(|part| Bytes::from_static(part))).unwrap();
         assert_eq!(directory.get("data/ab/abc").unwrap().unwrap(), b"onetwo");
         assert_eq!(directory.get_range("data/ab/abc", 2, 2).unwrap(), b"et");
         let listed = directory.list("data").unwrap();

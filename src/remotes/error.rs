@@ -42,6 +42,9 @@ pub enum RemoteError {
     /// The password opens no key.
     #[error("cannot open the repository at {0}: the password is wrong")]
     WrongPassword(String),
+    /// The key that was kept opens the repository no more.
+    #[error("cannot open the repository at {0}: the kept key is not its key")]
+    KeptKey(String),
     /// The repository is damaged, or its library failed.
     #[error("cannot {action} the repository at {url}: {reason}")]
     Repository {
@@ -82,6 +85,15 @@ pub enum RemoteError {
         /// What failed.
         source: Box<RemoteError>,
     },
+    /// A person ended it.
+    #[error("interrupted")]
+    Interrupted,
+    /// A person ended a push, which had moved these refs by then.
+    #[error("interrupted{}", after(.0))]
+    PushInterrupted(Vec<RefName>),
+    /// A person ended a deletion of what nothing needs.
+    #[error("interrupted")]
+    SweepInterrupted,
     /// A tree could not be read as a whole while it was sent.
     #[error("cannot send commit {}: {}{}", id.short(), reasons.first().map_or("", String::as_str), more(reasons.len()))]
     Unread {
@@ -101,6 +113,11 @@ pub enum RemoteError {
     /// A file of this machine failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+fn after(moved: &[RefName]) -> String {
+    let moved: Vec<&str> = moved.iter().map(RefName::short).collect();
+    if moved.is_empty() { String::new() } else { format!(" after {} had moved", moved.join(", ")) }
 }
 
 fn more(reasons: usize) -> String {

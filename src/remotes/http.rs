@@ -43,6 +43,41 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest way on which a request still reaches its store before that, in bytes a second.
 const SLOWEST: u64 = 64 << 10;
 
+/// A host that no request reaches, however often it is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// Its name has no address.
+    #[error("cannot find the address of {0}: no name server knows that name")]
+    Name(String),
+    /// TLS cannot be spoken with it: it does not prove that it is the host, for one.
+    #[error("cannot speak TLS with {host}: {reason}")]
+    Tls {
+        /// The host.
+        host: String,
+        /// Why, in words of the library.
+        reason: String,
+    },
+}
+
+impl Unreachable {
+    /// Finds out of the causes of an error whether `host` cannot be reached at all.
+    fn of(error: &(dyn Error + 'static), host: &str) -> Option<Self> {
+        let mut causes = std::iter::successors(Some(error), |cause| (**cause).source());
+        causes.find_map(|cause| {
+            // An I/O error does not count what it wraps among its causes, and may wrap another.
+            let mut wrapped = cause.downcast_ref::<io::Error>()?.get_ref()?;
+            while let Some(inner) = wrapped.downcast_ref::<io::Error>() {
+                wrapped = inner.get_ref()?;
+            }
+            if let Some(known) = wrapped.downcast_ref::<Unreachable>() {
+                return Some(known.clone());
+            }
+            let reason = wrapped.downcast_ref::<rustls::Error>()?.to_string();
+            Some(Unreachable::Tls { host: host.to_owned(), reason })
+        })
+    }
+}
+
 type Failure = Box<dyn Error + Send + Sync>;
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
@@ -86,8 +121,13 @@ struct Client(legacy::Client<HttpsConnector<Route>, HttpRequestBody>);
 impl HttpService for Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let sending = Duration::from_secs(request.body().content_length() as u64 / SLOWEST);
+        let host = request.uri().host().unwrap_or_default().to_owned();
         let answer = timeout(SILENCE_TIMEOUT + sending, self.0.request(request)).await;
-        let answer = answer.map_err(|_| silent())?.map_err(failed)?;
+        let answer = answer.map_err(|_| silent())?.map_err(|error| match Unreachable::of(&error, &host) {
+            // A kind that the store's client does not repeat.
+            Some(unreachable) => HttpError::new(HttpErrorKind::Unknown, unreachable),
+            None => failed(error),
+        })?;
         Ok(answer.map(|body| HttpResponseBody::new(StreamBody::new(frames(body)))))
     }
 }
@@ -208,6 +248,15 @@ impl Service<Name> for Names {
 
     fn call(&mut self, name: Name) -> Self::Future {
         // The connection sets the port.
-        Box::pin(async move { Ok(resolve::addresses(name.as_str(), 0).await?.into_iter()) })
+        Box::pin(async move {
+            let found = resolve::addresses(name.as_str(), 0).await;
+            let found = found.map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => {
+                    io::Error::new(error.kind(), Unreachable::Name(name.as_str().to_owned()))
+                }
+                _ => error,
+            });
+            Ok(found?.into_iter())
+        })
     }
 }

@@ -6,34 +6,31 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use aes256ctr_poly1305aes::aead::generic_array::GenericArray;
-use aes256ctr_poly1305aes::aead::{Aead as _, AeadInPlace as _};
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use jiff::Timestamp;
 use rustic_core::repofile::MasterKey;
 use serde::{Deserialize, Serialize};
 
 use super::cache::hash;
 use super::error::RemoteError;
+use super::seal::{NONCE_BYTES, seal, unseal};
 use super::storage::Storage;
+use super::transport::pause;
 use crate::model::Instant;
 use crate::sys::clock::Clock;
 
 const FOLDER: &str = "locks";
-/// The bytes before the ciphertext.
-const NONCE_BYTES: usize = 16;
+/// The most bytes of a lock.
+const MAX_BYTES: u64 = 1 << 20;
 /// The mean time between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_secs(5 * 60);
 /// After this time a lock counts no more, in milliseconds of the place's clock.
 const STALE_MS: i64 = 30 * 60 * 1000;
-/// Mark of a compressed file.
-const COMPRESSED: u8 = 2;
 
 /// What a lock file says, in restic's words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,13 +68,18 @@ impl Holder {
     }
 }
 
+/// Hears once which repository a process waits for, and who has locked it.
+type Tell = dyn Fn(&str, &str) + Send + Sync;
+
 /// How long to wait for others.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Waiting {
     /// At most so long.
     pub limit: Duration,
     /// Ends the waiting when it is set.
     pub cancel: Arc<AtomicBool>,
+    /// Hears whom a process waits for.
+    pub tell: Arc<Tell>,
 }
 
 /// A lock on a repository, refreshed until it is dropped.
@@ -88,29 +90,6 @@ pub struct Lock {
     taken: i64,
     end: Option<mpsc::Sender<()>>,
     refresher: Option<JoinHandle<()>>,
-}
-
-fn cipher(key: &MasterKey) -> Aes256CtrPoly1305Aes {
-    let mut bytes = Key::default();
-    bytes[..32].copy_from_slice(&key.encrypt);
-    bytes[32..48].copy_from_slice(&key.mac.k);
-    bytes[48..].copy_from_slice(&key.mac.r);
-    Aes256CtrPoly1305Aes::new(&bytes)
-}
-
-fn seal(key: &MasterKey, text: &[u8], random: [u8; NONCE_BYTES]) -> Vec<u8> {
-    let mut out = random.to_vec();
-    out.extend_from_slice(text);
-    let nonce = GenericArray::from(random);
-    let tag = cipher(key).encrypt_in_place_detached(&nonce, &[], &mut out[NONCE_BYTES..]);
-    out.extend_from_slice(&tag.expect("a lock is shorter than any limit of the cipher"));
-    out
-}
-
-fn unseal(key: &MasterKey, bytes: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, rest) = bytes.split_at_checked(NONCE_BYTES)?;
-    let text = cipher(key).decrypt(GenericArray::from_slice(nonce), rest).ok()?;
-    if text.first() == Some(&COMPRESSED) { zstd::decode_all(&text[1..]).ok() } else { Some(text) }
 }
 
 fn text_of(holder: &Holder, exclusive: bool) -> Vec<u8> {
@@ -129,7 +108,7 @@ fn text_of(holder: &Holder, exclusive: bool) -> Vec<u8> {
 fn put(storage: &Storage, key: &MasterKey, text: &[u8]) -> Result<String, RemoteError> {
     let file = seal(key, text, uuid_bytes());
     let name = format!("{FOLDER}/{}", hash(&file));
-    storage.put(&name, &[&file])?;
+    storage.put(&name, &file)?;
     Ok(name)
 }
 
@@ -179,15 +158,21 @@ pub(super) fn take_to_read(
 impl Waiting {
     /// Tries until no other process is in the way.
     fn until<T>(&self, mut attempt: impl FnMut() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
-        let begun = std::time::Instant::now();
+        let (begun, mut is_told) = (std::time::Instant::now(), false);
         loop {
             match attempt() {
-                Err(RemoteError::Locked { .. })
-                    if begun.elapsed() < self.limit && !self.cancel.load(Ordering::Relaxed) => {}
+                Err(RemoteError::Locked { url, user, host, pid, .. }) if begun.elapsed() < self.limit => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        let holder = format!("{user} on {host} (process {pid})");
+                        (self.tell)(&format!("the repository at {url}"), &holder);
+                    }
+                }
                 other => return other,
             }
             // Two that step back for each other must not meet again.
-            thread::sleep(PAUSE.mul_f64(0.5 + f64::from(uuid_bytes()[0]) / 512.0));
+            if !pause(&self.cancel, PAUSE.mul_f64(0.5 + f64::from(uuid_bytes()[0]) / 512.0)) {
+                return Err(RemoteError::Interrupted);
+            }
         }
     }
 }
@@ -230,7 +215,7 @@ fn refuse_others(
     let now = locks.iter().find(|lock| is_own(&lock.name)).map_or(own_clock, |lock| lock.modified);
     for lock in locks.iter().filter(|lock| !is_own(&lock.name) && now - lock.modified < STALE_MS) {
         let Some(bytes) = storage.get(&format!("{FOLDER}/{}", lock.name))? else { continue };
-        let note = unseal(key, &bytes).and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+        let note = unseal(key, &bytes, MAX_BYTES).and_then(|text| serde_json::from_slice::<Note>(&text).ok());
         // What cannot be read is of no use to any other process either.
         let Some(note) = note.filter(|note| note.exclusive || exclusive) else { continue };
         let since = Timestamp::from_millisecond(lock.modified).unwrap_or_default();
@@ -273,19 +258,5 @@ impl Drop for Lock {
         if let Some(refresher) = self.refresher.take() {
             let _ = refresher.join();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_sealed_opens_with_its_key_only() {
-        let (key, other) = (MasterKey::new(), MasterKey::new());
-        let sealed = seal(&key, b"{\"pid\":1}", uuid_bytes());
-        assert_eq!(unseal(&key, &sealed).unwrap(), b"{\"pid\":1}");
-        assert_eq!(unseal(&other, &sealed), None);
-        assert_eq!(unseal(&key, &sealed[..20]), None);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::error::RemoteError;
 use super::fold::{AllRefs, RefMove, fold};
 use super::repository::Repository;
-use crate::model::{CommitId, CommitRecord, RefName, VolumeName};
+use crate::model::{CommitId, CommitRecord, MadeOn, RefName, VolumeName};
 
 /// The tag of all snapshots that dvol made.
 const OURS: &str = "dvol";
@@ -35,7 +35,8 @@ pub struct CommitNote {
     /// that did not have it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_data: bool,
-    /// The processor architecture of the machine that pushed it.
+    /// The processor architecture that its files are of, for an older dvol, which looks here. Where
+    /// the record does not say it, that of the machine that pushed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
 }
@@ -145,6 +146,12 @@ impl Records {
         chain
     }
 
+    /// Returns the bytes of the largest commit of any volume.
+    pub fn largest(&self) -> u64 {
+        let commits = self.commits.values().flat_map(BTreeMap::values);
+        commits.map(|stored| stored.note.bytes).max().unwrap_or(0)
+    }
+
     /// Lists the volumes.
     pub(super) fn volumes(&self) -> BTreeSet<VolumeName> {
         self.commits.keys().chain(self.moves.keys()).cloned().collect()
@@ -201,6 +208,8 @@ impl Records {
             (Some(volume), Some(Description { dvol: FORMAT, commit: Some(mut note), .. })) => {
                 note.record.volume = volume.clone();
                 note.record.forgotten = false;
+                let told = &note.architecture;
+                note.record.made_on = note.record.made_on.or_else(|| told.clone().map(MadeOn::machine));
                 let commit = note.record.id.clone();
                 let commits = self.commits.entry(volume).or_default();
                 let is_better = |known: &Stored| known.note.without_data && !note.without_data;

@@ -17,7 +17,6 @@
 //! exclusion and no data: there are two heads then, and both are kept.
 
 use std::collections::BTreeSet;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::cache::hex;
@@ -105,6 +104,8 @@ enum Attempt {
     Again,
     /// Another process has announced a move of the same ref.
     Rival,
+    /// The place does not list the announcement that was just written.
+    Unlisted,
 }
 
 /// Decides whether a ref may be moved away from `heads`; `is_known` tells which commits this
@@ -163,12 +164,12 @@ impl Repository {
         mover.run(records, limit)
     }
 
-    /// Counts what dead processes left: locks and announcements.
+    /// Counts what dead processes left: locks and announcements. `now` is the place's own time, in
+    /// milliseconds since 1970.
     ///
     /// # Errors
     /// When the place cannot be read.
-    pub fn stale(&self, holder: &Holder) -> Result<usize, RemoteError> {
-        let now = holder.now().micros / 1000;
+    pub fn stale(&self, now: i64) -> Result<usize, RemoteError> {
         let announced = self.storage.count_older(ANNOUNCEMENTS, now - STALE_MS)?;
         Ok(announced + super::lock::count_stale(&self.storage, now)?)
     }
@@ -225,8 +226,15 @@ impl Mover<'_> {
                 Attempt::Rival if begun.elapsed() > limit => {
                     return Err(RemoteError::Busy { reference: self.wish.reference.clone() });
                 }
-                Attempt::Rival => {
-                    sleep(wait.mul_f64(f64::from(random[0]) / 256.0));
+                Attempt::Unlisted if begun.elapsed() > limit => {
+                    let reason = "a file that was just written is not listed there, so who else pushes \
+                                  cannot be seen"
+                        .to_owned();
+                    let url = self.repository.url().to_owned();
+                    return Err(RemoteError::Repository { action: "push to", url, reason });
+                }
+                Attempt::Rival | Attempt::Unlisted => {
+                    self.repository.storage.pause(wait.mul_f64(f64::from(random[0]) / 256.0))?;
                     wait = (wait * 2).min(FIRST_WAIT * 64);
                 }
             }
@@ -247,8 +255,8 @@ impl Mover<'_> {
             storage.put(&format!("{ANNOUNCEMENTS}/{name}"), &[])?;
             let listed = storage.list(ANNOUNCEMENTS)?;
             let Some(mine) = listed.iter().find(|other| other.name == name) else {
-                // Another process took this one for dead.
-                return Ok(Attempt::Again);
+                // Or another process took this one for dead.
+                return Ok(Attempt::Unlisted);
             };
             let of_ref = &name[..name.len() - 32];
             for other in listed.iter().filter(|other| other.name.starts_with(of_ref)) {
@@ -283,6 +291,7 @@ impl Mover<'_> {
             tag: wish.tag.clone(),
             reason,
         };
+        self.repository.storage.check_interrupted()?;
         self.repository.save_move(&wish.volume, &one, &tree).map_err(|source| RemoteError::Uncertain {
             reference: wish.reference.clone(),
             source: Box::new(source),
@@ -293,7 +302,11 @@ impl Mover<'_> {
 
     /// Looks whether another push crossed.
     fn look(&self, records: &mut Records, moved: Moved) -> Result<Moved, RemoteError> {
-        self.repository.refresh(records)?;
+        match self.repository.refresh(records) {
+            // The ref has moved, and that is what the caller must hear.
+            Err(RemoteError::Interrupted) => return Ok(moved),
+            read => read?,
+        }
         let heads = records.heads(&self.wish.volume, &self.wish.reference);
         Ok(match moved {
             Moved::Done { from, forced, .. } if heads.len() > 1 => {
@@ -334,6 +347,7 @@ pub(super) mod tests {
             code: None,
             size: None,
             forgotten: false,
+            made_on: None,
         };
         let (entries, bytes, sums) = Default::default();
         CommitNote { record, entries, bytes, sums, without_data: true, architecture: None }

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use bytesize::ByteSize;
 use rustic_core::repofile::{Chunker, MasterKey, SnapshotFile, SnapshotId};
 use rustic_core::{
@@ -28,10 +32,12 @@ use crate::model::RemoteUrl;
 /// changed, and each costs memory and an entry in the index.
 const CHUNK: u64 = 32 << 10;
 /// Size of the pieces for volumes from [`LARGE`] bytes on.
-const LARGE_CHUNK: u64 = 128 << 10;
+pub(super) const LARGE_CHUNK: u64 = 128 << 10;
 const LARGE: u64 = 50 << 30;
 /// Size of a pack.
 const PACK: u64 = 16 << 20;
+/// The most bytes of a config file: what so few can unpack to fits into memory.
+const MAX_CONFIG: usize = 8 << 10;
 /// How many small files are read at once.
 const READERS: usize = 20;
 
@@ -47,15 +53,64 @@ Do not run restic forget or restic prune here while anybody may push: dvol keeps
 tags as snapshots too.
 ";
 
-/// The password of a repository. Never printed.
+/// What opens a repository: its password, or the master key that was kept in a file. Never printed.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret {
+    /// `None` if only the kept key is there.
+    password: Option<String>,
+    /// The file for the master key, if that is to be kept.
+    kept: Option<PathBuf>,
+}
 
 impl Secret {
     /// Wraps a password; `None` if it is empty.
     pub fn new(password: String) -> Option<Self> {
-        (!password.is_empty()).then_some(Secret(password))
+        (!password.is_empty()).then_some(Secret { password: Some(password), kept: None })
     }
+
+    /// Takes the master key that an earlier run kept in a file.
+    pub fn kept(file: PathBuf) -> Self {
+        Secret { password: None, kept: Some(file) }
+    }
+
+    /// Keeps the master key in a file that only its owner may read.
+    #[must_use]
+    pub fn keeping(self, file: Option<PathBuf>) -> Self {
+        Secret { kept: file, ..self }
+    }
+
+    /// Opens the repository, and keeps its key if that is asked for.
+    fn open(&self, backend: &Arc<Backend>, url: &str) -> Result<Open, RemoteError> {
+        let Some(password) = &self.password else {
+            let kept = self.kept.as_deref().and_then(|file| fs::read(file).ok());
+            let key = kept.and_then(|text| serde_json::from_slice::<MasterKey>(&text).ok());
+            let failed = || RemoteError::KeptKey(url.to_owned());
+            let key = key.ok_or_else(failed)?;
+            let opened = library(backend, |repository| repository.open(&Credentials::Masterkey(key)));
+            return opened.map_err(|_| backend.take_failure().unwrap_or_else(failed));
+        };
+        let opened = library(backend, |repository| repository.open(&Credentials::password(password)));
+        let opened = opened.map_err(|error| failure(backend, "open", url, &error))?;
+        if let Some(file) = &self.kept {
+            let text = serde_json::to_vec(&opened.key()).expect("a key has string keys only");
+            keep(file, &text).map_err(|source| RemoteError::Storage {
+                action: "keep",
+                what: format!("the key in {}", file.display()),
+                url: url.to_owned(),
+                source,
+            })?;
+        }
+        Ok(opened)
+    }
+}
+
+/// Writes a file for its owner alone, whole or not at all.
+fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = file.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(bytes)?;
+    new.persist(file).map(drop).map_err(|error| error.error)
 }
 
 impl fmt::Debug for Secret {
@@ -98,10 +153,10 @@ impl Repository {
     ) -> Result<Self, RemoteError> {
         let storage = Arc::new(Storage::new(url, cloud)?);
         // The library says little where there is none.
-        if storage.get("config")?.is_none() {
-            return Err(RemoteError::NoRepository(url.to_string()));
+        match storage.get("config")? {
+            Some(config) => Self::unlock(storage, config.into(), secret, cache),
+            None => Err(RemoteError::NoRepository(url.to_string())),
         }
-        Self::unlock(storage, secret, cache)
     }
 
     /// Opens the repository at `url`, or makes one where nothing lies yet. A volume of
@@ -117,19 +172,32 @@ impl Repository {
         volume_bytes: u64,
     ) -> Result<Self, RemoteError> {
         let storage = Arc::new(Storage::new(url, cloud)?);
-        if storage.get("config")?.is_none() {
+        let mut config = storage.get("config")?;
+        if config.is_none() {
             make(&storage, secret, volume_bytes)?;
+            config = storage.get("config")?;
         }
-        Self::unlock(storage, secret, cache)
+        let config = config.ok_or_else(|| RemoteError::NoRepository(url.to_string()))?;
+        Self::unlock(storage, config.into(), secret, cache)
     }
 
-    fn unlock(storage: Arc<Storage>, secret: &Secret, cache: &Path) -> Result<Self, RemoteError> {
-        let plain = Arc::new(Backend::new(Arc::clone(&storage), None));
-        let opened = library(&plain, |repository| repository.open(&Credentials::password(&secret.0)));
-        let opened = opened.map_err(|error| failure(&plain, "open", storage.url(), &error))?;
+    fn unlock(
+        storage: Arc<Storage>,
+        config: Bytes,
+        secret: &Secret,
+        cache: &Path,
+    ) -> Result<Self, RemoteError> {
+        if config.len() > MAX_CONFIG {
+            let (url, reason) = (storage.url().to_owned(), "its config file is too large".to_owned());
+            return Err(RemoteError::Repository { action: "open", url, reason });
+        }
+        let plain = Backend::new(Arc::clone(&storage), None).knowing(config.clone());
+        let plain = if secret.password.is_none() { plain.without_keys() } else { plain };
+        let opened = secret.open(&Arc::new(plain), storage.url())?;
         let key = opened.key();
         let cache = Cache::new(cache, opened.config().id.to_hex().as_str());
-        let backend = Arc::new(Backend::new(Arc::clone(&storage), Some(cache)));
+        let backend = Backend::new(Arc::clone(&storage), Some(cache)).knowing(config).without_keys();
+        let backend = Arc::new(backend.opened_with(key.clone()));
         let open = library(&backend, |repository| repository.open(&Credentials::Masterkey(key.clone())));
         let open = open.map_err(|error| failure(&backend, "open", storage.url(), &error))?;
         Ok(Repository { storage, backend, key, open })
@@ -274,9 +342,19 @@ fn failure(backend: &Backend, action: &'static str, url: &str, error: &RusticErr
     if text.contains("password") {
         return RemoteError::WrongPassword(url.to_owned());
     }
-    let text = text.strip_prefix("Error: ").unwrap_or(&text);
-    let reason = text.split(" (kind: ").next().unwrap_or(text).trim_end_matches('.').to_owned();
-    RemoteError::Repository { action, url: url.to_owned(), reason }
+    RemoteError::Repository { action, url: url.to_owned(), reason: in_words(&text) }
+}
+
+/// Takes from a message of the library, for a log, what is for people.
+pub(super) fn in_words(text: &str) -> String {
+    let text = text.split(" (kind: ").next().unwrap_or(text).replace("Error: ", "");
+    text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
+/// Returns the size of the pieces that files are cut into, in a repository that is made for a
+/// volume of so many bytes.
+pub(super) fn piece_for(volume_bytes: u64) -> u64 {
+    if volume_bytes < LARGE { CHUNK } else { LARGE_CHUNK }
 }
 
 /// Makes a repository where nothing lies. Of several processes that do so at once, one wins, and
@@ -290,7 +368,7 @@ fn make(storage: &Arc<Storage>, secret: &Secret, volume_bytes: u64) -> Result<()
     let mut options = ConfigOptions::default();
     options.set_version = Some(2);
     options.set_chunker = Some(Chunker::FixedSize);
-    options.set_chunk_size = Some(ByteSize(if volume_bytes < LARGE { CHUNK } else { LARGE_CHUNK }));
+    options.set_chunk_size = Some(ByteSize(piece_for(volume_bytes)));
     options.set_datapack_size = Some(ByteSize(PACK));
     options.set_datapack_growfactor = Some(0);
     options.set_treepack_growfactor = Some(0);
@@ -298,11 +376,12 @@ fn make(storage: &Arc<Storage>, secret: &Secret, volume_bytes: u64) -> Result<()
     keys.hostname = Some("dvol".to_owned());
     keys.username = Some("dvol".to_owned());
     let backend = Arc::new(Backend::new(Arc::clone(storage), None));
-    let credentials = Credentials::password(&secret.0);
+    let password = secret.password.as_ref().ok_or_else(|| RemoteError::KeptKey(storage.url().to_owned()))?;
+    let credentials = Credentials::password(password);
     let made = library(&backend, |repository| repository.init(&credentials, &keys, &options));
     let made = made.map_err(|error| failure(&backend, "make", storage.url(), &error))?;
     match made.key_id() {
         Some(key) if backend.has_lost() => storage.delete(&format!("keys/{}", key.to_hex().as_str())),
-        _ => storage.put("dvol/README", &[README.as_bytes()]),
+        _ => storage.put("dvol/README", README.as_bytes()),
     }
 }

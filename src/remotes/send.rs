@@ -1,8 +1,8 @@
 //! Sends the trees of commits into a repository.
 //!
 //! The library passes over what it cannot read and still saves the snapshot. So this source counts
-//! its own errors, the snapshot is kept back, and before it is written all of its tree is looked up
-//! in the index as the repository has it by then.
+//! its own errors, each warning of the library is one, the snapshot is kept back, and before it is
+//! written all of its tree is looked up in the index as the repository has it by then.
 
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
@@ -12,21 +12,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustic_core::repofile::{Metadata, Node, NodeType, SnapshotFile};
 use rustic_core::{
-    BackupOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RepairIndexOptions, RusticResult, TreeId,
+    BackupOptions, ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RepairIndexOptions, RusticError,
+    RusticResult, TreeId,
 };
 
 use super::error::RemoteError;
+use super::gate::Gate;
 use super::nodes::{EXTRAS, Entry, Extras, MANIFEST, TREE, place, to_node};
 use super::records::{CommitNote, Records, Stored, snapshot_of_commit};
-use super::repository::{Indexed, Repository};
+use super::repository::{Indexed, Repository, in_words};
+use super::warnings::Warnings;
 use crate::sys::error::{At as _, DiskError};
+use crate::sys::fault;
 use crate::sys::tree::{FileReader, OpenTree, SourceKind, TreeSource};
 
 /// What became of the reading so far.
 struct Reading {
     cancel: Arc<AtomicBool>,
-    /// Set once an upload has failed: there is no use in reading on.
-    failed: Arc<AtomicBool>,
+    /// What holds it back while uploads are behind.
+    gate: Arc<Gate>,
     errors: Mutex<Vec<String>>,
     bytes: AtomicU64,
     /// Files of all kinds that were handed over.
@@ -69,7 +73,8 @@ struct SendingFile {
 
 impl Read for SendingFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.reading.cancel.load(Ordering::Relaxed) || self.reading.failed.load(Ordering::Relaxed) {
+        self.reading.gate.wait(&self.reading.cancel);
+        if self.reading.cancel.load(Ordering::Relaxed) || self.reading.gate.has_failed() {
             self.reading.note(&"interrupted");
             return Err(io::Error::other("interrupted"));
         }
@@ -88,7 +93,13 @@ impl ReadSourceOpen for Content {
     fn open(self) -> RusticResult<Self::Reader> {
         Ok(match self {
             Content::Text(text) => Box::new(Cursor::new(text)),
-            Content::File(file) => Box::new(file),
+            Content::File(file) => {
+                fault::point("source.read").map_err(|error| {
+                    let words = format!("cannot read {}: {error}", file.path.display());
+                    RusticError::new(ErrorKind::InputOutput, words)
+                })?;
+                Box::new(file)
+            }
         })
     }
 }
@@ -227,7 +238,7 @@ impl Repository {
         let tree = tree.transpose().map_err(|error: DiskError| error)?;
         let reading = Arc::new(Reading {
             cancel,
-            failed: self.backend.failed(),
+            gate: self.backend.gate(),
             errors: Mutex::default(),
             bytes: AtomicU64::new(0),
             files: AtomicU64::new(0),
@@ -241,8 +252,19 @@ impl Repository {
             is_over: false,
             reading: Arc::clone(&reading),
         })));
-        let snapshot = self.archive(note, &source)?;
+        let warnings = Warnings::listen();
+        let archived = self.archive(note, &source);
+        if reading.cancel.load(Ordering::Relaxed) {
+            self.backend.release(false)?;
+            return Err(RemoteError::Interrupted);
+        }
+        let snapshot = archived?;
+        let warned = warnings.end();
         let mut reasons = std::mem::take(&mut *reading.errors.lock().unwrap_or_else(PoisonError::into_inner));
+        if reasons.is_empty() {
+            // The library warns of each of the source's errors, too, in other words.
+            reasons.extend(warned.iter().map(|text| in_words(text)));
+        }
         let processed = snapshot.summary.as_ref().map_or(0, |summary| summary.total_files_processed);
         let files = reading.files.load(Ordering::Relaxed);
         if reasons.is_empty() && processed != files {

@@ -9,20 +9,21 @@ use std::ffi::OsString;
 use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use openssh_sftp_client::error::SftpErrorKind;
 use openssh_sftp_client::{Error, Sftp, SftpOptions};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::process::{Child, Command};
 use tokio::runtime::Runtime;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::credentials::CloudAccess;
-use super::transport::{Object, Transport, UNFINISHED};
+use super::transport::{Object, Transport, UNFINISHED, pause, refuse_large, unless};
 use crate::model::SshUrl;
 
 /// How often a connection is tried, and the first pause after a try, which doubles each time.
@@ -39,6 +40,7 @@ pub(super) struct RemoteDirectory {
     access: CloudAccess,
     connection: Mutex<Option<Arc<Connection>>>,
     runtime: Runtime,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for RemoteDirectory {
@@ -62,6 +64,7 @@ impl RemoteDirectory {
             access: access.clone(),
             connection: Mutex::default(),
             runtime,
+            interrupted: access.interrupted(),
         })
     }
 
@@ -75,8 +78,8 @@ impl RemoteDirectory {
         let mut is_last = false;
         loop {
             let connection = self.connected()?;
-            let answered = self.runtime.block_on(async { timeout(PATIENCE, act(&connection.sftp)).await });
-            let error = match answered {
+            let answer = async { Ok(timeout(PATIENCE, act(&connection.sftp)).await) };
+            let error = match self.runtime.block_on(unless(&self.interrupted, answer))? {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error @ Error::SftpError(..))) => return Err(failed(&error)),
                 Ok(Err(error)) => failed(&error),
@@ -99,17 +102,19 @@ impl RemoteDirectory {
         if let Some(connection) = &*connection {
             return Ok(Arc::clone(connection));
         }
-        let mut pause = FIRST_PAUSE;
+        let mut time = FIRST_PAUSE;
         for left in (0..TRIES).rev() {
-            match self.runtime.block_on(self.connect()) {
+            match self.runtime.block_on(unless(&self.interrupted, self.connect())) {
                 Ok(made) => return Ok(Arc::clone(connection.insert(Arc::new(made)))),
                 Err(error) if left == 0 || error.kind() != io::ErrorKind::ConnectionReset => {
                     return Err(error);
                 }
                 Err(_) => {}
             }
-            self.runtime.block_on(async { sleep(pause).await });
-            pause *= 2;
+            if !pause(&self.interrupted, time) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            time *= 2;
         }
         unreachable!("the last try returns")
     }
@@ -144,7 +149,7 @@ impl RemoteDirectory {
 
     /// Writes a file under a name of its own.
     #[expect(clippy::disallowed_methods, reason = "the name must differ each time, in tests too")]
-    async fn write(sftp: &Sftp, folder: &Path, parts: &[&[u8]]) -> Result<PathBuf, Error> {
+    async fn write(sftp: &Sftp, folder: &Path, parts: &[Bytes]) -> Result<PathBuf, Error> {
         let unfinished = folder.join([(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string()).concat());
         let mut options = sftp.options();
         let options = options.write(true).create_new(true);
@@ -167,7 +172,7 @@ impl RemoteDirectory {
 }
 
 impl Transport for RemoteDirectory {
-    fn put(&self, key: &str, parts: &[&[u8]]) -> io::Result<()> {
+    fn put(&self, key: &str, parts: &[Bytes]) -> io::Result<()> {
         let (path, folder) = (self.path(key), self.path(UNFINISHED));
         self.call(async |sftp| {
             let unfinished = Self::write(sftp, &folder, parts).await?;
@@ -189,8 +194,9 @@ impl Transport for RemoteDirectory {
 
     fn put_new(&self, key: &str, bytes: &[u8]) -> io::Result<bool> {
         let (path, folder) = (self.path(key), self.path(UNFINISHED));
+        let parts = [Bytes::copy_from_slice(bytes)];
         self.call(async |sftp| {
-            let unfinished = Self::write(sftp, &folder, &[bytes]).await?;
+            let unfinished = Self::write(sftp, &folder, &parts).await?;
             make_folders(sftp, path.parent().unwrap_or(Path::new("/"))).await?;
             let mut fs = sftp.fs();
             // Servers say no more than "failure" where there is one already.
@@ -206,7 +212,14 @@ impl Transport for RemoteDirectory {
 
     fn get(&self, key: &str) -> io::Result<Option<Vec<u8>>> {
         let path = self.path(key);
-        self.call(async |sftp| Ok(present(sftp.fs().read(&path).await)?.map(Into::into)))
+        self.call(async |sftp| {
+            let Some(mut file) = present(sftp.open(&path).await)? else { return Ok(Ok(None)) };
+            let size = file.metadata().await?.len().unwrap_or(0);
+            match refuse_large(size) {
+                Ok(()) => Ok(Ok(Some(file.read_all(size as usize, BytesMut::new()).await?.into()))),
+                Err(refused) => Ok(Err(refused)),
+            }
+        })?
     }
 
     fn get_range(&self, key: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {

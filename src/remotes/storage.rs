@@ -2,14 +2,18 @@
 //! went over the wire, and a fault point before each call.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::bucket::Bucket;
 use super::credentials::CloudAccess;
 use super::directory::Directory;
 use super::error::RemoteError;
 use super::ssh::RemoteDirectory;
-use super::transport::{Object, Transport};
+use super::transport::{Object, Transport, pause};
 use crate::model::RemoteUrl;
 use crate::sys::fault;
 
@@ -31,8 +35,12 @@ pub(super) struct Counts {
 pub(super) struct Storage {
     transport: Box<dyn Transport>,
     url: String,
+    interrupted: Arc<AtomicBool>,
     pub(super) counts: Counts,
 }
+
+/// The one call that is made after an interrupt, too.
+const DELETE: &str = "delete";
 
 /// What every name in a repository's folder of announcements begins with.
 pub(super) const ANNOUNCEMENTS: &str = "dvol/announce";
@@ -47,7 +55,18 @@ impl Storage {
             }
         };
         let transport = transport.map_err(|source| RemoteError::Place { url: url.to_string(), source })?;
-        Ok(Storage { transport, url: url.to_string(), counts: Counts::default() })
+        let (url, interrupted) = (url.to_string(), access.interrupted());
+        Ok(Storage { transport, url, interrupted, counts: Counts::default() })
+    }
+
+    /// Returns an error once a person has interrupted the command.
+    pub(super) fn check_interrupted(&self) -> Result<(), RemoteError> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(RemoteError::Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits, unless a person interrupts the command.
+    pub(super) fn pause(&self, time: Duration) -> Result<(), RemoteError> {
+        if pause(&self.interrupted, time) { Ok(()) } else { Err(RemoteError::Interrupted) }
     }
 
     pub(super) fn url(&self) -> &str {
@@ -61,20 +80,27 @@ impl Storage {
         what: &str,
         call: impl FnOnce() -> io::Result<T>,
     ) -> Result<T, RemoteError> {
+        // What this process left there is still deleted.
+        if action != DELETE {
+            self.check_interrupted()?;
+        }
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         #[cfg(test)]
         jitter::wait();
-        fault::point(point).and_then(|()| call()).map_err(|source| RemoteError::Storage {
-            action,
-            what: what.to_owned(),
-            url: self.url.clone(),
-            source,
+        fault::point(point).and_then(|()| call()).map_err(|source| {
+            let (what, url) = (what.to_owned(), self.url.clone());
+            let error = RemoteError::Storage { action, what, url, source };
+            self.check_interrupted().err().unwrap_or(error)
         })
     }
 
-    pub(super) fn put(&self, key: &str, parts: &[&[u8]]) -> Result<(), RemoteError> {
+    pub(super) fn put(&self, key: &str, bytes: &[u8]) -> Result<(), RemoteError> {
+        self.put_parts(key, &[Bytes::copy_from_slice(bytes)])
+    }
+
+    pub(super) fn put_parts(&self, key: &str, parts: &[Bytes]) -> Result<(), RemoteError> {
         self.call("remote.put", "write", key, || self.transport.put(key, parts))?;
-        let size: usize = parts.iter().map(|part| part.len()).sum();
+        let size: usize = parts.iter().map(Bytes::len).sum();
         self.counts.sent.fetch_add(size as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -106,6 +132,7 @@ impl Storage {
     /// Deletes the files of a folder that were written before `time`, by the place's clock.
     pub(super) fn delete_older(&self, folder: &str, time: i64) -> Result<(), RemoteError> {
         for file in self.list(folder)?.into_iter().filter(|file| file.modified < time) {
+            self.check_interrupted()?;
             self.delete(&format!("{folder}/{}", file.name))?;
         }
         Ok(())
@@ -117,7 +144,7 @@ impl Storage {
     }
 
     pub(super) fn delete(&self, key: &str) -> Result<(), RemoteError> {
-        self.call("remote.delete", "delete", key, || self.transport.delete(key))
+        self.call("remote.delete", DELETE, key, || self.transport.delete(key))
     }
 }
 

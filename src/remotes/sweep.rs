@@ -85,7 +85,11 @@ impl Repository {
     /// be used. What was deleted so far was not needed.
     pub fn sweep(&self, holder: &Holder, waiting: &Waiting, dry_run: bool) -> Result<Swept, RemoteError> {
         let lock = self.lock(holder, !dry_run, waiting)?;
-        self.sweep_after(&Grace::default(), &lock, dry_run)
+        let swept = self.sweep_after(&Grace::default(), &lock, dry_run);
+        swept.map_err(|error| match error {
+            RemoteError::Interrupted if !dry_run => RemoteError::SweepInterrupted,
+            error => error,
+        })
     }
 
     fn sweep_after(&self, grace: &Grace, lock: &Lock, dry_run: bool) -> Result<Swept, RemoteError> {
@@ -99,6 +103,7 @@ impl Repository {
             options.ignore_snaps = snapshots;
         } else {
             for id in snapshots {
+                self.storage.check_interrupted()?;
                 self.storage.delete(&format!("snapshots/{}", id.to_hex().as_str()))?;
             }
             sweep_locks(&self.storage, lock.taken())?;
@@ -227,7 +232,8 @@ mod tests {
             Sending { note: &note, tree: None, manifest: &manifest, cancel, progress: Box::new(|_| ()) };
         repository.send(&mut records, sending).unwrap();
         let holder = crate::remotes::refs::tests::holder();
-        let waiting = Waiting { limit: std::time::Duration::ZERO, cancel: Arc::default() };
+        let waiting =
+            Waiting { limit: std::time::Duration::ZERO, cancel: Arc::default(), tell: Arc::new(|_, _| ()) };
         let lock = repository.lock(&holder, true, &waiting).unwrap();
         let packs = || repository.storage.list("data").unwrap().len();
         let before = packs();

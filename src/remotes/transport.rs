@@ -4,7 +4,18 @@
 //! of a repository is written where there may be one already ([`Transport::put_new`]).
 
 use std::fmt;
+use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+/// How often a wait looks whether a person has interrupted it.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a request may still take then: most are nearly done.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A file in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,10 +38,54 @@ pub(super) const UNFINISHED: &str = "dvol/unfinished";
 /// The length of the names of most files.
 pub(super) const NAME_LENGTH: usize = 64;
 
+/// The most bytes of a file that is read as a whole: restic's packs have up to 128 MiB.
+pub(super) const MAX_FILE: u64 = 512 << 20;
+
+/// Refuses a file that is larger than any of a repository.
+pub(super) fn refuse_large(size: u64) -> io::Result<()> {
+    if size <= MAX_FILE {
+        return Ok(());
+    }
+    let words = "it is larger than any file of a repository";
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, words))
+}
+
+/// Makes a request, unless a person interrupts it.
+pub(super) async fn unless<T>(
+    interrupted: &AtomicBool,
+    request: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    let end = async {
+        while !interrupted.load(Ordering::Relaxed) {
+            sleep(LOOK).await;
+        }
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        answer = request => answer,
+        () = end => Err(io::ErrorKind::Interrupted.into()),
+    }
+}
+
+/// Waits; returns whether no person interrupted that.
+pub(super) fn pause(interrupted: &AtomicBool, time: Duration) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        if interrupted.load(Ordering::Relaxed) {
+            return false;
+        }
+        match end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return true,
+            left => std::thread::sleep(left.min(LOOK)),
+        }
+    }
+}
+
 /// A place of a repository. Keys are paths with `/`, relative to the repository.
 pub(crate) trait Transport: fmt::Debug + Send + Sync {
     /// Writes a file as a whole or not at all, durably, in place of an earlier one.
-    fn put(&self, key: &str, parts: &[&[u8]]) -> io::Result<()>;
+    fn put(&self, key: &str, parts: &[Bytes]) -> io::Result<()>;
 
     /// Writes a file unless there is one; returns whether it did.
     fn put_new(&self, key: &str, bytes: &[u8]) -> io::Result<bool>;

@@ -34,7 +34,8 @@ impl Advice {
     pub fn of(hint: &str) -> Self {
         let is_command = |text: &str| {
             let program = text.split_whitespace().next().unwrap_or_default();
-            PROGRAMS.contains(&program)
+            // A line for a script, such as a hook's, is not one to run.
+            PROGRAMS.contains(&program) && !text.contains("$@")
         };
         match hint.split_once(": ") {
             Some((text, command)) if is_command(command) => {
@@ -56,6 +57,8 @@ mod tests {
         let taken = Advice::of("list the volumes: dvol list");
         assert_eq!(taken.text, "list the volumes");
         assert_eq!(taken.command.as_deref(), Some("dvol list"));
+        let line = "add this line to .git/hooks/post-checkout: dvol hook post-checkout -- \"$@\"";
+        assert_eq!(Advice::of(line).command, None);
         let whole = "wait longer: --lock-timeout SECONDS";
         assert_eq!(Advice::of(whole), Advice { text: whole.to_owned(), command: None });
     }

@@ -9,11 +9,6 @@ pub(super) fn author(author: &Signature) -> String {
     plain(&author.to_string())
 }
 
-/// Counts entries: `1 entry`, `2 entries`.
-pub(super) fn entries(n: u64) -> String {
-    format!("{n} {}", if n == 1 { "entry" } else { "entries" })
-}
-
 /// Writes how many commits an operation dropped, if any.
 pub(super) fn dropped(out: &mut dyn Write, commits: &[CommitId]) -> io::Result<()> {
     match commits {

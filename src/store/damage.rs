@@ -44,6 +44,7 @@ fn volume(number: u32) -> (VolumeRecord, BranchRecord, CommitRecord) {
         code: None,
         size: None,
         forgotten: false,
+        made_on: None,
     };
     (volume, branch, commit)
 }

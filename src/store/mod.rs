@@ -14,6 +14,7 @@
 //! | `tables`, `codec` | every table, and how a record is encoded |
 //! | `schema`, `open` | the database: made, opened, brought to this schema |
 //! | `transaction`, `rows`, `write`, `index` | reading and writing rows |
+//! | `glances` | reading a little of many rows |
 //! | `remotes` | the rows of remotes |
 //! | `rename` | moving a volume's rows to another name |
 //! | `backend`, `blocks`, `guard` | the database's file: its syncs, its checksums, redb's panics |
@@ -26,6 +27,7 @@ mod blocks;
 mod checksums;
 mod codec;
 mod error;
+mod glances;
 mod guard;
 mod index;
 mod legacy;
@@ -51,6 +53,7 @@ mod migrations;
 
 pub use checksums::{ChecksumReader, ChecksumWriter, has_checksums};
 pub use error::StoreError;
+pub use glances::{CommitGlance, OperationGlance};
 pub use index::{IndexChange, IndexPage, StaleIndex, change_key, piece_key};
 pub use legacy::{Legacy, LegacyCommit, LegacyVolume, is_legacy_volume, legacy_files, read_legacy};
 pub use metadata::Store;

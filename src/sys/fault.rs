@@ -8,7 +8,8 @@
 //! A specification reads `N:kill` (SIGKILL, no destructor runs), `N:stop` (SIGSTOP, until another
 //! process sends SIGCONT), or `N:EIO`, `N:ENOSPC`, `N:EACCES` (the call at the N-th point fails
 //! with that error). `NAME+N:EIO` counts from the first point of that name, which is `NAME+0`: what
-//! a process clears up first after others does not count then. The many writes that redb makes
+//! a process clears up first after others does not count then. `NAME*N:EIO` counts only the points
+//! of that name, so that how many others there are does not matter. The many writes that redb makes
 //! inside a transaction are counted apart: `N:kill:redb`.
 
 use std::io;
@@ -50,11 +51,21 @@ mod armed {
         Fail(Errno),
     }
 
+    /// Says which points count.
+    #[derive(Debug, Clone)]
+    enum Counted {
+        All,
+        /// From the first point of this name on.
+        From(String),
+        /// Only those of this name.
+        Named(String),
+    }
+
     /// Chooses a point and its effect.
     #[derive(Debug, Clone)]
     pub struct FaultSpec {
-        /// The name of the first point that counts; `None` means that all count.
-        from: Option<String>,
+        counted: Counted,
+        /// From 1.
         at: u64,
         effect: Effect,
         inside: bool,
@@ -80,12 +91,16 @@ mod armed {
                 "EACCES" => Effect::Fail(Errno::ACCESS),
                 other => return Err(format!("unknown fault effect {other}")),
             };
-            let (from, number) = match at.split_once('+') {
-                Some((name, number)) => (Some(name.to_owned()), number),
-                None => (None, at),
+            let (counted, number, skipped): (_, _, u64) = if let Some((name, number)) = at.split_once('+') {
+                (Counted::From(name.to_owned()), number, 1)
+            } else if let Some((name, number)) = at.split_once('*') {
+                (Counted::Named(name.to_owned()), number, 0)
+            } else {
+                (Counted::All, at, 0)
             };
-            let at: u64 = number.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
-            Ok(FaultSpec { at: at + u64::from(from.is_some()), from, effect, inside })
+            let number: u64 =
+                number.parse().map_err(|_| format!("{at} is not the number of a fault point"))?;
+            Ok(FaultSpec { at: number + skipped, counted, effect, inside })
         }
     }
 
@@ -107,12 +122,15 @@ mod armed {
     pub(super) fn point(name: &'static str) -> io::Result<()> {
         let Some(armed) = ARMED.get() else { return Ok(()) };
         let is_inside = name.starts_with(INSIDE);
-        let from = armed.spec.as_ref().and_then(|spec| spec.from.as_deref());
-        if from.is_none_or(|from| from == name) {
+        let counts = match armed.spec.as_ref().map(|spec| &spec.counted) {
+            None | Some(Counted::All) => true,
+            Some(Counted::From(first)) => first == name || HAS_BEGUN.load(Ordering::SeqCst),
+            Some(Counted::Named(one)) => one == name,
+        };
+        if counts {
             HAS_BEGUN.store(true, Ordering::SeqCst);
         }
         let counter = if is_inside { &INSIDE_STEPS } else { &STEPS };
-        let counts = HAS_BEGUN.load(Ordering::SeqCst);
         let number = counts.then(|| counter.fetch_add(1, Ordering::SeqCst) + 1);
         if let Some(mut trace) = armed.trace.as_ref() {
             writeln!(trace, "{name}")?;

@@ -82,17 +82,30 @@ impl OpenFiles {
     }
 
     /// Returns whether a process held the file `name`, which has this inode of this device and one
-    /// name. A file of that name that cannot be looked at counts as it.
-    pub fn has(&self, name: &OsStr, (device, inode): (u64, u64)) -> bool {
+    /// name. A file of that name that cannot be looked at counts as it. Processes of this program
+    /// with the argument `except` do not count.
+    pub fn has(&self, name: &OsStr, (device, inode): (u64, u64), except: &str) -> bool {
         // Only links with that name are followed: a file of a server that is down would not answer.
-        let links = self.open.get(name).into_iter().flatten();
-        let mut found = links.map(fs::metadata);
+        let mut links = self.open.get(name).into_iter().flatten();
         self.mapped.contains(&inode)
-            || found.any(|found| match found {
-                Ok(found) => (found.dev(), found.ino()) == (device, inode),
-                Err(error) => !has_ended(&error),
+            || links.any(|link| {
+                let is_it = match fs::metadata(link) {
+                    Ok(found) => (found.dev(), found.ino()) == (device, inode),
+                    Err(error) => !has_ended(&error),
+                };
+                is_it && !link.ancestors().nth(2).is_some_and(|process| is_own(process, except))
             })
     }
+}
+
+/// Returns whether a process runs this program with the argument `argument`.
+fn is_own(process: &Path, argument: &str) -> bool {
+    let program =
+        |process: &Path| fs::metadata(process.join("exe")).map(|file| (file.dev(), file.ino())).ok();
+    let is_same = program(process).is_some_and(|other| Some(other) == program(Path::new("/proc/self")));
+    is_same
+        && fs::read(process.join("cmdline"))
+            .is_ok_and(|line| line.split(|byte| *byte == 0).any(|it| it == argument.as_bytes()))
 }
 
 fn has_ended(error: &io::Error) -> bool {
@@ -116,7 +129,7 @@ mod tests {
     fn is_held(path: &Path) -> bool {
         let found = fs::metadata(path).unwrap();
         let files = OpenFiles::of_all_processes().expect("tests see all processes");
-        files.has(path.file_name().unwrap(), (found.dev(), found.ino()))
+        files.has(path.file_name().unwrap(), (found.dev(), found.ino()), "none")
     }
 
     #[test]

@@ -10,13 +10,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolveHosts, ResolverConfig};
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 /// Lists the addresses of `host`, which may be an address itself, at `port`. Runs inside a tokio
 /// runtime.
 ///
 /// # Errors
-/// When the name has no address, or no name server answers.
+/// Of kind `NotFound` when the name has no address; of another when no name server answers.
 pub async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let found = match literal(host) {
         Some(known) => known,
@@ -50,8 +51,10 @@ async fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
     Ok(found.iter().collect())
 }
 
-fn unknown(host: &str, cause: &dyn std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("cannot find the address of {host}: {cause}"))
+fn unknown(host: &str, cause: &NetError) -> io::Error {
+    // Only a name server's answer says that another try is in vain.
+    let kind = if cause.is_no_records_found() { io::ErrorKind::NotFound } else { io::ErrorKind::Other };
+    io::Error::new(kind, format!("cannot find the address of {host}: {cause}"))
 }
 
 #[cfg(test)]
@@ -76,7 +79,9 @@ mod tests {
 
     #[test]
     fn a_name_without_an_address_is_named_in_the_error() {
-        let error = found("nosuch.invalid").unwrap_err().to_string();
+        let error = found("nosuch.invalid").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        let error = error.to_string();
         assert!(error.starts_with("cannot find the address of nosuch.invalid: "), "{error}");
     }
 }

@@ -8,12 +8,15 @@ use super::access::Access;
 use super::jobs::Jobs;
 use super::live::{Event, Live};
 use crate::error::Error;
-use crate::model::{Instant, VolumeName};
+use crate::model::{Instant, VolumeName, VolumeRecord};
 use crate::ops::{self, VolumeUsage};
-use crate::pool::Pool;
+use crate::pool::{Lines, Pool};
 
 /// Says what to do about an error.
 pub type Advise = fn(&Error, Option<&Pool>) -> Vec<String>;
+
+/// Of how many volumes the lines are kept.
+const MAX_LINES: usize = 16;
 
 /// The pool, the commands that run, and what is known of sizes.
 pub(super) struct App {
@@ -25,6 +28,9 @@ pub(super) struct App {
     /// The driver's socket.
     pub(super) socket: PathBuf,
     sizes: Mutex<Sizes>,
+    /// The lines of the volumes whose history was shown last, the newest at the end. A volume that
+    /// is made anew has another time.
+    lines: Mutex<Vec<(VolumeName, Instant, Lines)>>,
 }
 
 /// Sizes that no request waits for.
@@ -63,7 +69,7 @@ impl App {
         advise: Advise,
         socket: PathBuf,
     ) -> Self {
-        App { pool, access, jobs, live, advise, socket, sizes: Mutex::default() }
+        App { pool, access, jobs, live, advise, socket, sizes: Mutex::default(), lines: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Sizes> {
@@ -73,6 +79,27 @@ impl App {
     /// Returns what is known of sizes.
     pub(super) fn sizes(&self) -> Sizes {
         self.lock().clone()
+    }
+
+    /// Runs `read` with the lines that are known of a volume's history. Another thread that needs
+    /// them meanwhile finds them by itself.
+    pub(super) fn with_lines<T>(&self, owner: &VolumeRecord, read: impl FnOnce(&mut Lines) -> T) -> T {
+        let kept = || self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |(name, created, _): &(VolumeName, Instant, Lines)| {
+            *name == owner.name && *created == owner.created
+        };
+        let mut lines = {
+            let mut kept = kept();
+            kept.iter().position(is_it).map(|at| kept.remove(at).2).unwrap_or_default()
+        };
+        let read = read(&mut lines);
+        let mut kept = kept();
+        kept.retain(|one| !is_it(one));
+        if kept.len() == MAX_LINES {
+            kept.remove(0);
+        }
+        kept.push((owner.name.clone(), owner.created, lines));
+        read
     }
 
     /// Reads again what trash holds: operations note that when they fill it.

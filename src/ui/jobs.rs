@@ -283,7 +283,9 @@ impl Job {
                 });
                 let line = found.unwrap_or(Line { label: "", text });
                 // Each line of progress takes the place of the one before.
-                let is_progress = |line: &Line| line.label == "note" && line.text.starts_with("copied ");
+                let done = ["copied ", "read ", "wrote "];
+                let is_progress =
+                    |line: &Line| line.label == "note" && done.iter().any(|word| line.text.starts_with(word));
                 if is_progress(&line) && self.lines.last().is_some_and(is_progress) {
                     self.lines.pop();
                 }

@@ -6,7 +6,7 @@
 //! routes   which address leads to which page
 //! app      what all requests share
 //! fields   query strings and forms
-//! verbs    the verbs that the page runs: their fields and their words
+//! verbs    the verbs that the page runs: their table, and the words of their commands
 //! shell    a command as a person types it
 //! jobs     commands that run
 //! live     tells open pages what changed

@@ -2,7 +2,7 @@
 //! test worker.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use support::containers::Engine;
 use support::{Outcome, steps};
@@ -37,8 +37,29 @@ services:
 volumes:
   db:
     driver: dvol
-    driver_opts: {from: "shop_db:master"}
+    driver_opts: {from: "pattern:master"}
 "#;
+
+/// A project with one volume.
+pub(crate) const TILL: &str = r#"
+services:
+  app:
+    image: busybox
+    network_mode: none
+    command: sh -c 'trap "exit 0" TERM; while :; do sleep 1000 & wait $$!; done'
+    volumes: ["db:/db"]
+volumes:
+  db: {driver: dvol}
+"#;
+
+/// Checks that compose had nothing to warn of and nothing to ask.
+#[track_caller]
+pub(crate) fn has_nothing_to_say(said: &str) {
+    let words = said.to_lowercase();
+    for word in ["warn", "already exists", "recreate ("] {
+        assert!(!words.contains(word), "{said}");
+    }
+}
 
 struct Project<'e> {
     engine: &'e Engine,
@@ -56,10 +77,7 @@ impl<'e> Project<'e> {
     /// Runs compose in the project's directory; it must have nothing to warn of and nothing to ask.
     #[track_caller]
     fn compose(&self, words: &str) {
-        let said = self.sh(&format!("docker-compose {words} </dev/null 2>&1")).ok();
-        for word in ["warn", "already exists", "Recreate ("] {
-            assert!(!said.contains(word), "{said}");
-        }
+        has_nothing_to_say(&self.sh(&format!("docker-compose {words} </dev/null 2>&1")).ok());
     }
 
     /// Runs a command line in the project's directory.
@@ -123,22 +141,89 @@ fn a_compose_project_is_committed_and_reset_as_one() {
     assert!(said.contains("branch 'only' does not exist in volume frob_files"), "{said}");
     assert_eq!((started(), shop.read().as_str()), (before, "three three"));
 
-    // The same options are seen again by the second up.
-    let worker = Project::new(engine, "worker", WORKER);
-    worker.compose("up -d");
-    worker.compose("up -d");
-    assert_eq!(worker.sh("docker wait worker_worker_1 && docker logs -n 1 worker_worker_1").ok(), "0\ntwo");
-    worker.compose("down -v");
-
-    // The project is known also when it is down; what down -v deletes comes back.
+    // The project is known also when it is down.
     shop.compose("down");
     shop.sh("dvol commit --project shop -m three").ok();
     assert_eq!(engine.sh("dvol log -1 --format '{subject}' frob_files").ok(), "three");
-    shop.compose("down -v");
-    shop.sh("dvol undo --project .").ok();
-    shop.compose("up -d");
-    assert_eq!(shop.read(), "three three");
-    shop.compose("down");
+}
+
+#[test]
+fn what_compose_says_of_the_examples_is_nothing() {
+    let Some(engine) = Engine::shared() else { return };
+    for name in ["compose", "worktrees"] {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tools/examples/{name}/shop/compose.yml"));
+        let file = fs::read_to_string(file).expect("the example is there");
+        Project::new(engine, &format!("example_{name}"), &file).compose("config -q");
+    }
+}
+
+#[test]
+fn a_worker_has_a_copy_of_its_own_by_from() {
+    let Some(engine) = Engine::shared() else { return };
+    engine.volume_with("pattern", "two");
+    let worker = Project::new(engine, "worker", WORKER);
+    worker.compose("up -d");
+    // The same options are seen again by the second up.
+    worker.compose("up -d");
+    assert_eq!(worker.sh("docker wait worker_worker_1 && docker logs -n 1 worker_worker_1").ok(), "0\ntwo");
+    worker.compose("down -v");
+    assert_eq!(engine.on_disk("pattern"), "two");
+}
+
+#[test]
+fn what_down_v_deletes_comes_back() {
+    let Some(engine) = Engine::shared() else { return };
+    let till = Project::new(engine, "till", TILL);
+    till.compose("up -d");
+    till.sh("docker exec till_app_1 sh -c 'echo three >/db/file'").ok();
+    till.sh("dvol commit --project . -m three").ok();
+    till.compose("down -v");
+    till.sh("dvol undo --project .").ok();
+    till.compose("up -d");
+    assert_eq!(till.sh("docker exec till_app_1 cat /db/file").ok(), "three");
+    till.compose("down");
+}
+
+#[test]
+fn what_compose_runs_once_is_not_stopped_and_run_again() {
+    let Some(engine) = Engine::shared() else { return };
+    let project = Project::new(engine, "once", TILL);
+    project.compose("up -d");
+    let running =
+        |name: &str| project.sh(&format!("docker inspect -f '{{{{.State.StartedAt}}}}' {name}")).ok();
+    // A command of `compose run`, and a hook as newer composes run it before a service starts.
+    let task = "sh -c 'echo begun >>/db/log; sleep 1000'";
+    project.compose(&format!("run -d --name once_run app {task}"));
+    let labels = "--label com.docker.compose.project=once --label com.docker.compose.service=app \
+                  --label com.docker.compose.hook=pre_start";
+    let hook = "docker run -d --name once_hook --network none --volumes-from once_app_1";
+    project.sh(&format!("{hook} {labels} busybox {task}")).ok();
+    support::eventually("both have begun", || {
+        project.sh("docker exec once_app_1 cat /db/log").stdout.lines().count() == 2
+    });
+    let names = ["once_app_1", "once_run", "once_hook"];
+    let before = names.map(running);
+    for verb in ["commit -m one", "reset --hard HEAD", "checkout -b side"] {
+        let said = project.sh(&format!("dvol {verb} -C db")).refused();
+        if verb.starts_with("commit") {
+            let words = "cannot stop containers once_hook, once_run: compose runs one command in each";
+            assert!(said.contains(words) && said.contains("--pause"), "{said}");
+        }
+    }
+    project.sh("dvol commit --pause -m one -C db").ok();
+    assert_eq!(names.map(running), before, "a container was started again");
+    project.sh("docker rm -f once_hook").ok();
+    let said = project.sh("dvol reset --hard HEAD -C db").refused();
+    assert!(
+        said.contains("compose runs one command in it") && said.contains("docker wait once_run"),
+        "{said}"
+    );
+    // What has ended is in no way.
+    project.sh("docker kill once_run && dvol commit -m two -C db && dvol reset --hard HEAD -C db").ok();
+    assert_eq!(running("once_run"), before[1]);
+    project.sh("docker rm once_run").ok();
+    project.compose("down -v");
 }
 
 /// A project whose only volume the tests make with dvol.

@@ -7,6 +7,8 @@ use std::process::Command;
 use support::containers::Engine;
 use support::dvol;
 
+use crate::compose::has_nothing_to_say;
+
 #[test]
 fn two_worktrees_of_git_are_up_at_once_and_no_git_touches_the_others_containers() {
     // It brings an engine of its own; this one tells whether the machine can run one.
@@ -17,4 +19,5 @@ fn two_worktrees_of_git_are_up_at_once_and_no_git_touches_the_others_containers(
     let output = Command::new(walk).env("DVOL", dvol()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
+    has_nothing_to_say(&format!("{out}{err}"));
 }

@@ -46,7 +46,7 @@ fn containers_on_the_directory_itself_are_named_and_nothing_is_touched() {
 #[test]
 fn containers_of_another_engine_are_named_and_nothing_is_touched() {
     let Some(engine) = Engine::shared() else { return };
-    let Some(other) = Engine::without_driver() else { return };
+    let Some(other) = Engine::beside(engine) else { return };
     engine.volume_with("afar", "hello");
     let socket = other.socket();
     let mut driver = engine.spawn("dvol", &["plugin", "--socket", socket.to_str().expect("a plain path")]);

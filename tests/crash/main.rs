@@ -16,6 +16,7 @@ mod model;
 mod mount;
 mod power;
 mod projects;
+mod remotes;
 mod repair;
 mod rollback;
 mod spares;

@@ -1,5 +1,5 @@
-//! Faults at points of a verb, and a kill at every point of the recovery from it. The gate tries
-//! every third point; `DVOL_SWEEP=all` tries them all.
+//! Faults at points of a verb, and kills at the points of the recovery from it. The gate tries each
+//! third point, and one of the recoveries that do the same; `DVOL_SWEEP=all` tries them all.
 //!
 //! A verb that is a row of operations, with a command of the user's among them, may stop between
 //! two of these. What the pool is there the command shows: it leaves a copy of it in the directory
@@ -20,7 +20,7 @@ use dvol::store::Store;
 use crate::driver;
 use crate::workshop::Workshop;
 use support::fake_engine::{Containers, FOREIGN, FakeEngine, Status};
-use support::scene::{Run, copy, prepare, remove, told};
+use support::scene::{Run, copy_with_repository, prepare, remove, told};
 use support::{difference, remains, state};
 
 /// Beside a pool: where a command that runs in the middle of a verb leaves copies of the pool, in
@@ -35,6 +35,8 @@ pub(crate) enum Points {
     /// Every step of dvol's own, but with a death at each only: for what is made of parts that are
     /// swept with errors too.
     Deaths,
+    /// As `Deaths`, at half of the points, and in the recovery at a third: for what takes long.
+    FewDeaths,
     /// Every write and sync inside redb's transactions.
     InsideTransactions,
 }
@@ -49,7 +51,7 @@ impl Points {
                 1 => &["kill", "ENOSPC"],
                 _ => &["kill", "EACCES"],
             },
-            Points::Deaths => &["kill"],
+            Points::Deaths | Points::FewDeaths => &["kill"],
             Points::InsideTransactions => &["kill:redb", "EIO:redb"],
         }
     }
@@ -85,7 +87,7 @@ struct Try {
     effect: &'static str,
 }
 
-/// The recoveries that were swept already, of any verb, by the points they passed.
+/// The recoveries that were swept already, of any verb, by what they did.
 static RECOVERIES: Mutex<BTreeSet<Vec<String>>> = Mutex::new(BTreeSet::new());
 
 struct Sweep<'a> {
@@ -104,6 +106,12 @@ struct Sweep<'a> {
 
 /// Sweeps one verb; gives how many runs it took.
 pub(crate) fn sweep(case: &Case) -> usize {
+    sweep_through(case, &[])
+}
+
+/// Sweeps a verb that is a row of operations. `parts` are commands that do these one after the
+/// other, but for the last one: the pool may stop after each.
+pub(crate) fn sweep_through(case: &Case, parts: &[&[&str]]) -> usize {
     let workshop = if case.ready.is_some() { Workshop::on_disk() } else { Workshop::new() };
     let engine = FakeEngine::new();
     engine.set(&case.containers);
@@ -128,7 +136,16 @@ pub(crate) fn sweep(case: &Case) -> usize {
     assert_eq!(remains(&done), (0, 0), "{:?}", case.words);
     let mut between: Vec<_> = std::fs::read_dir(&between).unwrap().map(|e| e.unwrap().path()).collect();
     between.sort();
-    let between = between.iter().map(|pool| state(pool));
+    let mut between: Vec<String> = between.iter().map(|pool| state(pool)).collect();
+    for (n, words) in parts.iter().enumerate() {
+        if n == 0 {
+            remove(&done);
+            case.copy(&template, &done);
+        }
+        let (output, _) = with_fault(&case.run(&done, &engine), words, None, &trace);
+        assert!(output.status.success(), "{words:?}: {}", told(&output));
+        between.push(state(&done));
+    }
     let stages: Vec<String> = [before].into_iter().chain(between).chain([after]).collect();
     let points = case.points.of(points);
     let passes = case.ready.as_ref().map_or(Some(0), |it| points.iter().position(|point| point == it.passes));
@@ -183,6 +200,13 @@ fn mount(pool: &Path, containers: &Containers) {
     }
 }
 
+/// Removes a pool that an earlier try left, if there is one.
+fn clear(pool: &Path) {
+    if pool.exists() {
+        remove(pool);
+    }
+}
+
 /// How a state differs from each that it may be.
 fn differences(stages: &[String], now: &str) -> String {
     stages.iter().map(|stage| format!("since a state that it may be:\n{}", difference(stage, now))).collect()
@@ -199,17 +223,42 @@ fn with_fault(run: &Run<'_>, words: &[&str], fault: Option<&str>, trace: &Path) 
 /// How many points lie between two that are tried, unless all are asked for.
 const STRIDE: usize = 3;
 
+/// Returns whether every point is tried, of the recoveries too.
+fn are_all_asked_for() -> bool {
+    std::env::var("DVOL_SWEEP").is_ok_and(|asked| asked == "all")
+}
+
+/// Returns what makes a recovery another one than those that were swept: its steps in their order.
+/// How often it repeats one, as for each file of a tree, counts only where all are asked for.
+fn kind_of_recovery(points: &[String]) -> Vec<String> {
+    let mut kind = points.to_vec();
+    if !are_all_asked_for() {
+        kind.dedup();
+    }
+    kind
+}
+
+/// Returns whether a recovery is killed at a step: at each where all are asked for, else at the
+/// first and the last of a row of equal ones.
+fn is_killed_at(points: &[String], index: usize) -> bool {
+    let is_same = |other: Option<usize>| other.and_then(|it| points.get(it)) == Some(&points[index]);
+    are_all_asked_for() || !is_same(index.checked_sub(1)) || !is_same(Some(index + 1))
+}
+
 impl Case {
     /// Returns whether a point is tried: each one with `DVOL_SWEEP=all`, else every third. Where
     /// they begin differs by verb, so that a kind of step is met somewhere.
     fn is_tried(&self, point: usize) -> bool {
-        let all = std::env::var("DVOL_SWEEP").is_ok_and(|asked| asked == "all");
+        self.is_one_of(point, if self.points == Points::FewDeaths { 2 * STRIDE } else { STRIDE })
+    }
+
+    fn is_one_of(&self, point: usize, stride: usize) -> bool {
         let start: usize = self.words.iter().map(|word| word.len()).sum();
-        all || point % STRIDE == start % STRIDE
+        are_all_asked_for() || point % stride == start % stride
     }
 
     fn copy(&self, template: &Path, pool: &Path) {
-        copy(template, pool);
+        copy_with_repository(template, pool);
         if let Some(ready) = &self.ready {
             (ready.make)(pool);
         }
@@ -229,7 +278,7 @@ impl Sweep<'_> {
         // The threads of a copy race for the first name of a hard link, so its points may be one
         // fewer.
         let reached = (0..50).find_map(|_| {
-            let _ = std::fs::remove_dir_all(&pool);
+            clear(&pool);
             self.case.copy(&self.template, &pool);
             engine.set(&self.case.containers);
             let (output, reached) = with_fault(&run, self.case.words, Some(&fault), &trace);
@@ -285,8 +334,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// Kills the recovery at each of its points; recoveries that pass the same points are swept
-    /// once. The verb is killed anew for each: a copy of what it left would have other inodes.
+    /// Kills the recovery at its points; recoveries that do the same are swept once. The verb is
+    /// killed anew for each: a copy of what it left would have other inodes.
     fn sweep_recovery(&self, fault: &str, directory: &Path, engine: &FakeEngine, what: &str) {
         let (pool, trace) = (directory.join("again"), directory.join("trace"));
         let run = self.case.run(&pool, engine);
@@ -298,16 +347,21 @@ impl Sweep<'_> {
         die();
         let points = Points::Steps.of(run.with_fault(&["fsck"], None, &trace).1);
         remove(&pool);
-        if points.is_empty() || !RECOVERIES.lock().unwrap().insert(points.clone()) {
+        if points.is_empty() || !RECOVERIES.lock().unwrap().insert(kind_of_recovery(&points)) {
             return;
         }
-        for (index, name) in points.iter().enumerate() {
-            let what = format!("{what}, recovery killed at {} ({name})", index + 1);
-            // How many files the threads of a copy have made when it is killed differs.
+        let few = self.case.points == Points::FewDeaths;
+        let is_killed_at =
+            |index| is_killed_at(&points, index) && (!few || self.case.is_one_of(index, STRIDE));
+        for (index, name) in points.iter().enumerate().filter(|(index, _)| is_killed_at(*index)) {
+            let number = points[..=index].iter().filter(|one| *one == name).count();
+            let what = format!("{what}, recovery killed at {name} {number}");
+            // How many files the threads of a copy have made when it is killed differs, so the
+            // steps of a recovery are counted by name. A file less is one step of its kind less.
             let is_killed = (0..5).any(|_| {
-                let _ = std::fs::remove_dir_all(&pool);
+                clear(&pool);
                 die();
-                let (output, _) = run.with_fault(&["fsck"], Some(&format!("{}:kill", index + 1)), &trace);
+                let (output, _) = run.with_fault(&["fsck"], Some(&format!("{name}*{number}:kill")), &trace);
                 output.status.signal() == Some(9)
             });
             self.runs.fetch_add(1, Ordering::Relaxed);

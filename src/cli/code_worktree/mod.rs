@@ -12,7 +12,7 @@ pub(super) mod project;
 
 use std::path::{Path, PathBuf};
 
-use super::git::Git;
+use super::git::{Git, Repository};
 use super::output::Failure;
 use super::session::Session;
 use crate::model::{CodePlace, VolumeRecord};
@@ -31,7 +31,12 @@ pub(super) struct GitWorktree {
 impl GitWorktree {
     /// Finds the worktree around the current directory; `None` in the main checkout.
     pub(super) fn here(git: &Git) -> Option<Self> {
-        let repository = git.repository()?;
+        Self::of(git, &git.repository()?)
+    }
+
+    /// Returns the worktree of a repository around the current directory; `None` for the main
+    /// checkout.
+    pub(super) fn of(git: &Git, repository: &Repository) -> Option<Self> {
         repository.linked_name()?;
         let main = repository.common().parent().filter(|_| repository.common().ends_with(".git"))?;
         Some(GitWorktree {

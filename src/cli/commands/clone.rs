@@ -20,7 +20,8 @@ use crate::ops::{self, CloneRequest};
   dvol clone frob_mysql frob_test
   dvol clone frob_mysql:HEAD~2 frob_test
   dvol clone /mnt/team/catalog/shop
-  dvol clone /mnt/team/catalog/shop:small shop_test")]
+  dvol clone /mnt/team/catalog/shop:small shop_test
+  dvol clone --public s3:https://s3.example.org/samples/shop")]
 pub(in crate::cli) struct CloneArgs {
     /// From a remote, bring the data of this many commits, the newest first [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]

@@ -14,8 +14,9 @@ use crate::ops::{self, Check, Health, RemoteEntry};
 
 /// Check everything that dvol needs and suggest fixes
 ///
-/// Changes nothing. In a git work tree, checks the hook of dvol hook install as well. Exits with 0
-/// if everything works, otherwise with 1.
+/// Changes nothing here. To each remote that it may write to, it writes a small file and deletes it
+/// again. In a git work tree, checks the hook of dvol hook install as well. Exits with 0 if
+/// everything works, otherwise with 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  sudo dvol doctor\n  dvol doctor --format json")]
 pub(in crate::cli) struct DoctorArgs {
@@ -28,19 +29,19 @@ pub(in crate::cli) struct DoctorArgs {
 fn remotes(session: &Session) -> Vec<Check> {
     let remotes = ops::remotes(&session.pool, None).unwrap_or_default();
     let check = |one: RemoteEntry| {
-        let RemoteEntry { remote: name, url, volume, password } = one;
-        let remote = RemoteRecord { volume, name: name.clone(), url, password };
+        let RemoteEntry { remote: name, url, volume, password, kept_key } = one;
+        let remote = RemoteRecord { volume, name: name.clone(), url, password, kept_key };
         match unattended(remote) {
             Ok(access) => ops::remote_health(&session.pool, &access),
-            Err(failure) => Check {
+            Err(failure) => vec![Check {
                 subject: "remote",
                 health: Health::Poor,
                 found: format!("{name}: {failure}"),
                 remedy: None,
-            },
+            }],
         }
     };
-    remotes.into_iter().map(check).collect()
+    remotes.into_iter().flat_map(check).collect()
 }
 
 pub(in crate::cli) fn run(session: &Session, args: &DoctorArgs) -> Outcome {

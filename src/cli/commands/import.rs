@@ -9,7 +9,7 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::cli::{Outcome, author};
-use crate::model::{Verb, VolumeName};
+use crate::model::{Verb, VolumeName, entries};
 use crate::ops::{self, Imported, VolumeUser};
 
 /// Create a volume from a tar archive or an ordinary Docker volume
@@ -173,10 +173,6 @@ fn notes(imported: &Imported) -> Vec<String> {
         notes.push("ignored what follows the end of the archive, as tar does".to_owned());
     }
     notes
-}
-
-fn entries(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "entry" } else { "entries" })
 }
 
 /// Returns the note on labels, which export gives as well.

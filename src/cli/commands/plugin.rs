@@ -75,10 +75,14 @@ fn tell_systemd(phase: Phase) {
 
 fn log(notice: &Notice) {
     match notice {
-        // The driver is asked about volumes by name, and resets none.
-        Notice::Meant { .. } | Notice::LargeFilesLeft { .. } => {}
+        // The driver is asked about volumes by name, and resets and pushes none.
+        Notice::Meant { .. } | Notice::LargeFilesLeft { .. } | Notice::PushMemory { .. } => {}
         Notice::Elsewhere { volume, driver } => {
             tracing::warn!(%volume, driver, "the engine has a volume of that name from another driver");
+        }
+        Notice::MadeElsewhere { commit, volume, images, .. } => {
+            let images: Vec<_> = images.iter().map(ToString::to_string).collect();
+            tracing::warn!(%volume, %commit, ?images, "the commit was made with images that are not here");
         }
         Notice::Waiting { what, holder } => tracing::info!(what, holder, "waiting for a lock"),
         Notice::Stopping { container } => tracing::info!(container, "waiting for the container to stop"),

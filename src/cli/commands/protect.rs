@@ -13,7 +13,7 @@ use crate::ops;
 /// Until dvol unprotect, whatever would reset, forget, move or delete it is refused unless it is
 /// given --force (branch -D for a branch), and so is docker volume rm. Commits, checkouts and
 /// renames go on as before. A protected branch protects the data of the commits that lead to its
-/// head; a protected volume, everything in it.
+/// head; a protected worktree, its branch so; a protected volume, everything in it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   dvol protect

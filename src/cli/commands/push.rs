@@ -68,6 +68,8 @@ pub(in crate::cli) struct PushArgs {
 
 /// What a push to a new repository means.
 const NEW: &str = "everything in the volume goes there, personal data too";
+/// What a push to a new public repository means as well.
+const PUBLIC: &str = ", for all who can read its files";
 
 pub(in crate::cli) fn run(session: &Session, args: &PushArgs) -> Outcome {
     let pool = &session.pool;
@@ -135,15 +137,16 @@ fn access(session: &Session, args: &PushArgs, volume: &VolumeName) -> Result<Opt
     let remote = meant(session, Some(volume), args.remote.as_deref())?;
     // To look whether there is one takes a connection.
     if !args.dry_run && !args.yes && !is_made(&remote)? {
+        let readers = if args.password.is_public(&remote)? { PUBLIC } else { "" };
         let question = format!(
-            "Everything in {volume}, personal data too, goes to a new repository at {}. Go on?",
+            "Everything in {volume}, personal data too, goes to a new repository at {}{readers}. Go on?",
             remote.url
         );
         match confirmed("push to a new repository", &question) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(Failure::NotConfirmed { .. }) => {
-                let text = format!("cannot make a repository at {} without -y: {NEW}", remote.url);
+                let text = format!("cannot make a repository at {} without -y: {NEW}{readers}", remote.url);
                 return Err(Failure::Failed(text));
             }
             Err(other) => return Err(other),

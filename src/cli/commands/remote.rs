@@ -9,7 +9,7 @@ use crate::cli::remotes::PasswordArgs;
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::fsck;
-use crate::model::{PasswordSource, RemoteName, RemoteRecord, RemoteUrl, VolumeName};
+use crate::model::{RemoteName, RemoteRecord, RemoteUrl, VolumeName};
 use crate::ops;
 use crate::report::RemoteList;
 
@@ -22,6 +22,7 @@ use crate::report::RemoteList;
 #[command(after_help = "Example:
   dvol remote add origin /mnt/team/catalog --password-file ~/.catalog-password
   dvol remote add team s3:https://s3.example.org/team/catalog
+  dvol remote add --public samples s3:https://s3.example.org/samples
   dvol remote -v
   dvol remote set-url origin /mnt/new/catalog
   dvol remote rm origin
@@ -38,9 +39,14 @@ enum RemoteVerb {
     Add {
         #[command(flatten)]
         password: PasswordArgs,
-        /// Publish: anybody who can read the files can read the volumes
-        #[arg(long, conflicts_with_all = ["password_file", "password_command"])]
-        public: bool,
+        /// Keep the key that the password opens in the pool, for its owner alone; whoever has it
+        /// reads and writes the whole repository, without the password
+        #[arg(long)]
+        keep_key: bool,
+        /// Allow http:// to another machine: whoever is on the way sees names and sizes, and can
+        /// delete
+        #[arg(long)]
+        insecure_http: bool,
         /// Name of the remote
         name: RemoteName,
         /// Full path of a directory, s3://BUCKET/PATH, s3:https://HOST/BUCKET/PATH or
@@ -67,6 +73,9 @@ enum RemoteVerb {
     /// Change the address of a remote
     #[command(after_help = "Example:\n  dvol remote set-url origin /mnt/new/catalog")]
     SetUrl {
+        /// Allow http:// to another machine
+        #[arg(long)]
+        insecure_http: bool,
         /// Remote
         #[arg(add = crate::cli::complete::remotes())]
         name: RemoteName,
@@ -123,8 +132,9 @@ enum RemoteVerb {
 }
 
 /// Parses an address. clap would repeat one that is refused, with its password.
-fn address(text: &str) -> Result<RemoteUrl, Failure> {
-    text.parse::<RemoteUrl>().map_err(|error| Failure::Usage(error.to_string()))
+fn address(text: &str, insecure: bool) -> Result<RemoteUrl, Failure> {
+    let parsed = if insecure { RemoteUrl::parse_insecure(text) } else { text.parse() };
+    parsed.map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn check(
@@ -147,17 +157,20 @@ pub(in crate::cli) fn run(session: &Session, args: &RemoteArgs) -> Outcome {
             let remotes = ops::remotes(pool, volume)?;
             session.print(&RemoteList { remotes, with_urls: session.globals.verbose > 0 })?;
         }
-        Some(RemoteVerb::Add { password, public, name, url }) => {
-            let password = if *public { Some(PasswordSource::Public) } else { password.source()? };
-            let (volume, name, url) = (volume.cloned(), name.clone(), address(url)?);
-            session.done(&ops::add_remote(pool, RemoteRecord { volume, name, url, password })?)?;
+        Some(RemoteVerb::Add { password, keep_key, insecure_http, name, url }) => {
+            let password = password.source()?;
+            let (volume, name, url) = (volume.cloned(), name.clone(), address(url, *insecure_http)?);
+            let kept_key = keep_key.then(|| ops::remote_key_file(pool, &url));
+            let record = RemoteRecord { volume, name, url, password, kept_key };
+            session.done(&ops::add_remote(pool, record)?)?;
         }
         Some(RemoteVerb::Rm { name }) => session.done(&ops::remove_remote(pool, volume, name)?)?,
         Some(RemoteVerb::Rename { old, new }) => {
             session.done(&ops::rename_remote(pool, volume, old, new)?)?;
         }
-        Some(RemoteVerb::SetUrl { name, url }) => {
-            session.done(&ops::set_remote_url(pool, volume, name, &address(url)?)?)?;
+        Some(RemoteVerb::SetUrl { insecure_http, name, url }) => {
+            let url = address(url, *insecure_http)?;
+            session.done(&ops::set_remote_url(pool, volume, name, &url)?)?;
         }
         Some(RemoteVerb::GetUrl { name }) => {
             let remote = ops::find_remote(pool, volume, name)?;

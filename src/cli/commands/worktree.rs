@@ -11,7 +11,7 @@ use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::cli::signals::catch_interrupts;
 use crate::model::{BranchName, Revision, VolumeName};
-use crate::ops::{self, Guard, WorktreeBranch, WorktreeRequest};
+use crate::ops::{self, Guard, PruneScope, WorktreeBranch, WorktreeRequest};
 use crate::pool::parse_age;
 
 /// Have several branches of a volume checked out at the same time
@@ -66,7 +66,7 @@ enum WorktreeVerb {
         #[arg(add = crate::cli::complete::worktrees(), required_unless_present = "project")]
         worktree: Option<VolumeName>,
     },
-    /// Remove the expired worktrees that no container uses
+    /// Remove unused worktrees that are expired, or whose worktree of git is gone
     #[command(after_help = "Example:\n  dvol worktree prune -n\n  dvol worktree prune")]
     Prune {
         /// Only report what would be removed
@@ -133,7 +133,8 @@ pub(in crate::cli) fn run(session: &Session, args: &WorktreeArgs) -> Outcome {
         }
         WorktreeVerb::Prune { dry_run, volume } => {
             let volume = session.volume(volume.as_ref())?;
-            let pruned = ops::prune_worktrees(&session.pool, volume.as_ref(), *dry_run)?;
+            let scope = volume.as_ref().map_or(PruneScope::Pool, PruneScope::Volume);
+            let pruned = ops::prune_worktrees(&session.pool, scope, *dry_run)?;
             if !dry_run {
                 pruned.removed.iter().try_for_each(|removed| clear(removed.code.as_ref()))?;
             }

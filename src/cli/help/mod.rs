@@ -40,7 +40,8 @@ pub(super) fn command() -> clap::Command {
         let names = modules.iter().map(|module| module.replace('_', "-"));
         let _ = writeln!(verbs, "{header}{heading}:{header:#}");
         for verb in names.filter_map(|name| command.find_subcommand(name)) {
-            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            // Plain text goes through no parser of colours this way: this is done at each start.
+            let about = verb.get_about().map(|about| about.ansi().to_string()).unwrap_or_default();
             let about = about.split([':', ';']).next().unwrap_or_default();
             let _ = writeln!(verbs, "  {literal}{:<12}{literal:#}{about}", verb.get_name());
         }

@@ -205,15 +205,23 @@ impl Places {
             found,
             remedy: Some(remedy.to_owned()),
         };
-        // husky runs what lies in its own directory by way of `_`.
-        if !same(path, &self.active) && !same(path, &self.by_hand()) {
+        // husky runs what lies in its own directory by way of `_`, with a shell.
+        let is_active = same(path, &self.active);
+        if !is_active && !same(path, &self.by_hand()) {
             let folder = self.active.parent().unwrap_or(&self.active).display();
             let why = if self.is_set { ", as core.hooksPath says" } else { "" };
             let remedy = "dvol hook uninstall, then dvol hook install";
             return bad(format!("{shown} can no longer run: git looks for hooks in {folder}{why}"), remedy);
         }
-        if !path.metadata().is_ok_and(|found| found.permissions().mode() & 0o111 != 0) {
+        let can_run =
+            |path: &Path| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o111 != 0);
+        if is_active && !can_run(path) {
             return bad(format!("{shown} cannot run: it is not executable"), &format!("chmod +x {shown}"));
+        }
+        // `_` is in no commit, so a new worktree of git has none.
+        if !is_active && !can_run(&self.active) {
+            let missing = self.active.display();
+            return bad(format!("{shown} cannot run: husky made no {missing} here"), "npx husky");
         }
         let volume = volume_of(path);
         let is_there = |name: &VolumeName| {

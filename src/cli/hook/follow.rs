@@ -77,7 +77,7 @@ pub(in crate::cli) fn follow(session: &Session, line: &Line, words: &[String]) -
         return Ok(());
     }
     if line.worktrees {
-        linked::prune(session, &volume)?;
+        linked::prune(session, &volume, &repository)?;
     }
     // A detached HEAD has no branch to follow: rebase and bisect work on one.
     let Some(code) = git.look_up(&["symbolic-ref", "--short", "-q", "HEAD"]) else { return Ok(()) };

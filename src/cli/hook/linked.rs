@@ -2,22 +2,25 @@
 //! checkout, removed once git has removed its own.
 //!
 //! git has no hook for `git worktree remove`. So the next run of the hook, in any work tree, finds
-//! what git has removed; `dvol worktree prune` and the driver do as well.
+//! what git has removed; so does `dvol worktree prune`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::follow::{Checkout, revision, switch};
 use crate::cli::code_worktree::{GitWorktree, clear, project};
+use crate::cli::git::Repository;
 use crate::cli::output::{Failure, say};
 use crate::cli::session::Session;
 use crate::error::Error;
 use crate::model::VolumeName;
-use crate::ops::{self, WorktreeBranch, WorktreeRequest};
+use crate::ops::{self, PruneScope, WorktreeBranch, WorktreeRequest};
 
-/// Removes the data worktrees of `volume` that are expired or whose worktree of git is gone.
-pub(super) fn prune(session: &Session, volume: &VolumeName) -> Result<(), Failure> {
-    let pruned = ops::prune_worktrees(&session.pool, Some(volume), false)?;
+/// Removes the data worktrees of `volume`, and those made for the worktrees of this repository,
+/// that are expired or whose worktree of git is gone.
+pub(super) fn prune(session: &Session, volume: &VolumeName, repository: &Repository) -> Result<(), Failure> {
+    let scope = PruneScope::Repository(volume, repository.common());
+    let pruned = ops::prune_worktrees(&session.pool, scope, false)?;
     for removed in &pruned.removed {
         clear(removed.code.as_ref())?;
         say("dvol", &format!("worktree {} of volume {} is gone", removed.worktree, removed.volume));
@@ -35,7 +38,7 @@ pub(super) fn follow(
     checkout: Checkout<'_>,
     env: Option<&Path>,
 ) -> Result<(), Failure> {
-    let Some(tree) = GitWorktree::here(checkout.git) else { return Ok(()) };
+    let Some(tree) = GitWorktree::of(checkout.git, checkout.repository) else { return Ok(()) };
     let there = tree.data(session)?;
     if !there.is_empty() {
         return there.iter().try_for_each(|record| switch(session, &record.name, &checkout));

@@ -1,8 +1,12 @@
-//! Reads what an inspect call says of a container's state and its health check.
+//! Reads what an engine says of a container's state and its health check: all of it by an inspect
+//! call, and what changes by the list, from version 1.52 of the API on.
 
 use std::time::Duration;
 
-use bollard::models::{ContainerInspectResponse, Health as State, HealthConfig, HealthStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, ContainerSummaryHealthStatusEnum as Listed,
+    ContainerSummaryStateEnum, HealthConfig, HealthStatusEnum,
+};
 
 use crate::containers::{Details, Health, Probe, ReadyCheck};
 
@@ -21,28 +25,49 @@ pub(super) fn details(inspected: ContainerInspectResponse) -> Details {
     let config = inspected.config.unwrap_or_default();
     let is = |flag: Option<bool>| flag == Some(true);
     let settings = config.healthcheck.unwrap_or_default();
+    let retries = settings.retries.filter(|retries| *retries > 0).unwrap_or(DEFAULT_RETRIES);
     Details {
         auto_remove: inspected.host_config.is_some_and(|config| is(config.auto_remove)),
         running: is(state.running) && !is(state.paused) && !is(state.restarting),
         restarting: is(state.restarting),
-        health: state.health.and_then(|health| status(&health, settings.retries)),
+        health: state.health.and_then(|health| {
+            let told = match health.status? {
+                HealthStatusEnum::STARTING => Health::Starting,
+                HealthStatusEnum::HEALTHY => Health::Healthy,
+                HealthStatusEnum::UNHEALTHY => Health::Unhealthy,
+                HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => return None,
+            };
+            Some(status(told, health.failing_streak, retries))
+        }),
         check: check(settings, config.shell.as_deref()),
+        retries,
     }
+}
+
+/// Brings details up to date by the list; `None` if that does not tell the health of containers, or
+/// does not call this one running.
+pub(super) fn listed(summary: &ContainerSummary, known: &Details) -> Option<Details> {
+    let health = summary.health.as_ref()?;
+    let told = match health.status? {
+        Listed::STARTING => Some(Health::Starting),
+        Listed::HEALTHY => Some(Health::Healthy),
+        Listed::UNHEALTHY => Some(Health::Unhealthy),
+        Listed::NONE => None,
+        Listed::EMPTY => return None,
+    };
+    if summary.state != Some(ContainerSummaryStateEnum::RUNNING) {
+        return None;
+    }
+    let health = told.map(|told| status(told, health.failing_streak, known.retries));
+    Some(Details { running: true, restarting: false, health, ..known.clone() })
 }
 
 /// Returns the result of the check. Freezing a container stops its checks, and engines call it
 /// unhealthy until the next one, though none has failed often enough for that.
-fn status(health: &State, retries: Option<i64>) -> Option<Health> {
-    let limit = retries.filter(|retries| *retries > 0).unwrap_or(DEFAULT_RETRIES);
-    let failed = |streak: i64| streak >= limit;
-    match health.status? {
-        HealthStatusEnum::STARTING => Some(Health::Starting),
-        HealthStatusEnum::HEALTHY => Some(Health::Healthy),
-        HealthStatusEnum::UNHEALTHY if health.failing_streak.is_some_and(|streak| !failed(streak)) => {
-            Some(Health::Starting)
-        }
-        HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
-        HealthStatusEnum::NONE | HealthStatusEnum::EMPTY => None,
+fn status(told: Health, failing_streak: Option<i64>, retries: i64) -> Health {
+    match told {
+        Health::Unhealthy if failing_streak.is_some_and(|streak| streak < retries) => Health::Starting,
+        told => told,
     }
 }
 
@@ -75,6 +100,8 @@ pub(super) fn probe(code: i64) -> Probe {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn test(words: &[&str]) -> Option<Vec<String>> {
@@ -105,14 +132,30 @@ mod tests {
 
     #[test]
     fn a_container_that_was_frozen_is_not_unhealthy_before_its_checks_have_failed() {
-        let unhealthy = |failing_streak, retries| {
-            let status_now = Some(HealthStatusEnum::UNHEALTHY);
-            status(&State { status: status_now, failing_streak, log: None }, retries).unwrap()
+        let unhealthy = |streak: Option<i64>, retries: i64| {
+            let health = json!({"Status": "unhealthy", "FailingStreak": streak});
+            let inspected = json!({"State": {"Running": true, "Health": health},
+                "Config": {"Healthcheck": {"Test": ["CMD", "x"], "Retries": retries}}});
+            let known = details(serde_json::from_value(inspected).unwrap());
+            let summary = json!({"State": "running", "Health": health});
+            let now = listed(&serde_json::from_value(summary).unwrap(), &known).unwrap();
+            assert_eq!(now, known, "the list and the inspect call say the same");
+            known.health.unwrap()
         };
-        assert_eq!(unhealthy(Some(0), None), Health::Starting);
-        assert_eq!(unhealthy(Some(2), Some(0)), Health::Starting);
-        assert_eq!(unhealthy(Some(3), Some(0)), Health::Unhealthy);
-        assert_eq!(unhealthy(Some(1), Some(1)), Health::Unhealthy);
-        assert_eq!(unhealthy(None, None), Health::Unhealthy);
+        assert_eq!(unhealthy(Some(0), 3), Health::Starting);
+        assert_eq!(unhealthy(Some(2), 0), Health::Starting);
+        assert_eq!(unhealthy(Some(3), 0), Health::Unhealthy);
+        assert_eq!(unhealthy(Some(1), 1), Health::Unhealthy);
+        assert_eq!(unhealthy(None, 3), Health::Unhealthy);
+    }
+
+    #[test]
+    fn a_list_counts_only_if_it_tells_the_health_of_a_container_that_runs() {
+        let known = details(ContainerInspectResponse::default());
+        let now = |summary| listed(&serde_json::from_value(summary).unwrap(), &known);
+        assert_eq!(now(json!({"State": "running"})), None);
+        assert_eq!(now(json!({"State": "exited", "Health": {"Status": "none", "FailingStreak": 0}})), None);
+        let without_check = now(json!({"State": "running", "Health": {"Status": "none"}})).unwrap();
+        assert_eq!((without_check.running, without_check.health), (true, None));
     }
 }

@@ -76,11 +76,14 @@ pub(super) fn compose_volumes<'a>(
 /// Parses compose's labels. `depends_on` is a list of `service:condition:restart`.
 fn service(labels: &HashMap<String, String>) -> Option<Service> {
     let label = |name: &str| labels.get(&format!("{COMPOSE}{name}")).filter(|value| !value.is_empty());
+    let runs_once =
+        label("oneoff").is_some_and(|value| value.eq_ignore_ascii_case("true")) || label("hook").is_some();
     let after = label("depends_on").map(|list| list.split(',').filter_map(dependency).collect());
     Some(Service {
         project: label("project")?.clone(),
         name: label("service")?.clone(),
         after: after.unwrap_or_default(),
+        runs_once,
     })
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::containers::Health;
 
 type Answers = Vec<(&'static str, u16, Value)>;
 
@@ -429,12 +430,43 @@ fn details_tell_whether_it_runs_and_deletes_itself() {
                 restarting: state["Restarting"] == true,
                 health: None,
                 check: None,
+                retries: 3,
             }
         );
     }
     let engine =
         FakeEngine::new(vec![("/json", 404, json!({"message": format!("No such container: {}", id('1'))}))]);
     assert!(matches!(engine.docker().details(&id('1')).unwrap_err(), ContainerError::Gone { .. }));
+}
+
+#[test]
+fn health_comes_from_the_list_where_that_has_it() {
+    let inspected = json!({"Id": id('1'), "State": {"Running": true, "Health": {"Status": "starting"}},
+        "Config": {"Healthcheck": {"Test": ["CMD", "x"]}}});
+    for (health, inspects) in [(json!({"Status": "healthy", "FailingStreak": 0}), 1), (Value::Null, 2)] {
+        let mut listed = ours('1', "running", "Up 1 second (health: starting)");
+        listed["Health"] = health;
+        let engine = FakeEngine::new(vec![
+            ("GET /containers/json", 200, json!([listed])),
+            ("1111/json", 200, inspected.clone()),
+        ]);
+        let docker = engine.docker();
+        let known = docker.details(&id('1')).unwrap();
+        let now = docker.details_now(&id('1'), &known).unwrap();
+        assert_eq!(now.health == Some(Health::Healthy), inspects == 1);
+        assert_eq!((now.check, now.running), (known.check, true));
+        let asked = engine.asked().iter().filter(|asked| asked.contains("1111/json")).count();
+        assert_eq!(asked, inspects);
+    }
+    let gone = json!({"message": format!("No such container: {}", id('1'))});
+    let engine = FakeEngine::new(vec![
+        ("GET /containers/json", 200, json!([])),
+        ("1111/json", 200, inspected),
+        ("1111/json", 404, gone),
+    ]);
+    let known = engine.docker().details(&id('1')).unwrap();
+    let error = engine.docker().details_now(&id('1'), &known).unwrap_err();
+    assert!(matches!(error, ContainerError::Gone { .. }), "{error:?}");
 }
 
 #[test]

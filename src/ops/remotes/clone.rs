@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::data::receive;
-use super::fetch::{no_ref, read, record};
+use super::fetch::{no_ref, read, take};
 use super::remote::Access;
 use crate::error::Error;
 use crate::layout;
@@ -17,6 +17,7 @@ use crate::model::{
 use crate::ops::init::{First, NewVolume, furnish, insert_volume};
 use crate::pool::Pool;
 use crate::remotes::{Records, Stored};
+use crate::store::Writer;
 use crate::sys::disk;
 
 /// A request to clone a volume of a repository.
@@ -98,7 +99,7 @@ pub(in crate::ops) fn clone_with(
     pool.prepare_directories()?;
     let (repository, records) = read(pool, access)?;
     let start = find(access, &records, theirs, request.revision.as_deref())?;
-    access.refuse_other_architecture(&start.stored.note, request.force)?;
+    pool.refuse_other_architecture(&start.stored.note.record, request.force)?;
     let id = start.stored.note.record.id.clone();
     let branch = start.branch.clone();
     let settings = First { max_size: max_size.map(str::to_owned), ..First::default() }.settings(volume);
@@ -124,20 +125,27 @@ pub(in crate::ops) fn clone_with(
     let working_tree = furnish(&staged, &branch)?;
     let kept = staged.join(layout::COMMITS).join(id.as_str());
     disk::make_directory(&kept, layout::PRIVATE_MODE)?;
-    let received = receive(pool, &repository, start.stored, &kept, None)?;
+    let received = receive(pool, &repository, start.stored, &kept, &[])?;
     pool.check_size(volume, max_size, &kept)?;
-    let mut similar = kept.clone();
+    let mut similar = [kept.clone()];
     for older in wanted.iter().skip(1) {
         let tree = staged.join(layout::COMMITS).join(older.note.record.id.as_str());
         disk::make_directory(&tree, layout::PRIVATE_MODE)?;
-        receive(pool, &repository, older, &tree, Some(&similar))?;
+        receive(pool, &repository, older, &tree, &similar)?;
         pool.check_size(volume, max_size, &tree)?;
-        similar = tree;
+        similar = [tree];
     }
     let bounds = pool.copy_known(&kept, &working_tree)?;
     let new = NewVolume { volume: volume.clone(), branch: branch.clone(), id: id.clone() };
-    group.with(new).publish_known(|new| Some(new.look(bounds)))?.finish();
-    let commits = follow(pool, access, request, &records, &branch)?;
+    let mut commits = 0;
+    let follow = |writer: &Writer<'_>| {
+        follow(writer, access, request, &records, &branch)?;
+        take(writer, &access.remote.name, (volume, theirs), &records, pool.now())?;
+        commits = writer.commit_ids(volume)?.len();
+        Ok(())
+    };
+    group.with(new).publish_with(|new| Some(new.look(bounds)), follow)?.finish();
+    pool.tell_if_made_elsewhere(volume, &start.stored.note.record);
     Ok(ClonedFrom {
         volume: volume.clone(),
         branch,
@@ -242,34 +250,27 @@ fn tag(records: &Records, theirs: &VolumeName, start: &Start<'_>, volume: &Volum
     })
 }
 
-/// Notes the volume's name in the remote, what the remote has, and which branch the new one
-/// follows. Returns how many commits the volume has.
+/// Notes the volume's name in the remote, and which branch the new one follows.
 fn follow(
-    pool: &Pool,
+    writer: &Writer<'_>,
     access: &Access,
     request: &CloneRequest,
     records: &Records,
     branch: &BranchName,
-) -> Result<usize, Error> {
+) -> Result<(), Error> {
     let (volume, remote) = (&request.volume, &access.remote.name);
-    let reference = RefName::Head(branch.clone());
-    let is_there = records.leads(&request.theirs).contains_key(&reference);
-    pool.store().write(|writer| {
-        // The remote of this address gets the name origin: in the pool if that is free, else for
-        // this volume alone.
-        let known = writer.remote(None, remote)?;
-        if known.as_ref().is_none_or(|known| known.url != access.remote.url) {
-            let volume = known.map(|_| volume.clone());
-            writer.set_remote(&RemoteRecord { volume, ..access.remote.clone() })?;
-        }
-        let link = LinkRecord { remote: remote.clone(), volume: request.theirs.clone(), sending: Vec::new() };
-        writer.set_link(volume, &link)?;
-        if is_there {
-            let (branch, follows) = (branch.clone(), branch.clone());
-            writer.set_upstream(volume, &UpstreamRecord { branch, remote: remote.clone(), follows })?;
-        }
-        Ok::<_, Error>(())
-    })?;
-    record(pool, access, volume, &request.theirs, records, false)?;
-    pool.store().read(|rows| Ok(rows.commit_ids(volume)?.len()))
+    // The remote of this address gets the name origin: in the pool if that is free, else for this
+    // volume alone.
+    let known = writer.remote(None, remote)?;
+    if known.as_ref().is_none_or(|known| known.url != access.remote.url) {
+        let volume = known.map(|_| volume.clone());
+        writer.set_remote(&RemoteRecord { volume, ..access.remote.clone() })?;
+    }
+    let link = LinkRecord { remote: remote.clone(), volume: request.theirs.clone(), sending: Vec::new() };
+    writer.set_link(volume, &link)?;
+    if records.leads(&request.theirs).contains_key(&RefName::Head(branch.clone())) {
+        let (branch, follows) = (branch.clone(), branch.clone());
+        writer.set_upstream(volume, &UpstreamRecord { branch, remote: remote.clone(), follows })?;
+    }
+    Ok(())
 }

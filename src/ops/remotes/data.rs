@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::layout;
 use crate::model::{CommitId, CommitRecord, Reach, Row, RowChange, Verb, VolumeRecord};
-use crate::pool::{Pool, ancestry};
+use crate::pool::{Pool, Work, ancestry};
 use crate::remotes::{Received, Receiving, Repository, Stored};
 use crate::store::Rows;
 
@@ -57,7 +57,7 @@ fn bring_in_beside(
         draft.change(RowChange::update(Row::Commit(missing), Row::Commit(whole)));
         draft.bring_in(layout::commit_tree(owner, id))
     })?;
-    let received = receive(pool, repository, stored, &staged, similar.as_deref())?;
+    let received = receive(pool, repository, stored, &staged, &similar)?;
     group.publish()?.finish();
     Ok(Some(DataReceived {
         id: id.clone(),
@@ -73,32 +73,34 @@ pub(super) fn receive(
     repository: &Repository,
     stored: &Stored,
     into: &Path,
-    similar: Option<&Path>,
+    similar: &[PathBuf],
 ) -> Result<Received, Error> {
-    pool.check_space_for(|| Ok(stored.note.bytes))?;
+    pool.check_room_for(&stored.note)?;
     let (cancel, progress) = (pool.interrupted(), pool.progress());
     let receiving = Receiving { into, similar, cancel: &cancel, progress: &progress };
-    let received = pool.watched_transfer(stored.note.entries, stored.note.bytes, || {
-        repository.receive(stored, &receiving)
-    })?;
+    let size = (stored.note.entries, stored.note.bytes);
+    let received = pool.watched_transfer(Work::Write, size, || repository.receive(stored, &receiving))?;
     if pool.sum_of_tree(into)? != stored.note.sums {
         return Err(Error::OtherSums(stored.note.record.id.clone()));
     }
     Ok(received)
 }
 
-/// Finds the tree that is most likely to have pieces of a commit: that of the nearest ancestor
-/// whose data is here, else that of the current head.
+/// Finds the trees that are most likely to have pieces of a commit: that of the nearest ancestor
+/// whose data is here, and that of the current head.
 fn similar(
     pool: &Pool,
     rows: &Rows<'_>,
     record: &VolumeRecord,
     id: &CommitId,
-) -> Result<Option<PathBuf>, Error> {
+) -> Result<Vec<PathBuf>, Error> {
     let owner = record.owner();
-    let mut nearest = ancestry(rows, owner, Some(id.clone()), usize::MAX)?;
+    let nearest = ancestry(rows, owner, Some(id.clone()), usize::MAX)?;
     let branch = rows.branch(owner, &record.branch)?;
-    nearest.extend(ancestry(rows, owner, branch.and_then(|branch| branch.head), 1)?);
-    let with_data = nearest.into_iter().find(|commit| !commit.forgotten);
-    Ok(with_data.map(|commit| pool.layout().full(&layout::commit_tree(owner, &commit.id))))
+    let head = ancestry(rows, owner, branch.and_then(|branch| branch.head), 1)?;
+    let has_data = |commit: &CommitRecord| !commit.forgotten;
+    let found = nearest.into_iter().find(has_data).into_iter().chain(head.into_iter().filter(has_data));
+    let mut ids: Vec<CommitId> = found.map(|commit| commit.id).collect();
+    ids.dedup();
+    Ok(ids.iter().map(|id| pool.layout().full(&layout::commit_tree(owner, id))).collect())
 }

@@ -9,7 +9,7 @@ use super::data::{DataReceived, bring_in};
 use super::remote::Access;
 use crate::error::Error;
 use crate::model::{
-    CommitId, CommitRecord, LinkRecord, RefName, RemoteName, RemoteUrl, Revision, Row, RowChange,
+    CommitId, CommitRecord, Instant, LinkRecord, RefName, RemoteName, RemoteUrl, Revision, Row, RowChange,
     TrackingRecord, Verb, VolumeName,
 };
 use crate::ops::reachable::drop_unreachable;
@@ -111,8 +111,7 @@ pub(super) fn record(
     prune: bool,
 ) -> Result<Fetched, Error> {
     let heads = records.leads(theirs);
-    let mut refs = Vec::new();
-    let mut commits = 0;
+    let mut taken = Taken::default();
     let remote = &access.remote.name;
     let changes = |rows: &Rows<'_>| -> Result<_, Error> {
         let tracked = rows.tracking(volume, Some(remote))?;
@@ -129,39 +128,11 @@ pub(super) fn record(
         let _session = pool.begin(Verb::Fetch, volume)?;
         pool.store().write(|writer| {
             existing(writer, volume)?;
-            for (reference, (to, others)) in &heads {
-                for start in others.iter().chain([to]) {
-                    commits += take_over(writer, volume, theirs, records, start)?;
-                }
-                let before = writer.tracked(volume, remote, reference)?;
-                if before.as_ref().is_some_and(|before| (&before.commit, &before.others) == (to, others)) {
-                    continue;
-                }
-                let chain: BTreeSet<&CommitId> =
-                    records.ancestry(theirs, to).into_iter().map(|stored| &stored.note.record.id).collect();
-                let from = before.map(|before| before.commit);
-                writer.set_tracked(
-                    volume,
-                    &TrackingRecord {
-                        remote: remote.clone(),
-                        reference: reference.clone(),
-                        commit: to.clone(),
-                        others: others.clone(),
-                        fetched: pool.now(),
-                    },
-                )?;
-                refs.push(FetchedRef {
-                    reference: reference.clone(),
-                    forced: from.as_ref().is_some_and(|from| !chain.contains(from)),
-                    from,
-                    to: Some(to.clone()),
-                    others: others.clone(),
-                });
-            }
+            taken = take(writer, remote, (volume, theirs), records, pool.now())?;
             for gone in writer.tracking(volume, Some(remote))? {
                 if prune && !heads.contains_key(&gone.reference) {
                     writer.unset_tracked(volume, remote, &gone.reference)?;
-                    refs.push(FetchedRef {
+                    taken.refs.push(FetchedRef {
                         reference: gone.reference,
                         from: Some(gone.commit),
                         to: None,
@@ -173,6 +144,7 @@ pub(super) fn record(
             Ok::<_, Error>(())
         })?;
     }
+    let Taken { refs, commits } = taken;
     if refs.iter().any(|one| one.to.is_none() || one.forced) {
         drop_unreachable(pool, volume, &format!("fetch: what {remote} gave up"))?;
     }
@@ -186,6 +158,43 @@ pub(super) fn record(
         data: Vec::new(),
         received: 0,
     })
+}
+
+/// What came in of the records of a volume.
+#[derive(Default)]
+pub(super) struct Taken {
+    refs: Vec<FetchedRef>,
+    commits: usize,
+}
+
+/// Takes over the records of a volume, which is called `theirs` there, and where its refs are.
+pub(super) fn take(
+    writer: &Writer<'_>,
+    remote: &RemoteName,
+    (volume, theirs): (&VolumeName, &VolumeName),
+    records: &Records,
+    fetched: Instant,
+) -> Result<Taken, Error> {
+    let mut taken = Taken::default();
+    for (reference, (to, others)) in records.leads(theirs) {
+        for start in others.iter().chain([&to]) {
+            taken.commits += take_over(writer, volume, theirs, records, start)?;
+        }
+        let before = writer.tracked(volume, remote, &reference)?;
+        if before.as_ref().is_some_and(|before| (&before.commit, &before.others) == (&to, &others)) {
+            continue;
+        }
+        let chain: BTreeSet<&CommitId> =
+            records.ancestry(theirs, &to).into_iter().map(|stored| &stored.note.record.id).collect();
+        let from = before.map(|before| before.commit);
+        let (remote, commit) = (remote.clone(), to.clone());
+        let tracked =
+            TrackingRecord { remote, reference: reference.clone(), commit, others: others.clone(), fetched };
+        writer.set_tracked(volume, &tracked)?;
+        let forced = from.as_ref().is_some_and(|from| !chain.contains(from));
+        taken.refs.push(FetchedRef { reference, forced, from, to: Some(to), others });
+    }
+    Ok(taken)
 }
 
 /// Takes over the records from `start` on that are not here. Returns how many.

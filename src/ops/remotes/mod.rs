@@ -21,8 +21,8 @@ pub use pull::{PullRequest, Pulled, pull};
 pub use push::{PushRequest, Pushed, push};
 pub use push_refs::{Force, PushSpec, PushedRef, RefOutcome, Tags};
 pub use remote::{
-    Access, RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteUse, add_remote, find_remote, remotes,
-    remove_remote, rename_remote, set_remote_url, show_remote,
+    Access, RemoteAdded, RemoteChange, RemoteEntry, RemoteShown, RemoteUse, add_remote, find_remote,
+    remote_key_file, remotes, remove_remote, rename_remote, set_remote_url, show_remote,
 };
 pub use state::fetch_state;
 pub use sweep::{RemoteSwept, sweep_remote};

@@ -112,10 +112,11 @@ pub fn pull(pool: &Pool, access: &Access, request: &PullRequest) -> Result<Pulle
         let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
         let stored = records.commit(&theirs, &to).filter(|stored| !stored.note.without_data);
         let stored = stored.ok_or_else(|| no_ref(access, &theirs, to.to_string()))?;
-        access.refuse_other_architecture(&stored.note, request.force)?;
+        pool.refuse_other_architecture(&stored.note.record, request.force)?;
         if request.check {
             return Ok(pulled);
         }
+        pool.tell_if_made_elsewhere(&volume, &stored.note.record);
         pulled.data = bring_in(pool, &repository, &volume_record, stored)?;
         pulled.moved = Some(forward(pool, &volume, &to, &upstream)?);
     }

@@ -4,6 +4,7 @@
 //! so that no other command drops them, and so that the next push takes up what a dead one sent.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
@@ -17,8 +18,10 @@ use crate::model::{
     VolumeName, VolumeRecord,
 };
 use crate::ops::export::manifest_of;
-use crate::pool::{Pool, ancestry, existing};
-use crate::remotes::{CommitNote, Moved, Records, Repository, Sending, TreeCount, count_tree, judge};
+use crate::pool::{Notice, Pool, Work, ancestry, existing};
+use crate::remotes::{
+    CommitNote, Moved, PushMemory, Records, RemoteError, Repository, Sending, TreeCount, count_tree, judge,
+};
 use crate::store::Rows;
 use crate::sys::tree::measure_tree;
 
@@ -114,14 +117,18 @@ pub fn push(pool: &Pool, access: &Access, request: &PushRequest) -> Result<Pushe
             None => wanted.push(one),
         }
     }
-    match repository {
+    match &repository {
         Some(repository) if !request.dry_run => {
-            push.run(&repository, &mut records, wanted, &mut pushed)?;
-            push.finish(&repository, &records, request.set_upstream, &mut pushed)?;
+            let ran = push.run(repository, &mut records, wanted, &mut pushed);
+            ran.map_err(|error| interrupted(pool, error, &pushed))?;
+            // What has moved there is noted here, whatever a person does meanwhile.
+            let push = Push { pool: &pool.uninterrupted(), ..push };
+            push.finish(repository, &records, request.set_upstream, &mut pushed)?;
         }
         _ => {
             pushed.refs.extend(wanted.iter().map(|one| push.foreseen(&records, one)));
             let missing = pool.store().read(|rows| push.missing(&rows, &records, &wanted))?;
+            push.tell_memory(repository.as_ref(), &missing);
             pushed.commits = missing.iter().map(|commit| commit.id.clone()).collect();
         }
     }
@@ -145,11 +152,11 @@ impl Push<'_> {
     /// Opens the repository; makes one where there is none, unless nothing is to be changed.
     fn open(&self, dry_run: bool) -> Result<Option<Repository>, Error> {
         let Access { remote, cloud, secret, .. } = self.access;
-        let url = &remote.url;
+        let (url, cloud) = (&remote.url, &cloud.until(self.pool.interrupted()));
         let cache = self.pool.remotes_cache();
         if dry_run {
             return match Repository::open(url, cloud, secret, &cache) {
-                Err(crate::remotes::RemoteError::NoRepository(_)) => Ok(None),
+                Err(RemoteError::NoRepository(_)) => Ok(None),
                 other => Ok(Some(other?)),
             };
         }
@@ -213,6 +220,20 @@ impl Push<'_> {
         Ok(missing)
     }
 
+    /// Tells how much memory it takes to send these commits, if that is much. `None` means a
+    /// repository that the push would make.
+    fn tell_memory(&self, repository: Option<&Repository>, commits: &[CommitRecord]) {
+        let sizes = commits.iter().filter(|commit| !commit.forgotten).filter_map(|commit| commit.size);
+        let largest = sizes.max().unwrap_or(0);
+        let memory = match repository {
+            Some(repository) => repository.much_to_push(largest),
+            None => PushMemory::of_new_repository(largest),
+        };
+        if let Some(memory) = memory {
+            self.pool.tell(&Notice::PushMemory { volume: self.owner().clone(), memory });
+        }
+    }
+
     /// Notes which commits are on their way.
     fn note(&self, sending: Vec<CommitId>) -> Result<(), Error> {
         let link = LinkRecord { sending, ..self.link.clone() };
@@ -241,6 +262,7 @@ impl Push<'_> {
                 repository.take_up()?;
             }
             self.note(missing.iter().map(|commit| commit.id.clone()).collect())?;
+            self.tell_memory(Some(repository), &missing);
         }
         for commit in &missing {
             pushed.bytes += self.send(repository, records, commit)?;
@@ -286,7 +308,10 @@ impl Push<'_> {
             let tree = self.pool.layout().full(&layout::commit_tree(self.owner(), &commit.id));
             let sums = self.pool.sum_of_tree(&tree)?;
             let TreeCount { entries, bytes, read } = count_tree(&tree, self.pool.interrupted())?;
-            let architecture = Some(self.access.architecture.clone());
+            let made_on = record.made_on.as_ref();
+            let architecture =
+                made_on.map_or_else(|| self.pool.architecture(), |made_on| &made_on.architecture);
+            let architecture = Some(architecture.to_owned());
             let without_data = false;
             (Some(tree), CommitNote { record, entries, bytes, sums, without_data, architecture }, read)
         };
@@ -298,7 +323,7 @@ impl Push<'_> {
             cancel: self.pool.interrupted(),
             progress,
         };
-        self.pool.watched_transfer(note.entries, read, || repository.send(records, sending))?;
+        self.pool.watched_transfer(Work::Read, (note.entries, read), || repository.send(records, sending))?;
         Ok(note.bytes)
     }
 
@@ -336,6 +361,17 @@ impl Push<'_> {
         (pushed.sent, pushed.packs) = (traffic.sent, traffic.packs);
         Ok(())
     }
+}
+
+/// Names what a push had moved when a person interrupted it, if that is why it failed.
+fn interrupted(pool: &Pool, error: Error, pushed: &Pushed) -> Error {
+    let is_known = !matches!(error, Error::Remote(RemoteError::Uncertain { .. }));
+    if !is_known || !pool.interrupted().load(Ordering::Relaxed) {
+        return error;
+    }
+    let is_moved = |one: &&PushedRef| !matches!(one.outcome, RefOutcome::Rejected(_) | RefOutcome::UpToDate);
+    let moved = pushed.refs.iter().filter(is_moved).map(|one| one.reference.clone()).collect();
+    RemoteError::PushInterrupted(moved).into()
 }
 
 /// Returns what becomes of a ref that is moved away from `from`.

@@ -1,5 +1,7 @@
 //! `remote`: the remotes of the pool, or of one volume.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::error::Error;
@@ -8,7 +10,7 @@ use crate::model::{
 };
 use crate::ops::reachable::drop_unreachable;
 use crate::pool::{Pool, existing};
-use crate::remotes::{CloudAccess, CommitNote, Holder, Repository, Secret};
+use crate::remotes::{CloudAccess, Holder, Repository, Secret};
 use crate::store::Rows;
 
 /// What is needed to use a remote.
@@ -21,31 +23,16 @@ pub struct Access {
     pub secret: Secret,
     /// The person and the host that use it.
     pub holder: Holder,
-    /// This machine's processor architecture.
-    pub architecture: String,
 }
 
 impl Access {
-    /// Refuses a commit of a machine of another architecture: databases do not read each other's
-    /// files.
-    pub(super) fn refuse_other_architecture(&self, note: &CommitNote, force: bool) -> Result<(), Error> {
-        match &note.architecture {
-            Some(theirs) if *theirs != self.architecture && !force => Err(Error::OtherArchitecture {
-                id: note.record.id.clone(),
-                theirs: theirs.clone(),
-                own: self.architecture.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// Opens the remote's repository.
     ///
     /// # Errors
     /// When there is none, the password is wrong, or the place cannot be used.
     pub fn open(&self, pool: &Pool) -> Result<Repository, Error> {
-        let cache = pool.remotes_cache();
-        Ok(Repository::open(&self.remote.url, &self.cloud, &self.secret, &cache)?)
+        let (cloud, cache) = (self.cloud.until(pool.interrupted()), pool.remotes_cache());
+        Ok(Repository::open(&self.remote.url, &cloud, &self.secret, &cache)?)
     }
 }
 
@@ -60,6 +47,9 @@ pub struct RemoteEntry {
     pub volume: Option<VolumeName>,
     /// Where its password comes from; `None` if the environment or a person says it.
     pub password: Option<PasswordSource>,
+    /// The file for its master key, if that is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_key: Option<PathBuf>,
 }
 
 /// A remote that was added.
@@ -83,8 +73,8 @@ pub struct RemoteChange {
 
 impl RemoteEntry {
     fn of(record: RemoteRecord) -> Self {
-        let RemoteRecord { volume, name, url, password } = record;
-        RemoteEntry { remote: name, url, volume, password }
+        let RemoteRecord { volume, name, url, password, kept_key } = record;
+        RemoteEntry { remote: name, url, volume, password, kept_key }
     }
 }
 
@@ -156,12 +146,14 @@ pub fn set_remote_url(
     name: &RemoteName,
     url: &RemoteUrl,
 ) -> Result<RemoteChange, Error> {
-    pool.store().write(|writer| {
-        let before = found(writer, volume, name)?;
-        let after = RemoteRecord { url: url.clone(), ..before.clone() };
-        writer.set_remote(&after)?;
-        Ok(changed("set-url", before, Some(after)))
-    })
+    pool.store()
+        .write(|writer| {
+            let before = found(writer, volume, name)?;
+            let after = RemoteRecord { url: url.clone(), ..before.clone() };
+            writer.set_remote(&after)?;
+            Ok::<_, Error>(changed("set-url", before, Some(after)))
+        })
+        .inspect(|change| forget_key(&change.before))
 }
 
 fn changed(change: &'static str, before: RemoteRecord, after: Option<RemoteRecord>) -> RemoteChange {
@@ -246,7 +238,22 @@ pub fn remove_remote(
     for user in &users {
         drop_unreachable(pool, user, &format!("remote rm: {name}"))?;
     }
-    Ok(changed("removed", record, None))
+    let change = changed("removed", record, None);
+    forget_key(&change.before);
+    Ok(change)
+}
+
+/// Deletes the kept key of a remote, which opens what lies at its old address.
+#[expect(clippy::disallowed_methods, reason = "a kept key is no part of any operation")]
+fn forget_key(before: &RemoteEntry) {
+    if let Some(file) = &before.kept_key {
+        let _ = std::fs::remove_file(file);
+    }
+}
+
+/// Returns the file for the kept key of what lies at `url`.
+pub fn remote_key_file(pool: &Pool, url: &RemoteUrl) -> PathBuf {
+    pool.layout().remotes_keys().join(blake3::hash(url.to_string().as_bytes()).to_hex().as_str())
 }
 
 /// What dvol knows of a remote for one volume.

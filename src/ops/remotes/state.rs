@@ -33,7 +33,7 @@ pub fn fetch_state(
     let Some((id, _)) = records.leads(&theirs).remove(&reference) else { return Ok(false) };
     let stored = records.commit(&theirs, &id).filter(|stored| !stored.note.without_data);
     let stored = stored.ok_or_else(|| no_ref(access, &theirs, reference.to_string()))?;
-    access.refuse_other_architecture(&stored.note, false)?;
+    pool.refuse_other_architecture(&stored.note.record, false)?;
     let _lock = repository.lock_to_read(&access.holder, &pool.waiting())?;
     bring_in(pool, &repository, &own, stored)?;
     let message = records.heads(&theirs, &reference).into_iter().find_map(|head| head.tag?.message.into());

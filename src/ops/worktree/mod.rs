@@ -19,5 +19,5 @@ mod remove;
 
 pub use add::{AddedWorktree, WorktreeBranch, WorktreeRequest, add_worktree};
 pub use list::{WorktreeEntry, worktrees};
-pub use prune::{PrunedWorktrees, prune_worktrees};
+pub use prune::{PruneScope, PrunedWorktrees, prune_worktrees};
 pub use remove::{RemovedWorktree, remove_worktree};

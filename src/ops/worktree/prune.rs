@@ -11,6 +11,18 @@ use crate::error::Error;
 use crate::model::{CodePlace, VolumeName, VolumeRecord};
 use crate::pool::{Pool, existing};
 
+/// Which worktrees to look at.
+#[derive(Debug, Clone, Copy)]
+pub enum PruneScope<'s> {
+    /// All of the pool.
+    Pool,
+    /// Those of this volume.
+    Volume(&'s VolumeName),
+    /// Those of this volume, and those of any volume that were made for a worktree of git of the
+    /// repository with this directory: a compose project has several volumes.
+    Repository(&'s VolumeName, &'s Path),
+}
+
 /// What was removed, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct PrunedWorktrees {
@@ -24,24 +36,36 @@ pub struct PrunedWorktrees {
     pub dry_run: bool,
 }
 
-/// Removes the worktrees of a volume, or of the whole pool, that are expired or whose worktree of
-/// git is gone, and that no container uses. A protected one stays.
+/// Removes the worktrees in scope that are expired or whose worktree of git is gone, and that no
+/// container uses. A protected one stays.
 ///
 /// # Errors
 /// When the volume does not exist, the engine does not answer, or a worktree cannot be removed.
-pub fn prune_worktrees(
-    pool: &Pool,
-    volume: Option<&VolumeName>,
-    dry_run: bool,
-) -> Result<PrunedWorktrees, Error> {
+pub fn prune_worktrees(pool: &Pool, scope: PruneScope<'_>, dry_run: bool) -> Result<PrunedWorktrees, Error> {
     let now = pool.now().micros;
     let is_over = |record: &VolumeRecord| {
         record.expires.is_some_and(|expires| expires.micros <= now)
             || record.code.as_ref().is_some_and(is_gone)
     };
-    let mut expired = pool.store().read(|rows| match volume {
-        Some(volume) => Ok(rows.worktrees(existing(&rows, volume)?.owner())?),
-        None => Ok::<_, Error>(rows.volumes()?),
+    let mut expired = pool.store().read(|rows| {
+        let mut found = rows.volumes()?;
+        match scope {
+            PruneScope::Pool => {}
+            PruneScope::Volume(volume) => {
+                let volume = existing(&rows, volume)?;
+                found.retain(|record| record.owner() == volume.owner());
+            }
+            PruneScope::Repository(volume, directory) => {
+                let volume = existing(&rows, volume)?;
+                let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                let directory = real(directory);
+                let is_for = |code: &CodePlace| repository(code).map(real).as_ref() == Some(&directory);
+                found.retain(|record| {
+                    record.owner() == volume.owner() || record.code.as_ref().is_some_and(is_for)
+                });
+            }
+        }
+        Ok::<_, Error>(found)
     })?;
     expired.retain(|record| record.is_worktree() && is_over(record));
     let mut pruned = PrunedWorktrees { dry_run, ..PrunedWorktrees::default() };
@@ -78,7 +102,11 @@ pub fn prune_worktrees(
 /// Returns whether git has removed a worktree. Where its repository cannot be seen, as in the
 /// container of a driver, nothing is known to be gone.
 fn is_gone(code: &CodePlace) -> bool {
+    repository(code).is_some_and(|repository| repository.join("HEAD").exists()) && !code.git_dir.exists()
+}
+
+/// Returns the directory of the repository of a worktree of git.
+fn repository(code: &CodePlace) -> Option<&Path> {
     // <repository>/worktrees/<name>; git deletes `worktrees` with the last of them.
-    let repository = code.git_dir.parent().and_then(Path::parent);
-    repository.is_some_and(|repository| repository.join("HEAD").exists()) && !code.git_dir.exists()
+    code.git_dir.parent()?.parent()
 }

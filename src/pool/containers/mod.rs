@@ -13,6 +13,7 @@
 //! | `sharers` | containers in a namespace of one that is held |
 //! | `labels` | labels for compose |
 //! | `elsewhere` | names that the engine has from another driver |
+//! | `made_on` | what wrote the files of a commit |
 //! | `mounts` | the mounts that the driver has recorded |
 //! | `reconcile` | bringing these in line with what the engine says |
 
@@ -20,6 +21,7 @@ pub(super) mod driver;
 mod elsewhere;
 pub(super) mod gate;
 pub(super) mod labels;
+mod made_on;
 pub(super) mod mounts;
 pub(super) mod planner;
 pub(super) mod quiesce;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::containers::{Container, ContainerError, Details, Health, Patience, State, StopOutcome};
+use crate::containers::{Container, ContainerError, Details, Health, Patience, Service, State, StopOutcome};
 use crate::error::Error;
 use crate::model::{HeldContainer, HoldMode, Quiesce, VolumeName};
 use crate::pool::{Notice, Pool, Purpose, Setting};
@@ -195,6 +195,7 @@ impl<'p> ContainerPlanner<'p> {
         let users = in_start_order(users);
         let all: Vec<Container> = users.iter().map(|(container, _)| container.clone()).collect();
         let (mut holds, mut vanishing, mut misled) = (Vec::new(), Vec::new(), Vec::new());
+        let mut once = Vec::new();
         for (container, policy) in users.into_iter().rev() {
             if container.state == State::Stopped {
                 continue;
@@ -215,6 +216,13 @@ impl<'p> ContainerPlanner<'p> {
                 (Purpose::Copy, Quiesce::None) => HoldMode::Leave,
                 (Purpose::Swap | Purpose::Discard, Quiesce::None) => {
                     misled.push(container.name);
+                    continue;
+                }
+                // A start would run its command again.
+                (purpose, quiesce)
+                    if container.runs_once() && (purpose, quiesce) != (Purpose::Copy, Quiesce::Pause) =>
+                {
+                    once.push(container.name);
                     continue;
                 }
                 _ if self.kills(&container, policy.ending) && !details.auto_remove => HoldMode::Kill,
@@ -257,6 +265,9 @@ impl<'p> ContainerPlanner<'p> {
             let freezable = self.purpose == Purpose::Copy || self.pool.containers().restart_mounts_anew()?;
             return Err(Error::Unstoppable { containers: vanishing, freezable });
         }
+        if !once.is_empty() {
+            return Err(Error::RunsOnce { containers: once, freezable: self.purpose == Purpose::Copy });
+        }
         if !misled.is_empty() {
             return Err(Error::NotQuiesced(misled));
         }
@@ -284,7 +295,8 @@ impl<'p> ContainerPlanner<'p> {
         let details = if container.restarting {
             // It may wait in Mount, and inspecting it would wait as well. Engines allow no restart
             // policy together with --rm.
-            Details { auto_remove: false, running: false, restarting: true, health: None, check: None }
+            let (running, health, check, retries) = (false, None, None, 0);
+            Details { auto_remove: false, running, restarting: true, health, check, retries }
         } else {
             match self.pool.containers().details(&container.id) {
                 Err(ContainerError::Gone { .. }) => return Ok(None),
@@ -410,7 +422,10 @@ fn dependencies<'a>(
         own.after.iter().flat_map(move |wanted| {
             let is_it = move |other: &&Container| {
                 let theirs = other.service.as_ref();
-                theirs.is_some_and(|theirs| theirs.project == own.project && theirs.name == wanted.service)
+                let is_named = |theirs: &Service| {
+                    theirs.project == own.project && theirs.name == wanted.service && !theirs.runs_once
+                };
+                theirs.is_some_and(is_named)
             };
             all.iter().filter(is_it).map(move |other| (other, wanted.healthy))
         })
@@ -436,7 +451,7 @@ fn in_start_order(mut users: Vec<(Container, QuiescePolicy)>) -> Vec<(Container,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::containers::{Dependency, Service, Writes};
+    use crate::containers::{Dependency, Writes};
 
     fn container(name: &str, created: i64, after: &[&str]) -> (Container, QuiescePolicy) {
         let dependency = |name: &&str| Dependency { service: (*name).to_owned(), healthy: false };
@@ -444,6 +459,7 @@ mod tests {
             project: "shop".to_owned(),
             name: name.to_owned(),
             after: after.iter().map(dependency).collect(),
+            runs_once: false,
         };
         let container = Container {
             id: name.to_owned(),

@@ -25,9 +25,14 @@ pub(super) fn await_ready(pool: &Pool, held: &HeldContainer, until: Instant) -> 
     let mut is_told = false;
     let mut commands = held.ready.as_slice();
     let mut can_probe = true;
+    let mut known = None;
     loop {
-        let details = match pool.containers().details(&held.id) {
-            Ok(details) => details,
+        let found = match &known {
+            None => pool.containers().details(&held.id),
+            Some(known) => pool.containers().details_now(&held.id, known),
+        };
+        let details = match found {
+            Ok(details) => known.insert(details).clone(),
             Err(ContainerError::Gone { .. }) => return Ok(false),
             Err(error) => return Err(error.to_string()),
         };

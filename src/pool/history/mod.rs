@@ -2,6 +2,7 @@
 //! the stack of operations.
 
 pub(super) mod commits;
+pub(super) mod lines;
 pub(super) mod project;
 pub(super) mod resolve;
 pub(super) mod select;

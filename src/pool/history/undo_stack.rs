@@ -16,6 +16,9 @@ use crate::model::{Joint, Operation, Verb, VolumeName};
 use crate::pool::Pool;
 use crate::store::{Rows, StoreError};
 
+/// How many of the last operations are looked at for the top of the stack, before all of them.
+const PARTS: [usize; 3] = [4, 64, 1024];
+
 /// One step back or forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -82,6 +85,44 @@ impl UndoStack {
     /// When the operation log cannot be read.
     pub fn read(rows: &Rows<'_>, volume: &VolumeName) -> Result<Self, StoreError> {
         Ok(UndoStack::of(rows.operations(volume, MAX_PAST_OPERATIONS)?.into_iter().rev()))
+    }
+
+    /// Reads as much of the stack of a volume as tells what its next undo and its next redo are,
+    /// which is mostly the last operation alone.
+    ///
+    /// # Errors
+    /// When the operation log cannot be read.
+    pub fn read_top(rows: &Rows<'_>, volume: &VolumeName) -> Result<Self, StoreError> {
+        for most in PARTS {
+            let mut newest = rows.operations(volume, most)?;
+            if newest.len() < most {
+                return Ok(UndoStack::of(newest.into_iter().rev()));
+            }
+            newest.reverse();
+            if let Some(top) = UndoStack::top_of(newest) {
+                return Ok(top);
+            }
+        }
+        UndoStack::read(rows, volume)
+    }
+
+    /// Makes the top of the stack of the last operations, oldest first; `None` if what came before
+    /// them matters for the next undo or the next redo.
+    fn top_of(newest: Vec<Operation>) -> Option<Self> {
+        // An operation that is neither an undo nor a redo leaves nothing to redo, so what was
+        // undone before it does not matter.
+        let first = newest.iter().position(|operation| operation.plan.undoes.is_none())?;
+        let number = newest[first].line;
+        let mut line = Line::default();
+        for operation in newest.into_iter().skip(first) {
+            let may_be_older = operation.plan.undoes.is_some() && line.done.is_empty();
+            if operation.line != number || may_be_older {
+                return None;
+            }
+            line.add(operation);
+        }
+        let is_known = !line.done.is_empty() && (line.plain.is_some() || !line.undone.is_empty());
+        is_known.then(|| UndoStack { lines: vec![line] })
     }
 
     /// Makes the stack of these operations, oldest first.
@@ -238,6 +279,42 @@ mod tests {
             log.push((log.len() as u64 + 1, Some(undoes)));
             assert_eq!(next(&log), expected, "{log:?}");
         }
+    }
+
+    #[test]
+    fn the_top_of_the_stack_tells_the_same_as_the_whole() {
+        let log = |undoes: &[Option<u64>]| -> Vec<Operation> {
+            (1..).zip(undoes).map(|(number, undoes)| operation(number, *undoes)).collect()
+        };
+        let told = |stack: &UndoStack| {
+            let told = |step: Option<&Step>| step.map(|step| (step.number, step.operation.number));
+            (told(stack.next_undo()), told(stack.next_redo()))
+        };
+        // Every log of six operations, and every part of its end.
+        let mut logs: Vec<Vec<Option<u64>>> = vec![Vec::new()];
+        for number in 1..=6 {
+            let choices = || (0..number).map(|undoes| (undoes > 0).then_some(undoes));
+            logs =
+                logs.iter().flat_map(|log| choices().map(|undoes| [&log[..], &[undoes]].concat())).collect();
+        }
+        let mut known = 0;
+        for undoes in &logs {
+            let whole = told(&UndoStack::of(log(undoes).into_iter()));
+            for length in 1..=undoes.len() {
+                let end = log(undoes).split_off(undoes.len() - length);
+                if let Some(top) = UndoStack::top_of(end) {
+                    assert_eq!(told(&top), whole, "{undoes:?}, the last {length}");
+                    known += 1;
+                }
+            }
+        }
+        assert!(known > logs.len(), "the end of a log tells nothing");
+        let last = |undoes: &[Option<u64>]| UndoStack::top_of(log(undoes).split_off(undoes.len() - 1));
+        assert!(last(&[None, None, None]).is_some() && last(&[None, None, Some(2)]).is_none());
+        // Another volume of the same name may have been undone before.
+        let mut of_two = log(&[None, None]);
+        of_two[1].line = 2;
+        assert!(UndoStack::top_of(of_two).is_none());
     }
 
     #[test]

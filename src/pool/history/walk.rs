@@ -7,12 +7,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::ops::ControlFlow;
 
+use super::lines::Lines;
 use crate::model::{CommitId, CommitRecord, VolumeName};
 use crate::pool::Commits;
-use crate::store::{Rows, StoreError};
+use crate::store::{CommitGlance, Rows, StoreError};
 
 /// How many records are read one by one before all of the volume are read.
-const MAX_SINGLE_READS: usize = 256;
+pub(super) const MAX_SINGLE_READS: usize = 256;
 
 /// Walks over the commits of one volume, as one transaction sees them.
 pub(crate) struct History<'r> {
@@ -31,7 +32,18 @@ impl<'r> History<'r> {
         History { commits: Commits::new(rows, volume), dropped: BTreeSet::new(), single_reads: 0, all: None }
     }
 
-    fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
+    /// Returns the record of a commit, dropped or not.
+    pub(super) fn record(&self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
+        self.commits.record(id)
+    }
+
+    /// Passes a glance at each commit of the volume to `each`.
+    pub(super) fn each_commit(&self, each: &mut dyn FnMut(CommitGlance)) -> Result<(), StoreError> {
+        self.commits.rows.each_commit(&self.commits.volume, each)
+    }
+
+    /// Returns the record of a commit, and notes whether it is a dropped one.
+    pub(crate) fn get(&mut self, id: &CommitId) -> Result<Option<CommitRecord>, StoreError> {
         self.single_reads += 1;
         let Commits { rows, volume, .. } = &self.commits;
         if self.all.is_none() && self.single_reads > MAX_SINGLE_READS {
@@ -67,7 +79,7 @@ impl<'r> History<'r> {
 
     /// Passes each commit that is reachable from `starts` and not in `hidden` to `visit`, newest
     /// first, until it breaks. A commit comes before its parent. With `topological`, no commit
-    /// comes before all of its children, whatever the dates say; that reads all commits first.
+    /// comes before all of its children, whatever the dates say; that follows all lines first.
     pub(crate) fn walk(
         &mut self,
         starts: &[CommitId],
@@ -75,16 +87,18 @@ impl<'r> History<'r> {
         topological: bool,
         visit: &mut dyn FnMut(CommitRecord) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let waiting = if topological { self.children(starts, hidden)? } else { HashMap::new() };
-        let mut children = waiting;
+        if topological {
+            return Lines::default().walk(self, starts, hidden, &mut |history, id, _| {
+                Ok(history.get(id)?.map_or(ControlFlow::Continue(()), &mut *visit))
+            });
+        }
         let mut seen = BTreeSet::new();
         let mut heap = BinaryHeap::new();
         let mut order = 0_u64;
         let mut ready: Vec<CommitId> = starts.to_vec();
         loop {
             for id in ready.drain(..) {
-                let blocked = children.get(&id).is_some_and(|count| *count > 0);
-                if blocked || hidden.contains(&id) || !seen.insert(id.clone()) {
+                if hidden.contains(&id) || !seen.insert(id.clone()) {
                     continue;
                 }
                 if let Some(commit) = self.get(&id)? {
@@ -93,36 +107,11 @@ impl<'r> History<'r> {
                 }
             }
             let Some((_, _, Unordered(commit))) = heap.pop() else { return Ok(()) };
-            if let Some(parent) = &commit.parent {
-                if let Some(count) = children.get_mut(parent) {
-                    *count -= 1;
-                }
-                ready.push(parent.clone());
-            }
+            ready.extend(commit.parent.clone());
             if visit(commit).is_break() {
                 return Ok(());
             }
         }
-    }
-
-    /// Counts the children that each commit has among those to be visited.
-    fn children(
-        &mut self,
-        starts: &[CommitId],
-        hidden: &BTreeSet<CommitId>,
-    ) -> Result<HashMap<CommitId, usize>, StoreError> {
-        let mut count = HashMap::new();
-        let mut seen = BTreeSet::new();
-        for start in starts {
-            let mut next = Some(start.clone());
-            while let Some(id) = next.filter(|id| !hidden.contains(id) && seen.insert(id.clone())) {
-                next = self.get(&id)?.and_then(|commit| commit.parent);
-                if let Some(parent) = &next {
-                    *count.entry(parent.clone()).or_insert(0) += 1;
-                }
-            }
-        }
-        Ok(count)
     }
 }
 

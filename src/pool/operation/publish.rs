@@ -92,6 +92,21 @@ impl<'p, T: Send> Group<'p, T> {
     ) -> Result<Published<'p, T>, Error> {
         self.unquiesced().publish_known(look)
     }
+
+    /// Publishes operations that disturb no container, as [`Group::publish_known`] does. `also`
+    /// writes rows that belong to no operation in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Quiesced::publish`]; and when `also` fails.
+    pub fn publish_with(
+        self,
+        look: impl Fn(&T) -> Option<Look<'_>> + Sync,
+        also: impl FnOnce(&Writer<'_>) -> Result<(), Error>,
+    ) -> Result<Published<'p, T>, Error> {
+        let mut quiesced = self.unquiesced();
+        quiesced.install(Some(&look))?;
+        quiesced.commit(None, also)
+    }
 }
 
 impl<'p, T: Send> Quiesced<'p, T> {
@@ -113,7 +128,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
         look: impl Fn(&T) -> Option<Look<'_>> + Sync,
     ) -> Result<Published<'p, T>, Error> {
         self.install(Some(&look))?;
-        self.commit(None)
+        self.commit(None, |_| Ok(()))
     }
 
     /// Publishes operations that only read the working trees. What was copied need not be durable
@@ -139,7 +154,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
             self.install(None)?;
         }
         complete(&mut self.members);
-        self.commit(released)
+        self.commit(released, |_| Ok(()))
     }
 
     /// Moves the staged trees into place and makes them durable.
@@ -180,7 +195,11 @@ impl<'p, T: Send> Quiesced<'p, T> {
     }
 
     /// Changes the metadata: the operations hold from there on.
-    fn commit(mut self, released: Option<Released>) -> Result<Published<'p, T>, Error> {
+    fn commit(
+        mut self,
+        released: Option<Released>,
+        also: impl FnOnce(&Writer<'_>) -> Result<(), Error>,
+    ) -> Result<Published<'p, T>, Error> {
         let pool = self.pool;
         let expected =
             self.members.iter().flat_map(|member| pool.expect_volumes(&member.operation)).collect();
@@ -207,7 +226,7 @@ impl<'p, T: Send> Quiesced<'p, T> {
                     writer.journal_put(&member.operation)?;
                 }
             }
-            Ok::<_, Error>(())
+            also(writer)
         })?;
         let Parts { mut group, gates, since } = self.into_parts();
         let mut members = mem::take(&mut group.members);

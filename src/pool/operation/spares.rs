@@ -73,17 +73,17 @@ fn earlier_exchanges(
 }
 
 impl Pool {
-    /// Makes the spares that an earlier exchange with the tree `source` can give of its old files.
+    /// Makes the spares that earlier exchanges with the tree `source` can give of their old files.
     /// What fails only costs the next exchange time. The caller has the volume's lock.
-    pub fn prepare_spares(&self, source: &Path, left: &LeftTree) {
+    pub fn prepare_spares(&self, source: &Path, earlier: &[LeftTree]) {
         let goes_on = || self.check_interrupted().is_ok();
         let enter = || Some(Box::new(()) as Box<dyn Any>);
         let options = self.copy_options();
         let making = Making { options: &options, goes_on: &goes_on, enter: &enter, copied_max: 0 };
-        let _ = tree::prepare_spares(source, left, &making);
+        let _ = tree::prepare_spares(source, earlier, &making);
     }
 
-    /// Makes the spares that the last exchange of a volume's working tree with the head's tree can
+    /// Makes the spares that earlier exchanges of a volume's working tree with the head's tree can
     /// give, and copies what no old file serves for. Keeps the volume's lock only for moments, and
     /// ends as soon as another process works on the volume.
     ///
@@ -97,9 +97,9 @@ impl Pool {
             let place = layout::working_tree(owner, &branch.name);
             let earlier = earlier_exchanges(&self.layout, &rows, volume, (&place, &head))?;
             let source = self.layout.full(&layout::commit_tree(owner, &head));
-            Ok::<_, Error>(earlier.into_iter().next().map(|left| (source, left)))
+            Ok::<_, Error>(Some((source, earlier)))
         })?;
-        let Some((source, left)) = found else { return Ok(0) };
+        let Some((source, earlier)) = found else { return Ok(0) };
         let enter = || {
             // A reader has the lock for moments only, an operation for longer.
             for _ in 0..LOCK_ATTEMPTS {
@@ -114,9 +114,9 @@ impl Pool {
         let copied_max = COPIED_MAX_BYTES.min(tree::free_space(self.layout.root())? / COPIED_PART);
         let options = self.copy_options();
         let making = Making { options: &options, goes_on: &goes_on, enter: &enter, copied_max };
-        let made = tree::prepare_spares(&source, &left, &making);
+        let made = tree::prepare_spares(&source, &earlier, &making);
         if let Some(_inside) = enter() {
-            self.measure_again(&left);
+            earlier.iter().for_each(|left| self.measure_again(left));
         }
         Ok(made?)
     }

@@ -197,14 +197,18 @@ impl Pool {
         if sizes.is_empty() {
             return Ok(found);
         }
+        let mut add = |id: &OperationId, owner: &VolumeName| {
+            if let Some(bytes) = sizes.get(id) {
+                let (count, sum) = found.entry(owner.clone()).or_default();
+                *count += 1;
+                *sum += bytes;
+            }
+        };
         self.store.read(|rows| {
-            rows.each_operation(&mut |operation| {
-                if let Some(bytes) = sizes.get(&operation.id) {
-                    let (count, sum) = found.entry(operation.owner().clone()).or_default();
-                    *count += 1;
-                    *sum += bytes;
-                }
-            })
+            for operation in rows.journal()? {
+                add(&operation.id, operation.owner());
+            }
+            rows.each_done_operation(&mut |operation| add(&operation.id, operation.owner()))
         })?;
         Ok(found)
     }

@@ -200,6 +200,7 @@ mod tests {
             code: None,
             size: None,
             forgotten: false,
+            made_on: None,
         })
     }
 

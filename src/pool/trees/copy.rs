@@ -15,13 +15,24 @@ const WATCH_AFTER: Duration = Duration::from_millis(500);
 
 /// Watches long copies.
 pub trait Watcher: Send + Sync {
-    /// Reports a copy that has been running for half a second, and its size if it could be
-    /// measured.
-    fn start(&self, total: Option<Usage>);
-    /// Reports how much has been copied so far. Called from several threads, also before `start`.
+    /// Reports work on a tree that has been running for half a second, and the size of the tree if
+    /// it could be measured.
+    fn start(&self, work: Work, total: Option<Usage>);
+    /// Reports how much has been done so far. Called from several threads, also before `start`.
     fn at(&self, bytes: u64, entries: u64);
-    /// Reports the end of a copy.
+    /// Reports the end of the work.
     fn end(&self);
+}
+
+/// Says what is done to a tree, for a watcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Copies the tree.
+    Copy,
+    /// Reads the tree for a push, which sends what the remote lacks.
+    Read,
+    /// Writes the tree from what came from a remote or was here.
+    Write,
 }
 
 /// A tree that is to be copied into staging.
@@ -97,12 +108,13 @@ impl Pool {
 
     /// Runs `copy`, which copies the tree `source`, and reports it to the watcher.
     pub fn watched<T>(&self, source: &Path, copy: impl FnOnce() -> T) -> T {
-        self.watched_as(|| tree::measure_tree(source).ok(), copy)
+        self.watched_as(Work::Copy, || tree::measure_tree(source).ok(), copy)
     }
 
     /// Runs `copy`, and reports it to the watcher with the size that `measure` finds.
     pub(in crate::pool) fn watched_as<T>(
         &self,
+        work: Work,
         measure: impl FnOnce() -> Option<Usage> + Send,
         copy: impl FnOnce() -> T,
     ) -> T {
@@ -112,7 +124,7 @@ impl Pool {
             let starter = scope.spawn(move || {
                 if let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(WATCH_AFTER) {
                     // A walk beside the copy costs little, and a bar needs an end.
-                    watcher.start(measure());
+                    watcher.start(work, measure());
                 }
             });
             let result = copy();

@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::model::format_size;
+use crate::model::{entries, format_size};
 use crate::ops::{Exported, Imported, MetadataLine};
 use crate::report::json::{json_line, json_lines};
 use crate::report::text::Text;
-use crate::report::words::entries;
 
 impl Text for Exported {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {

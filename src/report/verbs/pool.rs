@@ -4,12 +4,11 @@ use std::io::{self, Write};
 
 use tabwriter::TabWriter;
 
-use crate::model::{count, format_size, plain};
+use crate::model::{count, entries, format_size, plain};
 use crate::ops::{CheckedImage, ImageFacts, MovedPool, PoolInfo, RemovedImage};
 use crate::report::Wrap;
 use crate::report::json::json_line;
 use crate::report::text::Text;
-use crate::report::words::entries;
 
 impl Text for PoolInfo {
     fn wrap(&self) -> Wrap {

@@ -16,7 +16,8 @@ fn operand(entry: &ProtectedEntry) -> String {
 
 impl Text for Vec<ProtectedEntry> {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.iter().try_for_each(|entry| writeln!(out, "{:<7}{}", entry.kind, operand(entry)))
+        let width = self.iter().map(|entry| entry.kind.len()).max().unwrap_or(0).max("branch".len());
+        self.iter().try_for_each(|entry| writeln!(out, "{:<width$} {}", entry.kind, operand(entry)))
     }
 }
 

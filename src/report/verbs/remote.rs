@@ -52,7 +52,19 @@ impl Text for RemoteAddress {
 
 impl Text for RemoteAdded {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "Added remote {} at {}", self.remote.remote, self.remote.url)
+        let RemoteEntry { remote, url, password, kept_key, .. } = &self.remote;
+        writeln!(out, "Added remote {remote} at {url}")?;
+        if *password == Some(PasswordSource::Public) {
+            writeln!(out, "Everybody knows its password: whoever can read its files can read its volumes")?;
+        }
+        match kept_key {
+            Some(file) => writeln!(
+                out,
+                "Its key will be kept in {}: whoever reads that file opens everything at {url}",
+                file.display()
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -76,10 +88,13 @@ impl Text for RemoteShown {
         let password = match &self.remote.password {
             Some(PasswordSource::File(file)) => format!("in the file {}", file.display()),
             Some(PasswordSource::Command(command)) => format!("of the command '{command}'"),
-            Some(PasswordSource::Public) => "known to everybody".to_owned(),
+            Some(PasswordSource::Public) => "public, which everybody knows".to_owned(),
             None => "from the environment, or asked for".to_owned(),
         };
         writeln!(out, "  Password: {password}")?;
+        if let Some(file) = &self.remote.kept_key {
+            writeln!(out, "  Kept key: {}", file.display())?;
+        }
         for of in &self.volumes {
             let there = if of.volume == of.their_volume {
                 String::new()

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use krataloopdev::{LoopControl, LoopDevice};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
@@ -19,6 +21,10 @@ use crate::sys::fault;
 
 /// How often another process may take a free loop device first.
 const MAX_TRIES: u32 = 50;
+/// How long to wait for a loop device that is mounted nowhere: a program that looks at all of them,
+/// such as losetup, keeps one from giving up its image for a moment.
+const RELEASE_WAIT: Duration = Duration::from_secs(2);
+const RELEASE_PAUSE: Duration = Duration::from_millis(20);
 const CONTROL: &str = "/dev/loop-control";
 
 /// Mounts the file system in `image` at the directory `at`.
@@ -51,22 +57,24 @@ pub fn is_free(image: &Path) -> bool {
 
 /// Opens the image for this process and the loop device that is going to have it.
 fn lock(image: &Path) -> Result<File, ImageError> {
-    let in_use = || ImageError::InUse {
-        image: image.to_owned(),
-        place: places_of(image).and_then(|places| places.into_iter().next()),
-    };
     let file = OpenOptions::new().read(true).write(true).open(image).at("open", image)?;
-    match fs2::FileExt::try_lock_exclusive(&file) {
-        Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-            return Err(in_use());
+    let until = Instant::now() + RELEASE_WAIT;
+    loop {
+        let is_locked = match fs2::FileExt::try_lock_exclusive(&file) {
+            Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => false,
+            other => other.at("lock", image).map(|()| true)?,
+        };
+        // A person may have mounted it by hand, without a lock.
+        let places = places_of(image);
+        if is_locked && places.is_none() {
+            return Ok(file);
         }
-        other => other.at("lock", image)?,
+        let place = places.and_then(|places| places.into_iter().next());
+        if place.is_some() || Instant::now() >= until {
+            return Err(ImageError::InUse { image: image.to_owned(), place });
+        }
+        sleep(RELEASE_PAUSE);
     }
-    // A person may have mounted it by hand, without a lock.
-    if places_of(image).is_some() {
-        return Err(in_use());
-    }
-    Ok(file)
 }
 
 fn attach(file: &File, image: &Path) -> Result<(LoopDevice, PathBuf), ImageError> {

@@ -101,6 +101,6 @@ pub use source::entry::{InodeNames, SourceEntry, SourceKind};
 pub use source::file::{FileReader, SourceFile};
 pub use source::walk::{OpenTree, TreeSource};
 pub use spare::LeftTree;
-pub use spare::prepare::{Making, may_have_spares, prepare_spares};
+pub use spare::prepare::{Making, PREPARE_SPARES, may_have_spares, prepare_spares};
 pub use sums::{EntrySums, Sum, sum_tree};
 pub use times::{Bounds, FileTime};

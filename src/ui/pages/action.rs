@@ -23,7 +23,8 @@ pub(in crate::ui) fn again(app: &App, parts: &[String], fields: &Fields) -> Resu
 /// Returns the address of the page that shows what a verb did.
 pub(in crate::ui) fn back(verb: &Verb, fields: &Fields) -> String {
     let name = match verb.name {
-        "clone" => fields.text("name"),
+        "clone" | "add-worktree" => fields.text("name"),
+        "remove-worktree" => fields.text("of"),
         "undo" if fields.is_set("as") => fields.text("as"),
         "rm" | "gc" => return if verb.name == "rm" { "/" } else { "/pool" }.to_owned(),
         _ => fields.text("volume"),
@@ -64,7 +65,7 @@ fn form(app: &App, parts: &[String], fields: &Fields, is_again: bool) -> Result<
                 code data-line=(format!("/line/{}", verb.name)) {
                     @match &words {
                         Ok(words) => (app.jobs.command(words)),
-                        Err(_) => { "dvol " (verb.name.trim_start_matches("delete-")) " …" }
+                        Err(_) => { "dvol " (unfinished(verb)) " …" }
                     }
                 }
             }
@@ -75,6 +76,15 @@ fn form(app: &App, parts: &[String], fields: &Fields, is_again: bool) -> Result<
         }
     };
     Ok(frame::page(app, &Head { title: verb.title, tab: Tab::None, crumbs: &[] }, &body))
+}
+
+/// Returns the first words of a command whose form is not filled in yet.
+fn unfinished(verb: &Verb) -> String {
+    match verb.name.split_once('-') {
+        Some((word, "worktree")) => format!("worktree {word}"),
+        Some((_, noun)) => noun.to_owned(),
+        None => verb.name.to_owned(),
+    }
 }
 
 fn input(app: &App, field: &Field, fields: &Fields, is_ticked: bool) -> Markup {

@@ -35,6 +35,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], _: &Fields) -> Result<Mar
     let start = LogStart::Revision(revision_of(&record.id)?);
     let request = LogRequest { volume: Some(volume.clone()), start, most: Some(1), ..LogRequest::default() };
     let log = ops::log(&app.pool, &request)?;
+    let places = app.pool.store().read(|rows| rows.worktrees(&rows.owner(&volume)?))?;
     let entry = log.entries.first().filter(|entry| entry.id == record.id);
     let (is_dropped, is_head) = entry.map_or((false, false), |entry| (entry.dropped, entry.head));
     let (id, name) = (record.id.short(), volume.as_str());
@@ -46,7 +47,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], _: &Fields) -> Result<Mar
         div.head {
             h1 { (subject(&record.message)) }
             p.about {
-                @if let Some(entry) = entry { (refs(entry, &log)) }
+                @if let Some(entry) = entry { (refs(entry, &log, &places)) }
                 @if is_dropped { span.mark title="No branch and no tag leads to it; trash has it" { "dropped" } }
                 @if record.forgotten { span.mark title="Only the record is left" { "forgotten" } }
             }

@@ -13,7 +13,7 @@ use super::commit::{named, revision_of};
 use super::frame::{self, Head, Tab};
 use super::parts::{act, nothing, size, subject};
 use crate::error::Error;
-use crate::model::{CommitRecord, VolumeName, plain, plain_lines};
+use crate::model::{self, CommitRecord, VolumeName, plain, plain_lines};
 use crate::ops::{self, ListedEntry, OpenedEntry, TreePath, shown};
 use crate::sys::tree::EntryKind;
 use crate::ui::app::App;
@@ -96,7 +96,7 @@ fn directory(opened: &OpenedEntry, base: &str) -> Result<Markup, Trouble> {
                 thead { tr { th scope="col" { "Name" } th.size scope="col" { "Size" } th.mode scope="col" { "Mode" } th.owner scope="col" { "Owner" } th.modified scope="col" { "Modified" } } }
                 tbody { @for entry in &entries { (row(entry, base)) } }
             }
-            p.count { @if is_cut { "The first " } (entries.len()) @if entries.len() == 1 { " entry" } @else { " entries" } }
+            p.count { @if is_cut { "The first " } (model::entries(entries.len() as u64)) }
         }
     })
 }

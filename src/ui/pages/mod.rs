@@ -1,6 +1,7 @@
 //! The pages, one file each. [`frame`] is around each of them, [`parts`] are what they share.
 
 pub(super) mod action;
+mod beside;
 pub(super) mod changes;
 pub(super) mod commit;
 pub(super) mod files;

@@ -13,8 +13,6 @@ use crate::ui::fields::Fields;
 
 /// How many operations a page shows.
 const MAX_OPERATIONS: usize = 200;
-/// How many of one volume are looked at for the page of all.
-const MAX_OF_EACH: usize = 20;
 
 pub(in crate::ui) fn page(app: &App, fields: &Fields) -> Result<Markup, Trouble> {
     match fields.get("volume") {
@@ -43,13 +41,7 @@ fn of_volume(app: &App, volume: &VolumeName) -> Result<Markup, Trouble> {
 }
 
 fn of_all(app: &App) -> Result<Markup, Trouble> {
-    let volumes = app.pool.store().read(|rows| rows.logged_volumes())?;
-    let mut all = Vec::new();
-    for volume in &volumes {
-        all.extend(ops::reflog(&app.pool, Some(volume), MAX_OF_EACH)?);
-    }
-    all.sort_by_key(|entry| std::cmp::Reverse(entry.operation));
-    all.truncate(MAX_OPERATIONS);
+    let all = ops::reflog_of_all(&app.pool, MAX_OPERATIONS)?;
     let body = html! {
         div.head { h1 { "Operations" } }
         (list(app, &all, None, true))

@@ -90,16 +90,12 @@ fn picture(app: &App, sizes: &Sizes) -> Result<Markup, Trouble> {
             bars.collect()
         }
         None => {
-            let volumes = app.pool.store().read(|rows| rows.owners())?;
-            let mut bars = Vec::new();
-            for volume in volumes {
-                let commits = app.pool.store().read(|rows| rows.commits(&volume))?;
-                let kept = commits.iter().filter(|commit| !commit.forgotten);
-                let bytes = kept.filter_map(|commit| commit.size).sum();
+            let sums = ops::commit_sizes(&app.pool)?;
+            let bars = sums.into_iter().map(|(volume, bytes)| {
                 let trash = sizes.trash.get(&volume).map_or(0, |(_, bytes)| *bytes);
-                bars.push(Bar { volume: Some(volume), parts: [0, bytes, trash] });
-            }
-            bars
+                Bar { volume: Some(volume), parts: [0, bytes, trash] }
+            });
+            bars.collect()
         }
     };
     bars.sort_by_key(|bar| std::cmp::Reverse(bar.sum()));

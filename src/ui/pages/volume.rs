@@ -1,21 +1,15 @@
 //! The page of one volume: its history, its branches and tags, who uses it.
 
-use std::path::PathBuf;
-
 use maud::{Markup, html};
 
-use super::Trouble;
 use super::changes::paths;
 use super::frame::{self, Head, Tab};
 use super::graph::{self, Cell, Lanes};
-use super::parts::{
-    act, act_link, ago, command, commit_address, commit_link, container, later, nothing, size, subject,
-};
+use super::parts::{act, act_link, ago, command, commit_address, commit_link, later, nothing, subject};
+use super::{Trouble, beside};
 use crate::error::Error;
-use crate::layout;
-use crate::model::{BranchRecord, Revision, VolumeName, VolumeRecord, count, plain};
-use crate::ops::{self, Log, LogEntry, LogRequest, LogStart, NextSteps, TagEntry};
-use crate::pool::Pool;
+use crate::model::{Revision, VolumeName, VolumeRecord, count, plain};
+use crate::ops::{self, Log, LogEntry, LogStart, NextSteps};
 use crate::sys::disk;
 use crate::ui::app::App;
 use crate::ui::fields::{Fields, address};
@@ -37,7 +31,7 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
     let (pool, volume) = (&app.pool, &record.name);
     let name = volume.as_str();
     let number = fields.number("page").unwrap_or(1).max(1);
-    let (history, cells, is_more) = history(pool, volume, fields, number)?;
+    let (history, cells, is_more) = history(app, &record, fields, number)?;
     let branches = pool.store().read(|rows| rows.branches(record.owner()))?;
     let places = pool.store().read(|rows| rows.worktrees(record.owner()))?;
     let tags = ops::tags(pool, Some(volume), None)?;
@@ -85,15 +79,23 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
                         li { (act_link(label, verb, &[("volume", name)])) }
                         li { (act_link("Forget old data …", "forget", &[("volume", name)])) }
                         li { (act_link("Empty its trash …", "gc", &[("volume", name)])) }
-                        @let what = if record.is_worktree() { "Remove the worktree …" } else { "Delete the volume …" };
-                        li { (act_link(what, "rm", &[("volume", name)])) }
+                        @if head.is_some() {
+                            li { (act_link("New worktree …", "add-worktree", &[("volume", name), ("revision", "HEAD")])) }
+                        }
+                        @match &record.worktree_of {
+                            Some(owner) => {
+                                @let fields = [("volume", name), ("of", owner.as_str())];
+                                li { (act_link("Remove the worktree …", "remove-worktree", &fields)) }
+                            }
+                            None => li { (act_link("Delete the volume …", "rm", &[("volume", name)])) },
+                        }
                     }
                 }
             }
         }
         div.columns {
             section.history aria-label="History" {
-                (rows(app, name, fields, &history, &cells))
+                (rows(app, name, fields, &history, &cells, &places))
                 @if history.entries.is_empty() && number == 1 {
                     div.welcome {
                         p { "There is no commit yet. A commit keeps the state of the volume, and a reset brings it back:" }
@@ -118,10 +120,10 @@ pub(in crate::ui) fn page(app: &App, parts: &[String], fields: &Fields) -> Resul
                         (later("status", "Look for changes", &format!("/v/{volume}/status"), &format!("{last} {marked}")))
                     }
                 }
-                (users(app, volume))
-                (branch_list(&record, &branches, &places, fields))
-                (tag_list(name, &tags))
-                (facts(app, &record))
+                (beside::users(app, volume))
+                (beside::branches(&record, &branches, &places, fields))
+                (beside::tags(name, &tags))
+                (beside::facts(app, &record))
             }
         }
     };
@@ -148,8 +150,8 @@ fn again(volume: &str, steps: &NextSteps) -> Markup {
 /// Reads one page of the history, of all branches or of one, with its part of the graph; and
 /// whether there is more.
 fn history(
-    pool: &Pool,
-    volume: &VolumeName,
+    app: &App,
+    record: &VolumeRecord,
     fields: &Fields,
     number: usize,
 ) -> Result<(Log, Vec<Cell>, bool), Trouble> {
@@ -157,24 +159,18 @@ fn history(
         Some(branch) => LogStart::Revision(branch.parse::<Revision>().map_err(Error::from)?),
         None => LogStart::All,
     };
-    let most = number.saturating_mul(PAGE_COMMITS).saturating_add(1);
-    let request = LogRequest {
-        volume: Some(volume.clone()),
-        start,
-        most: Some(most),
-        topological: true,
-        ..LogRequest::default()
-    };
-    let mut log = ops::log(pool, &request)?;
-    let is_more = log.entries.len() == most;
-    log.entries.truncate(most - 1);
+    let range = ((number - 1).saturating_mul(PAGE_COMMITS), PAGE_COMMITS);
+    let owner = app.pool.store().read(|rows| rows.volume(record.owner()))?;
+    let owner = owner.ok_or_else(|| Trouble::Pool(Error::NoVolume(record.owner().clone())))?;
+    let page =
+        app.with_lines(&owner, |lines| ops::log_page(&app.pool, &record.name, &start, range, lines))?;
     let mut lanes = Lanes::default();
-    let mut cells: Vec<Cell> =
-        log.entries.iter().map(|entry| lanes.next(&entry.id, entry.parent.as_ref())).collect();
-    let before = ((number - 1) * PAGE_COMMITS).min(cells.len());
-    log.entries.drain(..before);
-    cells.drain(..before);
-    Ok((log, cells, is_more))
+    for (id, parent) in &page.above {
+        lanes.next(id, parent.as_ref());
+    }
+    let entries = page.log.entries.iter();
+    let cells = entries.map(|entry| lanes.next(&entry.id, entry.parent.as_ref())).collect();
+    Ok((page.log, cells, page.is_more))
 }
 
 fn page_address(volume: &str, fields: &Fields, number: usize) -> String {
@@ -186,7 +182,14 @@ fn page_address(volume: &str, fields: &Fields, number: usize) -> String {
     address(&format!("/v/{volume}"), &query)
 }
 
-fn rows(app: &App, volume: &str, fields: &Fields, log: &Log, cells: &[Cell]) -> Markup {
+fn rows(
+    app: &App,
+    volume: &str,
+    fields: &Fields,
+    log: &Log,
+    cells: &[Cell],
+    places: &[VolumeRecord],
+) -> Markup {
     let lanes = graph::width(cells);
     html! {
         @if let Some(branch) = fields.get("branch") {
@@ -196,7 +199,7 @@ fn rows(app: &App, volume: &str, fields: &Fields, log: &Log, cells: &[Cell]) -> 
             @for (entry, cell) in log.entries.iter().zip(cells) {
                 li.forgotten[entry.forgotten] {
                     (graph::draw(cell, lanes, entry.head))
-                    (refs(entry, log))
+                    span.names { (refs(entry, log, places)) }
                     a.subject href=(commit_address(volume, &entry.id)) { (subject(&entry.message)) }
                     @if entry.forgotten { span.mark title="Only the record is left" { "forgotten" } }
                     span.author { (plain(&entry.author.name)) }
@@ -209,11 +212,16 @@ fn rows(app: &App, volume: &str, fields: &Fields, log: &Log, cells: &[Cell]) -> 
     }
 }
 
-/// Shows the branches and tags on a commit.
-pub(super) fn refs(entry: &LogEntry, log: &Log) -> Markup {
+/// Shows the branches, with the worktrees that show them, and the tags on a commit.
+pub(super) fn refs(entry: &LogEntry, log: &Log, places: &[VolumeRecord]) -> Markup {
     html! {
         @for branch in &entry.branches {
             span.ref.branch.now[*branch == log.current] title="Branch" { (branch) }
+            @for place in places.iter().filter(|place| place.is_worktree() && place.branch == *branch) {
+                a.ref.place href=(format!("/v/{}", place.name)) title=(format!("Worktree of branch {branch}")) {
+                    (place.name)
+                }
+            }
         }
         @for remote in &entry.remote_refs { span.ref.remote title="Where a remote was seen last" { (remote) } }
         @for tag in &entry.tags { span.ref.tag title="Tag" { (tag) } }
@@ -230,124 +238,13 @@ fn menu(volume: &str, entry: &LogEntry) -> Markup {
                 @if !entry.forgotten {
                     li { (act_link("Reset to this commit …", "reset", &fields)) }
                     li { (act_link("New branch from here …", "branch", &fields)) }
+                    li { (act_link("New worktree from here …", "add-worktree", &fields)) }
                     li { (act_link("Clone …", "clone", &fields)) }
                 }
                 li { (act_link("Tag …", "tag", &fields)) }
                 @if !entry.forgotten && !entry.head && entry.branches.is_empty() {
                     li { (act_link("Forget its data …", "forget", &fields)) }
                 }
-            }
-        }
-    }
-}
-
-fn users(app: &App, volume: &VolumeName) -> Markup {
-    html! {
-        section {
-            h2 { "Containers" }
-            @match app.pool.containers().users_of(volume) {
-                Ok(users) if users.is_empty() => (nothing("No container uses it.")),
-                Ok(mut users) => {
-                    @let () = users.sort_by(|a, b| a.name.cmp(&b.name));
-                    ul.plain {
-                        @for user in &users {
-                            li {
-                                (container(&user.name, user.state))
-                                @if let Some(service) = &user.service {
-                                    span.dim { " " (plain(&service.project)) " / " (plain(&service.name)) }
-                                }
-                            }
-                        }
-                    }
-                }
-                Err(error) => p.nothing { "Not known: " (error) },
-            }
-        }
-    }
-}
-
-fn branch_list(
-    record: &VolumeRecord,
-    branches: &[BranchRecord],
-    places: &[VolumeRecord],
-    fields: &Fields,
-) -> Markup {
-    let volume = record.name.as_str();
-    html! {
-        section {
-            h2 { "Branches " span.count { (branches.len()) } }
-            ul.plain.refs {
-                @for branch in branches {
-                    @let name = branch.name.as_str();
-                    @let is_current = branch.name == record.branch;
-                    @let place = places.iter().find(|place| place.branch == branch.name);
-                    li {
-                        a.ref.branch.now[is_current] href=(address(&format!("/v/{volume}"), &[("branch", name)]))
-                            aria-current=[(fields.get("branch") == Some(name)).then_some("true")] { (name) }
-                        @if branch.protected { (protected()) }
-                        @if branch.head.is_none() { span.dim { "no commit" } }
-                        @if is_current {
-                            span.dim.end { "current" }
-                        } @else if let Some(VolumeRecord { name: place, .. }) = place {
-                            span.dim.end { "in " a href=(format!("/v/{place}")) { (place) } }
-                        } @else {
-                            span.end {
-                                (act_link("Check out", "checkout", &[("volume", volume), ("branch", name)]))
-                                " "
-                                (act_link("Delete", "delete-branch", &[("volume", volume), ("branch", name)]))
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn tag_list(volume: &str, tags: &[TagEntry]) -> Markup {
-    html! {
-        @if !tags.is_empty() {
-            section {
-                h2 { "Tags " span.count { (tags.len()) } }
-                ul.plain.refs {
-                    @for tag in tags {
-                        li {
-                            a.ref.tag href=(commit_address(volume, &tag.commit)) title=(subject(&tag.subject)) { (tag.tag) }
-                            span.end {
-                                (act_link("Delete", "delete-tag", &[("volume", volume), ("name", tag.tag.as_str())]))
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn facts(app: &App, record: &VolumeRecord) -> Markup {
-    let volume = &record.name;
-    let sizes = app.sizes();
-    let full = |path: PathBuf| app.pool.layout().full(&path).display().to_string();
-    html! {
-        section {
-            h2 { "Facts" }
-            dl {
-                dt { "Created" } dd { (ago(app, record.created)) }
-                dt { "On disk" }
-                dd {
-                    @match sizes.measured.as_ref().and_then(|measured| measured.of(volume)) {
-                        Some(usage) => {
-                            (size(usage.branch_bytes)) " in " (count(usage.branches, "working tree")) ", "
-                            (size(usage.commit_bytes)) " in " (count(usage.commits, "commit"))
-                        }
-                        None => span.dim { "not measured" },
-                    }
-                }
-                @if let Some((operations, bytes)) = sizes.trash.get(volume) {
-                    dt { "Trash" } dd { (size(*bytes)) " of " (count(*operations, "operation")) }
-                }
-                dt { "Working tree" } dd { code { (full(layout::working_tree(record.owner(), &record.branch))) } }
-                dt { "In compose" } dd { code { (volume) ": {external: true}" } }
             }
         }
     }

@@ -111,8 +111,30 @@ fn commit_break_reset_branch_and_undo_by_clicks_on_a_real_database() {
     engine.sh("dvol status scratch").refused();
 
     pictures(&engine, &browser, &page);
+    many_names_on_one_commit(&engine, &browser, &page);
     drop(page);
     database.remove();
+}
+
+/// Asserts that a commit with many branches and tags makes no page wider than its window.
+fn many_names_on_one_commit(engine: &Engine, browser: &Browser, page: &Page) {
+    let script = "for n in 1 2 3 4 5 6; do dvol tag -C billing a-tag-with-a-long-name-$n HEAD; \
+                  dvol branch -C billing a-branch-with-a-long-name-$n HEAD; done";
+    engine.sh(script).ok();
+    for width in [1180, 720, 390, 320] {
+        browser.look(width, 844, false);
+        browser.go(&format!("{}/v/billing", page.origin()));
+        browser.until("the page is whole", "!document.querySelector('[aria-busy]')");
+        assert_eq!(too_wide(browser), 0, "at {width} pixels");
+        let subject = "Math.round(document.querySelector('.log .subject').getBoundingClientRect().width)";
+        let subject = browser.run(&format!("return {subject}"));
+        assert!(subject.as_u64() >= Some(40), "the message has {subject} of {width} pixels");
+    }
+}
+
+/// Returns by how much the page is wider than its window.
+fn too_wide(browser: &Browser) -> serde_json::Value {
+    browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
 }
 
 /// Makes pictures of the main pages, of a pool as a developer may have it.
@@ -144,9 +166,7 @@ fn pictures(engine: &Engine, browser: &Browser, page: &Page) {
                 "!document.querySelector('[aria-busy]') && document.querySelector('.live.on')",
             );
             // Nothing is wider than the window, and everything has a name for those who cannot see.
-            let wide = browser
-                .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
-            assert_eq!(wide, 0, "{name} at {width} pixels");
+            assert_eq!(too_wide(browser), 0, "{name} at {width} pixels");
             let nameless = browser.run(
                 "return [...document.querySelectorAll('a, button, input:not([type=hidden]), textarea')] \
                  .filter((one) => !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length || one.title)) \

@@ -56,7 +56,16 @@ pub(super) enum What {
     Gc,
     /// To the state of the tag, which no SEED makes.
     Ensure,
+    /// A worktree of the volume [`OWNER`].
+    WorktreeAdd {
+        branch: u8,
+        new: bool,
+    },
+    WorktreeRemove,
 }
+
+/// The volume that worktrees belong to.
+pub(super) const OWNER: &str = "a";
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Command {
@@ -111,6 +120,13 @@ impl Command {
             What::Gc => "gc".to_owned(),
             // Where there is no such tag, it is refused before SEED.
             What::Ensure => format!("ensure -f t {name} --from HEAD~1000 -- false"),
+            What::WorktreeAdd { branch: which, new: false } => {
+                format!("worktree add {name} {OWNER}:{}", branch(which))
+            }
+            What::WorktreeAdd { branch: which, new: true } => {
+                format!("worktree add {name} -b {} {OWNER}:HEAD", branch(which))
+            }
+            What::WorktreeRemove => format!("worktree remove {name}"),
         };
         line.split_whitespace().map(str::to_owned).collect()
     }

@@ -18,11 +18,11 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use quickcheck::{Gen, QuickCheck, TestResult};
+use quickcheck::{Gen, QuickCheck, TestResult, Testable};
 
 use command::{Command, Killed};
 use reference::{Pool, told_apart};
-use scenario::{Round, Scenario};
+use scenario::{OnWorktrees, Round, Scenario};
 
 use support::random::{amount, seed};
 use support::remains;
@@ -31,8 +31,14 @@ use support::scene::{Run, remove, told, workshop};
 /// How many words a scenario has at most.
 const SIZE: usize = 12;
 
-static COMMANDS: AtomicUsize = AtomicUsize::new(0);
-static KILLS: AtomicUsize = AtomicUsize::new(0);
+/// How many commands ran, and how many of them were killed.
+struct Counts {
+    commands: AtomicUsize,
+    kills: AtomicUsize,
+}
+
+static ON_VOLUMES: Counts = Counts { commands: AtomicUsize::new(0), kills: AtomicUsize::new(0) };
+static ON_WORKTREES: Counts = Counts { commands: AtomicUsize::new(0), kills: AtomicUsize::new(0) };
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +49,7 @@ enum Ended {
 }
 
 /// Plays a scenario; says what went wrong.
-fn play(scenario: &Scenario) -> Result<(), String> {
+fn play(scenario: &Scenario, counts: &Counts) -> Result<(), String> {
     let workshop = workshop();
     let pool = workshop.path().join("pool");
     let archive = workshop.path().join("archive.tar");
@@ -69,7 +75,7 @@ fn play(scenario: &Scenario) -> Result<(), String> {
             }
         }
         let first = number;
-        let ended = run_round(round, &pool, &archive, first).map_err(about)?;
+        let ended = run_round(round, (&pool, &archive), first, counts).map_err(about)?;
         number += round.commands.len();
         recover(&pool).map_err(about)?;
         let seen = observed::observe(&pool).map_err(about)?;
@@ -91,7 +97,12 @@ fn play(scenario: &Scenario) -> Result<(), String> {
     Ok(())
 }
 
-fn run_round(round: &Round, pool: &Path, archive: &Path, first: usize) -> Result<Vec<Ended>, String> {
+fn run_round(
+    round: &Round,
+    (pool, archive): (&Path, &Path),
+    first: usize,
+    counts: &Counts,
+) -> Result<Vec<Ended>, String> {
     let start = |(n, command): (usize, &Command)| -> Child {
         let number = first + n + 1;
         let ids = 1000 * u32::try_from(number).unwrap();
@@ -113,12 +124,12 @@ fn run_round(round: &Round, pool: &Path, archive: &Path, first: usize) -> Result
     let mut wrong = None;
     for (child, command) in children.into_iter().zip(&round.commands) {
         let output = child.wait_with_output().unwrap();
-        COMMANDS.fetch_add(1, Ordering::Relaxed);
+        counts.commands.fetch_add(1, Ordering::Relaxed);
         ended.push(match output.status.code() {
             Some(0) => Ended::Done,
             Some(1) => Ended::Refused,
             None => {
-                KILLS.fetch_add(1, Ordering::Relaxed);
+                counts.kills.fetch_add(1, Ordering::Relaxed);
                 Ended::Killed
             }
             Some(_) => {
@@ -156,9 +167,8 @@ fn recover(pool: &Path) -> Result<(), String> {
     if left == (0, 0) { Ok(()) } else { Err(format!("journal and staging have {left:?}")) }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "quickcheck passes it so")]
-fn holds(scenario: Scenario) -> TestResult {
-    match play(&scenario) {
+fn tell(played: Result<(), String>) -> TestResult {
+    match played {
         Ok(()) => TestResult::passed(),
         Err(why) => {
             println!("{why}\n");
@@ -167,17 +177,36 @@ fn holds(scenario: Scenario) -> TestResult {
     }
 }
 
-#[test]
-fn any_commands_at_once_and_any_kills_give_what_some_order_of_them_gives() {
+#[expect(clippy::needless_pass_by_value, reason = "quickcheck passes it so")]
+fn holds(scenario: Scenario) -> TestResult {
+    tell(play(&scenario, &ON_VOLUMES))
+}
+
+fn holds_on_worktrees(OnWorktrees(scenario): OnWorktrees) -> TestResult {
+    tell(play(&scenario, &ON_WORKTREES))
+}
+
+/// Plays scenarios until so many commands were killed.
+fn play_on(counts: &Counts, property: impl Testable + Copy) {
     let seed = seed();
-    let kills = amount("DVOL_MODEL_KILLS", 50);
-    println!("until {kills} kills, DVOL_TEST_SEED={seed}");
+    let most = amount("DVOL_MODEL_KILLS", 50);
+    println!("until {most} kills, DVOL_TEST_SEED={seed}");
     let mut scenarios = 0;
-    while KILLS.load(Ordering::Relaxed) < kills {
+    while counts.kills.load(Ordering::Relaxed) < most {
         let random = Gen::from_size_and_seed(SIZE, seed.wrapping_add(scenarios));
-        QuickCheck::new().rng(random).tests(1).quickcheck(holds as fn(Scenario) -> TestResult);
+        QuickCheck::new().rng(random).tests(1).quickcheck(property);
         scenarios += 1;
     }
-    let (commands, kills) = (COMMANDS.load(Ordering::Relaxed), KILLS.load(Ordering::Relaxed));
+    let (commands, kills) = (counts.commands.load(Ordering::Relaxed), counts.kills.load(Ordering::Relaxed));
     println!("{scenarios} scenarios, {commands} commands, {kills} killed, nothing lost");
+}
+
+#[test]
+fn any_commands_at_once_and_any_kills_give_what_some_order_of_them_gives() {
+    play_on(&ON_VOLUMES, holds as fn(Scenario) -> TestResult);
+}
+
+#[test]
+fn any_commands_at_once_on_worktrees_and_any_kills_give_what_some_order_of_them_gives() {
+    play_on(&ON_WORKTREES, holds_on_worktrees as fn(OnWorktrees) -> TestResult);
 }

@@ -26,6 +26,16 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
     let read = store.read(|rows| {
         for volume in rows.volumes()? {
             let name = &volume.name;
+            let point = fs::read_link(layout.full(&layout::running_point(name)));
+            let point = point.map_or_else(|error| error.to_string(), |path| path.display().to_string());
+            let settings = rows.settings(Some(name))?;
+            let settings =
+                settings.iter().map(|(key, value)| format!(" {key} = {value}\n")).collect::<String>();
+            if let Some(owner) = &volume.worktree_of {
+                writeln!(text, "worktree {name} of {owner} on {} running at {point}", volume.branch).unwrap();
+                text.push_str(&settings);
+                continue;
+            }
             // A stash says on which branch it was made, too.
             let words = |message: &str| message.rsplit(": ").next().unwrap_or_default().to_owned();
             let commits: BTreeMap<CommitId, String> =
@@ -34,8 +44,6 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
                 Some(id) => commits.get(id).cloned().unwrap_or_else(|| format!("(no record of {id})")),
                 None => "-".to_owned(),
             };
-            let point = fs::read_link(layout.full(&layout::running_point(name)));
-            let point = point.map_or_else(|error| error.to_string(), |path| path.display().to_string());
             let protected = if volume.protected { " protected" } else { "" };
             writeln!(text, "volume {name} on {}{protected} running at {point}", volume.branch).unwrap();
             for branch in rows.branches(name)? {
@@ -55,9 +63,7 @@ pub(super) fn observe(pool: &Path) -> Result<String, String> {
             for tag in rows.tags(name)? {
                 writeln!(text, " tag {} at {}", tag.name, word(&Some(tag.commit))).unwrap();
             }
-            for (key, value) in rows.settings(Some(name))? {
-                writeln!(text, " {key} = {value}").unwrap();
-            }
+            text.push_str(&settings);
         }
         Ok::<_, StoreError>(())
     });

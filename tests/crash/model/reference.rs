@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::Ended;
-use super::command::{Command, What, branch, volume};
+use super::command::{Command, OWNER, What, branch, volume};
 
 /// The content of a tree: that of its only file.
 type Tree = Option<u8>;
@@ -28,6 +28,8 @@ struct Volume {
     stashes: Vec<(usize, usize)>,
     /// All that ever were; those that nothing holds are not there.
     commits: BTreeMap<usize, Commit>,
+    /// The worktrees and the branches that they show.
+    worktrees: BTreeMap<String, String>,
 }
 
 /// An operation on a volume: all that taking it back needs.
@@ -78,7 +80,14 @@ impl Volume {
             tag: None,
             stashes: Vec::new(),
             commits: commits.into_iter().collect(),
+            worktrees: BTreeMap::new(),
         }
+    }
+
+    /// Returns whether the volume or a worktree, other than `name`, has a branch checked out.
+    fn shows(&self, which: &str, name: &str) -> bool {
+        let worktrees = self.worktrees.iter().filter(|(worktree, _)| *worktree != name);
+        worktrees.map(|(_, branch)| branch).any(|branch| branch == which)
     }
 
     fn head(&self) -> Result<usize, Refused> {
@@ -101,9 +110,8 @@ impl Volume {
 impl Pool {
     /// A container writes; false when there is no such volume.
     pub(super) fn write(&mut self, name: &str, value: u8) -> bool {
-        let Some(volume) = self.volumes.get(name) else { return false };
-        let place = (name.to_owned(), volume.branch.clone());
-        self.trees.insert(place, Some(value));
+        let Ok(volume) = self.get(name) else { return false };
+        self.trees.insert((self.owner(name), volume.branch), Some(value));
         true
     }
 
@@ -147,12 +155,41 @@ impl Pool {
         }
     }
 
+    /// Returns the volume that has the branches of a volume or a worktree.
+    fn owner(&self, name: &str) -> String {
+        let is_worktree = |volume: &Volume| volume.worktrees.contains_key(name);
+        let owner = self.volumes.iter().find(|(_, volume)| is_worktree(volume));
+        owner.map_or_else(|| name.to_owned(), |(owner, _)| owner.clone())
+    }
+
+    /// Returns a volume as it is seen from there: a worktree has another current branch, and the
+    /// volume's own is that of the worktree of the volume's name.
     fn get(&self, name: &str) -> Result<Volume, Refused> {
-        self.volumes.get(name).cloned().ok_or(Refused)
+        let mut volume = self.volumes.get(&self.owner(name)).cloned().ok_or(Refused)?;
+        if let Some(branch) = volume.worktrees.remove(name) {
+            let own = std::mem::replace(&mut volume.branch, branch);
+            volume.worktrees.insert(self.owner(name), own);
+        }
+        Ok(volume)
+    }
+
+    /// Puts back what `get` gave.
+    fn put(&mut self, name: &str, mut now: Volume) -> (Option<Volume>, Volume) {
+        let owner = self.owner(name);
+        if let Some(own) = now.worktrees.remove(&owner) {
+            let branch = std::mem::replace(&mut now.branch, own);
+            now.worktrees.insert(name.to_owned(), branch);
+        }
+        (self.volumes.insert(owner, now.clone()), now)
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        self.volumes.contains_key(&self.owner(name))
     }
 
     fn run(&mut self, command: &Command, number: usize) -> Outcome {
         let name = volume(command.volume);
+        let owner = self.owner(name);
         match command.what {
             What::Init => self.make(name, Volume::new(None), None),
             What::Import => self.make(name, Volume::new(Some((0, Some(0)))), Some(0)),
@@ -164,7 +201,7 @@ impl Pool {
             }
             What::Commit => {
                 let mut now = self.get(name)?;
-                let tree = self.trees[&(name.to_owned(), now.branch.clone())];
+                let tree = self.trees[&(owner.clone(), now.branch.clone())];
                 let parent = now.heads[&now.branch];
                 now.commits.insert(number, Commit { parent, tree });
                 now.heads.insert(now.branch.clone(), Some(number));
@@ -189,7 +226,7 @@ impl Pool {
             What::Restore(back) => {
                 let now = self.get(name)?;
                 let from = *now.chain(Some(now.head()?)).get(usize::from(back)).ok_or(Refused)?;
-                let place = (name.to_owned(), now.branch.clone());
+                let place = (owner.clone(), now.branch.clone());
                 let wanted = now.commits[&from].tree;
                 if wanted.is_none() && self.trees[&place].is_none() {
                     return Err(Refused);
@@ -200,7 +237,7 @@ impl Pool {
             What::Stash => {
                 let mut now = self.get(name)?;
                 let head = now.head()?;
-                let place = (name.to_owned(), now.branch.clone());
+                let place = (owner.clone(), now.branch.clone());
                 let tree = self.trees[&place];
                 if tree == now.commits[&head].tree {
                     return Ok(());
@@ -214,7 +251,7 @@ impl Pool {
                 let mut now = self.get(name)?;
                 let (_, commit) = now.stashes.pop().ok_or(Refused)?;
                 let Commit { parent, tree } = now.commits[&commit];
-                let place = (name.to_owned(), now.branch.clone());
+                let place = (owner.clone(), now.branch.clone());
                 if self.trees[&place] != parent.and_then(|base| now.commits[&base].tree) {
                     return Err(Refused);
                 }
@@ -231,8 +268,11 @@ impl Pool {
                 if now.branch == branch(to) {
                     return Ok(());
                 }
+                if now.shows(branch(to), name) {
+                    return Err(Refused);
+                }
                 let committed = now.heads[&now.branch].and_then(|head| now.commits[&head].tree);
-                if !force && self.trees[&(name.to_owned(), now.branch.clone())] != committed {
+                if !force && self.trees[&(owner.clone(), now.branch.clone())] != committed {
                     return Err(Refused);
                 }
                 now.branch = branch(to).to_owned();
@@ -244,11 +284,11 @@ impl Pool {
                 let head = *now.heads.get(which).ok_or(Refused)?;
                 let held = now.held(Some(which));
                 let is_held = head.is_none_or(|head| held.contains(&head));
-                if now.branch == which || !(is_held && !now.protected || force) {
+                if now.branch == which || now.shows(which, name) || !(is_held && !now.protected || force) {
                     return Err(Refused);
                 }
                 now.heads.remove(which);
-                let place = (name.to_owned(), which.to_owned());
+                let place = (owner.clone(), which.to_owned());
                 let old = self.trees.remove(&place);
                 self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
             }
@@ -261,7 +301,7 @@ impl Pool {
                 let from = std::mem::replace(&mut now.branch, to.clone());
                 let head = now.heads.remove(&from).flatten();
                 now.heads.insert(to.clone(), head);
-                let moves = vec![((name.to_owned(), from), (name.to_owned(), to))];
+                let moves = vec![((owner.clone(), from), (owner, to))];
                 self.relocate(&moves);
                 self.change(name, now, Operation { moves, ..Operation::default() })
             }
@@ -300,8 +340,12 @@ impl Pool {
                 self.push(&to, operation);
                 Ok(())
             }
+            What::Remove if owner != name => self.remove_worktree(name),
             What::Remove => {
                 let now = self.get(name)?;
+                if !now.worktrees.is_empty() {
+                    return Err(Refused);
+                }
                 let trees = now.heads.keys().map(|b| ((name.to_owned(), b.clone()), None)).collect();
                 let volumes = vec![(name.to_owned(), Some(now), None)];
                 let operation = self.exchange(Operation { volumes, trees, ..Operation::default() });
@@ -322,11 +366,31 @@ impl Pool {
                 Ok(())
             }
             What::Switch => self.get(name).map(drop),
+            What::WorktreeAdd { branch: which, new } => {
+                let mut now = self.get(OWNER)?;
+                let which = branch(which);
+                if self.is_taken(name) || now.heads.contains_key(which) == new {
+                    return Err(Refused);
+                }
+                if new {
+                    let head = now.head()?;
+                    now.heads.insert(which.to_owned(), Some(head));
+                    self.trees.insert((OWNER.to_owned(), which.to_owned()), now.commits[&head].tree);
+                }
+                if now.branch == which || now.shows(which, name) {
+                    return Err(Refused);
+                }
+                now.worktrees.insert(name.to_owned(), which.to_owned());
+                self.volumes.insert(OWNER.to_owned(), now);
+                Ok(())
+            }
+            What::WorktreeRemove if owner != name => self.remove_worktree(name),
+            What::WorktreeRemove => Err(Refused),
             What::Gc => Ok(()),
             What::Ensure => {
                 let now = self.get(name)?;
                 let to = now.tag.ok_or(Refused)?;
-                let tree = self.trees[&(name.to_owned(), now.branch.clone())];
+                let tree = self.trees[&(owner.clone(), now.branch.clone())];
                 if now.heads[&now.branch] == Some(to) && tree == now.commits[&to].tree {
                     return Ok(());
                 }
@@ -335,15 +399,23 @@ impl Pool {
         }
     }
 
+    fn remove_worktree(&mut self, name: &str) -> Outcome {
+        let owner = self.owner(name);
+        self.volumes.get_mut(&owner).and_then(|volume| volume.worktrees.remove(name)).ok_or(Refused)?;
+        self.settings.remove(name);
+        Ok(())
+    }
+
     fn reset(&mut self, name: &str, mut now: Volume, to: usize) -> Outcome {
+        let owner = self.owner(name);
         now.heads.insert(now.branch.clone(), Some(to));
-        let place = (name.to_owned(), now.branch.clone());
+        let place = (owner.clone(), now.branch.clone());
         let old = self.trees.insert(place.clone(), now.commits[&to].tree);
         self.change(name, now, Operation { trees: vec![(place, old)], ..Operation::default() })
     }
 
     fn make(&mut self, name: &str, new: Volume, tree: Tree) -> Outcome {
-        if self.volumes.contains_key(name) {
+        if self.is_taken(name) {
             return Err(Refused);
         }
         let place = (name.to_owned(), new.branch.clone());
@@ -356,7 +428,7 @@ impl Pool {
     }
 
     fn new_branch(&mut self, name: &str, to: &str, switch: bool) -> Outcome {
-        let mut now = self.get(name)?;
+        let (mut now, owner) = (self.get(name)?, self.owner(name));
         let head = now.head()?;
         if now.heads.contains_key(to) {
             return Err(Refused);
@@ -365,16 +437,17 @@ impl Pool {
         if switch {
             to.clone_into(&mut now.branch);
         }
-        let place = (name.to_owned(), to.to_owned());
+        let place = (owner.clone(), to.to_owned());
         self.trees.insert(place.clone(), now.commits[&head].tree);
         self.change(name, now, Operation { trees: vec![(place, None)], ..Operation::default() })
     }
 
     /// One volume has new records; its trees are as they shall be.
     fn change(&mut self, name: &str, now: Volume, operation: Operation) -> Outcome {
-        let before = self.volumes.insert(name.to_owned(), now.clone());
-        let volumes = vec![(name.to_owned(), before, Some(now))];
-        self.push(name, Operation { volumes, ..operation });
+        let owner = self.owner(name);
+        let (before, now) = self.put(name, now);
+        let volumes = vec![(owner.clone(), before, Some(now))];
+        self.push(&owner, Operation { volumes, ..operation });
         Ok(())
     }
 
@@ -497,7 +570,22 @@ impl Pool {
         let mut text = String::new();
         let word = |commit: Option<usize>| commit.map_or("-".to_owned(), |number| format!("m{number}"));
         let content = |tree: Tree| tree.map_or("-".to_owned(), |value| value.to_string());
-        for (name, volume) in &self.volumes {
+        let worktrees = self.volumes.iter().flat_map(|(owner, volume)| {
+            volume.worktrees.iter().map(move |(name, branch)| (name, (owner, branch)))
+        });
+        let worktrees: BTreeMap<&String, (&String, &String)> = worktrees.collect();
+        for name in self.volumes.keys().chain(worktrees.keys().copied()).collect::<BTreeSet<_>>() {
+            let setting = self.settings.get(name).map(|setting| format!(" user.name = n{setting}\n"));
+            if let Some((owner, branch)) = worktrees.get(name) {
+                writeln!(
+                    text,
+                    "worktree {name} of {owner} on {branch} running at ../{owner}/branches/{branch}"
+                )
+                .unwrap();
+                text.push_str(&setting.unwrap_or_default());
+                continue;
+            }
+            let volume = &self.volumes[name];
             let on = &volume.branch;
             let protected = if volume.protected { " protected" } else { "" };
             writeln!(text, "volume {name} on {on}{protected} running at branches/{on}").unwrap();
@@ -522,9 +610,7 @@ impl Pool {
             if let Some(tag) = volume.tag {
                 writeln!(text, " tag t at {}", word(Some(tag))).unwrap();
             }
-            if let Some(setting) = self.settings.get(name) {
-                writeln!(text, " user.name = n{setting}").unwrap();
-            }
+            text.push_str(&setting.unwrap_or_default());
         }
         text
     }

@@ -17,6 +17,11 @@ pub(super) struct Round {
 #[derive(Clone)]
 pub(super) struct Scenario(pub(super) Vec<Round>);
 
+/// A scenario on a volume and its worktrees. What is taken back there is left to the sweeps: the
+/// model keeps no log of operations for each.
+#[derive(Clone)]
+pub(super) struct OnWorktrees(pub(super) Scenario);
+
 fn below(random: &mut Gen, end: u8) -> u8 {
     u8::arbitrary(random) % end
 }
@@ -99,6 +104,49 @@ impl Arbitrary for Scenario {
 
     fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
         Box::new(self.0.shrink().map(Scenario))
+    }
+}
+
+/// Has a command be one on a volume with worktrees.
+fn on_worktree(random: &mut Gen, command: &Command) -> Command {
+    let (branch, new) = (below(random, 3), bool::arbitrary(random));
+    let what = match command.what {
+        What::Undo | What::Redo | What::Ensure => What::WorktreeAdd { branch, new },
+        What::Rename(_) | What::Protect { .. } => What::Reset { back: branch, force: new },
+        What::Remove => What::WorktreeRemove,
+        What::Init | What::Import => What::Commit,
+        other => other,
+    };
+    Command { volume: below(random, 3), what, killed: command.killed }
+}
+
+impl Arbitrary for OnWorktrees {
+    fn arbitrary(random: &mut Gen) -> Self {
+        let Scenario(mut rounds) = Scenario::arbitrary(random);
+        for round in rounds.iter_mut().skip(2) {
+            let commands = std::mem::take(&mut round.commands);
+            round.commands = commands.iter().map(|command| on_worktree(random, command)).collect();
+        }
+        let add = |volume| Round {
+            writes: Vec::new(),
+            commands: vec![Command {
+                volume,
+                what: What::WorktreeAdd { branch: volume, new: true },
+                killed: Killed::No,
+            }],
+        };
+        rounds.splice(2..2, [add(1), add(2)]);
+        OnWorktrees(Scenario(rounds))
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Self>> {
+        Box::new(self.0.shrink().map(OnWorktrees))
+    }
+}
+
+impl fmt::Debug for OnWorktrees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -189,3 +189,20 @@ fn the_hook_makes_the_volumes_of_the_project_and_takes_them_away() {
     assert_eq!(pruned["removed"].as_array().unwrap().len(), 2, "{pruned}");
     assert_eq!(current(&pool, "code_db"), "master");
 }
+
+#[test]
+fn the_hook_takes_every_volume_of_a_project_away() {
+    let pool = Pool::empty();
+    let compose = "volumes:\n  db: {driver: dvol}\n  cache: {driver: dvol}\n";
+    let code = repository(&pool, "code_db", Some(compose));
+    pool.ok(["init", "code_cache"]);
+    pool.ok(["commit", "-m", "base", "-C", "code_cache"]);
+    ok(&pool, &code, &["hook", "install", "--worktrees", "code_db"]);
+    git(&pool, &code, &["worktree", "add", "-q", "-b", "feat", "../feat"]);
+    assert_eq!(worktrees(&pool), ["feat_cache feat", "feat_db feat"]);
+    // One that has nothing to do with this code stays.
+    pool.ok(["worktree", "add", "other", "-b", "other", "-C", "code_cache"]);
+    git(&pool, &code, &["worktree", "remove", "../feat"]);
+    git(&pool, &code, &["checkout", "-q", "-b", "next"]);
+    assert_eq!(worktrees(&pool), ["other other"]);
+}

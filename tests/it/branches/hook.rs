@@ -223,6 +223,16 @@ fn a_hook_that_git_no_longer_runs_is_named_and_found() {
     // The line where husky wants it.
     let line = err.split_once("post-checkout: ").unwrap().1.trim();
     std::fs::write(pool.dir().join("code/.husky/post-checkout"), format!("{line}\n")).unwrap();
+    let set = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(husky.join("post-checkout"), mode).unwrap();
+    };
+    // husky runs it with a shell; git runs husky's own.
+    set(0o755);
+    assert!(finding().contains(".husky/post-checkout keeps volume db"), "{}", finding());
+    std::fs::rename(&husky, pool.dir().join("code/.husky/gone")).unwrap();
+    assert!(finding().contains(".husky/post-checkout cannot run: husky made no"), "{}", finding());
+    std::fs::rename(pool.dir().join("code/.husky/gone"), &husky).unwrap();
     let said = dvol(&pool, &["hook", "uninstall"]);
     assert!(said.status.success(), "{said:?}");
     assert!(text(&said.stderr).contains(".husky/post-checkout has a line of dvol's"), "{said:?}");

@@ -9,8 +9,8 @@ const FIELDS: &[(&[&str], &[&str])] = &[
     (
         &["show"],
         &[
-            "volume", "id", "parent", "message", "author", "date", "code", "branches", "tags", "head",
-            "changes",
+            "volume", "id", "parent", "message", "author", "date", "code", "made_on", "branches", "tags",
+            "head", "changes",
         ],
     ),
     (&["status"], &["volume", "branch", "head", "clean", "changes", "max_size", "allocated"]),

@@ -15,7 +15,8 @@ fn table(pool: &Pool, lines: &[&[&str]]) -> String {
             .collect();
         table.push_str(&format!("$ dvol {}\n{}{}\n", words.join(" "), said.out, said.err));
     }
-    table.replace(&*pool.root().to_string_lossy(), "<pool>")
+    let table = table.replace(&*pool.root().to_string_lossy(), "<pool>");
+    table.replace(&format!("\"{}\"", std::env::consts::ARCH), "\"<architecture>\"")
 }
 
 #[test]

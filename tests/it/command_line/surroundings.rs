@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Pool, Said, json_lines};
+use crate::harness::{Pool, Said, json_lines, stand_still};
 
 /// What the shell offers behind these words.
 fn offered(pool: &Pool, words: &[&str]) -> Vec<String> {
@@ -76,6 +76,59 @@ fn a_shell_completes_volumes_branches_and_tags() {
 }
 
 #[test]
+fn a_shell_completes_worktrees_wherever_a_volume_may_stand() {
+    let pool = Pool::with_commits(&["one"]);
+    pool.ok(["worktree", "add", "feat", "-b", "side"]);
+    for line in [
+        "-C",
+        "branch new HEAD",
+        "checkout side",
+        "clone",
+        "commit",
+        "diff HEAD",
+        "du",
+        "ensure key",
+        "export",
+        "forget",
+        "fsck",
+        "gc",
+        "hook install",
+        "inspect",
+        "log HEAD",
+        "ls-tree",
+        "protect",
+        "pull -C",
+        "push -C",
+        "redo",
+        "reflog",
+        "rename",
+        "reset --hard HEAD",
+        "restore -C",
+        "rev-parse HEAD",
+        "rm",
+        "run",
+        "show",
+        "stash -C",
+        "status",
+        "switch",
+        "tag v1 HEAD",
+        "undo",
+        "unprotect",
+        "worktree list",
+        "worktree prune",
+        "worktree remove",
+    ] {
+        let words: Vec<&str> = line.split(' ').chain(["fe"]).collect();
+        assert_eq!(offered(&pool, &words), ["feat"], "{line}");
+    }
+    // A volume is no worktree, and branches are those of its volume.
+    assert_eq!(offered(&pool, &["worktree", "remove", ""])[0], "feat");
+    assert!(!offered(&pool, &["worktree", "remove", ""]).contains(&"db".to_owned()));
+    assert_eq!(offered(&pool, &["worktree", "add", "new", "feat:"]), ["feat:master", "feat:side"]);
+    assert_eq!(offered(&pool, &["checkout", "-C", "feat", "s"]), ["side"]);
+}
+
+#[test]
 fn every_verb_has_a_man_page() {
     let pool = Pool::empty();
     pool.ok(["man", "share"]);
@@ -133,12 +186,8 @@ fn ctrl_c_in_the_middle_of_a_commit_leaves_nothing() {
         std::fs::write(tree.join(file.to_string()), "x").unwrap();
     }
     // It stands still in the middle of the copy.
-    let mut command = pool.command(["commit", "-m", "two"]);
-    let child =
-        command.env("DVOL_FAULT", "250:stop").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = stand_still(&mut pool.command(["commit", "-m", "two"]), 250).unwrap();
     let pid = Pid::from_child(&child);
-    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
-    assert!(status.stopped(), "{status:?}");
     let staging = pool.root().join(".dvol/staging");
     assert_eq!(std::fs::read_dir(&staging).unwrap().count(), 1);
     kill_process(pid, Signal::INT).unwrap();

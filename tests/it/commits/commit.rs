@@ -108,3 +108,35 @@ fn a_commit_that_dies_while_it_brings_a_copy_up_to_date_is_undone() {
         assert_eq!(pool.read("db", "large"), large);
     }
 }
+
+/// On a busy engine each call takes long.
+#[test]
+fn a_commit_asks_the_engine_no_more_than_it_must() {
+    let (pool, engine) = (Pool::with_commits(&["one"]), FakeEngine::new());
+    let asked = |names: &[&str], status: Status| {
+        let container =
+            |name: &&str| (name.to_string(), Container { volume: "db", status, auto_remove: false });
+        engine.set(&names.iter().map(container).collect());
+        pool.write("db", "state", &format!("{names:?} {status:?}"));
+        let words = ["commit", "-m", "more"];
+        let said = Said::from(pool.command_with(&engine.socket(), words).output().unwrap());
+        assert_eq!(said.code, 0, "{said:?}");
+        let last = |call: String| call.rsplit('/').take(2).collect::<Vec<_>>().join(" of ");
+        engine.calls().into_iter().map(last).collect::<Vec<String>>()
+    };
+    let count = |calls: &[String], call: &str| calls.iter().filter(|one| *one == call).count();
+    // Before it copies, before it holds containers, and once more for mounts without a container.
+    let lists = "json of containers";
+    let idle = asked(&[], Status::Stopped);
+    assert_eq!((idle.len(), count(&idle, lists)), (4, 3), "{idle:?}");
+    // What made the data is known from these lists, but for the versions of image and engine.
+    let stopped = asked(&["one", "two"], Status::Stopped);
+    assert_eq!((stopped.len(), count(&stopped, lists)), (6, 3), "{stopped:?}");
+    assert_eq!(count(&stopped, "json of postgres:15"), 1, "{stopped:?}");
+    // Each container that runs is held, which more lists confirm.
+    let running = asked(&["one"], Status::Running);
+    assert_eq!((running.len(), count(&running, lists)), (16, 6), "{running:?}");
+    assert_eq!(count(&running, "json of postgres:15"), 1, "{running:?}");
+    let made = json_lines(&pool.ok(["log", "-1", "--format", "json"])).remove(0)["made_on"].clone();
+    assert_eq!(made["images"], serde_json::json!([{"image": "postgres:15"}]), "{made}");
+}

@@ -14,7 +14,7 @@ use dvol::containers::NoContainers;
 use dvol::layout::Layout;
 use dvol::model::Signature;
 use dvol::ops::{self, CommitRequest, Surroundings};
-use dvol::pool::{Options, Watcher};
+use dvol::pool::{Options, Watcher, Work};
 use dvol::store::{Rows, Store, StoreError, piece_key};
 use dvol::sys::clock::SystemClock;
 use dvol::sys::ids::RandomIds;
@@ -201,7 +201,7 @@ fn a_store_through_a_mapping_is_seen() {
 struct AtEnd(Mutex<Mapping>);
 
 impl Watcher for AtEnd {
-    fn start(&self, _total: Option<Usage>) {}
+    fn start(&self, _work: Work, _total: Option<Usage>) {}
     fn at(&self, _bytes: u64, _entries: u64) {}
     fn end(&self) {
         self.0.lock().unwrap().store("y");

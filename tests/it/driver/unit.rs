@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -106,19 +106,56 @@ fn the_driver_does_its_work_with_the_capabilities_and_system_calls_of_its_unit()
     assert!(missing.is_empty(), "not allowed: {missing:?}");
 }
 
-#[test]
-fn the_units_are_such_as_systemd_takes() {
-    if !has_program("systemd-analyze") {
-        return;
-    }
-    let units = ["dvol.socket", "dvol.service", "dvol-pool.service"]
-        .map(|name| Path::new(PACKAGE).join("systemd").join(name));
-    let checked = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
-    let said = String::from_utf8(checked.stderr).unwrap();
+/// Lists the files in a folder of the package, by their names.
+fn units_in(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(PACKAGE).join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.is_file());
+    files.sort();
+    files
+}
+
+/// Copies a file into a folder; returns where it is.
+fn copied(file: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join(file.file_name().unwrap());
+    fs::copy(file, &copy).unwrap();
+    copy
+}
+
+/// Asserts that systemd finds no fault with these units, and with the settings in folders beside
+/// them.
+#[track_caller]
+fn verify(options: &[&str], units: &[PathBuf]) {
+    let runtime = tempfile::tempdir().unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]).args(options).args(units).env("XDG_RUNTIME_DIR", runtime.path());
+    let said = String::from_utf8(verify.output().unwrap().stderr).unwrap();
     // The program is not installed here.
     let faults: Vec<&str> = said.lines().filter(|line| !line.contains("/usr/bin/dvol is not exec")).collect();
     assert!(faults.is_empty(), "{faults:?}");
-    let rated = Command::new("systemd-analyze").args(["security", "--offline=true"]).arg(&units[1]).output();
+}
+
+#[test]
+fn the_units_are_such_as_systemd_takes() {
+    if !has_program("systemd-analyze") {
+        skip("systemd-analyze is not installed");
+        return;
+    }
+    let pool = Pool::empty();
+    // The generator's settings go beside the units.
+    fs::write(pool.dir().join("default"), "DVOL_POOL='/srv/my \"pool\" of 100%'\n").unwrap();
+    let units: Vec<PathBuf> = units_in("systemd").iter().map(|unit| copied(unit, pool.dir())).collect();
+    assert_eq!(units.len(), 3, "{units:?}");
+    let mut generator = pool.command_of(Path::new(PACKAGE).join("dvol-pool"));
+    generator.arg(pool.dir()).env("DVOL_SETTINGS", pool.dir().join("default"));
+    assert!(generator.status().unwrap().success());
+    assert!(pool.dir().join("dvol.service.d/pool.conf").exists());
+    verify(&[], &units);
+    let own = units_in("systemd/user");
+    assert_eq!(own.len(), 1, "{own:?}");
+    verify(&["--user"], &own);
+    let service = Path::new(PACKAGE).join("systemd/dvol.service");
+    let rated = Command::new("systemd-analyze").args(["security", "--offline=true"]).arg(&service).output();
     let rated = String::from_utf8(rated.unwrap().stdout).unwrap();
     if rated.is_empty() {
         skip("this systemd does not rate units");

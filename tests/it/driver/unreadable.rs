@@ -162,12 +162,18 @@ fn a_trouble_that_lasts_is_logged_once() {
     let whole = fs::read(&metadata).unwrap();
     let driver = start(&pool);
     let count = |text: &str| driver.log().matches(text).count();
+    // All at once: a file that is half written is another trouble, which is logged too.
+    let put = |bytes: &[u8]| {
+        let new = pool.dir().join("new");
+        fs::write(&new, bytes).unwrap();
+        fs::rename(new, &metadata).unwrap();
+    };
     // It looks for wanted checksums less often than at the journal.
     for round in 1..=2 {
-        fs::write(&metadata, "not a database").unwrap();
+        put(b"not a database");
         eventually("the driver could take no checksums", || count("cannot compute the checksums") == round);
         assert_eq!(count("cannot read the journal now"), round, "{}", driver.log());
-        fs::write(&metadata, &whole).unwrap();
+        put(&whole);
         eventually("the driver says that it can again", || {
             count("can read the journal again") == round
                 && count("can compute the checksums of commits again") == round

@@ -115,6 +115,7 @@ fn commit(digit: char, parent: Option<char>, code: Option<CodeState>) -> CommitR
         code,
         size: None,
         forgotten: false,
+        made_on: None,
     }
 }
 

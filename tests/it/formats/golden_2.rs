@@ -32,7 +32,13 @@ fn pool(files: &[&str]) -> (Pool, Layout, Store) {
 }
 
 fn remote(name: &str, url: &str, password: Option<PasswordSource>) -> RemoteRecord {
-    RemoteRecord { volume: None, name: name.parse().unwrap(), url: url.parse().unwrap(), password }
+    RemoteRecord {
+        volume: None,
+        name: name.parse().unwrap(),
+        url: url.parse().unwrap(),
+        password,
+        kept_key: None,
+    }
 }
 
 fn write_remotes(writer: &Writer<'_>) -> Result<(), StoreError> {

@@ -8,8 +8,10 @@ mod driver;
 mod pool;
 mod said;
 mod snapshot;
+mod standing;
 
 pub(crate) use driver::Driver;
 pub(crate) use pool::{Pool, commit_trees, hold};
 pub(crate) use said::{Said, json, json_lines};
 pub(crate) use snapshot::snapshot;
+pub(crate) use standing::{go_on, stand_still};

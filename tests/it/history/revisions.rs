@@ -25,6 +25,7 @@ fn what_is_misspelt_is_met_with_what_may_have_been_meant() {
     ] {
         pool.fails(1, words, meant);
     }
+    pool.fails(1, ["worktree", "add", "feat", "-b", "side", "db"], "name the commit it is on: db:HEAD");
     pool.ok(["init", "frob_mysql"]);
     pool.fails(1, ["switch", "frob_msql"], "did you mean 'frob_mysql'?");
     pool.fails(2, ["config", "user.nam"], "did you mean 'user.name'");

@@ -4,18 +4,13 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Command;
 
-use support::{LoopImage, eventually};
+use support::eventually;
 
-use super::{Imaged, can_have_images};
-use crate::harness::Pool;
+use super::Imaged;
 
 #[test]
 fn a_full_host_ends_writes_loses_nothing_that_was_reported_and_the_way_out_is_named() {
-    if !can_have_images() {
-        return;
-    }
-    let Some(host) = LoopImage::new("ext4", &["-q", "-F", "-m", "0"], 320) else { return };
-    let pool = Imaged(Pool::inside(&host.path()));
+    let Some((host, pool)) = Imaged::on_ext4(320) else { return };
     pool.ok(["pool", "create", "--size", "1G"]);
     pool.ok(["init", "db"]);
     let first = pool.commit("first");

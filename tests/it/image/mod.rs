@@ -8,7 +8,7 @@ mod sizes;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::{has_program, is_root, skip, unmount};
+use support::{LoopImage, has_program, is_root, skip, unmount};
 
 use crate::harness::{Pool, json};
 
@@ -28,6 +28,18 @@ impl Imaged {
     #[track_caller]
     fn none_yet() -> Option<Self> {
         can_have_images().then(|| Imaged(Pool::empty()))
+    }
+
+    /// A pool that has no image yet, on an ext4 of its own of so many MB. Skips the test where none
+    /// can be mounted.
+    #[track_caller]
+    fn on_ext4(megabytes: u64) -> Option<(LoopImage, Self)> {
+        if !can_have_images() {
+            return None;
+        }
+        let host = LoopImage::new("ext4", &["-q", "-F", "-m", "0"], megabytes)?;
+        let pool = Imaged(Pool::inside(&host.path()));
+        Some((host, pool))
     }
 
     /// A pool in a new image.

@@ -28,6 +28,25 @@ fn a_pool_in_an_image_is_mounted_by_the_next_command_of_root() {
 }
 
 #[test]
+fn a_look_at_the_loop_device_does_not_stand_in_the_way_of_a_mount() {
+    let Some(pool) = Imaged::new("xfs") else { return };
+    let device = pool.info()["image"]["device"].as_str().unwrap().to_owned();
+    // As losetup does with every device: the kernel gives the image up when the last one closes it.
+    let look = fs::File::open(device).unwrap();
+    pool.ok(["pool", "unmount"]);
+    let mut child = pool.command(["pool", "mount"]).spawn().unwrap();
+    let image = fs::canonicalize(pool.image()).unwrap();
+    let files = format!("/proc/{}/fd", child.id());
+    eventually("it has the image open, or gave up", || {
+        let mut open = fs::read_dir(&files).into_iter().flatten().flatten();
+        open.any(|file| fs::read_link(file.path()).is_ok_and(|file| file == image))
+            || child.try_wait().unwrap().is_some()
+    });
+    drop(look);
+    assert!(child.wait().unwrap().success() && is_mounted(&pool.root()));
+}
+
+#[test]
 fn every_verb_of_other_users_names_an_image_that_is_not_mounted() {
     let Some(pool) = Imaged::new("xfs") else { return };
     pool.ok(["pool", "unmount"]);
@@ -69,7 +88,10 @@ fn an_image_that_is_mounted_elsewhere_is_not_mounted_again() {
     // In another mount namespace, where this one does not look.
     let dvol = pool.command(["pool", "mount"]);
     let ready = pool.dir().join("ready");
-    let script = "\"$@\" >/dev/null && touch \"$0\" && exec sleep 1000";
+    // It has copies of all mounts, and would keep the images of other tests from being given up.
+    let script = "grep -E '/(pool|mounted) .* /dev/loop' /proc/self/mountinfo |
+        while read -r _ _ _ _ at _; do umount --lazy \"$at\"; done
+        \"$@\" >/dev/null && touch \"$0\" && exec sleep 1000";
     let mut hidden = pool.command_of("unshare");
     hidden.args(["--mount", "--propagation=private", "sh", "-c", script]).arg(&ready);
     hidden.arg(dvol.get_program()).args(dvol.get_args()).stderr(Stdio::null());
@@ -126,4 +148,35 @@ fn a_directory_with_other_files_is_not_hidden_by_an_image() {
     assert_eq!(fs::read_to_string(pool.root().join("precious")).unwrap(), "mine");
     fs::remove_file(pool.root().join("precious")).unwrap();
     pool.ok(["list"]);
+}
+
+#[test]
+fn doctor_names_missing_shared_blocks_direct_io_and_discard_with_their_cure() {
+    let Some((_host, pool)) = Imaged::on_ext4(500) else { return };
+    pool.ok(["init", "db"]);
+    let named = |found: &str, cure: &str| {
+        let said = pool.run(["doctor"]).out;
+        assert!(said.contains(found) && said.contains(cure), "{said}");
+    };
+    named("ext4, which shares no blocks", "dvol pool move image --size SIZE");
+    pool.ok(["pool", "move", "image", "--size", "400M"]);
+    named("direct I/O, discard", "XFS, which shares blocks");
+    let device = pool.info()["image"]["device"].as_str().unwrap().to_owned();
+    let run = |program: &str, words: &[&str]| {
+        let said = Command::new(program).args(words).output().unwrap();
+        assert!(said.status.success(), "{program} {words:?}: {said:?}");
+        String::from_utf8(said.stdout).unwrap().trim().to_owned()
+    };
+    run("losetup", &["--direct-io=off", &device]);
+    named("is mounted without direct I/O", "dvol pool unmount && dvol pool mount");
+    pool.ok(["pool", "unmount"]);
+    // As a person mounts it by hand.
+    let (image, at) = (pool.image(), pool.root());
+    let device = run("losetup", &["--find", "--show", "--direct-io=on", image.to_str().unwrap()]);
+    run("mount", &["-o", "nouuid", &device, at.to_str().unwrap()]);
+    named("is mounted without discard", "dvol pool unmount && dvol pool mount");
+    run("umount", &[at.to_str().unwrap()]);
+    run("losetup", &["--detach", &device]);
+    pool.ok(["pool", "mount"]);
+    named("direct I/O, discard", "");
 }

@@ -2,9 +2,13 @@
 
 use std::process::Stdio;
 
+use rustix::process::{Signal, kill_process};
+
 use super::{open, text};
 use crate::harness::Pool;
 use crate::remotes::Team;
+use support::fake_engine::{Container, Containers, FakeEngine, SHORT_LIVED, Status};
+use support::page::Page;
 
 #[test]
 fn verbs_are_done_and_taken_back() {
@@ -50,6 +54,40 @@ fn verbs_are_done_and_taken_back() {
     done("unprotect", "volume=db", "unprotect --whole -C db");
     done("init", "volume=new", "init new");
     assert_eq!(pool.ids("db").len(), 2);
+}
+
+#[test]
+fn worktrees_are_added_and_removed() {
+    let pool = Pool::with_commits(&["one", "two"]);
+    pool.ok(["branch", "-C", "db", "side"]);
+    let page = open(&pool);
+    for (fields, command, branch) in [
+        ("name=db_side&branch=side", "worktree add db_side db:side", "side"),
+        (
+            "name=db_try&branch=try&revision=HEAD~1&expires=7d",
+            "worktree add db_try -b try 'db:HEAD~1' --expires 7d",
+            "try",
+        ),
+    ] {
+        let job = page.act("add-worktree", &format!("volume=db&{fields}"));
+        assert!(job.body.contains("data-state=\"done\""), "{}", text(&job.body));
+        assert!(text(&job.body).replace('\'', "").contains(&command.replace('\'', "")), "{job:?}");
+        let name = command.split(' ').nth(2).unwrap();
+        assert!(job.body.contains(&format!("data-back=\"/v/{name}\"")), "{job:?}");
+        assert!(text(&page.get(&format!("/v/{name}")).body).contains(branch));
+    }
+    assert_eq!((pool.read("db_side", "state"), pool.read("db_try", "state")), ("two".into(), "one".into()));
+    let form = page.get("/do/remove-worktree?volume=db_try&of=db").body;
+    assert!(text(&form).contains("dvol --disable-docker-integration worktree remove db_try"), "{form}");
+    let removed = page.act("remove-worktree", "volume=db_try&of=db");
+    assert!(
+        removed.body.contains("data-state=\"done\"") && removed.body.contains("data-back=\"/v/db\""),
+        "{removed:?}"
+    );
+    assert_eq!(page.get("/v/db_try").status, 404);
+    assert!(pool.ok(["branch", "db"]).contains("try"), "the branch stays");
+    let refused = page.act("add-worktree", "volume=db&name=again&branch=side");
+    assert!(refused.body.contains("data-state=\"failed\""), "{refused:?}");
 }
 
 #[test]
@@ -155,4 +193,45 @@ fn a_branch_is_pushed_after_a_question_and_pulled() {
     let pulled = there.act("pull", "volume=db");
     assert!(pulled.body.contains("data-state=\"done\""), "{}", text(&pulled.body));
     assert_eq!(team.there.read("db", "state"), "three");
+}
+
+#[test]
+fn what_is_done_though_a_container_is_not_up_is_told_as_in_a_terminal() {
+    let (pool, engine) = (Pool::with_commits(&["one"]), FakeEngine::new());
+    let container = Container { volume: "db", status: Status::Running, auto_remove: false };
+    engine.set(&Containers::from([(SHORT_LIVED.to_owned(), container)]));
+    let page = Page::start(pool.command_with(&engine.socket(), ["ui", "--no-open"]));
+    let job = page.act("commit", "volume=db&message=two");
+    assert!(job.body.contains("data-state=\"poor\""), "{job:?}");
+    let (said, id) = (text(&job.body), pool.ids("db")[0].clone());
+    let problem = format!("the commit of volume db is done, but container {SHORT_LIVED} has ended");
+    for part in ["done, but not all is well", &id, &problem] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert_eq!(pool.ids("db").len(), 2);
+}
+
+#[test]
+fn a_long_copy_tells_what_it_copies_while_it_goes_on() {
+    let pool = Pool::with_volume();
+    for n in 0..2000 {
+        pool.write("db", &format!("file{n}"), "content");
+    }
+    let mut server = pool.command(["ui", "--no-open"]);
+    // The copy stands still at its third entry, and so takes longer than what goes without a word.
+    server.env("DVOL_FAULT", "tree.copy+3:stop");
+    let page = Page::start(server);
+    let started = page.post("/do/commit", "volume=db&message=Many+files");
+    let job = started.header("location").unwrap().to_owned();
+    support::eventually("the copy stands still", || !page.standing().is_empty());
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let before = page.get(&job).body;
+    assert!(before.contains("data-state=\"running\"") && !text(&before).contains("copying"), "{before}");
+    for pid in page.standing() {
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+    let done = page.settled(&job);
+    let said = text(&done.body);
+    assert!(done.body.contains("data-state=\"done\"") && said.contains("copying "), "{said}");
+    assert!(said.contains("in 2000 entries"), "{said}");
 }

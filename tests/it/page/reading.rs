@@ -48,6 +48,24 @@ fn volumes_are_listed_filtered_and_sorted_without_a_script() {
 }
 
 #[test]
+fn the_form_of_an_undo_tells_which_containers_that_operation_concerns() {
+    let (pool, engine) = (Pool::with_commits(&["one", "two"]), FakeEngine::new());
+    pool.ok(["reset", "--hard", "HEAD~1", "db"]);
+    pool.ok(["undo", "db"]);
+    pool.ok(["tag", "-C", "db", "v1", "HEAD"]);
+    let container = Container { volume: "db", status: Status::Running, auto_remove: false };
+    engine.set(&Containers::from([("web".to_owned(), container)]));
+    let page = Page::start(pool.command_with(&engine.socket(), ["ui", "--no-open"]));
+    let form = |query: &str| text(&page.get(&format!("/do/undo?volume=db{query}")).body);
+    assert!(!form("").contains("web"), "the tag is next: {}", form(""));
+    // The init is the first operation, then come two commits, the reset and its undo.
+    for (operation, held) in [(3, false), (4, true), (5, true), (6, false)] {
+        let said = form(&format!("&operation={operation}"));
+        assert_eq!(said.contains("Kills and starts web"), held, "{operation}: {said}");
+    }
+}
+
+#[test]
 fn a_worktree_stands_under_its_volume() {
     let pool = Pool::with_commits(&["one"]);
     pool.ok(["init", "eve"]);
@@ -58,8 +76,12 @@ fn a_worktree_stands_under_its_volume() {
     assert!(db.is_some() && db < aside && aside < eve, "{said}");
     let said = text(&page.get("/v/aside").body);
     assert!(said.contains("worktree of db") && said.contains("Remove the worktree"), "{said}");
-    let said = text(&page.get("/v/db").body);
-    assert!(said.contains("in aside"), "a branch says where it is checked out: {said}");
+    let html = page.get("/v/db").body;
+    assert!(text(&html).contains("in aside"), "a branch says where it is checked out: {html}");
+    let graph = html.split("<ol class=\"log\">").nth(1).and_then(|rest| rest.split("</ol>").next());
+    let graph = graph.unwrap_or_default();
+    assert!(graph.contains("href=\"/v/aside\""), "the graph has it: {html}");
+    assert!(!graph.contains("title=\"Worktree of branch master\""), "a volume is no worktree: {html}");
     for path in ["/v/aside/status", "/v/aside/changes", "/pool", "/operations?volume=aside"] {
         assert_eq!(page.get(path).status, 200, "{path}");
     }
@@ -92,6 +114,56 @@ fn a_history_shows_branches_tags_and_its_pages() {
     assert_eq!(second.matches("<svg class=\"graph\"").count(), 4);
     assert!(second.contains("rel=\"prev\"") && !second.contains("rel=\"next\""));
     assert_eq!(page.get("/v/db?page=9999999999").status, 200);
+}
+
+#[test]
+fn the_pages_of_a_history_have_the_order_of_the_graph_in_a_terminal() {
+    let pool = Pool::with_commits(&["one"]);
+    let page = open(&pool);
+    // Clocks were wrong: a parent may look newer than its child.
+    let commit = |n: usize| {
+        let date = format!("2024-05-01T{:02}:{:02}:00Z", n * 7 % 24, n * 13 % 60);
+        pool.ok(["commit", "-C", "db", "-m", &format!("number {n}"), "--date", &date]);
+    };
+    let mut made = 0;
+    for branch in 0..5 {
+        pool.ok(["checkout", "-C", "db", "-f", "-b", &format!("b{branch}"), &format!("HEAD~{branch}")]);
+        (0..24).for_each(|_| {
+            made += 1;
+            commit(made);
+        });
+        same_as_terminal(&pool, &page);
+    }
+    pool.ok(["undo", "db"]);
+    pool.ok(["branch", "-C", "db", "-D", "b1"]);
+    same_as_terminal(&pool, &page);
+    // Another volume of that name has another history.
+    pool.ok(["rm", "-f", "db"]);
+    pool.ok(["init", "db"]);
+    commit(1);
+    same_as_terminal(&pool, &page);
+}
+
+/// Asserts that the pages of the history of `db` list what the terminal lists.
+#[track_caller]
+fn same_as_terminal(pool: &Pool, page: &Page) {
+    let typed = pool.ok(["log", "--graph", "--all", "--format", "{id}", "db"]);
+    let typed: Vec<String> = typed
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .filter(|id| id.len() == 32)
+        .map(str::to_owned)
+        .collect();
+    let mut shown = Vec::new();
+    for number in 1.. {
+        let html = page.get(&format!("/v/db?page={number}")).body;
+        let rows = html.split("<a class=\"subject\" href=\"/v/db/c/").skip(1);
+        shown.extend(rows.map(|row| row[..32].to_owned()));
+        if !html.contains("rel=\"next\"") {
+            break;
+        }
+    }
+    assert!(!typed.is_empty());
+    assert_eq!(shown, typed);
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! Commands that read beside commands that write: they read again, and never fail.
 
 use std::fs;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 use support::steps;
 
-use crate::harness::Pool;
+use crate::harness::{Pool, stand_still};
 
 /// How long commands read beside each other.
 const TIME: Duration = Duration::from_secs(12);
@@ -22,14 +21,9 @@ fn an_export_reads_again_when_its_commit_moves_before_it_is_opened() {
     assert!(output.status.success(), "{output:?}");
     let point = steps(&trace).iter().position(|name| name.contains("source.open")).unwrap() + 1;
     // It stands still where it knows the place of the commit.
-    let mut command = pool.command(["export", "db", "-"]);
-    command.env("DVOL_FAULT", format!("{point}:stop")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let pid = Pid::from_child(&child);
-    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
-    assert!(status.stopped(), "{status:?}");
+    let child = stand_still(&mut pool.command(["export", "db", "-"]), point).unwrap();
     pool.ok(["reset", "--hard", "HEAD~1"]);
-    kill_process(pid, Signal::CONT).unwrap();
+    kill_process(Pid::from_child(&child), Signal::CONT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     fs::write(pool.dir().join("archive"), output.stdout).unwrap();

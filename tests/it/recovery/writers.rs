@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, kill_process};
 use support::steps;
 
-use crate::harness::{Pool, Said};
+use crate::harness::{Pool, Said, stand_still};
 
 /// What the writer does to the tree at this path; `round` makes what it writes unique.
 type Change = (&'static str, fn(&Path, usize));
@@ -105,12 +105,7 @@ impl Held {
 
 /// A reset that stands still at its step number `point`.
 fn stopped(pool: &Pool, point: usize) -> Child {
-    let mut command = pool.command(["reset", "--hard", "HEAD", "db"]);
-    command.env("DVOL_FAULT", format!("{point}:stop")).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let (_, status) = waitpid(Some(Pid::from_child(&child)), WaitOptions::UNTRACED).unwrap().unwrap();
-    assert!(status.stopped(), "step {point}: {status:?}");
-    child
+    stand_still(&mut pool.command(["reset", "--hard", "HEAD", "db"]), point).unwrap()
 }
 
 /// The numbers of the steps of a reset.

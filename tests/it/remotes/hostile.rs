@@ -7,7 +7,7 @@ use std::process::Command;
 use super::Team;
 use crate::harness::Pool;
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> =
         entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect();
@@ -16,7 +16,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Clones into a new pool. What comes of it is the volume as it was pushed, or nothing.
-fn clone_is_right_or_not_there(team: &Team, what: &str) {
+pub(super) fn clone_is_right_or_not_there(team: &Team, what: &str) {
     let pool = Pool::elsewhere(9);
     let said = pool.run(["clone", &team.volume("db"), "--password-file", &team.password()]);
     if said.code == 0 {

@@ -1,16 +1,18 @@
-//! A process that dies at any step of a push, a pull or a clone.
+//! A process that dies at any step of a push, a fetch, a pull, a clone or a `gc`.
 
-use super::Team;
+use super::{Team, upkeep};
 use crate::harness::{Pool, json_lines};
 
 /// How many steps later each run is killed than the one before: each opens the repository, which
-/// takes long on purpose.
-const STRIDE: usize = 5;
+/// takes long on purpose. `DVOL_SWEEP=all` tries every step.
+pub(super) fn stride() -> usize {
+    if std::env::var_os("DVOL_SWEEP").is_some_and(|value| value == "all") { 1 } else { 5 }
+}
 
 /// Runs a verb again and again, and kills each run some steps later than the one before, until one
 /// gets through. Returns the step at which the last one was killed.
 fn kill_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(usize)) -> usize {
-    for step in (1..2000).step_by(STRIDE) {
+    for step in (1..2000).step_by(stride()) {
         let mut command = pool.command(words);
         let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
         if output.status.code().is_some() {
@@ -22,7 +24,7 @@ fn kill_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(usize)) 
     panic!("{words:?} passes more than 2000 steps");
 }
 
-fn head_at(pool: &Pool) -> Option<String> {
+pub(super) fn head_at(pool: &Pool) -> Option<String> {
     let refs = json_lines(&pool.ok(["ls-remote", "--format", "json"]));
     assert!(refs.len() < 2, "{refs:?}");
     refs.first().map(|one| one["commit"].as_str().unwrap().to_owned())
@@ -35,7 +37,9 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
     team.here.commit("three");
     let id = team.here.ids("db")[0].clone();
     let killed = kill_at_each_step(&team.here, &["push"], |step| {
-        if step % (3 * STRIDE) == 1 {
+        // For a minute the next one would wait for what a dead one announced, and die meanwhile.
+        upkeep::let_pass(&team);
+        if stride() == 1 || step % (3 * stride()) == 1 {
             let now = head_at(&team.there);
             assert!(now == before || now.as_ref() == Some(&id), "{step}: {now:?}");
         }
@@ -49,11 +53,11 @@ fn a_push_that_dies_at_any_step_is_finished_by_the_next() {
     }
 }
 
-/// Runs a verb again and again, each with an error at a later step than the one before, until none
-/// comes up. What fails says why and leaves a pool that is whole.
-fn fail_at_each_step(pool: &Pool, words: &[&str], mut after: impl FnMut(usize)) {
+/// Runs a verb again and again, each with an error so many steps later than the one before, until
+/// none comes up. What fails says why and leaves a pool that is whole.
+fn fail_at_each_step(pool: &Pool, words: &[&str], stride: usize, mut after: impl FnMut(usize)) {
     let mut failed = 0;
-    for step in (1..2000).step_by(STRIDE) {
+    for step in (1..2000).step_by(stride) {
         let trace = pool.dir().join("trace");
         let mut command = pool.command(words);
         command.env("DVOL_FAULT", format!("{step}:EIO")).env("DVOL_FAULT_TRACE", &trace);
@@ -85,20 +89,24 @@ fn an_error_at_any_step_is_told_and_the_next_run_gets_through() {
     let team = Team::with_clone();
     team.here.commit("three");
     let id = team.here.ids("db")[0].clone();
-    fail_at_each_step(&team.here, &["push"], |_| {});
-    assert_eq!(head_at(&team.there), Some(id));
-    fail_at_each_step(&team.there, &["pull"], |step| {
+    // What could not be deleted would hold the next one up.
+    fail_at_each_step(&team.here, &["push"], 1, |_| upkeep::let_pass(&team));
+    assert_eq!(head_at(&team.there), Some(id.clone()));
+    fail_at_each_step(&team.there, &["fetch"], 1, |_| ());
+    assert_eq!(team.there.ok(["rev-parse", "origin/master", "-C", "db"]), format!("{id}\n"));
+    fail_at_each_step(&team.there, &["pull"], 1, |step| {
         let state = team.there.read("db", "state");
         assert!(state == "two" || state == "three", "{step}: {state}");
     });
     assert_eq!(team.there.read("db", "state"), "three");
-    fail_at_each_step(&team.there, &["clone", &team.volume("db"), "again"], |step| {
+    fail_at_each_step(&team.there, &["clone", &team.volume("db"), "again"], stride(), |step| {
         if team.there.ok(["list", "--format", "json"]).contains("\"again\"") {
             assert_eq!(team.there.read("again", "state"), "three", "{step}");
             team.there.ok(["rm", "-f", "again"]);
         }
     });
-    fail_at_each_step(&team.here, &["remote", "gc", "origin"], |_| {});
+    upkeep::let_pass(&team);
+    fail_at_each_step(&team.here, &["remote", "gc", "origin"], 1, |_| upkeep::let_pass(&team));
     assert_eq!(team.here.ok(["remote", "fsck", "--deep", "origin"]), "1 volume: clean\n");
     assert_eq!(team.here.ok(["fsck"]), "1 volume: clean\n");
     assert_eq!(team.there.ok(["fsck"]), "2 volumes: clean\n");
@@ -113,9 +121,9 @@ fn a_gc_that_dies_at_any_step_takes_nothing_that_is_needed() {
     team.here.ok(["reset", "--hard", "HEAD~1"]);
     team.here.commit("other");
     team.here.ok(["push", "--force"]);
-    super::upkeep::age(&team, "snapshots", 40 * super::upkeep::DAY);
+    upkeep::age(&team, "snapshots", 40 * upkeep::DAY);
     kill_at_each_step(&team.here, &["remote", "gc", "origin"], |_| {
-        super::upkeep::age(&team, "locks", super::upkeep::DAY);
+        upkeep::let_pass(&team);
     });
     assert_eq!(team.here.ok(["remote", "fsck", "--deep", "origin"]), "1 volume: clean\n");
     assert_eq!(head_at(&team.there), Some(team.here.ids("db")[0].clone()));
@@ -128,7 +136,7 @@ fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
     let team = Team::new();
     team.here.ok(["push", "-y", "-u", "origin", "master"]);
     let from = team.volume("db");
-    for step in (1..).step_by(STRIDE) {
+    for step in (1..).step_by(stride()) {
         let mut command = team.there.command(["clone", &from]);
         let output = command.env("DVOL_FAULT", format!("{step}:kill")).output().unwrap();
         if output.status.code().is_some() {
@@ -144,10 +152,26 @@ fn a_clone_or_a_pull_that_dies_at_any_step_is_there_or_not() {
     team.there.ok(["switch", "db"]);
     team.here.commit("three");
     team.here.ok(["push"]);
+    kill_fetches(&team);
+    team.here.commit("four");
+    team.here.ok(["push"]);
     kill_at_each_step(&team.there, &["pull"], |step| {
         let state = team.there.read("db", "state");
-        assert!(state == "two" || state == "three", "{step}: {state}");
+        assert!(state == "two" || state == "four", "{step}: {state}");
     });
-    assert_eq!(team.there.read("db", "state"), "three");
+    assert_eq!(team.there.read("db", "state"), "four");
     assert_eq!(team.there.ok(["fsck"]), "1 volume: clean\n");
+}
+
+/// Kills fetches of records, then of the data of the commit that came in.
+fn kill_fetches(team: &Team) {
+    let id = team.here.ids("db")[0].clone();
+    for words in [&["fetch"][..], &["fetch", "origin", "origin/master"]] {
+        kill_at_each_step(&team.there, words, |step| {
+            assert!(!team.there.run(["fsck"]).out.contains("error"), "{words:?}: {step}");
+            assert_eq!(team.there.read("db", "state"), "two", "{words:?}: {step}");
+        });
+        assert_eq!(team.there.ok(["rev-parse", "origin/master", "-C", "db"]), format!("{id}\n"));
+    }
+    assert_eq!(team.there.ok(["show", "origin/master:state", "-C", "db"]), "three");
 }

@@ -1,17 +1,29 @@
 //! Remotes: pools that share volumes through a directory.
 
+mod flaky;
 mod follow;
+mod forge;
+mod forged;
 mod hostile;
+mod interrupted;
+mod kept_key;
 mod killed;
+mod lying;
+mod made_on;
 mod manners;
 mod partial;
 mod places;
 mod projects;
+mod public;
 mod random;
+mod received;
+mod requests;
 mod several;
 mod shared;
+mod standing;
 mod states;
 mod upkeep;
+mod warned;
 mod with_restic;
 
 use std::fs;

@@ -18,9 +18,9 @@ const RACERS: u64 = 6;
 const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 
 /// Two pools and what gives them access to one place.
-struct Pair {
+pub(super) struct Pair {
     dir: tempfile::TempDir,
-    here: Pool,
+    pub(super) here: Pool,
     there: Pool,
     variables: Vec<(&'static str, String)>,
 }
@@ -32,22 +32,32 @@ impl Pair {
         Pair { dir, here: Pool::with_commits(&["one", "two"]), there: Pool::elsewhere(3), variables }
     }
 
-    fn run(&self, pool: &Pool, words: &[&str]) -> Said {
+    /// Two pools with the keys of a store.
+    pub(super) fn with_keys() -> Self {
+        let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        Pair::new(keys.map(|(name, value)| (name, value.to_owned())).to_vec())
+    }
+
+    pub(super) fn command(&self, pool: &Pool, words: &[&str]) -> Command {
         let mut command = pool.command(words);
         command.env("DVOL_REMOTE_PASSWORD_FILE", self.dir.path().join("password"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        Said::from(command.output().unwrap())
+        command
+    }
+
+    pub(super) fn run(&self, pool: &Pool, words: &[&str]) -> Said {
+        Said::from(self.command(pool, words).output().unwrap())
     }
 
     #[track_caller]
-    fn ok(&self, pool: &Pool, words: &[&str]) -> String {
+    pub(super) fn ok(&self, pool: &Pool, words: &[&str]) -> String {
         let said = self.run(pool, words);
         assert_eq!(said.code, 0, "{words:?}: {said:?}");
         said.out
     }
 
     /// Pushes, lists, clones, pushes back and pulls.
-    fn share(&self, url: &str) {
+    pub(super) fn share(&self, url: &str) {
         let volume = format!("{url}/db");
         self.ok(&self.here, &["remote", "add", "origin", url]);
         let said = self.ok(&self.here, &["push", "-y", "-u", "origin", "master"]);
@@ -98,13 +108,13 @@ impl Pair {
 /// A server on a port of its own; it ends with the test.
 ///
 /// `.ci/run` installs it from PyPI, and sets `DVOL_TEST_NO_MOTO` where that cannot be reached.
-struct Moto {
+pub(super) struct Moto {
     server: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Moto {
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         if std::env::var_os("DVOL_TEST_NO_MOTO").is_some() {
             eprintln!("skipped: .ci/run says that there is no moto");
             return None;
@@ -147,8 +157,7 @@ impl Drop for Moto {
 #[test]
 fn a_volume_is_shared_through_a_bucket() {
     let Some(moto) = Moto::start() else { return };
-    let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let pair = Pair::new(keys.map(|(name, value)| (name, value.to_owned())).to_vec());
+    let pair = Pair::with_keys();
     pair.share(&format!("s3:http://127.0.0.1:{}/team/catalog", moto.port));
     pair.race(&format!("s3:http://127.0.0.1:{}/team/catalog", moto.port));
     // The bucket must be there: dvol makes none.

@@ -9,7 +9,9 @@ use crate::harness::{Pool, hold};
 fn what_changes_one_branch_waits_for_no_other_worktree() {
     let pool = Pool::with_commits(&["one", "two"]);
     pool.ok(["worktree", "add", "feat", "-b", "side"]);
-    // Another process works on the volume's own branch.
+    // Another process works on the volume's own branch. It has both locks that this takes.
+    let shared = fs::File::open(pool.root().join(".dvol/locks/volume/db")).unwrap();
+    shared.lock_shared().unwrap();
     let _busy = hold(&pool, "worktree/db");
     pool.write("feat", "state", "three");
     pool.ok(["commit", "-m", "three", "-C", "feat", "--lock-timeout", "1"]);

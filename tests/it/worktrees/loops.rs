@@ -1,7 +1,7 @@
 //! Worktrees that commit and reset in a loop, all at once, and are killed now and then.
 //!
-//! `DVOL_WORKTREES=500` plays so many rounds in each of eight worktrees; `DVOL_TEST_SEED` gives an
-//! earlier choice of commands again.
+//! `DVOL_WORKTREE_SECONDS=60` goes on for so long in each of eight worktrees; `DVOL_TEST_SEED`
+//! gives an earlier choice of commands again.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,8 @@ use support::random::{Random, amount, seed};
 
 use crate::harness::Pool;
 
+/// How many rounds each worktree plays at least.
+const ROUNDS: u64 = 12;
 /// How many worktrees there are.
 const WORKTREES: u64 = 8;
 /// After how many milliseconds a command is killed at most.
@@ -27,6 +29,8 @@ struct Worktree<'p> {
     random: Random,
     /// The subjects of the commits of its branch, the newest first.
     log: Vec<String>,
+    /// What was done, for the message of a failure.
+    trail: Vec<String>,
 }
 
 impl Worktree<'_> {
@@ -44,6 +48,7 @@ impl Worktree<'_> {
         }
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        self.trail.push(format!("{words:?}: {}", output.status));
         match output.status.code() {
             Some(code) => assert_eq!(code, 0, "{} {words:?}: {said}", self.name),
             None => drop(KILLED.fetch_add(1, Ordering::Relaxed)),
@@ -83,7 +88,8 @@ impl Worktree<'_> {
                 let wanted = self.log.clone();
                 self.moved_to(&wanted, done);
                 if done {
-                    assert_eq!(self.pool.read(&self.name, "state"), self.log[0]);
+                    let seen = self.pool.read(&self.name, "state");
+                    assert_eq!(seen, self.log[0], "{:?}", self.trail);
                 }
             }
         }
@@ -92,8 +98,8 @@ impl Worktree<'_> {
 
 #[test]
 fn eight_worktrees_in_a_loop_with_kills_lose_nothing() {
-    let (rounds, seed) = (amount("DVOL_WORKTREES", 12) as u64, seed());
-    println!("{rounds} rounds in each of {WORKTREES} worktrees, DVOL_TEST_SEED={seed}");
+    let (seconds, seed) = (amount("DVOL_WORKTREE_SECONDS", 0) as u64, seed());
+    println!("{WORKTREES} worktrees for at least {seconds} s, DVOL_TEST_SEED={seed}");
     let pool = Pool::with_commits(&["one", "two"]);
     for number in 0..20 {
         pool.write("db", &format!("file-{number}"), &"x".repeat(10_000));
@@ -105,13 +111,15 @@ fn eight_worktrees_in_a_loop_with_kills_lose_nothing() {
     for name in &names {
         pool.ok(["worktree", "add", name, "-b", &format!("branch-{name}")]);
     }
+    let end = Instant::now() + Duration::from_secs(seconds);
     let logs = thread::scope(|scope| {
         let begin = |(n, name): (u64, &String)| {
             let random = Random::new(seed.wrapping_mul(31).wrapping_add(n));
             let log = ["three", "two", "one"].map(str::to_owned).to_vec();
-            let mut worktree = Worktree { pool: &pool, name: name.clone(), random, log };
+            let mut worktree = Worktree { pool: &pool, name: name.clone(), random, log, trail: Vec::new() };
             scope.spawn(move || {
-                (0..rounds).for_each(|round| worktree.play(round));
+                let rounds = (0..).take_while(|round| *round < ROUNDS || Instant::now() < end);
+                rounds.for_each(|round| worktree.play(round));
                 worktree.log
             })
         };

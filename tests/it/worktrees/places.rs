@@ -1,6 +1,6 @@
 //! Adding, listing and removing worktrees, and the one place where a branch is checked out.
 
-use crate::harness::{Pool, json, json_lines};
+use crate::harness::{Driver, Pool, json, json_lines};
 
 #[test]
 fn a_worktree_shows_a_branch_beside_the_volume() {
@@ -146,11 +146,29 @@ fn a_protected_worktree_and_branch_stay() {
     pool.fails(1, ["reset", "--hard", "HEAD~1", "feat"], "protected");
     pool.ok(["unprotect", "side", "-C", "feat"]);
     pool.ok(["reset", "--hard", "HEAD", "feat"]);
-    pool.ok(["protect", "feat"]);
-    pool.fails(1, ["reset", "--hard", "HEAD", "feat"], "protected");
-    pool.fails(1, ["worktree", "remove", "feat"], "cannot remove worktree feat");
+    assert_eq!(pool.ok(["protect", "feat"]), "Worktree feat is protected now\n");
+    let said = pool.fails(1, ["reset", "--hard", "HEAD", "feat"], "cannot reset branch side of volume");
+    assert!(said.contains(": worktree feat is protected"), "{said}");
+    assert!(said.contains("dvol unprotect feat"), "{said}");
+    for words in [&["worktree", "remove", "feat"][..], &["rm", "feat"]] {
+        pool.fails(1, words, "cannot remove worktree feat: worktree feat is protected");
+    }
+    let driver = Driver::start(&pool);
+    let said = driver.call("VolumeDriver.Remove", &serde_json::json!({"Name": "feat"})).to_string();
+    assert!(said.contains("worktree feat is protected"), "{said}");
+    drop(driver);
+    // So are the commits of its branch, from everywhere, but no others.
+    for volume in ["feat", "db"] {
+        pool.fails(1, ["forget", "-C", volume, "HEAD~1"], "worktree feat is protected");
+        let done = json(&pool.ok(["forget", "--keep-last", "1", "-C", volume, "--format", "json"]));
+        assert_eq!(done["commits"], json("[]"), "{done}");
+        let shown = json(&pool.ok(["inspect", volume, "--format", "json"]));
+        assert_eq!(shown["protected"], json(r#"["feat"]"#));
+    }
     assert_eq!(pool.ok(["worktree", "prune"]), "Kept expired worktree feat: it is protected\n");
-    assert!(pool.ok(["protect"]).contains("feat"));
+    assert_eq!(pool.ok(["protect"]), "worktree feat\n");
+    let list = json_lines(&pool.ok(["protect", "--format", "json"]));
+    assert_eq!(list, [json(r#"{"volume": "feat", "kind": "worktree", "name": null}"#)]);
     pool.ok(["reset", "--hard", "HEAD", "db"]);
     pool.ok(["worktree", "remove", "--force", "feat"]);
     pool.ok(["fsck"]);

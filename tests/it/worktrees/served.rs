@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Driver, Pool};
+use crate::harness::{Driver, Pool, json_lines};
 
 #[test]
 fn an_engine_gets_the_branch_of_each() {
@@ -23,6 +23,10 @@ fn an_engine_gets_the_branch_of_each() {
     assert_eq!(got["Volume"]["Status"]["branch"], "side");
     assert_eq!(got["Volume"]["Mountpoint"], pool.root().join("feat/running_point").to_str().unwrap());
     assert_eq!(pool.read("feat", "state"), "one");
+    let entries = json_lines(&pool.ok(["worktree", "list", "--format", "json"]));
+    let expires = entries[1]["expires"].as_str().unwrap();
+    assert!(expires.contains('T') && entries[1]["expired"] == false, "{expires}");
+    assert_eq!(entries[0]["expires"], json!(null));
     let list = driver.call("VolumeDriver.List", &json!({}));
     assert_eq!(list["Volumes"].as_array().unwrap().len(), 2);
     for id in ["m1", "m2"] {
@@ -32,6 +36,14 @@ fn an_engine_gets_the_branch_of_each() {
     let removed = driver.call("VolumeDriver.Remove", &json!({"Name": "db"}));
     assert!(removed["Err"].as_str().unwrap().contains("it has the worktree feat"), "{removed}");
     assert_eq!(driver.call("VolumeDriver.Remove", &json!({"Name": "feat"})), json!({"Err": ""}));
+    // One that an engine made expires as any other.
+    let short = json!({"worktree": "db", "expires": "0m"});
+    assert_eq!(
+        driver.call("VolumeDriver.Create", &json!({"Name": "short", "Opts": short})),
+        json!({"Err": ""})
+    );
+    assert_eq!(pool.ok(["branch", "--show-current", "short"]), "short\n");
+    assert_eq!(pool.ok(["worktree", "prune"]), "Removed worktree short; branch db/short stays\n");
     // The branch is there, and an engine that makes the volume again gets it.
     assert_eq!(created(), json!({"Err": ""}));
     assert_eq!(pool.read("feat", "state"), "one");

@@ -89,6 +89,10 @@ struct Inside {
     ended: Vec<(String, Ended)>,
     /// The files that a container writes when it starts.
     written_at_start: Vec<PathBuf>,
+    /// The version that the image of all containers says.
+    database: String,
+    /// Records each call, by its method and path.
+    calls: Vec<String>,
 }
 
 /// A container engine that serves its socket until it is dropped.
@@ -103,6 +107,11 @@ impl FakeEngine {
     /// Lets every container append a byte to these files when it starts, as databases do.
     pub fn write_at_start(&self, files: &[PathBuf]) {
         self.inside.lock().unwrap().written_at_start = files.to_vec();
+    }
+
+    /// Changes the version that the image of all containers says.
+    pub fn set_database(&self, version: &str) {
+        self.inside.lock().unwrap().database = version.to_owned();
     }
 
     /// Starts an engine without containers.
@@ -138,6 +147,7 @@ impl FakeEngine {
                 let body = to_bytes(body, 1 << 20).await.unwrap_or_default();
                 let (containers, path) = (&mut shared.lock().unwrap(), head.uri.path());
                 let inside = &mut within.lock().unwrap();
+                inside.calls.push(format!("{} {path}", head.method));
                 let (status, answer) = match execute(containers, inside, path, &body) {
                     Some(answer) => answer,
                     None => {
@@ -165,6 +175,11 @@ impl FakeEngine {
     pub fn set(&self, containers: &Containers) {
         self.containers.lock().unwrap().clone_from(containers);
         *self.inside.lock().unwrap() = Inside::default();
+    }
+
+    /// Takes out the calls that were recorded, and forgets them: each is a method and a path.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.inside.lock().unwrap().calls)
     }
 
     /// Lists how containers were ended since the last call, sorted by name.
@@ -306,6 +321,14 @@ fn answer(
     if path.ends_with("/version") {
         return (200, json!({"Version": "20.10.24", "ApiVersion": "1.41"}));
     }
+    if let Some((_, name)) = path.split_once("/images/") {
+        // It has one image.
+        let config = json!({"Env": ["PATH=/bin", format!("PG_VERSION={}", inside.database)]});
+        return match name.trim_end_matches("/json") {
+            "postgres:15" => (200, json!({"Id": "postgres:15", "Config": config})),
+            _ => (404, json!({"message": "No such image"})),
+        };
+    }
     if path.ends_with("/volumes") {
         return (200, json!({"Volumes": []}));
     }
@@ -381,5 +404,5 @@ fn listed(name: &str, container: &Container) -> Value {
         "com.docker.compose.depends_on": needed.clone().unwrap_or_default()});
     let labels = if needed.is_some() || name.starts_with(READY_AFTER) { labels } else { json!({}) };
     json!({"Id": id_of(name), "Names": [format!("/{name}")], "Created": 1_700_000_000, "State": state,
-        "Status": status, "Labels": labels, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "busybox"})
+        "Status": status, "Labels": labels, "Mounts": mounts, "HostConfig": {"NetworkMode": "default"}, "Image": "postgres:15"})
 }

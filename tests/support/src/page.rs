@@ -158,6 +158,20 @@ impl Page {
         events
     }
 
+    /// Returns the commands of the page that stand still by a signal.
+    #[track_caller]
+    pub fn standing(&self) -> Vec<Pid> {
+        let own = self.child.id().to_string();
+        let entries = std::fs::read_dir("/proc").expect("/proc can be read");
+        let stands = |pid: &i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+            fields.next() == Some("T") && fields.next() == Some(&own)
+        };
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.filter(stands).filter_map(Pid::from_raw).collect()
+    }
+
     /// Asks the server to end, and waits until it has.
     #[track_caller]
     pub fn end(&mut self) {

@@ -1,14 +1,17 @@
 //! Pools to try things on, and runs of the command on them.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use dvol::containers::{ContainerRuntime, Docker, NoContainers};
 use dvol::layout::Layout;
+use dvol::model::{RemoteRecord, RemoteUrl};
 use dvol::pool::{Options, Pool};
+use dvol::store::{Store, StoreError};
 use dvol::sys::clock::FixedClock;
 use dvol::sys::ids::RandomIds;
 use dvol::sys::tree::{CopyOptions, copy_tree, remove_tree};
@@ -49,8 +52,15 @@ impl Run<'_> {
         };
         // What comes from outside of the pool.
         command.args(words.iter().map(|word| match *word {
-            "ARCHIVE" => archive().as_os_str(),
-            word => OsStr::new(word),
+            "ARCHIVE" => archive().as_os_str().to_owned(),
+            word => match word.strip_prefix(REMOTE) {
+                Some(volume) => {
+                    let mut url = repository_of(self.pool).into_os_string();
+                    url.push(volume);
+                    url
+                }
+                None => OsString::from(word),
+            },
         }));
         command
     }
@@ -112,6 +122,14 @@ pub fn told(output: &Output) -> String {
     )
 }
 
+/// Stands in a command for the address of the repository beside the pool.
+const REMOTE: &str = "REMOTE";
+
+/// Returns where the repository lies that goes with a pool.
+pub fn repository_of(pool: &Path) -> PathBuf {
+    pool.with_extension("repository")
+}
+
 /// An archive of a commit.
 fn archive() -> &'static Path {
     static ARCHIVE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
@@ -138,9 +156,31 @@ pub fn copy(from: &Path, to: &Path) {
     copy_tree(from, to, &CopyOptions { workers: 1, ..CopyOptions::default() }).unwrap();
 }
 
-/// Removes a pool.
+/// Copies a pool, and the repository beside it to beside the copy, which then uses that one.
+pub fn copy_with_repository(from: &Path, to: &Path) {
+    copy(from, to);
+    let theirs = repository_of(from);
+    if theirs.is_dir() {
+        copy(&theirs, &repository_of(to));
+        let url: RemoteUrl = repository_of(to).to_str().unwrap().parse().unwrap();
+        let store = Store::new(&Layout::new(to), Duration::from_secs(10));
+        let moved = store.write(|writer| {
+            for remote in writer.remotes(None)? {
+                writer.set_remote(&RemoteRecord { url: url.clone(), ..remote })?;
+            }
+            Ok::<_, StoreError>(())
+        });
+        moved.unwrap();
+    }
+}
+
+/// Removes a pool, and the repository beside it.
 pub fn remove(pool: &Path) {
     remove_tree(pool).unwrap();
+    let repository = repository_of(pool);
+    if repository.is_dir() {
+        remove_tree(&repository).unwrap();
+    }
 }
 
 /// Makes a pool with two volumes; `db` has three branches and uncommitted changes.

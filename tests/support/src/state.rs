@@ -87,6 +87,12 @@ fn records(rows: &Rows<'_>, text: &mut String) -> Result<(), StoreError> {
         for tag in rows.tags(&volume.name)? {
             writeln!(text, "  tag {} at {}{}", tag.name, tag.commit, guard(tag.protected)).unwrap();
         }
+        for known in rows.tracking(&volume.name, None)? {
+            writeln!(text, "  {}/{} at {}", known.remote, known.reference, known.commit).unwrap();
+        }
+        for upstream in rows.upstreams(&volume.name)? {
+            writeln!(text, "  {} follows {}/{}", upstream.branch, upstream.remote, upstream.follows).unwrap();
+        }
     }
     Ok(())
 }

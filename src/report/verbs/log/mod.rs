@@ -9,7 +9,7 @@ use super::status::letter;
 use graph::{Graph, Rails};
 pub use template::Template;
 
-use crate::model::{BranchName, CodeState, RemoteName, VolumeName, format_size, plain};
+use crate::model::{BranchName, CodeState, ImageUse, MadeOn, RemoteName, VolumeName, format_size, plain};
 use crate::ops::{Log, LogChanges, LogEntry, StatusChange, shown};
 use crate::report::Lines;
 use crate::report::json::lines;
@@ -174,6 +174,12 @@ fn full(entry: &LogEntry, names: &str) -> Vec<String> {
     if let Some(size) = entry.size {
         body.push(format!("Size:   {}", format_size(size)));
     }
+    // A log of many commits has no room for what is the same in most.
+    if let Some(made_on) =
+        entry.made_on.as_ref().filter(|made| entry.size.is_some() && !made.images.is_empty())
+    {
+        body.push(format!("Made:   {}", plain(&made_line(made_on))));
+    }
     if let Some(directory) = &entry.directory {
         body.push(format!("Path:   {}", shown(directory)));
     }
@@ -195,6 +201,12 @@ fn code_line(code: &CodeState) -> String {
     let dirty = if code.dirty { " with changes" } else { "" };
     let remote = code.remote.as_deref().map(|remote| format!(", {remote}")).unwrap_or_default();
     format!("{commit}{branch}{dirty}{remote}")
+}
+
+fn made_line(made_on: &MadeOn) -> String {
+    let images = made_on.images.iter().map(ImageUse::to_string).collect::<Vec<_>>().join(", ");
+    let engine = made_on.engine.as_deref().map(|engine| format!(", {engine}")).unwrap_or_default();
+    format!("with {images} on {}{engine}", made_on.architecture)
 }
 
 /// Formats the names of a commit: ` (HEAD -> master, tag: v1, experiment)`, or nothing.

@@ -19,13 +19,15 @@
 //!
 //! A process that still has the file open would write into the next tree. So nothing is done with a
 //! file that a process holds ([`OpenFiles`](crate::sys::open_files::OpenFiles)). No process can
-//! open it later: only dvol reaches trash.
+//! open it later: only dvol reaches trash. Another dvol that prepares spares does not count: it
+//! writes only while it keeps all others away, and looks then whether the file is still there.
 //!
 //! ```text
 //! <folder>/<hash of the path>         the delta
 //! <folder>/<hash of the path>.new     a delta that is not whole
 //! <folder>/<hash of the path>.part    the file while it is made equal
 //! <folder>/<hash of the path>.spare   the spare
+//! <folder>/<hash of the path>.unlike  nothing: too much differs for a delta
 //! ```
 //!
 //! | file | what it does |
@@ -66,4 +68,9 @@ fn delta_of(folder: &Path, path: &Path) -> PathBuf {
 /// Returns the place of the spare of the file at `path`, relative to the root of its tree.
 pub(super) fn spare_of(folder: &Path, path: &Path) -> PathBuf {
     delta_of(folder, path).with_extension("spare")
+}
+
+/// Returns the name that says that too much differs for the delta at this place.
+fn unlike_of(delta: &Path) -> PathBuf {
+    delta.with_extension("unlike")
 }

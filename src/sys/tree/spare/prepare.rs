@@ -12,7 +12,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, RenameFlags, ftruncate, openat, re
 
 use super::delta::write_delta;
 use super::differing::differing;
-use super::{LeftTree, SPARE_MIN_BYTES, delta_of, spare_of};
+use super::{LeftTree, SPARE_MIN_BYTES, delta_of, spare_of, unlike_of};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::open_files::OpenFiles;
 use crate::sys::tree::copy::content::{BUFFER_BYTES, CopyFailure, Ladder, next_data, write_at};
@@ -32,6 +32,9 @@ const LARGEST_PART: u64 = 4;
 /// not in places, are not larger: the files of a log.
 const COPIED_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The verb of processes that prepare spares.
+pub const PREPARE_SPARES: &str = "prepare-spares";
+
 /// How spares are made.
 pub struct Making<'a> {
     /// How files are copied.
@@ -46,43 +49,31 @@ pub struct Making<'a> {
     pub copied_max: u64,
 }
 
-/// Turns the large files that left a tree by an exchange with copies of `source` into spares: files
-/// equal to those of `source`. Leaves files as they are that a process holds. Copies those of which
-/// much differs, and those that the tree did not have any more. Returns how many spares were made.
+/// Turns the large files that left a tree by exchanges with copies of `source` into spares: files
+/// equal to those of `source`, one for each path. The last exchange comes first. Leaves files as
+/// they are that a process holds. Copies those of which much differs, and those that the tree did
+/// not have any more. Returns how many spares were made.
 ///
 /// # Errors
 /// When a file cannot be read or written. Old files and deltas are whole then as well.
-pub fn prepare_spares(source: &Path, left: &LeftTree, making: &Making<'_>) -> Result<u64, DiskError> {
-    let mut made = 0;
-    if !disk::is_directory(&left.spares)? {
-        return Ok(made);
-    }
-    let Some(mut steps) = ListReader::open(&left.list)? else { return Ok(made) };
+pub fn prepare_spares(source: &Path, exchanges: &[LeftTree], making: &Making<'_>) -> Result<u64, DiskError> {
     let mut preparing = Preparing {
         source,
-        left,
+        exchanges,
         threads: workers(making.options.workers),
         making,
         copied_max: making.copied_max,
         open: None,
     };
-    while let Some(record) = steps.take()? {
-        let ListRecord::Steps(directory, steps) = record else { continue };
-        let is_file = |step: &&Step| step.new.is_some() && !step.new_is_directory && !step.old_is_directory;
-        let mut handles = None;
-        for step in steps.iter().filter(is_file) {
-            let handles = match &handles {
-                Some(handles) => handles,
-                None => handles.insert((descend(source, &directory)?, descend(&left.tree, &directory)?)),
-            };
-            if !(making.goes_on)() {
-                return Ok(made);
-            }
-            match preparing.file(&directory, step, handles)? {
-                Made::Spare => made += 1,
-                Made::Nothing => {}
-                Made::End => return Ok(made),
-            }
+    let mut made = 0;
+    for left in exchanges {
+        if !disk::is_directory(&left.spares)? {
+            continue;
+        }
+        let (some, end) = preparing.exchange(left)?;
+        made += some;
+        if end {
+            break;
         }
     }
     Ok(made)
@@ -128,7 +119,7 @@ enum Made {
 
 struct Preparing<'a> {
     source: &'a Path,
-    left: &'a LeftTree,
+    exchanges: &'a [LeftTree],
     threads: usize,
     making: &'a Making<'a>,
     /// How many bytes may still be copied.
@@ -147,34 +138,87 @@ struct Both {
 }
 
 impl Preparing<'_> {
+    /// Makes the spares of the files that one exchange moved. Returns how many, and whether the
+    /// trees are not to be touched any more.
+    fn exchange(&mut self, left: &LeftTree) -> Result<(u64, bool), DiskError> {
+        let mut made = 0;
+        let Some(mut steps) = ListReader::open(&left.list)? else { return Ok((made, false)) };
+        while let Some(record) = steps.take()? {
+            let ListRecord::Steps(directory, steps) = record else { continue };
+            let is_file =
+                |step: &&Step| step.new.is_some() && !step.new_is_directory && !step.old_is_directory;
+            let mut handles = None;
+            for step in steps.iter().filter(is_file) {
+                let handles = match &handles {
+                    Some(handles) => handles,
+                    None => {
+                        handles.insert((descend(self.source, &directory)?, descend(&left.tree, &directory)?))
+                    }
+                };
+                if !(self.making.goes_on)() {
+                    return Ok((made, true));
+                }
+                match self.file(left, &directory, step, handles)? {
+                    Made::Spare => made += 1,
+                    Made::Nothing => {}
+                    Made::End => return Ok((made, true)),
+                }
+            }
+        }
+        Ok((made, false))
+    }
+
     /// Makes the spare of one file.
     fn file(
         &mut self,
+        left: &LeftTree,
         directory: &Path,
         step: &Step,
         handles: &(OwnedFd, OwnedFd),
     ) -> Result<Made, DiskError> {
-        let path = directory.join(OsStr::from_bytes(step.name.to_bytes()));
-        let delta = delta_of(&self.left.spares, &path);
-        // A delta or a spare is there: the file is that of the next exchange, or waste.
-        if disk::inode(&delta)?.is_some() || disk::inode(&spare_of(&self.left.spares, &path))?.is_some() {
+        // Most files are small: one look at each is enough.
+        if !Stat::of_name(handles.0.as_fd(), &step.name).is_ok_and(|stat| is_single(&stat)) {
             return Ok(Made::Nothing);
         }
-        let like = Node::open(handles.0.as_fd(), &step.name).ok().filter(|like| is_single(&like.stat));
-        let Some(like) = like else { return Ok(Made::Nothing) };
-        if let Some(both) = self.open(path.clone(), &like, step, &handles.1) {
-            match self.patch(&both, step, handles)? {
+        let path = directory.join(OsStr::from_bytes(step.name.to_bytes()));
+        let delta = delta_of(&left.spares, &path);
+        // A delta: the file is that of the next exchange, or waste.
+        if disk::inode(&delta)?.is_some() || self.has_spare(&path)? {
+            return Ok(Made::Nothing);
+        }
+        let Ok(like) = Node::open(handles.0.as_fd(), &step.name) else { return Ok(Made::Nothing) };
+        if disk::inode(&unlike_of(&delta))?.is_none()
+            && let Some(both) = self.open(path.clone(), &like, step, &handles.1)
+        {
+            match self.patch(left, &both, step, handles)? {
                 Made::Nothing => {}
                 other => return Ok(other),
             }
         }
-        self.copy(&path, &like)
+        self.copy(left, &path, &like)
+    }
+
+    /// Returns whether an exchange keeps a spare of the file at `path`.
+    fn has_spare(&self, path: &Path) -> Result<bool, DiskError> {
+        for left in self.exchanges {
+            if disk::inode(&spare_of(&left.spares, path))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Makes a spare of an old file, unless much of it differs.
-    fn patch(&self, both: &Both, step: &Step, handles: &(OwnedFd, OwnedFd)) -> Result<Made, DiskError> {
+    fn patch(
+        &self,
+        left: &LeftTree,
+        both: &Both,
+        step: &Step,
+        handles: &(OwnedFd, OwnedFd),
+    ) -> Result<Made, DiskError> {
         let Both { path, like, like_stat, old, old_stat } = both;
-        let (like_path, old_path) = (self.source.join(path), self.left.tree.join(path));
+        let (like_path, old_path) = (self.source.join(path), left.tree.join(path));
+        let delta = delta_of(&left.spares, path);
         let named = |failure| match failure {
             CopyFailure::Source(error) => DiskError::new("read", &like_path, error),
             other => DiskError::new("read", &old_path, other),
@@ -183,11 +227,15 @@ impl Preparing<'_> {
         let size = like_stat.size.max(old_stat.size);
         let ranges = match differing([like, old], (size, most), self.threads, self.making.goes_on) {
             Ok(Some(ranges)) => ranges,
-            Ok(None) => return Ok(Made::Nothing),
+            Ok(None) => {
+                let Some(_inside) = self.enter(left)? else { return Ok(Made::End) };
+                disk::create_new(&unlike_of(&delta))?;
+                return Ok(Made::Nothing);
+            }
             Err(CopyFailure::Stopped) => return Ok(Made::End),
             Err(failure) => return Err(named(failure)),
         };
-        let Some(_inside) = self.enter()? else { return Ok(Made::End) };
+        let Some(_inside) = self.enter(left)? else { return Ok(Made::End) };
         if Stat::of_name(handles.1.as_fd(), &step.name).ok().map(|now| now.inode) != Some(old_stat.inode) {
             return Ok(Made::End);
         }
@@ -198,13 +246,12 @@ impl Preparing<'_> {
         let (before, after) =
             (attributes(old, old_stat, &old_path)?, attributes(like, like_stat, &like_path)?);
 
-        let delta = delta_of(&self.left.spares, path);
         let [new, part] = self.free_names(&delta)?;
         let written = write_delta(&new, (path, old), (old_stat.size, &before), &ranges)?;
         fault::point("tree.sync").at("sync", &new)?;
         written.sync_data().at("sync", &new)?;
         disk::rename(&new, &delta)?;
-        disk::sync_directory(&self.left.spares)?;
+        disk::sync_directory(&left.spares)?;
 
         // From here on the delta is the old file.
         fault::point("tree.rename").at("move", &old_path)?;
@@ -219,20 +266,20 @@ impl Preparing<'_> {
             .at("set the attributes of", &part)?;
         fault::point("tree.sync").at("sync", &part)?;
         rustix::fs::fsync(old).at("sync", &part)?;
-        disk::rename(&part, &spare_of(&self.left.spares, path))?;
+        disk::rename(&part, &spare_of(&left.spares, path))?;
         Ok(Made::Spare)
     }
 
     /// Copies a file of the source to be a spare. The old file, if there is one, stays as it is.
-    fn copy(&mut self, path: &Path, like: &Node) -> Result<Made, DiskError> {
+    fn copy(&mut self, left: &LeftTree, path: &Path, like: &Node) -> Result<Made, DiskError> {
         let (from, stat) = (self.source.join(path), &like.stat);
         if stat.size > COPIED_MAX_BYTES || stat.allocated > self.copied_max {
             return Ok(Made::Nothing);
         }
-        let Some(_inside) = self.enter()? else { return Ok(Made::End) };
+        let Some(_inside) = self.enter(left)? else { return Ok(Made::End) };
         self.copied_max -= stat.allocated;
         let like = like.reopen().at("open", &from)?;
-        let [_, part] = self.free_names(&delta_of(&self.left.spares, path))?;
+        let [_, part] = self.free_names(&delta_of(&left.spares, path))?;
         fault::point("tree.copy").at("create", &part)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(CWD, &part, flags, Mode::RUSR | Mode::WUSR).at("create", &part)?;
@@ -255,13 +302,13 @@ impl Preparing<'_> {
             .at("set the attributes of", &part)?;
         fault::point("tree.sync").at("sync", &part)?;
         rustix::fs::fsync(&file).at("sync", &part)?;
-        disk::rename(&part, &spare_of(&self.left.spares, path))?;
+        disk::rename(&part, &spare_of(&left.spares, path))?;
         Ok(Made::Spare)
     }
 
     /// Keeps other processes away. Returns `None` if the trees have gone meanwhile.
-    fn enter(&self) -> Result<Option<Box<dyn Any>>, DiskError> {
-        let inodes = || Ok::<_, DiskError>([disk::inode(self.source)?, disk::inode(&self.left.spares)?]);
+    fn enter(&self, left: &LeftTree) -> Result<Option<Box<dyn Any>>, DiskError> {
+        let inodes = || Ok::<_, DiskError>([disk::inode(self.source)?, disk::inode(&left.spares)?]);
         let Some(inside) = (self.making.enter)() else { return Ok(None) };
         Ok(inodes()?.iter().all(Option::is_some).then_some(inside))
     }
@@ -285,7 +332,7 @@ impl Preparing<'_> {
         }
         let held = self.open.get_or_insert_with(OpenFiles::of_all_processes).as_ref()?;
         let name = OsStr::from_bytes(step.name.to_bytes());
-        if held.has(name, (old_stat.inode.device, old_stat.inode.number)) {
+        if held.has(name, (old_stat.inode.device, old_stat.inode.number), PREPARE_SPARES) {
             return None;
         }
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NOATIME | OFlags::CLOEXEC;

@@ -68,7 +68,7 @@ impl Loop {
     fn prepare_until(&self, left: &LeftTree, copied_max: u64, goes_on: &(dyn Fn() -> bool + Sync)) -> u64 {
         let (options, enter) = (CopyOptions::default(), || Some(Box::new(()) as Box<dyn Any>));
         let making = Making { options: &options, goes_on, enter: &enter, copied_max };
-        prepare_spares(&self.pair.src, left, &making).unwrap()
+        prepare_spares(&self.pair.src, std::slice::from_ref(left), &making).unwrap()
     }
 
     /// Makes the tree from before an exchange again.
@@ -169,9 +169,12 @@ fn a_file_of_which_much_differs_is_copied() {
     let first = snapshot(&many.pair.dst);
     let (left, _) = many.exchange(1, &[]);
     assert_eq!(many.prepare(&left), 0);
+    let left_there: Vec<_> = fs::read_dir(&left.spares).unwrap().map(|it| it.unwrap().path()).collect();
+    assert!(left_there.len() == 1 && left_there[0].extension().unwrap() == "unlike", "not compared again");
+    assert_eq!(many.prepare(&left), 0);
     assert_same(&first, &many.before(1, &left));
     many.change(|file| file.write_all_at(b"again", 0).unwrap());
-    let (_, stats) = many.exchange(2, &[left.spares]);
+    let (_, stats) = many.exchange(2, std::slice::from_ref(&left.spares));
     assert!(!Loop::was_spared(&stats));
 }
 
@@ -205,7 +208,7 @@ fn no_tree_is_touched_while_another_process_works_on_it() {
     let (left, _) = many.exchange(1, &[]);
     let (options, goes_on) = (CopyOptions::default(), || true);
     let making = Making { options: &options, goes_on: &goes_on, enter: &|| None, copied_max: 1 << 40 };
-    assert_eq!(prepare_spares(&many.pair.src, &left, &making).unwrap(), 0);
+    assert_eq!(prepare_spares(&many.pair.src, std::slice::from_ref(&left), &making).unwrap(), 0);
     assert!(left.tree.join(FILE).exists() && fs::read_dir(&left.spares).unwrap().next().is_none());
 }
 
@@ -222,7 +225,7 @@ fn an_old_file_that_left_trash_while_it_was_compared_is_not_touched() {
     let (options, goes_on) = (CopyOptions::default(), || true);
     let making = Making { options: &options, goes_on: &goes_on, enter: &enter, copied_max: 0 };
     let before = fs::read(left.tree.join(FILE)).unwrap();
-    assert_eq!(prepare_spares(&many.pair.src, &left, &making).unwrap(), 0);
+    assert_eq!(prepare_spares(&many.pair.src, std::slice::from_ref(&left), &making).unwrap(), 0);
     assert!(fs::read(&elsewhere).unwrap() == before);
     assert!(fs::read_dir(&left.spares).unwrap().next().is_none());
 }

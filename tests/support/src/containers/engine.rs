@@ -64,6 +64,11 @@ impl Engine {
         is_possible().then(Engine::start_alone)
     }
 
+    /// An engine for a driver on the pool of another engine.
+    pub fn beside(other: &Engine) -> Option<Engine> {
+        is_possible().then(|| Self::start_with(&["--bind", utf8(other.dir())]))
+    }
+
     /// An engine whose containers run in user namespaces: their root is user 300000 here.
     pub fn with_user_namespaces() -> Option<Engine> {
         is_possible().then(|| {

@@ -128,6 +128,13 @@ impl Podman {
         eventually("the container has started", || self.inside(name, "ls /data/starts").code == 0);
     }
 
+    /// Makes a directory that podman and its clients find at the same path.
+    pub fn home(&self, name: &str) -> PathBuf {
+        let home = self.dir.path().join(name);
+        fs::create_dir(&home).expect("it can be written");
+        home
+    }
+
     /// Runs a command in a container.
     pub fn inside(&self, name: &str, command: &str) -> Outcome {
         self.sh(&format!("podman exec {name} {command}"))
