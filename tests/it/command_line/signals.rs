@@ -19,10 +19,15 @@ fn pool() -> Pool {
     pool
 }
 
-/// Runs dvol behind a line of shell.
+/// What of a shell starts a program that a hang-up does not reach, and one that it ends. A shell
+/// cannot undo that its own parent ignored it.
+const IGNORED: &str = "trap '' HUP; exec";
+const HEARD: &str = "exec env --default-signal=HUP";
+
+/// Runs dvol behind a line of shell, which ends in `exec`.
 fn behind(pool: &Pool, line: &str, words: &[&str]) -> Command {
     let mut command = pool.command_of("sh");
-    command.arg("-c").arg(format!("{line}; exec \"$0\" \"$@\"")).arg(support::dvol());
+    command.arg("-c").arg(format!("{line} \"$0\" \"$@\"")).arg(support::dvol());
     command.arg("--disable-docker-integration").args(words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -37,7 +42,7 @@ fn await_stop(child: &Child) -> Pid {
 
 #[test]
 fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
-    for (line, code) in [("trap '' HUP", 0), (":", 130)] {
+    for (line, code) in [(IGNORED, 0), (HEARD, 130)] {
         let pool = pool();
         let child = behind(&pool, line, &["commit", "-m", "two"]).env("DVOL_FAULT", MIDDLE).spawn().unwrap();
         let pid = await_stop(&child);
@@ -48,7 +53,7 @@ fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
     }
     let pool = Pool::with_commits(&["one"]);
     let words = ["run", "--rollback", "--", "sh", "-c", "kill -HUP $PPID; sleep 1; echo done"];
-    let said = Said::from(behind(&pool, "trap '' HUP", &words).output().unwrap());
+    let said = Said::from(behind(&pool, IGNORED, &words).output().unwrap());
     assert_eq!((said.code, said.out.as_str()), (0, "done\n"), "{said:?}");
 }
 
@@ -56,7 +61,7 @@ fn a_hang_up_that_was_ignored_at_the_start_stays_ignored() {
 fn a_limit_for_files_is_an_error() {
     let pool = Pool::with_commits(&["one"]);
     pool.write("db", "big", &"0123456789abcdef".repeat(4 << 20));
-    let said = Said::from(behind(&pool, "ulimit -f 20480", &["commit", "-m", "two"]).output().unwrap());
+    let said = Said::from(behind(&pool, "ulimit -f 20480; exec", &["commit", "-m", "two"]).output().unwrap());
     said.fails(1, "File too large");
     assert_eq!(pool.ok(["log", "--format", "%s"]), "one\n");
     assert_eq!(std::fs::read_dir(pool.root().join(".dvol/staging")).unwrap().count(), 0);

@@ -177,7 +177,7 @@ fn the_server_ends_after_the_commands_that_run() {
 
 #[test]
 fn a_branch_is_pushed_after_a_question_and_pulled() {
-    let team = Team::new();
+    let team = Team::without_repository();
     let page = open(&team.here);
     let asked = page.act("push", "volume=db&remote=origin&branch=master&follow=1");
     assert!(text(&asked.body).contains("personal data too"), "{asked:?}");

@@ -33,7 +33,7 @@ fn branches_of_remotes_are_listed_and_followed() {
 
 #[test]
 fn without_a_terminal_a_repository_is_made_only_if_that_was_said() {
-    let team = Team::new();
+    let team = Team::without_repository();
     let said = team.here.run(["push", "origin", "master"]);
     assert!(said.code == 1 && said.err.contains("without -y"), "{said:?}");
     assert!(said.err.contains("everything in the volume goes there, personal data too"), "{said:?}");

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use aes256ctr_poly1305aes::aead::AeadInPlace as _;
 use aes256ctr_poly1305aes::aead::generic_array::GenericArray;
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -17,25 +19,37 @@ use super::hostile::files;
 const NONCE: usize = 16;
 const TAG: usize = 16;
 
+/// What seals the files and pieces of a repository, by 64 bytes of key.
+pub(super) struct Cipher(Aes256CtrPoly1305Aes);
+
+impl Cipher {
+    pub(super) fn new(key: &[u8]) -> Self {
+        Cipher(Aes256CtrPoly1305Aes::new(Key::from_slice(key)))
+    }
+
+    pub(super) fn seal(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = vec![7; NONCE];
+        out.extend_from_slice(text);
+        let nonce = GenericArray::from([7; NONCE]);
+        let tag = self.0.encrypt_in_place_detached(&nonce, &[], &mut out[NONCE..]).unwrap();
+        out.extend_from_slice(&tag);
+        out
+    }
+
+    pub(super) fn decrypt(&self, sealed: &[u8]) -> Vec<u8> {
+        let (nonce, rest) = sealed.split_at(NONCE);
+        let (text, tag) = rest.split_at(rest.len() - TAG);
+        let mut text = text.to_vec();
+        let (nonce, tag) = (GenericArray::clone_from_slice(nonce), GenericArray::clone_from_slice(tag));
+        self.0.decrypt_in_place_detached(&nonce, &[], &mut text, &tag).unwrap();
+        text
+    }
+}
+
 /// A repository and its key.
 pub(super) struct Forge {
     root: PathBuf,
-    cipher: Aes256CtrPoly1305Aes,
-}
-
-fn from_base64(text: &Value) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for digit in text.as_str().unwrap().bytes().filter(|digit| *digit != b'=') {
-        bits = bits << 6 | DIGITS.iter().position(|one| *one == digit).unwrap() as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    bytes
+    cipher: Cipher,
 }
 
 pub(super) fn hash(bytes: &[u8]) -> String {
@@ -51,33 +65,14 @@ impl Forge {
         let shown = crate::harness::json_lines(&pool.ok(["remote", "show", "kept", "--format", "json"]));
         let file = shown[0]["kept_key"].as_str().unwrap().to_owned();
         let text: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        let parts = [&text["encrypt"], &text["mac"]["k"], &text["mac"]["r"]].map(from_base64);
-        let key = Key::clone_from_slice(&parts.concat());
-        Forge { root: team.repository(), cipher: Aes256CtrPoly1305Aes::new(&key) }
-    }
-
-    fn seal(&self, text: &[u8]) -> Vec<u8> {
-        let mut out = vec![7; NONCE];
-        out.extend_from_slice(text);
-        let nonce = GenericArray::from([7; NONCE]);
-        let tag = self.cipher.encrypt_in_place_detached(&nonce, &[], &mut out[NONCE..]).unwrap();
-        out.extend_from_slice(&tag);
-        out
-    }
-
-    /// Decrypts.
-    fn decrypt(&self, sealed: &[u8]) -> Vec<u8> {
-        let (nonce, rest) = sealed.split_at(NONCE);
-        let (text, tag) = rest.split_at(rest.len() - TAG);
-        let mut text = text.to_vec();
-        let (nonce, tag) = (GenericArray::clone_from_slice(nonce), GenericArray::clone_from_slice(tag));
-        self.cipher.decrypt_in_place_detached(&nonce, &[], &mut text, &tag).unwrap();
-        text
+        let parts = [&text["encrypt"], &text["mac"]["k"], &text["mac"]["r"]]
+            .map(|part| BASE64.decode(part.as_str().unwrap()).unwrap());
+        Forge { root: team.repository(), cipher: Cipher::new(&parts.concat()) }
     }
 
     /// Writes a file that names others; returns where.
     pub(super) fn put(&self, folder: &str, text: &[u8]) -> PathBuf {
-        let sealed = self.seal(text);
+        let sealed = self.cipher.seal(text);
         let path = self.root.join(folder).join(hash(&sealed));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, sealed).unwrap();
@@ -87,7 +82,7 @@ impl Forge {
     /// Reads all files of a folder: their paths and texts.
     pub(super) fn texts(&self, folder: &str) -> Vec<(PathBuf, Value)> {
         let read = |path: PathBuf| {
-            let text = self.decrypt(&fs::read(&path).unwrap());
+            let text = self.cipher.decrypt(&fs::read(&path).unwrap());
             let text = if text[0] == 2 { zstd::decode_all(&text[1..]).unwrap() } else { text };
             (path, serde_json::from_slice(&text).unwrap())
         };
@@ -105,7 +100,7 @@ impl Forge {
                 let name = pack["id"].as_str().unwrap();
                 let bytes = fs::read(self.root.join("data").join(&name[..2]).join(name)).unwrap();
                 let (offset, length) = (blob["offset"].as_u64().unwrap(), blob["length"].as_u64().unwrap());
-                let text = self.decrypt(&bytes[offset as usize..(offset + length) as usize]);
+                let text = self.cipher.decrypt(&bytes[offset as usize..(offset + length) as usize]);
                 let is_packed = blob["uncompressed_length"].is_u64();
                 let text = if is_packed { zstd::decode_all(&*text).unwrap() } else { text };
                 return serde_json::from_slice(&text).unwrap();
@@ -117,7 +112,7 @@ impl Forge {
     /// Writes a piece, packed, under a name that need not be its checksum, with a length that need
     /// not be its own.
     pub(super) fn piece(&self, kind: &str, id: &str, content: &[u8], length: u64) {
-        let sealed = self.seal(&zstd::encode_all(content, 1).unwrap());
+        let sealed = self.cipher.seal(&zstd::encode_all(content, 1).unwrap());
         let pack = hash(&sealed);
         let path = self.root.join("data").join(&pack[..2]).join(&pack);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -151,7 +151,9 @@ fn a_million_entries_in_a_directory_come_in_or_are_refused_within_bounded_memory
 /// Adds a snapshot or an index file that takes all memory to unpack.
 #[test]
 fn files_that_unpack_to_gigabytes_are_refused() {
-    let (team, forge) = pushed();
+    let team = Team::without_repository();
+    team.here.ok(["push", "-y", "-u", "origin", "master"]);
+    let forge = Forge::of(&team);
     let mut bomb = vec![2];
     let spaces = vec![b' '; 1 << 20];
     let mut packer = zstd::Encoder::new(&mut bomb, 1).unwrap();

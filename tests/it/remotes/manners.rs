@@ -52,7 +52,7 @@ fn a_lease_holds_for_what_was_last_seen() {
 
 #[test]
 fn tags_stay_where_they_are_and_refs_can_be_deleted() {
-    let team = Team::new();
+    let team = Team::without_repository();
     let pool = &team.here;
     pool.ok(["tag", "v1", "HEAD~1"]);
     let dry = pool.ok(["push", "-n", "--tags", "origin", "master"]);

@@ -1,5 +1,6 @@
 //! Remotes: pools that share volumes through a directory.
 
+mod cheap;
 mod flaky;
 mod follow;
 mod forge;
@@ -41,13 +42,21 @@ pub(crate) struct Team {
 }
 
 impl Team {
+    /// A team whose repository is there, without a volume.
     pub(crate) fn new() -> Self {
+        let team = Team::without_repository();
+        cheap::lay(&team.repository());
+        team
+    }
+
+    /// A team whose first push makes the repository.
+    pub(crate) fn without_repository() -> Self {
         let team = Team {
             dir: tempfile::tempdir().unwrap(),
             here: Pool::with_commits(&["one", "two"]),
             there: Pool::elsewhere(3),
         };
-        fs::write(team.password(), "a password\n").unwrap();
+        fs::write(team.password(), cheap::PASSWORD).unwrap();
         for pool in [&team.here, &team.there] {
             pool.ok(["remote", "add", "origin", &team.url(), "--password-file", &team.password()]);
         }

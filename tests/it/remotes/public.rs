@@ -30,7 +30,7 @@ fn can_mount() -> bool {
 
 /// A team with a public repository, which the first of them knows as `samples`.
 fn published() -> Team {
-    let team = Team::new();
+    let team = Team::without_repository();
     let said = team.here.ok(["remote", "add", "--public", "samples", &team.url()]);
     assert!(said.contains("whoever can read its files can read its volumes"), "{said}");
     team.here.fails(1, ["push", "samples", "master"], "personal data too, for all who can read its files");

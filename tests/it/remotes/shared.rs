@@ -27,7 +27,7 @@ fn a_catalogue_is_listed_where_there_is_no_pool_and_none_is_made() {
 
 #[test]
 fn a_volume_goes_to_another_pool_and_back() {
-    let team = Team::new();
+    let team = Team::without_repository();
     let (here, there) = (&team.here, &team.there);
     let said = here.ok(["push", "-y", "-u", "origin", "master"]);
     assert!(said.contains("* [new branch]       master -> master"), "{said}");
