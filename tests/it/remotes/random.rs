@@ -7,7 +7,7 @@ use super::Team;
 use crate::harness::Pool;
 
 /// How many steps of each run.
-const STEPS: usize = 40;
+const STEPS: usize = 80;
 
 /// Numbers that look random and are the same each time.
 struct Numbers(u64);
@@ -30,7 +30,8 @@ fn run(mut command: Command, numbers: &mut Numbers) -> bool {
     command.output().unwrap().status.success()
 }
 
-fn play(seed: u64) {
+/// Returns how many pushes were said to have succeeded.
+fn play(seed: u64) -> usize {
     let team = Team::with_clone();
     let third = Pool::elsewhere(5);
     third.ok(["clone", &team.volume("db"), "--password-file", &team.password()]);
@@ -46,15 +47,18 @@ fn play(seed: u64) {
                 pool.write("db", "state", &format!("{seed} {step}"));
                 run(pool.command(["commit", "-m", "random", "db"]), &mut numbers);
             }
-            3..=5 => {
+            3..=4 => {
                 let head = pool.ids("db").into_iter().next();
                 if run(pool.command(["push"]), &mut numbers) {
                     acknowledged.extend(head);
+                } else if numbers.below(8) > 0 {
+                    // The others wait a minute for what a dead one announced; mostly it is over.
+                    super::upkeep::let_pass(&team);
                 }
             }
-            6 => {
+            5..=6 => {
                 if !run(pool.command(["pull"]), &mut numbers) && numbers.below(2) == 0 {
-                    // It diverged: what is not pushed is given up, as its hint says.
+                    // It may have diverged: what is not pushed is given up, as its hint says.
                     run(pool.command(["reset", "--hard", "origin/master", "db"]), &mut numbers);
                 }
             }
@@ -65,7 +69,6 @@ fn play(seed: u64) {
             }
         }
     }
-    assert!(acknowledged.len() > 3, "{seed}: {acknowledged:?}");
     super::upkeep::age(&team, "locks", super::upkeep::DAY);
     assert_eq!(team.here.ok(["remote", "fsck", "--deep", "origin"]), "1 volume: clean\n", "{seed}");
     let fourth = Pool::elsewhere(7);
@@ -76,13 +79,19 @@ fn play(seed: u64) {
     }
     assert_eq!(fourth.ok(["fsck", "--deep"]).lines().next(), Some("1 volume: clean"), "{seed}");
     for pool in pools {
+        // The last command on it may have died with a tree that it was making.
+        let said = pool.run(["fsck"]);
+        let is_left = said.out.starts_with("corrected: staging: ") && said.out.lines().count() == 2;
+        assert!(said.code == 0 || said.code == 1 && is_left, "{seed}: {said:?}");
         assert_eq!(pool.ok(["fsck"]), "1 volume: clean\n", "{seed}");
     }
+    acknowledged.len()
 }
 
 #[test]
 fn three_machines_that_die_at_random_lose_nothing_that_was_pushed() {
-    for seed in [0x9e37_79b9, 0x85eb_ca6b, 0xc2b2_ae35] {
-        play(seed);
-    }
+    let seeds = [0x9e37_79b9, 0x85eb_ca6b, 0xc2b2_ae35, 0x27d4_eb2f];
+    let pushed: Vec<usize> = seeds.into_iter().map(play).collect();
+    println!("{pushed:?} pushes");
+    assert!(pushed.iter().sum::<usize>() > 12, "{pushed:?}");
 }
