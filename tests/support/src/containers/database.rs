@@ -54,7 +54,8 @@ pub const MARIADB: Kind = Kind {
     data: "/var/lib/mysql",
     uid: "998",
     client: "mariadb -BN mysql",
-    arguments: "",
+    // Otherwise a server that has started goes on deleting what the one before it left.
+    arguments: "--innodb-fast-shutdown=0",
     ping: "mariadb-admin ping",
     recovery: "Starting crash recovery",
 };
