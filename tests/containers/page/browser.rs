@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use support::has_program;
 
@@ -198,7 +200,7 @@ impl Browser {
     #[track_caller]
     pub(super) fn picture(&self, path: &Path) {
         let taken = self.call("GET", &format!("/session/{}/screenshot", self.session), &Value::Null);
-        fs::write(path, decoded(taken.as_str().expect("a picture is text")))
+        fs::write(path, BASE64.decode(taken.as_str().expect("a picture is text")).expect("it is base64"))
             .expect("the picture can be written");
     }
 }
@@ -211,19 +213,4 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-/// Decodes base64.
-fn decoded(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digits: Vec<u32> = text
-        .bytes()
-        .filter_map(|byte| DIGITS.iter().position(|digit| *digit == byte))
-        .map(|digit| u32::try_from(digit).expect("a digit is small"))
-        .collect();
-    let group = |digits: &[u32]| {
-        let bits = digits.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - digits.len()));
-        bits.to_be_bytes()[1..digits.len()].to_vec()
-    };
-    digits.chunks(4).flat_map(group).collect()
 }

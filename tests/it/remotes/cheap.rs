@@ -36,13 +36,13 @@ fn cheaper(key: &[u8]) -> Vec<u8> {
     let (data, salt) =
         [&key["data"], &key["salt"]].map(|text| BASE64.decode(text.as_str().unwrap()).unwrap()).into();
     let number = |name: &str| u32::try_from(key[name].as_u64().unwrap()).unwrap();
-    let cipher = |n: u64, r: u32, p: u32| {
+    let cipher = |n: u32, r: u32, p: u32| {
         let mut derived = [0; 64];
         let params = Params::new(n.ilog2() as u8, r, p).unwrap();
         scrypt(PASSWORD.trim_end().as_bytes(), &salt, &params, &mut derived).unwrap();
         Cipher::new(&derived)
     };
-    let master = cipher(u64::from(number("N")), number("r"), number("p")).decrypt(&data);
+    let master = cipher(number("N"), number("r"), number("p")).decrypt(&data);
     key["data"] = BASE64.encode(cipher(2, 1, 1).seal(&master)).into();
     (key["N"], key["r"], key["p"]) = (2.into(), 1.into(), 1.into());
     key.to_string().into_bytes()
