@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stderr, reason = "the terminal belongs to the command line")]
 
+mod allocator;
 mod author;
 mod background;
 mod child;
@@ -93,6 +94,9 @@ pub fn main() -> ExitCode {
         Ok(app) => app,
         Err(code) => return code,
     };
+    if app.verb.sends_trees() {
+        allocator::limit();
+    }
     #[cfg(debug_assertions)]
     if let Err(message) = environment::arm_faults() {
         return errors::usage(&message);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::environment;
+use super::{allocator, environment};
 
 /// Where programs are, if `PATH` names no directory from the root.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -14,6 +14,7 @@ const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(super) fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", path(environment::variable("PATH").as_deref()));
+    allocator::leave_out(&mut command);
     command
 }
 

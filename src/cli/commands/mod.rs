@@ -169,6 +169,11 @@ impl Verb {
         matches!(self, Verb::Status(_) | Verb::Undo(_) | Verb::Redo(_) | Verb::Ensure(_))
     }
 
+    /// Returns whether the verb sends trees to another machine, which takes memory.
+    pub(super) fn sends_trees(&self) -> bool {
+        matches!(self, Verb::Push(_))
+    }
+
     /// Returns whether the verb makes the pool if there is none.
     pub(super) fn makes_pool(&self) -> bool {
         matches!(self, Verb::Init(_) | Verb::Import(_) | Verb::Config(_) | Verb::Clone(_) | Verb::Remote(_))

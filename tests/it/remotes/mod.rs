@@ -12,6 +12,7 @@ mod killed;
 mod lying;
 mod made_on;
 mod manners;
+mod memory;
 mod partial;
 mod places;
 mod projects;
