@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use rustic_core::{CheckOptions, CheckResults};
 
 use super::error::RemoteError;
-use super::fold::{RefMove, by_ref, heads, in_ring, unreplaced};
-use super::lock::{Holder, Waiting};
-use super::records::Records;
-use super::repository::Repository;
+use super::format::lock::{Holder, Waiting};
+use super::format::repository::Repository;
+use super::refs::fold::{RefMove, by_ref, heads, in_ring, unreplaced};
+use super::refs::records::Records;
 use crate::model::{CommitId, RefName, VolumeName};
 
 /// The most faults of one kind that are told one by one.

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::cache::hex;
 use super::error::RemoteError;
-use super::lock::{Holder, uuid_bytes};
-use super::repository::{LARGE_CHUNK, Repository, piece_for};
-use super::storage::ANNOUNCEMENTS;
+use super::format::cache::hex;
+use super::format::lock::{Holder, uuid_bytes};
+use super::format::repository::{LARGE_CHUNK, Repository, piece_for};
+use super::places::storage::ANNOUNCEMENTS;
 
 /// The bytes of memory that a push takes for each piece of the volume, more or less, as measured in
 /// tools/bench/README.md.

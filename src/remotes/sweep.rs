@@ -17,11 +17,11 @@ use rustic_core::repofile::SnapshotId;
 use serde::Serialize;
 
 use super::error::RemoteError;
-use super::fold::{RefMove, by_ref, heads};
-use super::lock::{Holder, Lock, Waiting, sweep_locks};
-use super::records::Records;
-use super::repository::Repository;
-use super::transport::UNFINISHED;
+use super::format::lock::{Holder, Lock, Waiting, sweep_locks};
+use super::format::repository::Repository;
+use super::places::transport::UNFINISHED;
+use super::refs::fold::{RefMove, by_ref, heads};
+use super::refs::records::Records;
 use crate::model::{CommitId, VolumeName};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Instant, RemoteUrl};
-    use crate::remotes::fold::MoveReason;
+    use crate::remotes::refs::fold::MoveReason;
     use crate::remotes::{CloudAccess, Secret, Sending};
 
     fn moved(id: usize, is_delete: bool, replaces: &[usize]) -> RefMove {
@@ -226,12 +226,12 @@ mod tests {
         let repository =
             Repository::open_or_make(&url, &cloud, &secret, &dir.path().join("cache"), 0).unwrap();
         let mut records = Records::default();
-        let note = crate::remotes::refs::tests::note(1);
+        let note = crate::remotes::refs::moves::tests::note(1);
         let (manifest, cancel) = (vec![7; 100_000], Arc::default());
         let sending =
             Sending { note: &note, tree: None, manifest: &manifest, cancel, progress: Box::new(|_| ()) };
         repository.send(&mut records, sending).unwrap();
-        let holder = crate::remotes::refs::tests::holder();
+        let holder = crate::remotes::refs::moves::tests::holder();
         let waiting =
             Waiting { limit: std::time::Duration::ZERO, cancel: Arc::default(), tell: Arc::new(|_, _| ()) };
         let lock = repository.lock(&holder, true, &waiting).unwrap();

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use rustic_core::repofile::{Node, Tree};
 use rustic_core::{DataId, PackedId, TreeId};
 
-use super::blobs::{Blobs, Problem};
-use super::error::RemoteError;
 use super::nodes::{EXTRAS, Extras, TREE};
-use super::records::Stored;
-use super::repository::Repository;
+use crate::remotes::error::RemoteError;
+use crate::remotes::format::blobs::{Blobs, Problem};
+use crate::remotes::format::repository::Repository;
+use crate::remotes::refs::records::Stored;
 use crate::sys::error::At as _;
 use crate::sys::tree::EntryPath;
 
@@ -31,12 +31,15 @@ const MAX_DEPTH: usize = 4096;
 pub(super) struct Commit<'r> {
     repository: &'r Repository,
     blobs: Blobs,
-    pub(super) stored: &'r Stored,
+    pub(in crate::remotes) stored: &'r Stored,
 }
 
 impl<'r> Commit<'r> {
     /// Reads the index of the repository.
-    pub(super) fn new(repository: &'r Repository, stored: &'r Stored) -> Result<Self, RemoteError> {
+    pub(in crate::remotes) fn new(
+        repository: &'r Repository,
+        stored: &'r Stored,
+    ) -> Result<Self, RemoteError> {
         Ok(Commit { repository, blobs: Blobs::new(repository.indexed()?), stored })
     }
 
@@ -46,7 +49,7 @@ impl<'r> Commit<'r> {
     }
 
     /// Returns the node of the tree's root, and what nodes have no place for.
-    pub(super) fn root(&self) -> Result<(Node, Extras), RemoteError> {
+    pub(in crate::remotes) fn root(&self) -> Result<(Node, Extras), RemoteError> {
         let top = self.tree(self.stored.snapshot.tree)?;
         let find = |name: &str| top.nodes.iter().find(|node| node.name == name);
         let extras = find(EXTRAS).map(|node| self.extras(node)).transpose()?.unwrap_or_default();
@@ -69,17 +72,17 @@ impl<'r> Commit<'r> {
     }
 
     /// Reads a piece of a file.
-    pub(super) fn piece(&self, id: &DataId) -> Result<Bytes, RemoteError> {
+    pub(in crate::remotes) fn piece(&self, id: &DataId) -> Result<Bytes, RemoteError> {
         self.read(id, MAX_PIECE)
     }
 
     /// Returns how long a piece of a file is, as the index says.
-    pub(super) fn length(&self, id: &DataId) -> Result<u32, RemoteError> {
+    pub(in crate::remotes) fn length(&self, id: &DataId) -> Result<u32, RemoteError> {
         self.blobs.length(id, MAX_PIECE).map_err(|words| self.unlike(words))
     }
 
     /// Fetches these pieces with few requests, once the first is read.
-    pub(super) fn plan<'i>(&self, pieces: impl IntoIterator<Item = &'i DataId>) {
+    pub(in crate::remotes) fn plan<'i>(&self, pieces: impl IntoIterator<Item = &'i DataId>) {
         self.repository.backend.plan(pieces.into_iter().filter_map(|id| self.blobs.to_fetch(id)));
     }
 
@@ -105,9 +108,9 @@ impl<'r> Commit<'r> {
 /// An entry on the way through a tree.
 pub(super) struct Met {
     /// Path relative to the root.
-    pub(super) path: PathBuf,
+    pub(in crate::remotes) path: PathBuf,
     /// This path again, in which each name leads nowhere else.
-    pub(super) place: EntryPath,
+    pub(in crate::remotes) place: EntryPath,
     pub(super) node: Node,
 }
 
@@ -125,19 +128,23 @@ pub(super) struct Walk<'w> {
     into: &'w Path,
     stack: Vec<Level>,
     /// How many entries there were, the root included.
-    pub(super) entries: u64,
+    pub(in crate::remotes) entries: u64,
 }
 
 impl<'w> Walk<'w> {
     /// Starts beneath the root of a tree.
-    pub(super) fn new(commit: &'w Commit<'w>, root: &Node, into: &'w Path) -> Result<Self, RemoteError> {
+    pub(in crate::remotes) fn new(
+        commit: &'w Commit<'w>,
+        root: &Node,
+        into: &'w Path,
+    ) -> Result<Self, RemoteError> {
         let nodes = commit.nodes(root)?.into_iter();
         let first = Level { path: PathBuf::new(), place: EntryPath::root(), nodes };
         Ok(Walk { commit, into, stack: vec![first], entries: 1 })
     }
 
     /// Returns the next entry.
-    pub(super) fn next(&mut self) -> Result<Option<Met>, RemoteError> {
+    pub(in crate::remotes) fn next(&mut self) -> Result<Option<Met>, RemoteError> {
         let (level, node) = loop {
             let Some(level) = self.stack.last_mut() else { return Ok(None) };
             match level.nodes.next() {

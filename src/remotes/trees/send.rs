@@ -16,12 +16,12 @@ use rustic_core::{
     RusticResult, TreeId,
 };
 
-use super::error::RemoteError;
-use super::gate::Gate;
 use super::nodes::{EXTRAS, Entry, Extras, MANIFEST, TREE, place, to_node};
-use super::records::{CommitNote, Records, Stored, snapshot_of_commit};
-use super::repository::{Indexed, Repository, in_words};
-use super::warnings::Warnings;
+use crate::remotes::error::RemoteError;
+use crate::remotes::format::gate::Gate;
+use crate::remotes::format::repository::{Indexed, Repository, in_words};
+use crate::remotes::format::warnings::Warnings;
+use crate::remotes::refs::records::{CommitNote, Records, Stored, snapshot_of_commit};
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::fault;
 use crate::sys::tree::{FileReader, OpenTree, SourceKind, TreeSource};

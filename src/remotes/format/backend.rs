@@ -12,11 +12,11 @@ use rustic_core::repofile::MasterKey;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
 use super::cache::Cache;
-use super::error::RemoteError;
 use super::gate::{Gate, UPLOADS};
 use super::packs::Packs;
 use super::seal::{is_payable, is_small};
-use super::storage::Storage;
+use crate::remotes::error::RemoteError;
+use crate::remotes::places::storage::Storage;
 
 /// The most bytes of files that name others, unpacked. Index files of restic and dvol name 50,000
 /// pieces, in some 10 MB.
@@ -25,7 +25,7 @@ const MAX_INDEX: u64 = 256 << 20;
 
 /// The place of a repository, for the library.
 #[derive(Debug)]
-pub(super) struct Backend {
+pub(in crate::remotes) struct Backend {
     storage: Arc<Storage>,
     cache: Option<Cache>,
     uploads: Mutex<Vec<JoinHandle<Result<(), RemoteError>>>>,
@@ -114,7 +114,7 @@ impl Backend {
     }
 
     /// Returns the gate that what reads a tree has to pass.
-    pub(super) fn gate(&self) -> Arc<Gate> {
+    pub(in crate::remotes) fn gate(&self) -> Arc<Gate> {
         Arc::clone(&self.gate)
     }
 
@@ -130,13 +130,13 @@ impl Backend {
     }
 
     /// Keeps the next snapshot file back until [`Backend::release`].
-    pub(super) fn hold_snapshot(&self) {
+    pub(in crate::remotes) fn hold_snapshot(&self) {
         *lock(&self.held) = None;
         self.holds.store(true, Ordering::Relaxed);
     }
 
     /// Writes the snapshot file that was kept back, if `wanted`.
-    pub(super) fn release(&self, wanted: bool) -> Result<(), RemoteError> {
+    pub(in crate::remotes) fn release(&self, wanted: bool) -> Result<(), RemoteError> {
         self.holds.store(false, Ordering::Relaxed);
         match lock(&self.held).take() {
             Some((key, bytes)) if wanted => self.storage.put(&key, &bytes),
@@ -161,7 +161,7 @@ impl Backend {
     }
 
     /// Fetches these pieces of packs with few requests, once the first is read.
-    pub(super) fn plan(&self, pieces: impl IntoIterator<Item = (Id, u32, u32)>) {
+    pub(in crate::remotes) fn plan(&self, pieces: impl IntoIterator<Item = (Id, u32, u32)>) {
         self.packs.plan(pieces);
     }
 

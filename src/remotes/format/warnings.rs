@@ -52,11 +52,11 @@ impl Log for Logger {
 }
 
 /// The warnings since this was made.
-pub(super) struct Warnings(Arc<Heard>);
+pub(in crate::remotes) struct Warnings(Arc<Heard>);
 
 impl Warnings {
     /// Begins to listen.
-    pub(super) fn listen() -> Self {
+    pub(in crate::remotes) fn listen() -> Self {
         SET.call_once(|| {
             if log::set_logger(&LOGGER).is_ok() {
                 log::set_max_level(LevelFilter::Warn);
@@ -70,7 +70,7 @@ impl Warnings {
     }
 
     /// Ends it; returns what was heard.
-    pub(super) fn end(self) -> Vec<String> {
+    pub(in crate::remotes) fn end(self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.0))
     }
 }

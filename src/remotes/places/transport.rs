@@ -33,16 +33,16 @@ pub(crate) struct Object {
 ///
 /// Their names have [`NAME_LENGTH`] characters, as those of keys: neither keeps a repository from
 /// being made, when a process died while it made one.
-pub(super) const UNFINISHED: &str = "dvol/unfinished";
+pub(in crate::remotes) const UNFINISHED: &str = "dvol/unfinished";
 
 /// The length of the names of most files.
-pub(super) const NAME_LENGTH: usize = 64;
+pub(in crate::remotes) const NAME_LENGTH: usize = 64;
 
 /// The most bytes of a file that is read as a whole: restic's packs have up to 128 MiB.
 pub(super) const MAX_FILE: u64 = 512 << 20;
 
 /// Refuses a file that is larger than any of a repository.
-pub(super) fn refuse_large(size: u64) -> io::Result<()> {
+pub(in crate::remotes) fn refuse_large(size: u64) -> io::Result<()> {
     if size <= MAX_FILE {
         return Ok(());
     }
@@ -51,7 +51,7 @@ pub(super) fn refuse_large(size: u64) -> io::Result<()> {
 }
 
 /// Makes a request, unless a person interrupts it.
-pub(super) async fn unless<T>(
+pub(in crate::remotes) async fn unless<T>(
     interrupted: &AtomicBool,
     request: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
@@ -69,7 +69,7 @@ pub(super) async fn unless<T>(
 }
 
 /// Waits; returns whether no person interrupted that.
-pub(super) fn pause(interrupted: &AtomicBool, time: Duration) -> bool {
+pub(in crate::remotes) fn pause(interrupted: &AtomicBool, time: Duration) -> bool {
     let end = Instant::now() + time;
     loop {
         if interrupted.load(Ordering::Relaxed) {

@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustic_core::DataId;
 use rustic_core::repofile::Node;
 
-use super::error::RemoteError;
 use super::local::{Local, NewFiles, Place, hash_of};
 use super::nodes::{Entry, Extras, Kind, to_entry};
-use super::records::Stored;
-use super::repository::Repository;
 use super::walk::{Commit, Met, Walk};
+use crate::remotes::error::RemoteError;
+use crate::remotes::format::repository::Repository;
+use crate::remotes::refs::records::Stored;
 use crate::sys::error::{At as _, DiskError};
 use crate::sys::tree::{EntryPath, NewFile, TreeBuilder};
 

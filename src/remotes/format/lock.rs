@@ -16,11 +16,11 @@ use rustic_core::repofile::MasterKey;
 use serde::{Deserialize, Serialize};
 
 use super::cache::hash;
-use super::error::RemoteError;
 use super::seal::{NONCE_BYTES, seal, unseal};
-use super::storage::Storage;
-use super::transport::pause;
 use crate::model::Instant;
+use crate::remotes::error::RemoteError;
+use crate::remotes::places::storage::Storage;
+use crate::remotes::places::transport::pause;
 use crate::sys::clock::Clock;
 
 const FOLDER: &str = "locks";
@@ -62,7 +62,7 @@ pub struct Holder {
 
 impl Holder {
     /// Returns the time now.
-    pub(super) fn now(&self) -> Instant {
+    pub(in crate::remotes) fn now(&self) -> Instant {
         let (micros, offset) = self.clock.now();
         Instant { micros, offset }
     }
@@ -114,7 +114,7 @@ fn put(storage: &Storage, key: &MasterKey, text: &[u8]) -> Result<String, Remote
 
 /// Makes a nonce.
 #[expect(clippy::disallowed_methods, reason = "a nonce must differ each time, in tests too")]
-pub(super) fn uuid_bytes() -> [u8; NONCE_BYTES] {
+pub(in crate::remotes) fn uuid_bytes() -> [u8; NONCE_BYTES] {
     // 122 random bits: no two of one key are ever equal.
     uuid::Uuid::new_v4().into_bytes()
 }
@@ -124,7 +124,7 @@ pub(super) fn uuid_bytes() -> [u8; NONCE_BYTES] {
 ///
 /// # Errors
 /// [`RemoteError::Locked`] when the other process goes on having it.
-pub(super) fn take(
+pub(in crate::remotes) fn take(
     storage: &Arc<Storage>,
     key: &MasterKey,
     holder: &Holder,
@@ -231,12 +231,12 @@ fn refuse_others(
 }
 
 /// Deletes the locks of dead processes.
-pub(super) fn sweep_locks(storage: &Storage, now: i64) -> Result<(), RemoteError> {
+pub(in crate::remotes) fn sweep_locks(storage: &Storage, now: i64) -> Result<(), RemoteError> {
     storage.delete_older(FOLDER, first_live(now))
 }
 
 /// Counts the locks of dead processes.
-pub(super) fn count_stale(storage: &Storage, now: i64) -> Result<usize, RemoteError> {
+pub(in crate::remotes) fn count_stale(storage: &Storage, now: i64) -> Result<usize, RemoteError> {
     storage.count_older(FOLDER, first_live(now))
 }
 
@@ -247,7 +247,7 @@ fn first_live(now: i64) -> i64 {
 
 impl Lock {
     /// Returns when the lock was taken, by the place's clock.
-    pub(super) fn taken(&self) -> i64 {
+    pub(in crate::remotes) fn taken(&self) -> i64 {
         self.taken
     }
 }

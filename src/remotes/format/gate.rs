@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Counts the uploads that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(in crate::remotes) struct Gate {
     under_way: Mutex<usize>,
     changed: Condvar,
     /// Set once an upload has failed: there is no use in reading on.
@@ -38,7 +38,7 @@ impl Gate {
     }
 
     /// Waits until another pack may be filled, an upload has failed, or `cancel` is set.
-    pub(super) fn wait(&self, cancel: &AtomicBool) {
+    pub(in crate::remotes) fn wait(&self, cancel: &AtomicBool) {
         let mut under_way = self.under_way();
         while *under_way >= UPLOADS && !self.has_failed() && !cancel.load(Ordering::Relaxed) {
             let waited = self.changed.wait_timeout(under_way, LOOK);
@@ -51,7 +51,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::remotes) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 }

@@ -19,14 +19,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::cache::hex;
-use super::error::RemoteError;
 use super::fold::{MoveReason, RefMove, TagNote};
-use super::lock::{Holder, uuid_bytes};
 use super::records::Records;
-use super::repository::Repository;
-use super::storage::ANNOUNCEMENTS;
 use crate::model::{CommitId, RefName, VolumeName};
+use crate::remotes::error::RemoteError;
+use crate::remotes::format::cache::hex;
+use crate::remotes::format::lock::{Holder, uuid_bytes};
+use crate::remotes::format::repository::Repository;
+use crate::remotes::places::storage::ANNOUNCEMENTS;
 
 /// How long after its announcement a process may still move a ref.
 const OWN_LIMIT: Duration = Duration::from_secs(20);
@@ -171,11 +171,11 @@ impl Repository {
     /// When the place cannot be read.
     pub fn stale(&self, now: i64) -> Result<usize, RemoteError> {
         let announced = self.storage.count_older(ANNOUNCEMENTS, now - STALE_MS)?;
-        Ok(announced + super::lock::count_stale(&self.storage, now)?)
+        Ok(announced + crate::remotes::format::lock::count_stale(&self.storage, now)?)
     }
 
     /// Deletes the announcements of dead processes.
-    pub(super) fn sweep_announcements(&self, now: i64) -> Result<(), RemoteError> {
+    pub(in crate::remotes) fn sweep_announcements(&self, now: i64) -> Result<(), RemoteError> {
         self.storage.delete_older(ANNOUNCEMENTS, now - STALE_MS)
     }
 
@@ -320,13 +320,13 @@ impl Mover<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::remotes) mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
     use super::*;
     use crate::model::{CommitRecord, RemoteUrl, Signature};
-    use crate::remotes::storage::jitter;
+    use crate::remotes::places::storage::jitter;
     use crate::remotes::{CloudAccess, CommitNote, Secret, Sending};
     use crate::sys::clock::SystemClock;
 

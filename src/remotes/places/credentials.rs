@@ -72,17 +72,17 @@ impl CloudAccess {
     }
 
     /// Returns the flag that ends requests.
-    pub(super) fn interrupted(&self) -> Arc<AtomicBool> {
+    pub(in crate::remotes) fn interrupted(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.interrupted)
     }
 
     /// Returns the value of a variable, if it is set and not empty.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::remotes) fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(std::ffi::OsStr::new(name))?.to_str().filter(|value| !value.is_empty())
     }
 
     /// Returns a command that gets nothing of the environment but what it needs, and no secret.
-    pub(super) fn command(&self, program: &str) -> Command {
+    pub(in crate::remotes) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env_clear();
         for name in FOR_CHILDREN {

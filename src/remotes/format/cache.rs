@@ -17,12 +17,12 @@ pub(super) struct Cache {
 impl Cache {
     /// Uses the folder `repository` in `directory`. Where that does not exist, as where there is no
     /// pool, nothing is kept.
-    pub(super) fn new(directory: &Path, repository: &str) -> Self {
+    pub(in crate::remotes) fn new(directory: &Path, repository: &str) -> Self {
         Cache { all: directory.to_owned(), directory: directory.join(repository) }
     }
 
     /// Returns the folder of all caches.
-    pub(super) fn folder(&self) -> &Path {
+    pub(in crate::remotes) fn folder(&self) -> &Path {
         &self.all
     }
 
@@ -31,13 +31,13 @@ impl Cache {
     }
 
     /// Returns the file if it is there and whole.
-    pub(super) fn get(&self, kind: &str, id: &str) -> Option<Vec<u8>> {
+    pub(in crate::remotes) fn get(&self, kind: &str, id: &str) -> Option<Vec<u8>> {
         let bytes = fs::read(self.place(kind, id)).ok()?;
         (hash(&bytes) == id).then_some(bytes)
     }
 
     /// Keeps a file. One that is torn by a power cut is not whole, and is read again.
-    pub(super) fn put(&self, kind: &str, id: &str, bytes: &[u8]) {
+    pub(in crate::remotes) fn put(&self, kind: &str, id: &str, bytes: &[u8]) {
         let place = self.place(kind, id);
         let Some(folder) = place.parent().filter(|_| self.all.is_dir()) else { return };
         let _ = make_folders(folder);
@@ -60,12 +60,12 @@ impl Cache {
 }
 
 /// Returns the name of a file with these bytes.
-pub(super) fn hash(bytes: &[u8]) -> String {
+pub(in crate::remotes) fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 /// Writes bytes as hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(in crate::remotes) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -20,19 +20,19 @@ use rustic_core::{
 
 use super::backend::Backend;
 use super::cache::Cache;
-use super::credentials::CloudAccess;
-use super::error::RemoteError;
 use super::lock::{self, Holder, Lock, Waiting};
 use super::panics::caught;
-use super::storage::Storage;
-use super::transport::NAME_LENGTH;
 use crate::model::RemoteUrl;
+use crate::remotes::error::RemoteError;
+use crate::remotes::places::credentials::CloudAccess;
+use crate::remotes::places::storage::Storage;
+use crate::remotes::places::transport::NAME_LENGTH;
 
 /// Size of the pieces that files are cut into: what a push of a database sends is the pieces that
 /// changed, and each costs memory and an entry in the index.
 const CHUNK: u64 = 32 << 10;
 /// Size of the pieces for volumes from [`LARGE`] bytes on.
-pub(super) const LARGE_CHUNK: u64 = 128 << 10;
+pub(in crate::remotes) const LARGE_CHUNK: u64 = 128 << 10;
 const LARGE: u64 = 50 << 30;
 /// Size of a pack.
 const PACK: u64 = 16 << 20;
@@ -120,16 +120,16 @@ impl fmt::Debug for Secret {
 }
 
 /// The library's repository, opened.
-pub(super) type Open = rustic_core::Repository<OpenStatus>;
+pub(in crate::remotes) type Open = rustic_core::Repository<OpenStatus>;
 /// The library's repository with its index.
-pub(super) type Indexed = rustic_core::Repository<IndexedFullStatus>;
+pub(in crate::remotes) type Indexed = rustic_core::Repository<IndexedFullStatus>;
 
 /// An open repository.
 pub struct Repository {
-    pub(super) storage: Arc<Storage>,
-    pub(super) backend: Arc<Backend>,
-    pub(super) key: MasterKey,
-    pub(super) open: Open,
+    pub(in crate::remotes) storage: Arc<Storage>,
+    pub(in crate::remotes) backend: Arc<Backend>,
+    pub(in crate::remotes) key: MasterKey,
+    pub(in crate::remotes) open: Open,
 }
 
 impl Repository {
@@ -220,7 +220,7 @@ impl Repository {
     }
 
     /// Runs a call of the library, and gives its errors words.
-    pub(super) fn run<T>(
+    pub(in crate::remotes) fn run<T>(
         &self,
         action: &'static str,
         call: impl FnOnce(&Open) -> Result<T, Box<RusticError>>,
@@ -237,12 +237,12 @@ impl Repository {
     }
 
     /// Makes the error of a call of the library.
-    pub(super) fn failed(&self, action: &'static str, error: &RusticError) -> RemoteError {
+    pub(in crate::remotes) fn failed(&self, action: &'static str, error: &RusticError) -> RemoteError {
         failure(&self.backend, action, self.url(), error)
     }
 
     /// Opens the repository once more, with nothing of its index read.
-    pub(super) fn fresh(&self) -> Result<Open, RemoteError> {
+    pub(in crate::remotes) fn fresh(&self) -> Result<Open, RemoteError> {
         let open = |repository: rustic_core::Repository<()>| {
             repository.open(&Credentials::Masterkey(self.key.clone()))
         };
@@ -250,7 +250,7 @@ impl Repository {
     }
 
     /// Reads the whole index as it is now.
-    pub(super) fn indexed(&self) -> Result<Indexed, RemoteError> {
+    pub(in crate::remotes) fn indexed(&self) -> Result<Indexed, RemoteError> {
         let fresh = self.fresh()?;
         match caught(|| fresh.to_indexed()) {
             Ok(indexed) => indexed.map_err(|error| self.failed("read", &error)),
@@ -275,12 +275,12 @@ impl Repository {
     }
 
     /// Lists the snapshot files.
-    pub(super) fn snapshot_ids(&self) -> Result<BTreeSet<SnapshotId>, RemoteError> {
+    pub(in crate::remotes) fn snapshot_ids(&self) -> Result<BTreeSet<SnapshotId>, RemoteError> {
         self.run("list", |open| Ok(open.list::<SnapshotId>()?.collect()))
     }
 
     /// Reads snapshot files, many at once. Passes over those that are gone meanwhile.
-    pub(super) fn snapshots(
+    pub(in crate::remotes) fn snapshots(
         &self,
         ids: &[SnapshotId],
     ) -> Result<Vec<(SnapshotId, SnapshotFile)>, RemoteError> {
@@ -346,14 +346,14 @@ fn failure(backend: &Backend, action: &'static str, url: &str, error: &RusticErr
 }
 
 /// Takes from a message of the library, for a log, what is for people.
-pub(super) fn in_words(text: &str) -> String {
+pub(in crate::remotes) fn in_words(text: &str) -> String {
     let text = text.split(" (kind: ").next().unwrap_or(text).replace("Error: ", "");
     text.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 
 /// Returns the size of the pieces that files are cut into, in a repository that is made for a
 /// volume of so many bytes.
-pub(super) fn piece_for(volume_bytes: u64) -> u64 {
+pub(in crate::remotes) fn piece_for(volume_bytes: u64) -> u64 {
     if volume_bytes < LARGE { CHUNK } else { LARGE_CHUNK }
 }
 

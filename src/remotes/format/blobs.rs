@@ -9,10 +9,10 @@ use rustic_core::{BlobId, FileType, PackedId, ReadBackend as _};
 use sha2::{Digest as _, Sha256};
 
 use super::cache::hex;
-use super::error::RemoteError;
 use super::panics::caught;
 use super::repository::{Indexed, Repository};
 use super::seal::{OVERHEAD, decrypt, unpack};
+use crate::remotes::error::RemoteError;
 
 /// How many bytes of pieces are kept twice over, since pieces repeat: pages of zeros, for one.
 const KEPT: usize = 8 << 20;
@@ -21,7 +21,7 @@ const MAX_KEPT: usize = 1 << 20;
 
 /// Why a piece was not read.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(in crate::remotes) enum Problem {
     /// The place cannot be read.
     Place(RemoteError),
     /// The piece is not what it should be; the words say how.
@@ -29,7 +29,7 @@ pub(super) enum Problem {
 }
 
 /// The pieces of a repository.
-pub(super) struct Blobs {
+pub(in crate::remotes) struct Blobs {
     index: Indexed,
     kept: Mutex<Kept>,
 }
@@ -67,7 +67,7 @@ impl Kept {
 }
 
 impl Blobs {
-    pub(super) fn new(index: Indexed) -> Self {
+    pub(in crate::remotes) fn new(index: Indexed) -> Self {
         Blobs { index, kept: Mutex::default() }
     }
 
@@ -83,14 +83,14 @@ impl Blobs {
     }
 
     /// Returns the length of a piece, as the index says: at most `most`.
-    pub(super) fn length<I: PackedId>(&self, id: &I, most: u64) -> Result<u32, String> {
+    pub(in crate::remotes) fn length<I: PackedId>(&self, id: &I, most: u64) -> Result<u32, String> {
         let (.., length, unpacked) = self.find_small(id, most)?;
         Ok(unpacked.unwrap_or_else(|| length.saturating_sub(OVERHEAD as u32)))
     }
 
     /// Returns where a piece lies as [`Packs::plan`](super::packs::Packs::plan) takes it: its pack,
     /// its offset and its length there.
-    pub(super) fn to_fetch<I: PackedId>(&self, id: &I) -> Option<(rustic_core::Id, u32, u32)> {
+    pub(in crate::remotes) fn to_fetch<I: PackedId>(&self, id: &I) -> Option<(rustic_core::Id, u32, u32)> {
         let (pack, offset, length, _) = self.find(id).ok()?;
         Some((pack, offset, length))
     }
@@ -117,7 +117,7 @@ impl Blobs {
     }
 
     /// Reads a piece of at most `most` bytes.
-    pub(super) fn read<I: PackedId>(
+    pub(in crate::remotes) fn read<I: PackedId>(
         &self,
         repository: &Repository,
         id: &I,

@@ -32,7 +32,7 @@ fn cipher(key: &MasterKey) -> Aes256CtrPoly1305Aes {
 }
 
 /// Encrypts a text.
-pub(super) fn seal(key: &MasterKey, text: &[u8], random: [u8; NONCE_BYTES]) -> Vec<u8> {
+pub(in crate::remotes) fn seal(key: &MasterKey, text: &[u8], random: [u8; NONCE_BYTES]) -> Vec<u8> {
     let mut out = random.to_vec();
     out.extend_from_slice(text);
     let nonce = GenericArray::from(random);

@@ -92,7 +92,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no version of TLS can be offered.
-    pub(super) fn new(access: &CloudAccess) -> io::Result<Self> {
+    pub(in crate::remotes) fn new(access: &CloudAccess) -> io::Result<Self> {
         let mut tcp = TcpConnector::new_with_resolver(Names);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         tcp.set_nodelay(true);

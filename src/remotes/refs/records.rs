@@ -8,10 +8,10 @@ use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{SnapshotOptions, StringList, TreeId};
 use serde::{Deserialize, Serialize};
 
-use super::error::RemoteError;
 use super::fold::{AllRefs, RefMove, fold};
-use super::repository::Repository;
 use crate::model::{CommitId, CommitRecord, MadeOn, RefName, VolumeName};
+use crate::remotes::error::RemoteError;
+use crate::remotes::format::repository::Repository;
 
 /// The tag of all snapshots that dvol made.
 const OURS: &str = "dvol";
@@ -57,9 +57,9 @@ pub struct Stored {
     /// Its record.
     pub note: CommitNote,
     /// The snapshot's file.
-    pub(super) snapshot: SnapshotFile,
+    pub(in crate::remotes) snapshot: SnapshotFile,
     /// The name of that file.
-    pub(super) id: SnapshotId,
+    pub(in crate::remotes) id: SnapshotId,
 }
 
 /// A move with the snapshot that carries it.
@@ -99,7 +99,7 @@ impl Records {
     }
 
     /// Folds the moves of one volume.
-    pub(super) fn refs(&self, volume: &VolumeName) -> super::fold::Refs {
+    pub(in crate::remotes) fn refs(&self, volume: &VolumeName) -> super::fold::Refs {
         let moves = self.moves.get(volume).into_iter().flat_map(BTreeMap::values);
         fold(moves.map(|carried| &carried.one))
     }
@@ -153,28 +153,28 @@ impl Records {
     }
 
     /// Lists the volumes.
-    pub(super) fn volumes(&self) -> BTreeSet<VolumeName> {
+    pub(in crate::remotes) fn volumes(&self) -> BTreeSet<VolumeName> {
         self.commits.keys().chain(self.moves.keys()).cloned().collect()
     }
 
     /// Returns the moves of a volume by their ids, with the snapshots that carry them.
-    pub(super) fn moves(&self, volume: &VolumeName) -> BTreeMap<&str, (&RefMove, SnapshotId)> {
+    pub(in crate::remotes) fn moves(&self, volume: &VolumeName) -> BTreeMap<&str, (&RefMove, SnapshotId)> {
         let moves = self.moves.get(volume).into_iter().flatten();
         moves.map(|(id, carried)| (id.as_str(), (&carried.one, carried.snapshot))).collect()
     }
 
     /// Iterates over the snapshots of commits that another snapshot has as well.
-    pub(super) fn spare(&self) -> impl Iterator<Item = SnapshotId> {
+    pub(in crate::remotes) fn spare(&self) -> impl Iterator<Item = SnapshotId> {
         self.spare.iter().copied()
     }
 
     /// Iterates over the snapshots of dvol whose records cannot be read.
-    pub(super) fn unread(&self) -> impl Iterator<Item = SnapshotId> {
+    pub(in crate::remotes) fn unread(&self) -> impl Iterator<Item = SnapshotId> {
         self.unread.iter().copied()
     }
 
     /// Iterates over the trees of all snapshots, also of those that dvol did not make.
-    pub(super) fn trees(&self) -> impl Iterator<Item = TreeId> {
+    pub(in crate::remotes) fn trees(&self) -> impl Iterator<Item = TreeId> {
         let commits = self.commits.values().flat_map(BTreeMap::values).map(|one| one.snapshot.tree);
         let moves = self.moves.values().flat_map(BTreeMap::values).map(|carried| carried.tree);
         commits.chain(moves).chain(self.foreign.iter().copied())
@@ -188,7 +188,7 @@ impl Records {
     }
 
     /// Adds a commit that was just written.
-    pub(super) fn add_commit(&mut self, stored: Stored) {
+    pub(in crate::remotes) fn add_commit(&mut self, stored: Stored) {
         self.seen.insert(stored.id);
         let record = &stored.note.record;
         self.commits.entry(record.volume.clone()).or_default().insert(record.id.clone(), stored);
@@ -296,7 +296,7 @@ impl Repository {
 }
 
 /// Starts the snapshot of a commit, without its tree.
-pub(super) fn snapshot_of_commit(note: &CommitNote) -> SnapshotFile {
+pub(in crate::remotes) fn snapshot_of_commit(note: &CommitNote) -> SnapshotFile {
     let description = Description { dvol: FORMAT, commit: Some(note.clone()), r#move: None };
     snapshot_of(&note.record.volume, COMMIT, &description, note.record.date.to_zoned())
 }

@@ -63,7 +63,7 @@ pub(super) type Refs = BTreeMap<RefName, Vec<RefMove>>;
 
 /// Folds the moves of one volume. A ref that was deleted, and not moved since, is not in the
 /// result.
-pub(super) fn fold<'m>(moves: impl IntoIterator<Item = &'m RefMove>) -> Refs {
+pub(in crate::remotes) fn fold<'m>(moves: impl IntoIterator<Item = &'m RefMove>) -> Refs {
     let mut refs = Refs::new();
     for (reference, moves) in by_ref(moves) {
         let heads = heads(&moves);
@@ -76,7 +76,7 @@ pub(super) fn fold<'m>(moves: impl IntoIterator<Item = &'m RefMove>) -> Refs {
 
 /// Returns the moves that no other replaces. Moves that replace each other in a ring, which no
 /// honest process writes, are all heads.
-pub(super) fn heads<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
+pub(in crate::remotes) fn heads<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
     let mut heads = unreplaced(moves);
     let ring = in_ring(moves, &heads);
     heads.extend(ring);
@@ -85,7 +85,7 @@ pub(super) fn heads<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove>
 }
 
 /// Returns the moves that no other replaces.
-pub(super) fn unreplaced<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
+pub(in crate::remotes) fn unreplaced<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m RefMove> {
     let replaced: BTreeSet<&str> = moves
         .values()
         .flat_map(|one| one.replaces.iter().filter(|id| **id != one.id).map(String::as_str))
@@ -94,7 +94,7 @@ pub(super) fn unreplaced<'m>(moves: &BTreeMap<&str, &'m RefMove>) -> Vec<&'m Ref
 }
 
 /// Returns the moves that cannot be reached from those that no other replaces.
-pub(super) fn in_ring<'m>(
+pub(in crate::remotes) fn in_ring<'m>(
     moves: &BTreeMap<&str, &'m RefMove>,
     unreplaced: &[&'m RefMove],
 ) -> Vec<&'m RefMove> {
@@ -109,7 +109,7 @@ pub(super) fn in_ring<'m>(
 }
 
 /// Groups moves by their refs.
-pub(super) fn by_ref<'m>(
+pub(in crate::remotes) fn by_ref<'m>(
     moves: impl IntoIterator<Item = &'m RefMove>,
 ) -> BTreeMap<&'m RefName, BTreeMap<&'m str, &'m RefMove>> {
     let mut by_ref: BTreeMap<&RefName, BTreeMap<&str, &RefMove>> = BTreeMap::new();
