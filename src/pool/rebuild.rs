@@ -51,7 +51,7 @@ impl Pool {
     /// new place.
     ///
     /// # Errors
-    /// [`Error::BecameVolume`] when a record names it meanwhile; and when it cannot be moved.
+    /// [`Error::Changed`] when a record names it meanwhile; and when it cannot be moved.
     pub fn set_aside(&self, path: &Path) -> Result<PathBuf, Error> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let _lock = match name.parse::<VolumeName>() {
