@@ -10,7 +10,7 @@ use super::places::storage::ANNOUNCEMENTS;
 
 /// The bytes of memory that a push takes for each piece of the volume, more or less, as measured in
 /// tools/bench/README.md.
-const MEMORY_A_PIECE: u64 = 550;
+const MEMORY_A_PIECE: u64 = 250;
 
 /// The memory that a push may take before that is said: 1 GiB.
 const MUCH: u64 = 1 << 30;
@@ -101,12 +101,12 @@ mod tests {
     #[test]
     fn a_push_that_takes_over_a_gigabyte_is_worth_a_word() {
         let small = 32 << 10;
-        for (volume_bytes, piece) in [(0, small), (1, 0), (59 * GB, small), (236 * GB, LARGE_CHUNK)] {
+        for (volume_bytes, piece) in [(0, small), (1, 0), (131 * GB, small), (524 * GB, LARGE_CHUNK)] {
             assert_eq!(much(volume_bytes, piece), None, "{volume_bytes} in pieces of {piece}");
         }
         let of = |bytes, can_be_less| Some(PushMemory { bytes, can_be_less });
-        assert_eq!(much(64 * GB, small), of(1100 << 20, true));
-        assert_eq!(much(256 * GB, LARGE_CHUNK), of(1100 << 20, false));
+        assert_eq!(much(160 * GB, small), of(1250 << 20, true));
+        assert_eq!(much(640 * GB, LARGE_CHUNK), of(1250 << 20, false));
         assert_eq!(much(u64::MAX, 1), of(u64::MAX, true));
         let can_be_cured = |piece| much(640 * GB, piece).unwrap().cure().is_some();
         assert!(can_be_cured(small) && !can_be_cured(LARGE_CHUNK));

@@ -6,7 +6,7 @@ use super::Team;
 use super::cheap::PASSWORD;
 use crate::harness::Said;
 
-/// What glibc is told by dvol, by the user, and in what dvol starts.
+/// The variable that says to glibc what it keeps.
 const TUNABLES: &str = "GLIBC_TUNABLES";
 
 #[test]
