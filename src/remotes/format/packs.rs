@@ -26,7 +26,7 @@ const LONGEST: u64 = 32 << 20;
 
 /// The parts of packs that were fetched, in unnamed files.
 #[derive(Debug, Default)]
-pub(in crate::remotes) struct Packs {
+pub(super) struct Packs {
     /// Where the files lie.
     directory: PathBuf,
     state: Mutex<State>,
@@ -63,7 +63,7 @@ fn has(range: &Range<u64>, piece: &Range<u64>) -> bool {
 impl Packs {
     /// Keeps packs in `directory`; where that does not exist, in the system's directory for
     /// temporary files.
-    pub(in crate::remotes) fn new(directory: PathBuf) -> Self {
+    pub(super) fn new(directory: PathBuf) -> Self {
         Packs { directory, state: Mutex::default() }
     }
 
@@ -73,7 +73,7 @@ impl Packs {
 
     /// Replaces the plan by one for these pieces: each pack, with the offset and the length of the
     /// piece in it.
-    pub(in crate::remotes) fn plan(&self, pieces: impl IntoIterator<Item = (Id, u32, u32)>) {
+    pub(super) fn plan(&self, pieces: impl IntoIterator<Item = (Id, u32, u32)>) {
         let mut packs = BTreeMap::<Id, Vec<Range<u64>>>::new();
         for (pack, offset, length) in pieces {
             let start = u64::from(offset);
@@ -89,7 +89,7 @@ impl Packs {
     ///
     /// # Errors
     /// When the place cannot be read.
-    pub(in crate::remotes) fn read(
+    pub(super) fn read(
         &self,
         storage: &Storage,
         (id, key): (&Id, &str),

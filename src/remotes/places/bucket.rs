@@ -50,7 +50,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Prepares for the bucket at `url`; sends no request yet.
-    pub(in crate::remotes) fn new(url: &BucketUrl, access: &CloudAccess) -> io::Result<Self> {
+    pub(super) fn new(url: &BucketUrl, access: &CloudAccess) -> io::Result<Self> {
         let mut builder = AmazonS3Builder::new().with_bucket_name(&url.bucket).with_region(REGION);
         for (key, value) in access.settings()? {
             builder = builder.with_config(key, value);

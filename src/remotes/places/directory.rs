@@ -14,12 +14,12 @@ const FILE_MODE: u32 = 0o640;
 
 /// A directory.
 #[derive(Debug)]
-pub(in crate::remotes) struct Directory {
+pub(super) struct Directory {
     root: PathBuf,
 }
 
 impl Directory {
-    pub(in crate::remotes) fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Directory { root: root.to_owned() }
     }
 

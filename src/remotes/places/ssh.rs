@@ -57,7 +57,7 @@ struct Connection {
 
 impl RemoteDirectory {
     /// Prepares for the directory at `url`; connects with the first call.
-    pub(in crate::remotes) fn new(url: &SshUrl, access: &CloudAccess) -> io::Result<Self> {
+    pub(super) fn new(url: &SshUrl, access: &CloudAccess) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         Ok(RemoteDirectory {
             url: url.clone(),

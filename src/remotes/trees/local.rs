@@ -33,7 +33,7 @@ const READ_ANYWAY: u64 = 64 << 20;
 
 /// Where a piece lies on this machine.
 #[derive(Debug, Clone)]
-pub(in crate::remotes) struct Place {
+pub(super) struct Place {
     file: Rc<TreeFile>,
     offset: u64,
 }
@@ -74,7 +74,7 @@ pub(super) struct Local<'r> {
 pub(super) struct AtPath(Vec<(Rc<TreeFile>, File)>);
 
 impl<'r> Local<'r> {
-    pub(in crate::remotes) fn new(trees: &'r [PathBuf], piece: usize, cancel: &'r AtomicBool) -> Self {
+    pub(super) fn new(trees: &'r [PathBuf], piece: usize, cancel: &'r AtomicBool) -> Self {
         Local {
             trees,
             piece: u32::try_from(piece).unwrap_or(u32::MAX),
@@ -162,7 +162,7 @@ impl<'r> Local<'r> {
     }
 
     /// Returns where a piece lies that was looked for before.
-    pub(in crate::remotes) fn place(&self, id: &DataId) -> Option<Place> {
+    pub(super) fn place(&self, id: &DataId) -> Option<Place> {
         self.places.get(&**id).cloned()
     }
 
@@ -208,7 +208,7 @@ impl<'r> Local<'r> {
     }
 
     /// Reads a piece whose place is known.
-    pub(in crate::remotes) fn read(&mut self, place: &Place, length: u32) -> Option<Vec<u8>> {
+    pub(super) fn read(&mut self, place: &Place, length: u32) -> Option<Vec<u8>> {
         if self.open.as_ref().is_none_or(|(file, _)| !Rc::ptr_eq(file, &place.file)) {
             self.open = Some((Rc::clone(&place.file), self.open_file(&place.file)?));
         }

@@ -49,8 +49,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Path relative to the root; the root's is empty.
-    pub(in crate::remotes) path: PathBuf,
-    pub(in crate::remotes) kind: Kind,
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
     pub(super) attributes: EntryAttributes,
     /// The number of its inode among those with several names, and how many names it has.
     pub(super) link: Option<(u64, u64)>,
@@ -58,7 +58,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Takes an entry from a source, and its file apart from it.
-    pub(in crate::remotes) fn of(entry: SourceEntry) -> io::Result<(Self, Option<SourceFile>)> {
+    pub(super) fn of(entry: SourceEntry) -> io::Result<(Self, Option<SourceFile>)> {
         let SourceEntry { path, kind, attributes, names, .. } = entry;
         let link = names.map(|InodeNames { group, count, .. }| (group, u64::from(count)));
         let (kind, file) = match kind {
@@ -129,7 +129,7 @@ fn unix_mode(go: u32) -> u32 {
 }
 
 /// Returns the path of an entry in a snapshot.
-pub(in crate::remotes) fn place(entry: &Entry) -> PathBuf {
+pub(super) fn place(entry: &Entry) -> PathBuf {
     Path::new(TREE).join(&entry.path).components().collect()
 }
 

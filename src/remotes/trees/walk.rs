@@ -31,15 +31,12 @@ const MAX_DEPTH: usize = 4096;
 pub(super) struct Commit<'r> {
     repository: &'r Repository,
     blobs: Blobs,
-    pub(in crate::remotes) stored: &'r Stored,
+    pub(super) stored: &'r Stored,
 }
 
 impl<'r> Commit<'r> {
     /// Reads the index of the repository.
-    pub(in crate::remotes) fn new(
-        repository: &'r Repository,
-        stored: &'r Stored,
-    ) -> Result<Self, RemoteError> {
+    pub(super) fn new(repository: &'r Repository, stored: &'r Stored) -> Result<Self, RemoteError> {
         Ok(Commit { repository, blobs: Blobs::new(repository.indexed()?), stored })
     }
 
@@ -49,7 +46,7 @@ impl<'r> Commit<'r> {
     }
 
     /// Returns the node of the tree's root, and what nodes have no place for.
-    pub(in crate::remotes) fn root(&self) -> Result<(Node, Extras), RemoteError> {
+    pub(super) fn root(&self) -> Result<(Node, Extras), RemoteError> {
         let top = self.tree(self.stored.snapshot.tree)?;
         let find = |name: &str| top.nodes.iter().find(|node| node.name == name);
         let extras = find(EXTRAS).map(|node| self.extras(node)).transpose()?.unwrap_or_default();
@@ -72,17 +69,17 @@ impl<'r> Commit<'r> {
     }
 
     /// Reads a piece of a file.
-    pub(in crate::remotes) fn piece(&self, id: &DataId) -> Result<Bytes, RemoteError> {
+    pub(super) fn piece(&self, id: &DataId) -> Result<Bytes, RemoteError> {
         self.read(id, MAX_PIECE)
     }
 
     /// Returns how long a piece of a file is, as the index says.
-    pub(in crate::remotes) fn length(&self, id: &DataId) -> Result<u32, RemoteError> {
+    pub(super) fn length(&self, id: &DataId) -> Result<u32, RemoteError> {
         self.blobs.length(id, MAX_PIECE).map_err(|words| self.unlike(words))
     }
 
     /// Fetches these pieces with few requests, once the first is read.
-    pub(in crate::remotes) fn plan<'i>(&self, pieces: impl IntoIterator<Item = &'i DataId>) {
+    pub(super) fn plan<'i>(&self, pieces: impl IntoIterator<Item = &'i DataId>) {
         self.repository.backend.plan(pieces.into_iter().filter_map(|id| self.blobs.to_fetch(id)));
     }
 
@@ -108,9 +105,9 @@ impl<'r> Commit<'r> {
 /// An entry on the way through a tree.
 pub(super) struct Met {
     /// Path relative to the root.
-    pub(in crate::remotes) path: PathBuf,
+    pub(super) path: PathBuf,
     /// This path again, in which each name leads nowhere else.
-    pub(in crate::remotes) place: EntryPath,
+    pub(super) place: EntryPath,
     pub(super) node: Node,
 }
 
@@ -128,23 +125,19 @@ pub(super) struct Walk<'w> {
     into: &'w Path,
     stack: Vec<Level>,
     /// How many entries there were, the root included.
-    pub(in crate::remotes) entries: u64,
+    pub(super) entries: u64,
 }
 
 impl<'w> Walk<'w> {
     /// Starts beneath the root of a tree.
-    pub(in crate::remotes) fn new(
-        commit: &'w Commit<'w>,
-        root: &Node,
-        into: &'w Path,
-    ) -> Result<Self, RemoteError> {
+    pub(super) fn new(commit: &'w Commit<'w>, root: &Node, into: &'w Path) -> Result<Self, RemoteError> {
         let nodes = commit.nodes(root)?.into_iter();
         let first = Level { path: PathBuf::new(), place: EntryPath::root(), nodes };
         Ok(Walk { commit, into, stack: vec![first], entries: 1 })
     }
 
     /// Returns the next entry.
-    pub(in crate::remotes) fn next(&mut self) -> Result<Option<Met>, RemoteError> {
+    pub(super) fn next(&mut self) -> Result<Option<Met>, RemoteError> {
         let (level, node) = loop {
             let Some(level) = self.stack.last_mut() else { return Ok(None) };
             match level.nodes.next() {
